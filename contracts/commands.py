@@ -1,0 +1,47 @@
+"""Commands from a person or the cloud to a device. Each has a time to live and an idempotency key."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from contracts.base import Slug, UtcDatetime, WireModel
+
+
+class Command(WireModel):
+    """Ask a device to do something. Ignored after ``expires_at``; the same ``id`` acts once."""
+
+    v: Literal[1] = 1
+    id: UUID
+    site: Slug
+    device: Slug
+    name: Literal["actuator.set", "maintenance.begin", "maintenance.end", "alarm.acknowledge", "diagnostics"]
+    target: str | None = None
+    arguments: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
+    issued_at: UtcDatetime
+    expires_at: UtcDatetime
+    issued_by: str
+
+
+class CommandOutcome(str, Enum):
+    """How a command ended."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    FAILED = "failed"
+
+
+class CommandResult(WireModel):
+    """The device's answer, with the reason when it did not act."""
+
+    v: Literal[1] = 1
+    id: UUID
+    site: Slug
+    device: Slug
+    outcome: CommandOutcome
+    reason: str | None = None
+    finished_at: UtcDatetime

@@ -1,0 +1,38 @@
+"""Frozen data sets: which images, which labels, from where, under which licence, in which split."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from contracts.base import Sha256Hex, UtcDatetime, WireModel
+from contracts.samples import LabelledBox
+
+
+class DatasetImage(WireModel):
+    """One image of a data set. ``group`` is what must never be split: a track, a video, near-duplicates."""
+
+    path: str
+    sha256: Sha256Hex
+    width: int = Field(ge=1)
+    height: int = Field(ge=1)
+    site: str
+    group: str
+    boxes: tuple[LabelledBox, ...] = ()
+    classes: tuple[str, ...] = ()
+    licence: str
+    provenance: str
+
+
+class DatasetSnapshot(WireModel):
+    """A data set that never changes again; ``sha256`` covers the sorted images with their labels."""
+
+    v: Literal[1] = 1
+    name: str
+    created_at: UtcDatetime
+    labels: tuple[str, ...]
+    images: tuple[DatasetImage, ...]
+    splits: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Split name to the groups in it."""
+    sha256: Sha256Hex

@@ -1,0 +1,171 @@
+"""The life of a device: birth and last will, heartbeat, events, inventory, desired and reported state."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any, Literal
+
+from pydantic import Field
+
+from contracts.base import ChannelName, Sha256Hex, Slug, UtcDatetime, WireModel
+from contracts.alarms import Severity
+from contracts.vision import ModelRef
+
+
+class CameraInventory(WireModel):
+    """A camera that a device was configured with (never its credentials)."""
+
+    name: Slug
+    unit: Slug
+    kind: str
+
+
+class ChannelInventory(WireModel):
+    """A sensor channel that a device was configured with."""
+
+    name: ChannelName
+    unit: Slug
+    quantity: str
+    ucum: str
+
+
+class Inventory(WireModel):
+    """What a device is made of, sent at birth."""
+
+    agent_version: str
+    python: str = ""
+    machine: str = ""
+    providers: tuple[str, ...] = ()
+    """Inference providers that are available on this box, best first."""
+    channels: tuple[ChannelInventory, ...] = ()
+    cameras: tuple[CameraInventory, ...] = ()
+    model: ModelRef | None = None
+
+
+class DeviceState(str, Enum):
+    """Whether the device's agent is connected."""
+
+    ONLINE = "online"
+    OFFLINE = "offline"
+
+
+class Status(WireModel):
+    """Retained birth message and last will. Not sequenced: the newest ``boot`` and ``sent_at`` win."""
+
+    v: Literal[1] = 1
+    site: Slug
+    device: Slug
+    boot: str = Field(min_length=8, max_length=64)
+    sent_at: UtcDatetime
+    """For the last will this is the time of connecting, when the will was written."""
+    state: DeviceState
+    reason: str | None = None
+    """``last_will`` when the broker sent it, ``stopped`` on a clean stop."""
+    inventory: Inventory | None = None
+
+
+class CameraHealth(WireModel):
+    """How one camera is doing right now."""
+
+    name: Slug
+    state: str
+    fps: float = Field(ge=0)
+    frames: int = Field(ge=0)
+    frames_dropped: int = Field(ge=0)
+    reconnects: int = Field(ge=0)
+    last_frame_age_s: float | None = Field(default=None, ge=0)
+
+
+class Health(WireModel):
+    """Heartbeat: every 30 s through the outbox."""
+
+    type: Literal["health"] = "health"
+    observed_at: UtcDatetime
+    uptime_s: float = Field(ge=0)
+    rss_bytes: int = Field(ge=0)
+    cpu_percent: float = Field(default=0, ge=0)
+    disk_free_bytes: int = Field(ge=0)
+    outbox_rows: int = Field(ge=0)
+    outbox_bytes: int = Field(ge=0)
+    outbox_oldest_age_s: float | None = Field(default=None, ge=0)
+    outbox_floor: int = Field(ge=1)
+    """Lowest sequence the outbox still holds, or will ever send: the store need not wait for anything below it."""
+    channel_age_s: dict[str, float] = Field(default_factory=dict)
+    """Age of the newest reading of every channel: last seen per data stream, not per connection."""
+    cameras: tuple[CameraHealth, ...] = ()
+    model: ModelRef | None = None
+    provider: str | None = None
+    degraded: tuple[str, ...] = ()
+    """What is not working as configured, in words."""
+
+
+class DeviceEvent(WireModel):
+    """Something that happened on a device and is worth keeping: boot, camera lost, outbox rebuilt, model swapped."""
+
+    name: str = Field(pattern=r"^[a-z0-9_.]{1,64}$")
+    severity: Severity | None = None
+    unit: Slug | None = None
+    occurred_at: UtcDatetime
+    message: str = Field(default="", max_length=1000)
+    detail: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
+
+
+class EventBatch(WireModel):
+    """Events that travel together."""
+
+    type: Literal["events"] = "events"
+    events: tuple[DeviceEvent, ...] = Field(min_length=1, max_length=100)
+
+
+class Watermark(WireModel):
+    """Downlink, retained: what the store has committed of one device's outbox stream.
+
+    Every sequence up to ``committed`` is stored, and those in the inclusive ranges ``above``.
+    """
+
+    v: Literal[1] = 1
+    site: Slug
+    device: Slug
+    stream: str
+    committed: int = Field(ge=0)
+    above: tuple[tuple[int, int], ...] = Field(default=(), max_length=64)
+
+
+class ShadowState(WireModel):
+    """``state`` of an AWS IoT shadow document."""
+
+    desired: dict[str, Any] | None = None
+    reported: dict[str, Any] | None = None
+    delta: dict[str, Any] | None = None
+
+
+class ShadowDocument(WireModel):
+    """A named shadow in the shape of AWS IoT (Device Shadow service documents)."""
+
+    state: ShadowState
+    version: int | None = Field(default=None, ge=1)
+    timestamp: int | None = None
+    clientToken: str | None = None  # noqa: N815  (the name on the AWS wire)
+
+
+class JobExecution(WireModel):
+    """One execution of an AWS IoT job as the device sees it."""
+
+    jobId: str  # noqa: N815  (the names on the AWS wire)
+    status: Literal["QUEUED", "IN_PROGRESS", "SUCCEEDED", "FAILED", "TIMED_OUT", "REJECTED", "REMOVED", "CANCELED"]
+    versionNumber: int = Field(default=1, ge=1)  # noqa: N815
+    executionNumber: int | None = None  # noqa: N815
+    queuedAt: int | None = None  # noqa: N815
+    jobDocument: dict[str, Any] | None = None  # noqa: N815
+    statusDetails: dict[str, str] | None = None  # noqa: N815
+
+
+class RunningModel(WireModel):
+    """What a device reports of the model that its inference session really runs."""
+
+    unit: Slug | None = None
+    sha256: Sha256Hex
+    name: str
+    version: str
+    provider: str
+    since: UtcDatetime

@@ -1,0 +1,38 @@
+"""Sensor readings on the wire."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from contracts.base import ChannelName, Slug, UtcDatetime, WireModel
+from contracts.quality import QualityFlag
+
+
+class Reading(WireModel):
+    """One measured or derived value.
+
+    ``value`` is in ``ucum``; ``observed_at`` is the moment at the tank and is unique within a channel.
+    ``test`` names the quality test that decided ``quality`` when it is not GOOD.
+    """
+
+    channel: ChannelName
+    unit: Slug
+    """The rearing unit (tank, raceway, pond, net pen) that the sensor is in."""
+    quantity: str = Field(min_length=1, max_length=32)
+    value: float
+    ucum: str = Field(min_length=1, max_length=32)
+    observed_at: UtcDatetime
+    quality: QualityFlag = QualityFlag.NOT_EVALUATED
+    test: str | None = None
+    calibration: str | None = None
+    derived: bool = False
+    """True when computed from other channels (saturation, un-ionized ammonia)."""
+
+
+class ReadingBatch(WireModel):
+    """Readings that travel together: one persist, one publish, one acknowledgement."""
+
+    type: Literal["readings"] = "readings"
+    readings: tuple[Reading, ...] = Field(min_length=1, max_length=1000)
