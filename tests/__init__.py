@@ -1,0 +1,1 @@
+"""Tests mirror the source folders; `servers` starts real brokers and databases, `benchmarks` measures against a floor."""
