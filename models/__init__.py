@@ -1,0 +1,1 @@
+"""Machine-learned models: data, training, export, evaluation, publishing, and the light runtime that devices use."""

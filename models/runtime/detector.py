@@ -1,0 +1,64 @@
+"""Frames in, detections out: preprocess → session → postprocess, in bounded batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from contracts.bundles import DetectionOutput, Task
+from contracts.vision import Detection
+from models.runtime.errors import BundleError, InferenceError
+from models.runtime.postprocess import from_boxes_scores, from_yolo, to_detections
+from models.runtime.preprocess import FrameArray, preprocess
+from models.runtime.session import Session, output_names
+
+MAX_BATCH = 8
+"""Frames per call of the graph: bounds memory; on a CPU larger batches are not faster per frame."""
+
+
+class Detector:
+    """Finds objects in camera frames with one running session.
+
+    Args:
+        session: a session of a ``detection`` bundle.
+        threshold: confidence below which nothing is reported; None takes the manifest's.
+
+    Raises:
+        BundleError: the bundle is not a detector.
+    """
+
+    def __init__(self, session: Session, *, threshold: float | None = None) -> None:
+        manifest = session.manifest
+        if manifest.task is not Task.DETECTION or manifest.detection is None:
+            raise BundleError("manifest.task", manifest.task.value, "Choose a bundle whose task is detection.")
+        self.session = session
+        self.threshold = manifest.threshold if threshold is None else threshold
+        self._output: DetectionOutput = manifest.detection
+        self._outputs = output_names(manifest)
+        self._batch = MAX_BATCH if manifest.input.dynamic_batch else 1
+
+    def detect(self, frames_bgr: Sequence[FrameArray]) -> list[list[Detection]]:
+        """Return the detections of each frame, best first, boxes as fractions of that frame.
+
+        Raises:
+            InferenceError: a frame is not an image, or the model gave no usable answer.
+        """
+        detections: list[list[Detection]] = []
+        for start in range(0, len(frames_bgr), self._batch):
+            detections += self._detect_batch(frames_bgr[start : start + self._batch])
+        return detections
+
+    def _detect_batch(self, frames_bgr: Sequence[FrameArray]) -> list[list[Detection]]:
+        images, placements = preprocess(frames_bgr, self.session.image)
+        tensors = self.session.run(images, self._outputs)
+        if any(len(tensor) != len(frames_bgr) for tensor in tensors):
+            raise InferenceError(f"{len(frames_bgr)} frames gave outputs {[tensor.shape for tensor in tensors]}")
+        labels = self.session.manifest.labels
+        results = []
+        for index, place in enumerate(placements):
+            if self._output.format == "yolo":
+                found = from_yolo(tensors[0][index], self.threshold, self._output.iou_threshold)
+            else:
+                classes = tensors[2][index] if len(tensors) > 2 else None  # noqa: PLR2004 - boxes, scores, classes
+                found = from_boxes_scores(tensors[0][index], tensors[1][index], classes, self.threshold)
+            results.append(to_detections(found, place, labels))
+        return results
