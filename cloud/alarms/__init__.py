@@ -1,0 +1,1 @@
+"""Alarm occurrences and their history."""

@@ -1,0 +1,57 @@
+"""Alarm occurrences (two facts each: cleared, acknowledged) and every change of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from cloud.db.base import Base
+
+
+class Alarm(Base):
+    """One occurrence. Active while ``cleared_at`` is null; unacknowledged while ``acknowledged_at`` is null."""
+
+    __tablename__ = "alarm"
+    __table_args__ = (
+        Index("ix_alarm_recent", "site_id", text("raised_at DESC")),
+        Index("ix_alarm_open", "site_id", "unit_id", postgresql_where=text("cleared_at IS NULL")),
+        Index("ix_alarm_identity", "device_id", "definition", "unit_id", "channel_id", "raised_at"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"))
+    unit_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"))
+    device_id: Mapped[int | None] = mapped_column(ForeignKey("device.id"))
+    channel_id: Mapped[int | None] = mapped_column(ForeignKey("channel.id"))
+    definition: Mapped[str]
+    severity: Mapped[str]
+    raised_at: Mapped[datetime]
+    condition_since: Mapped[datetime | None]
+    cleared_at: Mapped[datetime | None]
+    acknowledged_at: Mapped[datetime | None]
+    acknowledged_by: Mapped[str | None]
+    """E-mail of the person, or ``device:<slug>`` when it was acknowledged at the tank."""
+    value: Mapped[float | None]
+    limit_value: Mapped[float | None]
+    ucum: Mapped[str | None]
+    quantity: Mapped[str | None]
+    message: Mapped[str]
+    action: Mapped[str | None]
+    source: Mapped[str | None]
+
+
+class AlarmChangeRow(Base):
+    """History of an alarm; its key makes a repeated change one change."""
+
+    __tablename__ = "alarm_change"
+
+    alarm_id: Mapped[UUID] = mapped_column(ForeignKey("alarm.id", ondelete="CASCADE"), primary_key=True)
+    change: Mapped[str] = mapped_column(primary_key=True)
+    """``contracts.alarms.AlarmChange``."""
+    occurred_at: Mapped[datetime] = mapped_column(primary_key=True)
+    recorded_at: Mapped[datetime]
+    actor: Mapped[str | None]
+    """E-mail of the person, ``device:<slug>``, or ``superseded`` when a newer occurrence closed this one."""

@@ -1,0 +1,1 @@
+"""The database: metadata, connections, migrations, and what differs between PostgreSQL and TimescaleDB."""

@@ -1,0 +1,113 @@
+"""Devices with their channels and cameras, their health and events, and the ledger of the messages they sent."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy.dialects.postgresql import INT8MULTIRANGE
+from sqlalchemy.orm import Mapped, mapped_column
+
+from cloud.db.base import Base, BigId, IntId
+
+
+class Device(Base):
+    """One edge box of a site."""
+
+    __tablename__ = "device"
+    __table_args__ = (
+        UniqueConstraint("site_id", "slug"),
+        CheckConstraint("state in ('unknown', 'online', 'offline')", name="state"),
+    )
+
+    id: Mapped[IntId]
+    site_id: Mapped[int] = mapped_column(ForeignKey("site.id"))
+    slug: Mapped[str]
+    name: Mapped[str]
+    state: Mapped[str] = mapped_column(server_default="unknown")
+    state_at: Mapped[datetime | None]
+    """Since when the state holds, as well as it is known: for a last will, when it was received."""
+    status_sent_at: Mapped[datetime | None]
+    """``sent_at`` of the status that made the state; orders births of different boots."""
+    boot: Mapped[str | None]
+    agent_version: Mapped[str | None]
+    inventory: Mapped[dict[str, Any] | None]
+    registered_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    last_seen_at: Mapped[datetime | None]
+    """When the store last received anything that the device itself sent."""
+
+
+class Channel(Base):
+    """One series of readings: a quantity in one unit of measure, in one rearing unit."""
+
+    __tablename__ = "channel"
+    __table_args__ = (UniqueConstraint("device_id", "name"),)
+
+    id: Mapped[IntId]
+    device_id: Mapped[int] = mapped_column(ForeignKey("device.id"))
+    name: Mapped[str]
+    unit_id: Mapped[int] = mapped_column(ForeignKey("unit.id"), index=True)
+    quantity: Mapped[str]
+    ucum: Mapped[str]
+    derived: Mapped[bool] = mapped_column(server_default=text("false"))
+
+
+class Camera(Base):
+    """One camera of a device."""
+
+    __tablename__ = "camera"
+    __table_args__ = (UniqueConstraint("device_id", "name"),)
+
+    id: Mapped[IntId]
+    device_id: Mapped[int] = mapped_column(ForeignKey("device.id"))
+    name: Mapped[str]
+    unit_id: Mapped[int] = mapped_column(ForeignKey("unit.id"), index=True)
+
+
+class DeviceEventRow(Base):
+    """Something that happened on a device. The key is a second guard behind the ledger."""
+
+    __tablename__ = "device_event"
+    __table_args__ = (
+        UniqueConstraint("device_id", "name", "occurred_at"),
+        Index("ix_device_event_recent", "device_id", text("occurred_at DESC")),
+    )
+
+    id: Mapped[BigId]
+    device_id: Mapped[int] = mapped_column(ForeignKey("device.id"))
+    unit_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"))
+    name: Mapped[str]
+    severity: Mapped[str | None]
+    occurred_at: Mapped[datetime]
+    received_at: Mapped[datetime]
+    message: Mapped[str] = mapped_column(server_default="")
+    detail: Mapped[dict[str, Any]]
+
+
+class DeviceHealth(Base):
+    """Heartbeats: a time series (hypertable, or partitions)."""
+
+    __tablename__ = "device_health"
+
+    device_id: Mapped[int] = mapped_column(ForeignKey("device.id"), primary_key=True)
+    observed_at: Mapped[datetime] = mapped_column(primary_key=True)
+    body: Mapped[dict[str, Any]]
+    """``contracts.devices.Health`` as it came."""
+
+
+class IngestStream(Base):
+    """Ledger: which sequences of one outbox stream have been stored. Its row lock orders the writers of a device."""
+
+    __tablename__ = "ingest_stream"
+
+    device_id: Mapped[int] = mapped_column(ForeignKey("device.id"), primary_key=True)
+    stream: Mapped[str] = mapped_column(primary_key=True)
+    seen: Mapped[Any] = mapped_column(INT8MULTIRANGE, server_default="{}")
+    floor: Mapped[int] = mapped_column(BigInteger, server_default="1")
+    """The device will never send a sequence below this one again (again: ``Health.outbox_floor``)."""
+    messages: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    repeats: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    rows: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    """Readings, observations, images, alarm changes, events and heartbeats stored from this stream."""
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -1,0 +1,1 @@
+"""Organizations, their sites, and the rearing units of each site."""

@@ -1,0 +1,1 @@
+"""What the cameras saw, and the evidence images behind it."""

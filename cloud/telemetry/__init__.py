@@ -1,0 +1,1 @@
+"""Sensor readings: written in bulk, read as the latest value and as series."""
