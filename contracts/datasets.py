@@ -17,6 +17,8 @@ class DatasetImage(WireModel):
     sha256: Sha256Hex
     width: int = Field(ge=1)
     height: int = Field(ge=1)
+    crop: tuple[int, int, int, int] | None = None
+    """Part of the file that is the picture, x0 y0 x1 y1 in pixels; cuts off letterbox bars. Boxes refer to it."""
     site: str
     group: str
     boxes: tuple[LabelledBox, ...] = ()
