@@ -75,7 +75,7 @@ class FishScene:
             bodies = [fish_body.random_body(rng) for _ in range(3)]
         else:
             self.look, body = _PLACES[place]
-            bodies = [body, body, body]
+            bodies = [body, body]
         self.width, self.height, self.n_fish = width, height, n_fish
         self.frames = 0
         self.activity = 1.0
