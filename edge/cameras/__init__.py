@@ -1,0 +1,1 @@
+"""Cameras: source -> capture (bounded, drop-oldest) -> evidence image."""

@@ -1,0 +1,1 @@
+"""Frames through the model into ten-second observations with their evidence."""

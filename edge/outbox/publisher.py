@@ -1,0 +1,297 @@
+"""Rows of the outbox to the broker: alarms first, then live, then backfill, at most a window in flight.
+
+A PUBACK only advances the window: a broker may forget. A row is deleted when the store's committed watermark covers it,
+and sent again when the store has not confirmed it long after its PUBACK, or after a new connection. Everything happens in
+one thread that eats events, so there are no locks. Whether a message is backfill is decided when it is sent.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Protocol
+
+import structlog
+
+from contracts.devices import Watermark
+from contracts.topics import uplink
+from edge.clock import Clock
+from edge.errors import LinkDownError, OutboxUnavailableError
+from edge.messaging.state import Acknowledged, Committed, Connected, Disconnected, LinkEvent
+from edge.outbox.rules import covered, due_for_resend, highest_covered
+from edge.outbox.store import Outbox, Row
+
+log = structlog.get_logger()
+
+WATERMARK_WAIT_S = 2.0
+"""How long a new connection waits for the retained watermark before it sends everything it has."""
+UNCONFIRMED_LIMIT = 10_000
+"""Rows that may be acknowledged by the broker and not yet confirmed by the store; bounds memory, the rest waits on disk."""
+_CHUNK_ROWS = 20
+_ENVELOPE = (
+    '{"v":1,"site":"%s","device":"%s","boot":"%s","stream":"%s","seq":%d,"sent_at":"%s","time_trusted":%s,"backfill":%s,"body":'
+)
+
+
+class Link(Protocol):
+    """What the publisher asks of a connection to the broker."""
+
+    def publish(self, topic: str, payload: bytes) -> int:
+        """Hand one QoS 1 message over; returns the id that its PUBACK will name.
+
+        Raises:
+            LinkDownError: not connected; nothing was handed over.
+        """
+        ...
+
+
+def compose(row: Row, *, site: str, device: str, backfill: bool) -> bytes:
+    """The envelope of a row as bytes; the body is not decoded again."""
+    head = _ENVELOPE % (
+        site,
+        device,
+        row.boot,
+        row.stream,
+        row.seq,
+        row.sent_at.isoformat(),
+        "true" if row.trusted else "false",
+        "true" if backfill else "false",
+    )
+    return head.encode() + row.body + b"}"
+
+
+@dataclass
+class PublisherStats:
+    """Counts since the start, for metrics and the page."""
+
+    sent: int = 0
+    resent: int = 0
+    acknowledged: int = 0
+    released: int = 0
+    in_flight: int = 0
+    unconfirmed: int = 0
+    watermark: int = 0
+
+
+class Publisher:
+    """Sends what the outbox holds and deletes what the store has.
+
+    Args:
+        window: messages in flight to the broker (handed over, no PUBACK yet).
+        resend_after_s: wait after a PUBACK before a row that the store has not confirmed is sent again.
+        backfill_after_s: a message older than this when it is sent is flagged as backfill.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        link: Link,
+        *,
+        site: str,
+        device: str,
+        clock: Clock,
+        window: int = 100,
+        resend_after_s: float = 30.0,
+        backfill_after_s: float = 30.0,
+        on_stream_restart: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.stats = PublisherStats()
+        self._outbox = outbox
+        self._link = link
+        self._site, self._device = site, device
+        self._clock = clock
+        self._window = window
+        self._resend_after_s = resend_after_s
+        self._backfill_after_s = backfill_after_s
+        self._on_stream_restart = on_stream_restart
+        self._events: SimpleQueue[LinkEvent | None] = SimpleQueue()
+        self._awake = False
+        self._in_flight: dict[int, int] = {}
+        self._acked: dict[int, tuple[float, int]] = {}
+        self._attempts: dict[int, int] = {}
+        self._again: deque[int] = deque()
+        self._send_from_s: float | None = None
+        self._connected = False
+        self._stream = ""
+        self._alarm_cursor = self._live_cursor = self._backfill_cursor = self._boundary = 0
+        self._pending: Watermark | None = None
+        outbox.on_accepted(self._wake)
+
+    def handle(self, event: LinkEvent) -> None:
+        """Take note of something that happened on the link; may be called from any thread and returns at once."""
+        self._events.put(event)
+
+    def run(self, stop: threading.Event) -> None:
+        """Send until ``stop`` is set."""
+        while not stop.is_set():
+            self._take_events(timeout_s=0.5)
+            try:
+                self._apply_watermark()
+                self._pump()
+            except LinkDownError:
+                self._connected = False
+            except OutboxUnavailableError as error:
+                log.warning("publisher.waits", reason=str(error))
+                stop.wait(1.0)
+            self._publish_stats()
+
+    def idle(self) -> bool:
+        """True when everything the outbox holds has been handed to the broker and acknowledged."""
+        return not self._in_flight and self._live_cursor >= self._outbox.last_seq
+
+    # -- events --------------------------------------------------------------------------------------------------
+
+    def _wake(self) -> None:
+        if not self._awake:  # one wake-up is enough for any number of commits
+            self._awake = True
+            self._events.put(None)
+
+    def _take_events(self, *, timeout_s: float) -> None:
+        try:
+            event = self._events.get(timeout=timeout_s)
+            while True:
+                self._note(event)
+                event = self._events.get_nowait()
+        except Empty:
+            return
+
+    def _note(self, event: LinkEvent | None) -> None:
+        if event is None:
+            self._awake = False
+        elif isinstance(event, Acknowledged):
+            self._acknowledged(event.mid)
+        elif isinstance(event, Committed):
+            self._pending = event.watermark
+            if self._send_from_s is not None:
+                self._send_from_s = 0.0
+        elif isinstance(event, Connected):
+            self._connected = True
+            self._send_from_s = time.monotonic() + WATERMARK_WAIT_S
+        elif isinstance(event, Disconnected):
+            self._connected = False
+
+    def _acknowledged(self, mid: int) -> None:
+        seq = self._in_flight.pop(mid, None)
+        if seq is None:
+            return  # the birth message, or a message of an earlier stream
+        self.stats.acknowledged += 1
+        attempt = self._attempts.pop(seq, 0) + 1
+        self._acked[seq] = (time.monotonic(), attempt)
+
+    # -- the store's word ----------------------------------------------------------------------------------------
+
+    def _apply_watermark(self) -> None:
+        if self._outbox.stream != self._stream:
+            self._begin_stream()
+        watermark, self._pending = self._pending, None
+        if watermark is None or watermark.stream != self._stream:
+            return
+        if highest_covered(watermark) > self._outbox.last_seq:
+            log.warning("outbox.behind_store", committed=highest_covered(watermark), last=self._outbox.last_seq)
+            self._outbox.restart_stream()
+            self._begin_stream()
+            self._on_stream_restart()
+            return
+        self._outbox.release(watermark.committed, watermark.above)
+        self.stats.watermark = watermark.committed
+        for seq in [seq for seq in self._acked if covered(watermark, seq)]:
+            del self._acked[seq]
+            self.stats.released += 1
+
+    def _begin_stream(self) -> None:
+        self._stream = self._outbox.stream
+        self._in_flight.clear()
+        self._begin_sending()
+
+    def _begin_sending(self) -> None:
+        """After a new connection or in a new stream: everything that is not confirmed goes again, live first."""
+        self._boundary = self._live_cursor = self._outbox.last_seq
+        self._alarm_cursor = self._backfill_cursor = 0
+        self._acked.clear()
+        self._attempts.clear()
+        self._again.clear()
+
+    # -- sending -------------------------------------------------------------------------------------------------
+
+    def _pump(self) -> None:
+        if not self._connected:
+            return
+        now = time.monotonic()
+        if self._send_from_s is not None:
+            if now < self._send_from_s:
+                return
+            self._send_from_s = None
+            self._begin_sending()
+        if not self._again:
+            self._again.extend(due_for_resend(self._acked, now_s=now, first_s=self._resend_after_s))
+        lanes = (self._send_alarms, self._send_live, self._send_again, self._send_backfill)
+        while len(self._in_flight) < self._window:
+            if not any(lane() for lane in lanes):  # the first lane that has something wins, then all over again
+                return
+            if not self._events.empty():
+                return
+
+    def _send_alarms(self) -> bool:
+        if self._alarm_cursor >= self._outbox.last_seq:
+            return False
+        last = self._outbox.last_seq
+        rows = self._outbox.rows_after(self._alarm_cursor, limit=_CHUNK_ROWS, alarms=True)
+        for row in rows:
+            self._send(row)
+            self._alarm_cursor = row.seq
+        if not rows:
+            self._alarm_cursor = last
+        return bool(rows)
+
+    def _send_live(self) -> bool:
+        if self._live_cursor >= self._outbox.last_seq or len(self._acked) >= UNCONFIRMED_LIMIT:
+            return False
+        last = self._outbox.last_seq
+        rows = self._outbox.rows_after(self._live_cursor, limit=_CHUNK_ROWS, alarms=False)
+        for row in rows:
+            self._send(row)
+            self._live_cursor = row.seq
+        if not rows:
+            self._live_cursor = last
+        return bool(rows)
+
+    def _send_again(self) -> bool:
+        while self._again:
+            seq = self._again.popleft()
+            _, attempt = self._acked.pop(seq, (0.0, 0))
+            row = self._outbox.row(seq)
+            if row is not None and attempt:
+                self._attempts[seq] = attempt
+                self.stats.resent += 1
+                self._send(row)
+                return True
+        return False
+
+    def _send_backfill(self) -> bool:
+        """In sequence order whatever the class: skipping a class would leave the store with more gaps than it reports."""
+        if self._backfill_cursor >= self._boundary or len(self._acked) >= UNCONFIRMED_LIMIT:
+            return False
+        rows = self._outbox.rows_after(self._backfill_cursor, limit=_CHUNK_ROWS, up_to=self._boundary, alarms=False)
+        for row in rows:
+            self._send(row)
+            self._backfill_cursor = row.seq
+        if not rows:
+            self._backfill_cursor = self._boundary
+        return bool(rows)
+
+    def _send(self, row: Row) -> None:
+        if row.seq in self._in_flight.values():
+            return  # the client still holds it from before the reconnect and sends it itself
+        waited = (self._clock.now() - row.sent_at).total_seconds()
+        payload = compose(row, site=self._site, device=self._device, backfill=waited > self._backfill_after_s)
+        mid = self._link.publish(uplink(self._site, self._device, row.kind), payload)
+        self._in_flight[mid] = row.seq
+        self.stats.sent += 1
+
+    def _publish_stats(self) -> None:
+        self.stats.in_flight = len(self._in_flight)
+        self.stats.unconfirmed = len(self._acked)

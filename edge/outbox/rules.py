@@ -1,0 +1,85 @@
+"""Decisions of the outbox: who goes first, what is dropped when room runs out, when a row is sent again. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+from contracts.devices import Watermark
+from contracts.topics import Kind
+
+
+class Priority(IntEnum):
+    """Classes of messages; a lower number is more important."""
+
+    ALARM = 0
+    COUNT = 1
+    TELEMETRY = 2
+    EVIDENCE = 3
+
+
+PRIORITY_OF_KIND: dict[Kind, Priority] = {
+    Kind.ALARMS: Priority.ALARM,
+    Kind.OBSERVATIONS: Priority.COUNT,
+    Kind.READINGS: Priority.TELEMETRY,
+    Kind.EVENTS: Priority.TELEMETRY,
+    Kind.HEALTH: Priority.TELEMETRY,
+    Kind.EVIDENCE: Priority.EVIDENCE,
+}
+
+EVICTION_ORDER = (Priority.EVIDENCE, Priority.TELEMETRY, Priority.COUNT)
+"""Images go first, then the oldest telemetry, then counts. Alarms are never dropped: they are small and few."""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Rows and body bytes that one class holds."""
+
+    rows: int = 0
+    bytes: int = 0
+
+
+def effective_limit(used_bytes: int, *, max_bytes: int, disk_free_bytes: int, min_free_bytes: int) -> int:
+    """Bytes the outbox may hold now: its quota, or only what it already has while the disk is nearly full."""
+    return min(max_bytes, used_bytes) if disk_free_bytes < min_free_bytes else max_bytes
+
+
+def eviction_plan(usage: Mapping[Priority, Usage], *, incoming_bytes: int, limit_bytes: int) -> dict[Priority, int]:
+    """Bytes to free per class, oldest rows first, so that ``incoming_bytes`` fit under ``limit_bytes``.
+
+    May free less than needed when only alarms are left: an alarm is accepted even over the quota.
+    """
+    missing = sum(u.bytes for u in usage.values()) + incoming_bytes - limit_bytes
+    plan: dict[Priority, int] = {}
+    for priority in EVICTION_ORDER:
+        if missing <= 0:
+            break
+        available = usage.get(priority, Usage()).bytes
+        if available:
+            plan[priority] = min(available, missing)
+            missing -= plan[priority]
+    return plan
+
+
+def covered(watermark: Watermark, seq: int) -> bool:
+    """True when the store has committed this sequence."""
+    return seq <= watermark.committed or any(low <= seq <= high for low, high in watermark.above)
+
+
+def highest_covered(watermark: Watermark) -> int:
+    """The highest sequence the store says it has."""
+    return max([watermark.committed, *(high for _, high in watermark.above)])
+
+
+def resend_wait_s(attempt: int, *, first_s: float, longest_s: float = 600.0) -> float:
+    """How long after its PUBACK a row that the store has not confirmed is sent again; doubles with each attempt.
+
+    The doubling keeps a store that is down for an hour from being sent everything every ``first_s``.
+    """
+    return min(first_s * 2 ** max(0, attempt - 1), longest_s)
+
+
+def due_for_resend(acked: Mapping[int, tuple[float, int]], *, now_s: float, first_s: float) -> Sequence[int]:
+    """Sequences whose (acknowledged at, attempts) say that they must be sent again, oldest first."""
+    return sorted(seq for seq, (at, attempt) in acked.items() if now_s - at >= resend_wait_s(attempt, first_s=first_s))

@@ -1,0 +1,1 @@
+"""Sensors: driver -> stamp -> quality -> derived values -> alarms -> outbox."""

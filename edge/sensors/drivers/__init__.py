@@ -1,0 +1,1 @@
+"""Sensor drivers, one folder each: code, README, sample configuration and recorded cases."""

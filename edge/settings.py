@@ -1,0 +1,441 @@
+"""The agent's configuration: one YAML file, every field explained, every fault named before anything connects.
+
+``load_settings`` reads and checks the file alone; what needs the machine (a readable video, a free port) is in ``check.py``.
+A value in the environment wins over the file: ``SHOAL_EDGE_MQTT__PASSWORD`` sets ``mqtt.password``.
+"""
+
+from __future__ import annotations
+
+import difflib
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Optional, get_args
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from contracts.base import ChannelName, Fraction, Slug
+from contracts.errors import ConfigurationError
+from contracts.quantities import QUANTITIES
+
+# pydantic evaluates these annotations at run time, so they stay in the form that Python 3.10 and pydantic both read.
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+def _known_quantity(code: str) -> str:
+    if code not in QUANTITIES:
+        near = difflib.get_close_matches(code, QUANTITIES, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"unknown quantity.{hint} Known are {', '.join(sorted(QUANTITIES))}")
+    return code
+
+
+def _pointer(text: str) -> str:
+    if text and not text.startswith("/"):
+        raise ValueError("a JSON pointer (RFC 6901) begins with '/'; use '' for the whole payload")
+    return text
+
+
+JsonPointer = Annotated[str, AfterValidator(_pointer)]
+
+
+class UnitSettings(_Section):
+    """One rearing unit: tank, raceway, pond or net pen."""
+
+    slug: Slug
+    """Stable name on the wire, unique within the box."""
+    name: str = ""
+    """Name for people; empty shows the slug."""
+    kind: Literal["tank", "raceway", "pond", "net_pen"] = "tank"
+    """What the unit is."""
+    species: str = ""
+    """Species code as in aquaculture/limits.csv (``salmo_salar``); empty or unknown applies the limits for any fish."""
+    stage: str = "growout"
+    """Life stage as in aquaculture/limits.csv (``fry``, ``growout``)."""
+    volume_m3: Optional[float] = Field(default=None, gt=0)
+    """Water volume in m3; None when nobody has measured it, then nothing that needs it is computed."""
+    salinity: float = Field(default=0.0, ge=0, le=50)
+    """Salinity in g/kg when no probe measures it; 0 is fresh water. Above 5 the limits for sea water apply."""
+    biomass_kg: Optional[float] = Field(default=None, ge=0)
+    """Fish in kg; None when unknown."""
+
+
+class TlsSettings(_Section):
+    """TLS of an MQTT connection."""
+
+    ca_file: Optional[Path] = None
+    """Certificate authority in PEM; None trusts the system's authorities."""
+    cert_file: Optional[Path] = None
+    """Client certificate in PEM for mutual TLS; None sends none."""
+    key_file: Optional[Path] = None
+    """Private key of ``cert_file``; None when the certificate file holds it."""
+
+
+class MqttSettings(_Section):
+    """Where an MQTT broker is and how to log in."""
+
+    host: str = "127.0.0.1"
+    """Name or address of the broker."""
+    port: int = Field(default=1883, ge=1, le=65535)
+    """TCP port; 1883 plain, 8883 by convention with TLS."""
+    username: Optional[str] = None
+    """User name; None logs in without one."""
+    password: Optional[SecretStr] = None
+    """Password; better in ``password_file`` or the environment than in this file."""
+    password_file: Optional[Path] = None
+    """File whose first line is the password; None uses ``password``."""
+    tls: Optional[TlsSettings] = None
+    """TLS; None connects in the clear, right only on the box itself or a closed farm network."""
+    client_id: Optional[str] = None
+    """MQTT client id; None makes a stable one from site and device. Two clients with one id disconnect each other."""
+    protocol: Literal["3.1.1", "5"] = "3.1.1"
+    """MQTT version; every broker knows 3.1.1."""
+    keepalive_s: int = Field(default=30, ge=5, le=600)
+    """Seconds of silence after which the peer is asked; a dead link is noticed within 1.5 times this."""
+    reconnect_max_s: float = Field(default=30.0, gt=0)
+    """Longest wait in seconds between two attempts to connect."""
+
+    def secret(self) -> Optional[str]:
+        """The password, from its file when there is one.
+
+        Raises:
+            ConfigurationError: the file cannot be read.
+        """
+        if self.password_file is not None:
+            try:
+                return self.password_file.read_text(encoding="utf-8").partition("\n")[0]
+            except OSError as error:
+                raise ConfigurationError(
+                    "mqtt.password_file", str(self.password_file), f"Make the file readable: {error.strerror}."
+                ) from error
+        return self.password.get_secret_value() if self.password is not None else None
+
+
+class ChannelSettings(_Section):
+    """One measured quantity in one unit, and where in which message its number stands."""
+
+    name: ChannelName
+    """Stable name, unique within the box; conventionally ``<unit>.<quantity>``."""
+    unit: Slug
+    """Slug of the unit that the probe is in."""
+    quantity: Annotated[str, AfterValidator(_known_quantity)]
+    """Quantity code of contracts/quantities.py; it fixes the unit of measurement."""
+    topic: str = Field(min_length=1)
+    """MQTT topic, may hold the wildcards ``+`` and ``#``."""
+    pointer: JsonPointer = ""
+    """JSON pointer to the number; empty when the payload is the number."""
+    time_pointer: Optional[JsonPointer] = None
+    """JSON pointer to the observation time (ISO 8601, or seconds or milliseconds since 1970); None uses the time of arrival,
+    and then a message that the broker delivers twice across a restart cannot be told from a new one."""
+    scale: float = 1.0
+    """Multiplier from the node's unit to ours (the In-Situ probe reports ug/L: 0.001)."""
+    offset: float = 0.0
+    """Added after scaling, in our unit."""
+
+
+class SensorSettings(_Section):
+    """One source of sensor messages."""
+
+    name: Slug
+    """Stable name, unique within the box."""
+    driver: Literal["mqtt"] = "mqtt"
+    """Driver that reads it: a folder of edge/sensors/drivers."""
+    broker: MqttSettings = MqttSettings()
+    """The farm's own broker, which may be another than the uplink's."""
+    channels: tuple[ChannelSettings, ...] = Field(min_length=1)
+    """What it measures."""
+
+
+class CameraSettings(_Section):
+    """One camera."""
+
+    name: Slug
+    """Stable name, unique within the box."""
+    unit: Slug
+    """Slug of the unit that it looks into."""
+    source: str = Field(pattern=r"^(file:|folder:|rtsp://|rtsps://|http://|https://|usb:\d+$).*")
+    """``file:/x.mp4``, ``folder:/dir`` of images, ``rtsp://``, ``http://`` (MJPEG) or ``usb:0``. Credentials in it are never
+    shown."""
+    fps: float = Field(default=2.0, gt=0, le=60)
+    """Frames per second that go to the model; more are read and left out. Two tell the count of a tank."""
+    loop: bool = True
+    """Start a file or folder again at its end."""
+    read_timeout_s: float = Field(default=10.0, gt=0)
+    """Seconds without a frame after which a source is closed and opened again."""
+
+
+class ModelSettings(_Section):
+    """The model that looks at the frames."""
+
+    bundle: str = "fish-detector"
+    """Name of a shipped bundle, or the path of a bundle folder (it has a manifest.json)."""
+    threads: int = Field(default=1, ge=1, le=64)
+    """Processor threads for inference; 1 leaves the rest to decoding and sensors."""
+    threshold: Optional[Fraction] = None
+    """Confidence below which a detection is ignored; None takes the bundle's own."""
+    providers: Optional[tuple[str, ...]] = None
+    """Inference providers, best first; None tries what the box has (TensorRT, CUDA, CPU)."""
+
+
+class ObservationSettings(_Section):
+    """How frames become observations."""
+
+    window_s: float = Field(default=10.0, gt=0, le=3600)
+    """Seconds that one observation sums up."""
+    evidence_every_s: float = Field(default=30.0, ge=0)
+    """Seconds between evidence images of one camera; 0 sends one with every observation."""
+    evidence_max_bytes: int = Field(default=150_000, ge=10_000, le=1_000_000)
+    """Largest evidence JPEG in bytes; the quality is lowered, then the size, until it fits."""
+    queue: int = Field(default=2, ge=1, le=64)
+    """Frames that wait per camera; when it is full the oldest is dropped and counted, so the newest is never stale."""
+
+
+class AlarmOverride(_Section):
+    """A site's own value for one alarm definition."""
+
+    definition: str
+    """Name as in the alarm, e.g. ``do.low.critical`` or ``do.silent``."""
+    unit: Optional[Slug] = None
+    """Unit that it applies to; None applies it to all."""
+    enabled: bool = True
+    """False switches this alarm off."""
+    limit: Optional[float] = None
+    """Limit in the quantity's unit (seconds for ``silent``); None keeps the species' limit."""
+    hysteresis: Optional[float] = Field(default=None, ge=0)
+    """Deadband in the quantity's unit; None keeps the default."""
+    on_delay_s: Optional[float] = Field(default=None, ge=0)
+    """Seconds before it is raised; None keeps ``alarms.on_delay_s``."""
+    off_delay_s: Optional[float] = Field(default=None, ge=0)
+    """Seconds before it clears; None keeps ``alarms.off_delay_s``."""
+
+
+class AlarmSettings(_Section):
+    """When alarms are raised and cleared."""
+
+    on_delay_s: float = Field(default=30.0, ge=0)
+    """Seconds that a limit must be violated before the alarm is raised: rides over a splash at the probe."""
+    off_delay_s: float = Field(default=60.0, ge=0)
+    """Seconds that the value must be back before the alarm clears."""
+    silence_after_s: float = Field(default=60.0, gt=0)
+    """Seconds without a usable value after which a life-critical channel (oxygen, flow, level, power) is an alarm itself."""
+    overrides: tuple[AlarmOverride, ...] = ()
+    """Site values; the last one that matches wins."""
+
+
+class OutboxSettings(_Section):
+    """The durable queue towards the cloud."""
+
+    max_bytes: int = Field(default=2_000_000_000, ge=1_000_000)
+    """Quota of message bodies in bytes; beyond it images go first, then the oldest telemetry, alarms never."""
+    min_free_bytes: int = Field(default=200_000_000, ge=0)
+    """Free disk space in bytes below which the outbox stops growing; 0 leaves the check out."""
+    window: int = Field(default=100, ge=1, le=1000)
+    """Messages in flight to the broker; more than 100 measured slower, not faster."""
+    resend_after_s: float = Field(default=30.0, gt=0)
+    """Seconds after the broker's acknowledgement after which a message that the store has not confirmed is sent again."""
+    backfill_after_s: float = Field(default=30.0, gt=0)
+    """Messages older than this in seconds when they are sent are flagged as backfill."""
+
+
+class HealthSettings(_Section):
+    """The heartbeat."""
+
+    every_s: float = Field(default=30.0, gt=0)
+    """Seconds between two heartbeats."""
+
+
+class MetricsSettings(_Section):
+    """The local page, with Prometheus metrics at /metrics."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on; ``0.0.0.0`` shows the page to the farm network. It has no login and changes nothing."""
+    port: int = Field(default=9600, ge=0, le=65535)
+    """TCP port; 0 takes any free one."""
+
+
+class ClockSettings(_Section):
+    """Trust in the wall clock."""
+
+    assume_synchronised: Optional[bool] = None
+    """True or False overrides what the kernel says about NTP; None asks the kernel."""
+
+
+class EdgeSettings(BaseSettings):
+    """Everything that one agent needs to know."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, validate_default=True, env_prefix="SHOAL_EDGE_", env_nested_delimiter="__"
+    )
+
+    site: Slug
+    """Slug of the site (farm)."""
+    device: Slug
+    """Slug of this box, unique within the site."""
+    data_dir: Path = Path("/var/lib/shoal/edge")
+    """Folder for the outbox; needs a disk that honours fsync. Relative paths are relative to the configuration file."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severe event that is logged."""
+    units: tuple[UnitSettings, ...] = Field(min_length=1)
+    """The rearing units this box looks after."""
+    mqtt: MqttSettings = MqttSettings()
+    """Broker of the uplink."""
+    sensors: tuple[SensorSettings, ...] = ()
+    """Sources of readings."""
+    cameras: tuple[CameraSettings, ...] = ()
+    """Cameras."""
+    model: Optional[ModelSettings] = ModelSettings()
+    """The detector; None runs cameras without a model: observations then carry no counts. Not loaded without cameras."""
+    observations: ObservationSettings = ObservationSettings()
+    """Windows and evidence."""
+    alarms: AlarmSettings = AlarmSettings()
+    """Delays and site values."""
+    outbox: OutboxSettings = OutboxSettings()
+    """Quota and window."""
+    health: HealthSettings = HealthSettings()
+    """Heartbeat."""
+    metrics: MetricsSettings = MetricsSettings()
+    """Local page."""
+    clock: ClockSettings = ClockSettings()
+    """Trust in the clock."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file (which arrives as init settings)."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings
+
+    @model_validator(mode="after")
+    def _names_fit_together(self) -> EdgeSettings:
+        """Names are unique, and every unit that is mentioned exists; refused by the name of the field."""
+        units = {unit.slug for unit in self.units}
+        _unique([(f"units.{i}.slug", unit.slug) for i, unit in enumerate(self.units)])
+        _unique([(f"sensors.{i}.name", sensor.name) for i, sensor in enumerate(self.sensors)])
+        _unique([(f"cameras.{i}.name", camera.name) for i, camera in enumerate(self.cameras)])
+        channels = [
+            (f"sensors.{i}.channels.{k}", channel)
+            for i, sensor in enumerate(self.sensors)
+            for k, channel in enumerate(sensor.channels)
+        ]
+        _unique([(f"{where}.name", channel.name) for where, channel in channels])
+        mentioned = [(f"{where}.unit", channel.unit) for where, channel in channels]
+        mentioned += [(f"cameras.{i}.unit", camera.unit) for i, camera in enumerate(self.cameras)]
+        mentioned += [(f"alarms.overrides.{i}.unit", o.unit) for i, o in enumerate(self.alarms.overrides) if o.unit]
+        for field, unit in mentioned:
+            if unit not in units:
+                near = difflib.get_close_matches(unit, units, n=1)
+                hint = f"Did you mean {near[0]!r}? " if near else ""
+                raise ConfigurationError(field, unit, f"{hint}Add it to 'units', or use one of {', '.join(sorted(units))}.")
+        return self
+
+
+def load_settings(path: Path | str) -> EdgeSettings:
+    """Read and check a configuration file.
+
+    Raises:
+        ConfigurationError: the first thing that is wrong, with its field, value and remedy.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationError(
+            "config", str(path), f"{error.strerror}: give the path of a readable YAML file, e.g. a copy of edge/edge.example.yaml."
+        ) from error
+    try:
+        document = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigurationError("config", str(path), f"It is not YAML: {' '.join(str(error).split())}.") from error
+    if not isinstance(document, dict):
+        raise ConfigurationError("config", str(path), "Write settings as 'name: value' lines, e.g. 'site: my-farm'.")
+    unknown = [key for key in document if not isinstance(key, str)]
+    if unknown:
+        raise ConfigurationError(str(unknown[0]), unknown[0], "Names of settings are words.")
+    try:
+        settings = EdgeSettings(**document)
+    except ValidationError as error:
+        raise _explained(error) from error
+    return _with_absolute_paths(settings, path.absolute().parent)
+
+
+def _with_absolute_paths(settings: EdgeSettings, base: Path) -> EdgeSettings:
+    """Paths in the file are relative to the file, so that it does not matter where the agent is started."""
+
+    def absolute(source: str) -> str:
+        scheme, _, rest = source.partition(":")
+        return f"{scheme}:{base / rest}" if scheme in {"file", "folder"} else source
+
+    cameras = tuple(camera.model_copy(update={"source": absolute(camera.source)}) for camera in settings.cameras)
+    updates: dict[str, Any] = {"data_dir": base / settings.data_dir, "cameras": cameras}
+    if settings.model is not None and (base / settings.model.bundle / "manifest.json").is_file():
+        updates["model"] = settings.model.model_copy(update={"bundle": str(base / settings.model.bundle)})
+    return settings.model_copy(update=updates)
+
+
+def _unique(named: list[tuple[str, str]]) -> None:
+    first: dict[str, str] = {}
+    for field, name in named:
+        if name in first:
+            raise ConfigurationError(field, name, f"{first[name]} has this name already; choose another.")
+        first[name] = field
+
+
+def _explained(error: ValidationError) -> ConfigurationError:
+    """Turn pydantic's first complaint into field, value and remedy; secrets are masked."""
+    first = error.errors(include_url=False)[0]
+    field = ".".join(str(part) for part in first["loc"]) or "config"
+    value: object = first.get("input")
+    if any(word in field for word in ("password", "secret")):
+        value = "***"
+    if first["type"] == "missing":
+        return ConfigurationError(field, None, "Add this setting; it has no default.")
+    if first["type"] == "extra_forbidden":
+        key = str(first["loc"][-1])
+        known = _known_keys(first["loc"])
+        near = difflib.get_close_matches(key, known, n=1)
+        hint = f"Did you mean {near[0]!r}? " if near else ""
+        return ConfigurationError(field, value, f"This setting does not exist. {hint}Known here: {', '.join(sorted(known))}.")
+    if isinstance(value, str) and "://" in value:
+        value = redacted(value)
+    return ConfigurationError(field, value, f"{first['msg'].removeprefix('Value error, ')}.")
+
+
+def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+    """Names that are known where an unknown one was found."""
+    model: type[BaseModel] = EdgeSettings
+    for part in location[:-1]:
+        if isinstance(part, str) and part in model.model_fields:
+            model = _section_of(model.model_fields[part].annotation) or model
+    return list(model.model_fields)
+
+
+def _section_of(annotation: object) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in get_args(annotation):
+        section = _section_of(argument)
+        if section is not None:
+            return section
+    return None
+
+
+def redacted(source: str) -> str:
+    """A camera source without its user name and password."""
+    scheme, separator, rest = source.partition("://")
+    if not separator:
+        return source
+    authority, slash, tail = rest.partition("/")
+    host = authority.rpartition("@")[2]
+    return f"{scheme}://{host}{slash}{tail.partition('?')[0]}"
+
+
