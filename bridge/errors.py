@@ -1,0 +1,26 @@
+"""Errors of the bridge, named for what the caller does next: wait and try again, or take a record out of a batch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from contracts.errors import RetryableError, ShoalError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class SinkUnavailableError(RetryableError):
+    """The sink could not make a batch durable now; the bridge keeps the batch and submits it again."""
+
+
+class RecordRefusedError(ShoalError):
+    """The sink works, but some records of the batch can never be stored (too large, say): they go to dead letters.
+
+    Args:
+        refused: index within the batch to the reason, for a person.
+    """
+
+    def __init__(self, refused: Mapping[int, str]) -> None:
+        super().__init__(f"{len(refused)} records refused: {next(iter(refused.values()), '')}")
+        self.refused = dict(refused)

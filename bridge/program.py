@@ -1,0 +1,103 @@
+"""The bridge as a program: composition, signals and the order of starting and stopping.
+
+Health first (a port in use stops the program before it connects), then the downlink, then the uplink; the other way
+round on SIGTERM, so that watermarks of what was just stored still go out.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import TYPE_CHECKING
+
+import structlog
+
+from bridge.downlink import Downlink, KafkaDownlink, close_publisher, open_consumer, open_publisher
+from bridge.health import Health, HealthServer
+from bridge.metrics import DownlinkCollector, UplinkCollector, registry_of
+from bridge.sink import open_sink
+from bridge.uplink import Uplink
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from paho.mqtt import client as paho
+
+    from bridge.settings import BridgeSettings
+
+log = structlog.get_logger()
+
+
+class Bridge:
+    """Uplink, downlink and health of one process."""
+
+    def __init__(self, settings: BridgeSettings) -> None:
+        self._settings = settings
+        self._uplink = Uplink(settings, open_sink(settings))
+        self._publisher: paho.Client | None = None
+        self._downlink: Downlink | None = None
+        self._kafka_downlink: KafkaDownlink | None = None
+        self.health = HealthServer(
+            settings.metrics_host,
+            settings.metrics_port,
+            health=self._state,
+            registry=registry_of(UplinkCollector(self._uplink)),
+        )
+
+    def start(self) -> None:
+        """Start everything.
+
+        Raises:
+            ConfigurationError: the health port cannot be bound; nothing was connected.
+        """
+        self.health.start()
+        if self._settings.downlink:
+            self._start_downlink()
+        self._uplink.start()
+        log.info(
+            "bridge.started", mqtt=self._settings.mqtt_host, sink=self._settings.sink.value, health=self.health.port
+        )
+
+    def stop(self) -> None:
+        """Drain and stop. Safe twice."""
+        self._uplink.stop()
+        if self._kafka_downlink is not None:
+            self._kafka_downlink.stop()
+        if self._downlink is not None:
+            self._downlink.stop()
+        if self._publisher is not None:
+            close_publisher(self._publisher)
+        self.health.stop()
+
+    def _start_downlink(self) -> None:
+        self._publisher = open_publisher(self._settings)
+        self._downlink = Downlink(self._publisher)
+        self.health.registry.register(DownlinkCollector(self._downlink))
+        self._kafka_downlink = KafkaDownlink(self._downlink, lambda: open_consumer(self._settings))
+        self._downlink.start()
+        self._kafka_downlink.start()
+
+    def _state(self) -> Health:
+        state = self._uplink.state()
+        downlink_alive = self._kafka_downlink is None or self._kafka_downlink.alive
+        return Health(alive=state.alive and downlink_alive, obstacles=state.obstacles)
+
+
+def run(settings: BridgeSettings) -> None:
+    """Run the bridge until SIGTERM or SIGINT, then drain.
+
+    Raises:
+        ConfigurationError: a setting cannot be used; nothing was started.
+    """
+    stop = threading.Event()
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        log.info("bridge.stopping", signal=signal.Signals(number).name)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, on_signal)
+    bridge = Bridge(settings)
+    bridge.start()
+    stop.wait()
+    bridge.stop()
