@@ -1,0 +1,1 @@
+"""Export: trained weights become an ONNX graph that is proven to compute the same."""

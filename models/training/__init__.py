@@ -1,0 +1,1 @@
+"""Training: a configuration and data folders become weights with their lineage. Runs where torch is installed."""
