@@ -1,0 +1,204 @@
+"""Composition root of the API: settings in, one FastAPI application out.
+
+``create_app`` wires the collaborators and connects to nothing; the lifespan opens and closes the database pool;
+``run_api`` serves until a signal. Addresses: ``/api/v1`` for programs, ``/`` for the dashboard, probes beside them.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
+from time import monotonic
+from typing import Any
+
+import structlog
+import uvicorn
+from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIRoute
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
+
+from cloud import health
+from cloud.alarms import endpoints as alarms
+from cloud.auth import endpoints as auth
+from cloud.auth.service import LoginService
+from cloud.auth.tokens import AccessTokens, UrlSigner
+from cloud.db.session import sqlalchemy_url
+from cloud.dead_letters import endpoints as dead_letters
+from cloud.devices import endpoints as devices
+from cloud.farms import endpoints as farms
+from cloud.kit.http import Border
+from cloud.kit.logs import configure_logging
+from cloud.kit.pages import SinglePageApp
+from cloud.kit.problems import document_problems, install
+from cloud.kit.repository import Database
+from cloud.metrics import HTTP_SECONDS
+from cloud.observations import endpoints as observations
+from cloud.overview import endpoints as overview
+from cloud.settings import CloudSettings, secret_key
+from cloud.telemetry import endpoints as telemetry
+from cloud.telemetry.service import ChannelPeriods
+from contracts.errors import ConfigurationError
+
+log = structlog.get_logger()
+
+API_VERSION = "1.0.0"
+"""Version of the HTTP interface, not of the product."""
+_FEATURES = (auth, overview, farms, devices, telemetry, observations, alarms, dead_letters)
+_RESERVED = frozenset({"api", "live", "ready", "health", "metrics"})
+_DESCRIPTION = """
+Read and operate an aquaculture farm: units, live values with their age and quality, series, what the cameras saw, and
+alarms. Sign in with `POST /api/v1/auth/login` and send `Authorization: Bearer <access_token>`. Every user sees one
+organization; what belongs to another does not exist (404). Times are ISO 8601 in UTC; units are UCUM. Every refusal is
+`application/problem+json` with a stable `code` and a `request_id`.
+""".strip()
+_TAGS = [
+    {"name": "auth", "description": "Signing in."},
+    {"name": "farms", "description": "Sites, units and their newest state."},
+    {"name": "devices", "description": "Edge boxes, and messages that failed."},
+    {"name": "telemetry", "description": "Readings over time."},
+    {"name": "observations", "description": "What the cameras saw, with images."},
+    {"name": "alarms", "description": "Alarms, and acknowledging them."},
+    {"name": "health", "description": "Probes for supervisors and load balancers."},
+]
+
+
+def create_app(settings: CloudSettings) -> FastAPI:
+    """The API and the dashboard as one ASGI application.
+
+    Raises:
+        ConfigurationError: a setting cannot be used.
+    """
+    secret = secret_key(settings)
+    database = Database(
+        sqlalchemy_url(settings.database_url.get_secret_value()),
+        pool_size=settings.database_pool_size,
+        statement_timeout_s=settings.statement_timeout_s,
+    )
+    tokens = AccessTokens(secret, lifetime=timedelta(minutes=settings.access_token_minutes))
+
+    app = FastAPI(
+        title="Shoal",
+        version=API_VERSION,
+        summary="Open aquaculture platform",
+        description=_DESCRIPTION,
+        openapi_tags=_TAGS,
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,  # the usual pages load scripts from elsewhere, which our security policy forbids
+        redoc_url=None,
+        lifespan=_lifespan,
+        generate_unique_id_function=_operation_id,
+        separate_input_output_schemas=False,
+    )
+    app.state.settings = settings
+    app.state.database = database
+    app.state.tokens = tokens
+    app.state.login = LoginService(database, tokens)
+    app.state.signer = UrlSigner(secret, minutes=settings.image_url_minutes)
+    app.state.periods = ChannelPeriods()
+    app.state.started = monotonic()
+    app.state.product_version = _product_version()
+
+    install(app)
+    _add_routes(app, settings)
+    _add_middleware(app, settings)
+    _document(app)
+    return app
+
+
+def run_api(settings: CloudSettings) -> None:
+    """Serve until SIGINT or SIGTERM; requests under way get ten seconds to finish.
+
+    Raises:
+        ConfigurationError: a setting cannot be used, or the port is taken.
+    """
+    configure_logging(settings.log_level)
+    app = create_app(settings)
+    listener = _listen(settings.host, settings.port)
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=10, lifespan="on"
+    )
+    host, port = listener.getsockname()[:2]
+    log.info("api_listening", url=f"http://{host}:{port}")
+    with listener:
+        uvicorn.Server(config).run(sockets=[listener])
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    database: Database = app.state.database
+    database.start()
+    try:
+        yield
+    finally:
+        await database.stop()
+
+
+def _add_routes(app: FastAPI, settings: CloudSettings) -> None:
+    api = APIRouter(prefix="/api/v1")
+    for feature in _FEATURES:
+        api.include_router(feature.router)
+    app.include_router(api)
+    app.include_router(health.router)
+    app.mount("/", SinglePageApp(settings.dashboard_dir, reserved=_RESERVED), name="dashboard")
+
+
+def _add_middleware(app: FastAPI, settings: CloudSettings) -> None:
+    """The last one added is the outermost."""
+    app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=4)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(settings.cors_origins),
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type"],
+            expose_headers=["X-Request-ID"],
+        )
+    app.add_middleware(Border, max_request_bytes=settings.max_request_bytes, observe=_observe)
+
+
+def _document(app: FastAPI) -> None:
+    """Make ``app.openapi`` tell the truth about errors."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document_problems(generate())
+        return generate()
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
+
+
+def _observe(method: str, route: str, status: int, seconds: float) -> None:
+    HTTP_SECONDS.labels(method, route, str(status)).observe(seconds)
+
+
+def _operation_id(route: APIRoute) -> str:
+    """``list_sites`` becomes ``listSites``: generated clients get readable names."""
+    first, *rest = route.name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def _product_version() -> str:
+    try:
+        return installed_version("shoal")
+    except PackageNotFoundError:
+        return "source"
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        remedy = f"{error.strerror}. Stop the program that has it, or set SHOAL_PORT to another (0 takes a free one)."
+        raise ConfigurationError("port", f"{host}:{port}", remedy) from error
+    listener.listen(256)
+    return listener

@@ -1,0 +1,43 @@
+"""SQL of devices. Every query names the organization that asks."""
+
+from __future__ import annotations
+
+from sqlalchemy import select, tuple_
+
+from cloud.devices.tables import Device
+from cloud.farms.tables import Site
+from cloud.kit.repository import ReadConnection, Repository, Row
+
+
+class DeviceRepository(Repository):
+    """Devices of one organization."""
+
+    def __init__(self, connection: ReadConnection, organization_id: int) -> None:
+        super().__init__(connection)
+        self._organization_id = organization_id
+
+    async def devices(
+        self, *, site_id: int | None, after: tuple[str, str] | None = None, rows: int | None = None
+    ) -> list[Row]:
+        """Devices by site and slug, of one site or of all; those after (site, device)."""
+        statement = (
+            select(
+                Device.id,
+                Device.slug,
+                Device.name,
+                Site.slug.label("site"),
+                Device.state,
+                Device.state_at,
+                Device.last_seen_at,
+                Device.agent_version,
+            )
+            .join(Site, Site.id == Device.site_id)
+            .where(Site.organization_id == self._organization_id)
+            .order_by(Site.slug, Device.slug)
+            .limit(rows)
+        )
+        if site_id is not None:
+            statement = statement.where(Device.site_id == site_id)
+        if after is not None:
+            statement = statement.where(tuple_(Site.slug, Device.slug) > after)
+        return await self._all(statement)

@@ -1,0 +1,127 @@
+"""What the HTTP API can answer besides success, one class per reason.
+
+Every refusal leaves as ``application/problem+json`` (RFC 9457) with a stable ``code`` that a program may branch on and
+the request id that a person may quote. Services raise these; ``cloud.kit.problems`` turns them into responses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from contracts.errors import ShoalError
+
+
+class ApiError(ShoalError):
+    """Base of every answer that is not a success.
+
+    Args:
+        detail: what was wrong with this request, for a person; never a secret.
+        headers: response headers that belong to the refusal, such as ``Retry-After``.
+    """
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "internal_error"
+    title: ClassVar[str] = "Internal error"
+
+    def __init__(self, detail: str, *, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.headers = dict(headers or {})
+
+
+class BadRequestError(ApiError):
+    """The request can never succeed as it is."""
+
+    status = 400
+    code = "bad_request"
+    title = "Bad request"
+
+
+class InvalidCursorError(BadRequestError):
+    """The page cursor was not issued by this endpoint."""
+
+    code = "invalid_cursor"
+    title = "Invalid cursor"
+
+
+class InvalidRangeError(BadRequestError):
+    """The time range is empty, reversed or too long."""
+
+    code = "invalid_range"
+    title = "Invalid time range"
+
+
+class UnauthenticatedError(ApiError):
+    """No credentials, or credentials that are not valid any more."""
+
+    status = 401
+    code = "unauthenticated"
+    title = "Sign in first"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, headers={"WWW-Authenticate": "Bearer"})
+
+
+class InvalidCredentialsError(UnauthenticatedError):
+    """E-mail and password do not belong together; which of them is wrong is not told."""
+
+    code = "invalid_credentials"
+    title = "Wrong e-mail or password"
+
+
+class ForbiddenError(ApiError):
+    """Signed in, but the role does not reach."""
+
+    status = 403
+    code = "forbidden"
+    title = "Not allowed"
+
+
+class InvalidSignatureError(ForbiddenError):
+    """A signed address was changed or has expired."""
+
+    code = "invalid_signature"
+    title = "Invalid or expired address"
+
+
+class NotFoundError(ApiError):
+    """Nothing of that name in the organization of the user; other organizations' things look the same."""
+
+    status = 404
+    code = "not_found"
+    title = "Not found"
+
+
+class PayloadTooLargeError(ApiError):
+    """The body is larger than this API accepts."""
+
+    status = 413
+    code = "payload_too_large"
+    title = "Payload too large"
+
+
+class LockedOutError(ApiError):
+    """Too many failed logins.
+
+    Args:
+        retry_after_s: seconds until another try is looked at.
+    """
+
+    status = 429
+    code = "locked_out"
+    title = "Too many failed logins"
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(f"Try again in {retry_after_s} seconds", headers={"Retry-After": str(retry_after_s)})
+
+
+class UnavailableError(ApiError):
+    """Something that the API needs is away; the same request may succeed later."""
+
+    status = 503
+    code = "unavailable"
+    title = "Temporarily unavailable"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, headers={"Retry-After": "2"})

@@ -1,0 +1,150 @@
+"""The border of the HTTP service: what happens to every request, whatever it asks for.
+
+request id -> size limit -> application -> security headers -> access log and metrics. An error that nobody expected
+ends here as a problem with the request id; its trace goes to the log and nowhere else.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from cloud.errors import ApiError, PayloadTooLargeError
+from cloud.kit.problems import error_response
+
+log = structlog.get_logger()
+
+_REQUEST_ID = re.compile(r"^[A-Za-z0-9_.-]{8,64}$")
+_QUIET = frozenset({"/live", "/ready", "/metrics", "/health"})  # probes would drown everything else in the log
+
+API_POLICY = "default-src 'none'; frame-ancestors 'none'"
+PAGE_POLICY = (
+    "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+    "font-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'self'; form-action 'self'; "
+    "frame-ancestors 'none'"
+)
+"""The dashboard's styles are made at run time (emotion), so inline styles are allowed; scripts are not."""
+
+Observe = Callable[[str, str, int, float], None]
+"""Told of every answer: method, route template, status, seconds."""
+
+
+class Border:
+    """ASGI middleware around the whole application."""
+
+    def __init__(self, app: ASGIApp, *, max_request_bytes: int, observe: Observe) -> None:
+        self._app = app
+        self._max_request_bytes = max_request_bytes
+        self._observe = observe
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request (or pass the lifespan on)."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        answer = _Answer(scope, send, request_id)
+        started = perf_counter()
+        try:
+            await self._app(scope, self._limited(scope, receive), answer.send)
+        except PayloadTooLargeError as error:
+            await answer.refuse(error, receive)
+        except Exception:  # noqa: BLE001  (the last line of defence: nothing may leave without an answer)
+            log.exception("request_failed", method=scope["method"], path=scope["path"])
+            await answer.refuse(ApiError("Something went wrong on our side; it has been logged"), receive)
+        finally:
+            self._finish(scope, answer.status, perf_counter() - started)
+
+    def _limited(self, scope: Scope, receive: Receive) -> Receive:
+        """``receive`` that refuses a body which is too large, whether or not its length was announced."""
+        announced = Headers(scope=scope).get("content-length", "0")
+        too_large = PayloadTooLargeError(f"A request body may have at most {self._max_request_bytes} bytes")
+        received = 0
+
+        async def limited() -> Message:
+            nonlocal received
+            if announced.isdecimal() and int(announced) > self._max_request_bytes:
+                raise too_large
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self._max_request_bytes:
+                raise too_large
+            return message
+
+        return limited
+
+    def _finish(self, scope: Scope, status: int, seconds: float) -> None:
+        self._observe(scope["method"], route_template(scope), status, seconds)
+        if scope["path"] not in _QUIET:
+            log.info(
+                "request",
+                method=scope["method"],
+                path=scope["path"],
+                status=status,
+                duration_ms=round(seconds * 1000, 2),
+                client=scope["client"][0] if scope.get("client") else None,
+            )
+
+
+class _Answer:
+    """What has been sent of the answer so far."""
+
+    def __init__(self, scope: Scope, send: Send, request_id: str) -> None:
+        self._scope = scope
+        self._send = send
+        self._request_id = request_id
+        self.status = 500
+        self._started = False
+
+    async def send(self, message: Message) -> None:
+        """Send a part of the answer, with the security headers on its first."""
+        if message["type"] == "http.response.start":
+            self._started = True
+            self.status = message["status"]
+            _add_headers(MutableHeaders(scope=message), self._scope, self._request_id)
+        await self._send(message)
+
+    async def refuse(self, error: ApiError, receive: Receive) -> None:
+        """Answer with a problem, unless an answer is under way already (then the connection breaks off)."""
+        if self._started:
+            raise error
+        await error_response(self._scope, error)(self._scope, receive, self.send)
+
+
+def route_template(scope: Scope) -> str:
+    """Path template of the route that answered, so that ids do not make metric labels."""
+    context: Any = scope.get("fastapi", {}).get("effective_route_context")
+    path = getattr(context, "path_format", None) or getattr(scope.get("route"), "path_format", None)
+    return path if isinstance(path, str) else "other"
+
+
+def _add_headers(headers: MutableHeaders, scope: Scope, request_id: str) -> None:
+    headers["X-Request-ID"] = request_id
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["X-Frame-Options"] = "DENY"
+    headers["Referrer-Policy"] = "no-referrer"
+    headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
+    headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    is_page = headers.get("content-type", "").startswith("text/html")
+    headers["Content-Security-Policy"] = PAGE_POLICY if is_page else API_POLICY
+    if scope["scheme"] == "https":
+        headers["Strict-Transport-Security"] = "max-age=31536000"
+    if scope["path"].startswith("/api/"):
+        headers.setdefault("Cache-Control", "no-store")
+
+
+def _request_id(scope: Scope) -> str:
+    """The client's request id when it is one that may stand in a log, else a new one."""
+    given = Headers(scope=scope).get("x-request-id", "")
+    return given if _REQUEST_ID.match(given) else secrets.token_hex(8)

@@ -1,0 +1,32 @@
+"""Every metric of the API and of ingest, declared in one place with unit and meaning."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+HTTP_SECONDS = Histogram(
+    "shoal_http_request_duration_seconds",
+    "Time to answer an HTTP request, by route template; requests that match no route share one label",
+    ["method", "route", "status"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+HTTP_IN_FLIGHT = Gauge("shoal_http_requests_in_flight", "HTTP requests that are being answered")
+LOGINS = Counter("shoal_logins_total", "Logins by outcome: succeeded, failed, locked_out", ["outcome"])
+ALARMS_ACKNOWLEDGED = Counter("shoal_alarms_acknowledged_total", "Alarms that people acknowledged")
+IMAGES_SERVED_BYTES = Counter("shoal_images_served_bytes_total", "Bytes of evidence images that were sent")
+INGEST_MESSAGES = Counter(
+    "shoal_ingest_messages_total", "Messages committed, by outcome: new, or repeated (the ledger knew it)", ["outcome"]
+)
+INGEST_ROWS = Counter("shoal_ingest_rows_total", "Rows that were new in the database")
+INGEST_DEAD_LETTERS = Counter("shoal_ingest_dead_letters_total", "Dead letters stored, by reason", ["reason"])
+INGEST_BATCH_SECONDS = Histogram(
+    "shoal_ingest_batch_seconds",
+    "Time from a batch in memory to its commit",
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30),
+)
+INGEST_RETRIES = Counter(
+    "shoal_ingest_retries_total", "Batches that had to wait because the database was away", ["group"]
+)
+INGEST_LAG_SECONDS = Gauge(
+    "shoal_ingest_lag_seconds", "Age of the newest message of the last committed batch, from its receipt", ["group"]
+)

@@ -1,0 +1,109 @@
+"""Settings of the API: environment variables with the prefix ``SHOAL_``, checked before anything connects."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from contracts.errors import ConfigurationError
+
+_MIN_SECRET = 32
+_DASHBOARD = Path(__file__).parent / "dashboard" / "dist"
+
+
+class CloudSettings(BaseSettings):
+    """What the API needs to know. Lists are written as JSON in the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="SHOAL_", extra="ignore", frozen=True)
+
+    database_url: SecretStr
+    """PostgreSQL as ``postgresql://user:password@host:port/name``. Secret, because it carries the password."""
+    storage_dir: Path = Path("storage")
+    """Folder of the image store; ingest writes ``images/ab/<sha256>`` in it and the API reads them."""
+    secret_key: SecretStr | None = None
+    """At least 32 characters; signs access tokens and image addresses. Replicas must share it. None: use the file."""
+    secret_key_file: Path | None = None
+    """File with the secret key; made with a random key (mode 0600) when it does not exist."""
+    host: str = "127.0.0.1"
+    """Address to listen on. The default is this machine alone; 0.0.0.0 belongs behind a TLS proxy."""
+    port: int = Field(default=8080, ge=0, le=65535)
+    """TCP port to listen on; 0 takes a free one."""
+    dashboard_dir: Path = _DASHBOARD
+    """Built dashboard that is served at ``/``; without it the API runs alone."""
+    cors_origins: tuple[str, ...] = ()
+    """Origins of other pages that may call this API. Empty, the default, means none: the dashboard is same-origin."""
+    access_token_minutes: float = Field(default=60, gt=0, le=24 * 60)
+    """How long a login lasts; the longest time that a stolen token works."""
+    image_url_minutes: int = Field(default=60, ge=1, le=24 * 60)
+    """How long a signed image address works at least; it is stable for that long, so browsers cache it."""
+    max_request_bytes: int = Field(default=1_000_000, ge=1024)
+    """Larger request bodies are refused with 413. No endpoint takes more than a form yet."""
+    database_pool_size: int = Field(default=5, ge=1, le=100)
+    """Connections to PostgreSQL per API process; requests beyond that wait up to 5 s."""
+    statement_timeout_s: float = Field(default=15, gt=0)
+    """A query that runs longer is cancelled by PostgreSQL, so that one chart cannot hold a connection for good."""
+    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+    """Least severe event that is logged."""
+
+
+def load_settings(**overrides: object) -> CloudSettings:
+    """Settings from the environment, with ``overrides`` on top.
+
+    Raises:
+        ConfigurationError: the first setting that is missing or cannot be used.
+    """
+    try:
+        return CloudSettings(**overrides)  # type: ignore[arg-type]  # pydantic checks them
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        value = "(not set)" if first["type"] == "missing" else _shown(field, first["input"])
+        raise ConfigurationError(field, value, f"{first['msg']}. Set SHOAL_{field.upper()}.") from error
+
+
+def secret_key(settings: CloudSettings) -> bytes:
+    """The key that signs tokens and addresses, made on first use when it lives in a file.
+
+    Raises:
+        ConfigurationError: no key and no file are given, or the key is too short, or the file cannot be used.
+    """
+    if settings.secret_key is not None:
+        return _long_enough("secret_key", settings.secret_key.get_secret_value())
+    path = settings.secret_key_file
+    if path is None:
+        raise ConfigurationError(
+            "secret_key",
+            "(not set)",
+            "Set SHOAL_SECRET_KEY to 32 random characters, or SHOAL_SECRET_KEY_FILE to a path.",
+        )
+    try:
+        return _long_enough("secret_key_file", _read_or_create(path))
+    except OSError as error:
+        raise ConfigurationError("secret_key_file", str(path), f"It cannot be used: {error.strerror}.") from error
+
+
+def _read_or_create(path: Path) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        # O_EXCL: two processes that start together agree on the first one's key.
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text(encoding="ascii").strip()
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        key = secrets.token_urlsafe(48)
+        file.write(key + "\n")
+    return key
+
+
+def _long_enough(field: str, key: str) -> bytes:
+    if len(key) < _MIN_SECRET:
+        raise ConfigurationError(field, f"({len(key)} characters)", f"Use at least {_MIN_SECRET} random characters.")
+    return key.encode()
+
+
+def _shown(field: str, value: object) -> object:
+    return "(hidden)" if field in {"database_url", "secret_key"} else value

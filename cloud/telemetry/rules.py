@@ -1,0 +1,53 @@
+"""Decisions about series and freshness. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+STALE_FLOOR_S = 60.0
+"""No value is called stale before this age, however fast its channel is: a page must not flicker over one late batch."""
+STALE_PERIODS = 3.0
+"""A value is stale when it is older than this many of its channel's usual periods."""
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+BUCKETS_S = (
+    *(1, 2, 5, 10, 15, 30),
+    *(_MINUTE * n for n in (1, 2, 5, 10, 15, 30)),
+    *(_HOUR * n for n in (1, 2, 3, 6, 12)),
+    *(_DAY * n for n in (1, 7)),
+)
+"""Bucket widths that people read off a chart without arithmetic, in seconds."""
+MAX_RANGE = timedelta(days=366)
+"""Longest series of one request."""
+
+
+def bucket_width_s(start: datetime, end: datetime, max_points: int) -> int:
+    """The narrowest bucket of the ladder with which the range takes at most ``max_points`` buckets.
+
+    A range that starts inside a bucket touches one bucket more than it is long, so that one is counted too.
+    """
+    span_s = (end - start).total_seconds()
+    for width_s in BUCKETS_S:
+        if span_s / width_s + 1 <= max_points:
+            return width_s
+    widest = BUCKETS_S[-1]
+    return widest * max(1, -(-int(span_s) // (widest * max(1, max_points - 1))))
+
+
+def range_fault(start: datetime, end: datetime) -> str | None:
+    """Why a range cannot be charted, or None."""
+    if start >= end:
+        return "start must be before end"
+    if end - start > MAX_RANGE:
+        return f"the range may be at most {MAX_RANGE.days} days"
+    return None
+
+
+def stale_after_s(period_s: float | None) -> float:
+    """Age in seconds from which a value of a channel with this usual period is stale (None: period not known yet)."""
+    return max(STALE_FLOOR_S, STALE_PERIODS * (period_s or 0.0))
+
+
+def is_stale(age_s: float | None, period_s: float | None) -> bool:
+    """Whether a value of this age says nothing about now; a channel without any value (None) is stale."""
+    return age_s is None or age_s > stale_after_s(period_s)

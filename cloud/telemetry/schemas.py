@@ -1,0 +1,63 @@
+"""Readings on the HTTP API."""
+
+from __future__ import annotations
+
+from cloud.kit.schemas import ApiModel
+from contracts.base import UtcDatetime
+from contracts.quality import QualityFlag
+
+
+class LatestReading(ApiModel):
+    """The newest value of one channel, with what it takes to judge it."""
+
+    channel_id: int
+    channel: str
+    """Name of the channel within its device."""
+    quantity: str
+    """Code, e.g. ``do``."""
+    label: str
+    """The quantity in English."""
+    value: float | None
+    """In ``ucum``; null when the channel never reported."""
+    ucum: str
+    """Unit in UCUM, e.g. ``mg/L``."""
+    decimals: int
+    """Digits after the point that are worth showing."""
+    observed_at: UtcDatetime | None
+    """When it was measured, at the tank."""
+    age_s: float | None
+    """Seconds between ``observed_at`` and the answer's ``server_time``."""
+    quality: QualityFlag
+    """QARTOD flag: 1 good, 2 not evaluated, 3 suspect, 4 fail, 9 missing."""
+    stale: bool
+    """True when the value says nothing about now: older than 60 s and than three usual periods of the channel."""
+    stale_after_s: float
+    """Age from which the value is stale, so that a page which keeps counting can tell by itself."""
+    derived: bool
+    """Computed from other channels."""
+
+
+class SeriesPoint(ApiModel):
+    """One bucket of a series. Mean, least, most and last leave out readings that failed a quality test."""
+
+    t: UtcDatetime
+    """Start of the bucket."""
+    n: int
+    """Readings in the bucket."""
+    min: float | None
+    max: float | None
+    mean: float | None
+    last: float | None
+    good: int
+    """Readings that no quality test doubted."""
+
+
+class Series(ApiModel):
+    """A channel over time. A bucket without readings is absent: gaps stay visible."""
+
+    channel_id: int
+    quantity: str
+    ucum: str
+    bucket_s: int
+    """Width of every bucket, in seconds; buckets start at multiples of it since 2000-01-03 (a Monday), UTC."""
+    points: list[SeriesPoint]

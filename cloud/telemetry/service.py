@@ -1,0 +1,113 @@
+"""Latest values and series of channels."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from datetime import datetime
+
+from cloud.auth.dependencies import Principal
+from cloud.errors import InvalidRangeError, NotFoundError
+from cloud.farms.service import checked_id
+from cloud.kit.repository import ReadConnection, Row
+from cloud.telemetry import rules
+from cloud.telemetry.repository import TelemetryRepository
+from cloud.telemetry.schemas import LatestReading, Series, SeriesPoint
+from contracts.quality import QualityFlag
+from contracts.quantities import QUANTITIES, Quantity
+
+
+class ChannelPeriods:
+    """How often each channel usually reports, remembered for a while: it changes when somebody changes a sensor."""
+
+    KNOWN_FOR_S = 600.0
+    UNKNOWN_FOR_S = 20.0
+    CAPACITY = 50_000
+
+    def __init__(self) -> None:
+        self._periods: OrderedDict[int, tuple[float, float | None]] = OrderedDict()
+
+    async def of(
+        self, channel_ids: Sequence[int], repository: TelemetryRepository, now: datetime
+    ) -> dict[int, float | None]:
+        """Usual period of each channel in seconds, None while not known; at most one query."""
+        moment = now.timestamp()
+        missing = [key for key in channel_ids if self._periods.get(key, (0.0, None))[0] <= moment]
+        if missing:
+            measured = await repository.periods_s(missing)
+            for key in missing:
+                period_s = measured.get(key)
+                lasts_s = self.UNKNOWN_FOR_S if period_s is None else self.KNOWN_FOR_S
+                self._periods[key] = (moment + lasts_s, period_s)
+                self._periods.move_to_end(key)
+        periods = {key: self._periods[key][1] for key in channel_ids}
+        while len(self._periods) > self.CAPACITY:
+            self._periods.popitem(last=False)
+        return periods
+
+
+async def latest_by_unit(
+    reader: ReadConnection, site_id: int, *, periods: ChannelPeriods, now: datetime
+) -> dict[int, list[LatestReading]]:
+    """Newest reading of every channel of a site, by unit id; measured channels first, then derived ones."""
+    repository = TelemetryRepository(reader)
+    rows = await repository.latest_of_site(site_id)
+    usual = await periods.of([row["channel_id"] for row in rows if row["value"] is not None], repository, now)
+    by_unit: dict[int, list[LatestReading]] = {}
+    for row in rows:
+        by_unit.setdefault(row["unit_id"], []).append(_latest(row, usual.get(row["channel_id"]), now))
+    return by_unit
+
+
+async def get_series(
+    reader: ReadConnection, user: Principal, channel_id: int, *, start: datetime, end: datetime, max_points: int
+) -> Series:
+    """A channel between two moments in at most ``max_points`` buckets.
+
+    Raises:
+        InvalidRangeError: the range is empty, reversed or too long.
+        NotFoundError: the user's organization has no such channel.
+    """
+    fault = rules.range_fault(start, end)
+    if fault is not None:
+        raise InvalidRangeError(fault)
+    repository = TelemetryRepository(reader)
+    channel = await repository.channel(checked_id(channel_id, "channel"), organization_id=user.organization_id)
+    if channel is None:
+        raise NotFoundError(f"There is no channel {channel_id}")
+    bucket_s = rules.bucket_width_s(start, end, max_points)
+    rows = await repository.series(channel_id, start=start, end=end, bucket_s=bucket_s)
+    return Series(
+        channel_id=channel_id,
+        quantity=channel["quantity"],
+        ucum=channel["ucum"],
+        bucket_s=bucket_s,
+        points=[SeriesPoint(**row) for row in rows],
+    )
+
+
+def _latest(row: Row, period_s: float | None, now: datetime) -> LatestReading:
+    quantity = QUANTITIES.get(row["quantity"]) or _unknown(row)
+    observed_at: datetime | None = row["observed_at"]
+    # A tank's clock may run ahead of ours; an age below zero would read as a fault of the page.
+    age_s = None if observed_at is None else max(0.0, round((now - observed_at).total_seconds(), 3))
+    return LatestReading(
+        channel_id=row["channel_id"],
+        channel=row["channel"],
+        quantity=row["quantity"],
+        label=quantity.label,
+        value=row["value"],
+        ucum=row["ucum"],
+        decimals=quantity.decimals,
+        observed_at=observed_at,
+        age_s=age_s,
+        quality=QualityFlag.MISSING if row["quality"] is None else row["quality"],
+        stale=rules.is_stale(age_s, period_s),
+        stale_after_s=rules.stale_after_s(period_s),
+        derived=row["derived"],
+    )
+
+
+def _unknown(row: Row) -> Quantity:
+    """A quantity that a newer edge knows and this program does not is shown by its code."""
+    return Quantity(row["quantity"], row["quantity"], row["ucum"], float("-inf"), float("inf"), decimals=2)
