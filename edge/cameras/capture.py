@@ -1,0 +1,160 @@
+"""One thread per camera: keeps its source open and its newest frames ready; drops the oldest and counts exactly.
+
+At every moment captured = taken + dropped + waiting. Frames above the configured rate are not captured at all (they are read
+and left undecoded). The consumer takes frames from other threads.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from contracts.devices import CameraHealth
+from edge.cameras.source import Frame, FrameSource
+from edge.cameras.state import Life, Phase, on_end, on_failure, on_frame, retry_wait_s
+from edge.clock import Clock
+from edge.errors import SourceEndedError, SourceError
+from edge.settings import CameraSettings
+
+log = structlog.get_logger()
+
+_RATE_WINDOW = 16
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Frames since the start."""
+
+    captured: int
+    taken: int
+    dropped: int
+    waiting: int
+
+
+class CameraCapture:
+    """Captures one camera.
+
+    Args:
+        queue: frames that may wait; when it is full the oldest goes.
+        on_frame: told after every captured frame, from the capture thread.
+        on_change: told the camera, its old and its new phase when it is lost or back.
+    """
+
+    def __init__(
+        self,
+        settings: CameraSettings,
+        source: FrameSource,
+        *,
+        queue: int,
+        clock: Clock,
+        on_frame: Callable[[], None],
+        on_change: Callable[[CameraSettings, Phase, Phase, str], None],
+    ) -> None:
+        self.settings = settings
+        self._source = source
+        self._queue_size = queue
+        self._clock = clock
+        self._on_frame = on_frame
+        self._on_change = on_change
+        self._lock = threading.Lock()
+        self._waiting: deque[Frame] = deque()
+        self._captured = self._taken = self._dropped = 0
+        self._recent: deque[float] = deque(maxlen=_RATE_WINDOW)
+        self._life = Life(since_s=clock.monotonic())
+        self._period_s = 1.0 / settings.fps
+        self._due_s = 0.0
+
+    def run(self, stop: threading.Event) -> None:
+        """Capture until ``stop`` is set or a finite source has ended."""
+        try:
+            while not stop.is_set() and self._life.phase is not Phase.ENDED:
+                try:
+                    self._source.open()
+                    self._stream(stop)
+                except SourceEndedError as end:
+                    self._enter(on_end(self._life, self._clock.monotonic()), str(end))
+                except SourceError as error:
+                    self._source.close()
+                    self._enter(on_failure(self._life, self._clock.monotonic()), str(error))
+                    stop.wait(retry_wait_s(self._life, jitter=random.random()))  # noqa: S311  (spreads reconnects)
+        finally:
+            self._source.close()
+
+    def take(self) -> Frame | None:
+        """The oldest waiting frame; ``None`` when there is none. It belongs to the caller now."""
+        with self._lock:
+            if not self._waiting:
+                return None
+            self._taken += 1
+            return self._waiting.popleft()
+
+    def counts(self) -> Counts:
+        """Exact counts, consistent with each other."""
+        with self._lock:
+            return Counts(self._captured, self._taken, self._dropped, len(self._waiting))
+
+    def health(self) -> CameraHealth:
+        """How the camera is doing right now."""
+        now_s = self._clock.monotonic()
+        counts = self.counts()
+        recent = list(self._recent)
+        age_s = now_s - recent[-1] if recent else None
+        # The rate over the last frames, and falling while none comes.
+        span_s = max(now_s - recent[0], 1e-3) if recent else 0.0
+        fps = (len(recent) - 1) / span_s if len(recent) > 1 else 0.0
+        return CameraHealth(
+            name=self.settings.name,
+            state=self._life.phase.value,
+            fps=round(fps, 2),
+            frames=counts.captured,
+            frames_dropped=counts.dropped,
+            reconnects=self._life.reconnects,
+            last_frame_age_s=None if age_s is None else round(max(0.0, age_s), 3),
+        )
+
+    def _stream(self, stop: threading.Event) -> None:
+        stride = self._stride()
+        while not stop.is_set():
+            if self._source.paced:
+                self._keep_pace(stop)
+                for _ in range(stride - 1):
+                    self._source.read(skip=True)
+            frame = self._source.read(skip=not self._source.paced and self._clock.monotonic() < self._due_s)
+            now_s = self._clock.monotonic()
+            self._enter(on_frame(self._life, now_s), "")
+            if frame is not None:
+                # Falling behind must not be caught up in a burst.
+                self._due_s = max(self._due_s + self._period_s, now_s - self._period_s)
+                self._put(frame)
+
+    def _stride(self) -> int:
+        """How many frames of a file make one of ours, so that a file plays at its own speed."""
+        native = float(getattr(self._source, "native_fps", 0.0))
+        return max(1, round(native / self.settings.fps)) if self._source.paced and native > 0 else 1
+
+    def _keep_pace(self, stop: threading.Event) -> None:
+        wait_s = self._due_s - self._clock.monotonic()
+        if wait_s > 0:
+            stop.wait(wait_s)
+
+    def _put(self, frame: Frame) -> None:
+        with self._lock:
+            self._captured += 1
+            self._waiting.append(frame)
+            while len(self._waiting) > self._queue_size:
+                self._waiting.popleft()
+                self._dropped += 1
+            self._recent.append(frame.captured_s)
+        self._on_frame()
+
+    def _enter(self, life: Life, reason: str) -> None:
+        before, self._life = self._life, life
+        if before.phase is life.phase:
+            return
+        log.info("camera.phase", camera=self.settings.name, phase=life.phase.value, before=before.phase.value, reason=reason)
+        self._on_change(self.settings, before.phase, life.phase, reason)

@@ -1,0 +1,99 @@
+"""Video files, RTSP streams and USB cameras through OpenCV.
+
+FFmpeg's own open and read timeouts are set, so that a camera that stalls in the middle of a picture cannot hold the thread.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from edge.cameras.source import Frame
+from edge.clock import Clock
+from edge.errors import SourceEndedError, SourceError
+from edge.settings import redacted
+
+if TYPE_CHECKING:
+    import cv2
+
+OPEN_TIMEOUT_S = 10.0
+
+
+class VideoSource:
+    """One ``cv2.VideoCapture`` at a time.
+
+    Args:
+        target: path, RTSP URL or device number.
+        timeout_s: longest silence of a stream; USB cameras and files do not need it.
+        paced: True for files, which come as fast as they are read.
+    """
+
+    def __init__(self, target: str | int, *, clock: Clock, timeout_s: float, loop: bool, paced: bool) -> None:
+        self.paced = paced
+        self._target = target
+        self._clock = clock
+        self._timeout_s = timeout_s
+        self._loop = loop
+        self._capture: cv2.VideoCapture | None = None
+
+    def open(self) -> None:
+        """Connect and find the video."""
+        import cv2
+
+        name = str(self._target)
+        if name.startswith("rtsp"):
+            os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_transport;tcp")
+        if isinstance(self._target, int):
+            capture = cv2.VideoCapture(self._target)
+        else:
+            capture = cv2.VideoCapture(
+                name,
+                cv2.CAP_FFMPEG,
+                [
+                    cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
+                    int(min(OPEN_TIMEOUT_S, self._timeout_s) * 1000),
+                    cv2.CAP_PROP_READ_TIMEOUT_MSEC,
+                    int(self._timeout_s * 1000),
+                    cv2.CAP_PROP_N_THREADS,
+                    1,
+                ],
+            )
+        if not capture.isOpened():
+            capture.release()
+            raise SourceError(f"{redacted(name)} cannot be opened as video")
+        self._capture = capture
+
+    @property
+    def native_fps(self) -> float:
+        """Frames per second that the file says it has; 0 when it does not say."""
+        import cv2
+
+        return float(self._capture.get(cv2.CAP_PROP_FPS)) if self._capture is not None else 0.0
+
+    def read(self, *, skip: bool) -> Frame | None:
+        """The next frame; its time is taken after the demuxer has given it."""
+        if not self._grab():
+            if not self.paced:
+                raise SourceError(f"no frame from {redacted(str(self._target))} for {self._timeout_s:g} s, or it has ended")
+            if not self._loop:
+                raise SourceEndedError(f"{self._target} has ended")
+            self.close()
+            self.open()
+            if not self._grab():
+                raise SourceError(f"{self._target} holds no frames")
+        observed_at, captured_s = self._clock.now(), self._clock.monotonic()
+        if skip or self._capture is None:
+            return None
+        good, image = self._capture.retrieve()
+        if not good or image is None:
+            raise SourceError(f"{redacted(str(self._target))}: a frame could not be decoded")
+        return Frame(observed_at, captured_s, decoded=image)
+
+    def close(self) -> None:
+        """Release the device or connection."""
+        if self._capture is not None:
+            self._capture.release()
+            self._capture = None
+
+    def _grab(self) -> bool:
+        return self._capture is not None and bool(self._capture.grab())

@@ -1,0 +1,256 @@
+"""Which alarms a box watches for, and what one reading does to them. Pure: state in, state and change out.
+
+Limits come from aquaculture by species, stage and water; a site may override them. The life of an alarm is
+``aquaculture.alarms.step``; this file gives it names, numbers and identity.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from aquaculture.alarms import AlarmRule, AlarmState, Transition, default_hysteresis, step
+from aquaculture.limits import Bound, Limit, Side, limits_for
+from contracts.alarms import AlarmChange, AlarmEvent, Severity
+from contracts.devices import ChannelInventory
+from contracts.quantities import QUANTITIES
+from edge.sensors.rules import LIFE_CRITICAL
+from edge.settings import AlarmOverride, AlarmSettings, UnitSettings
+
+FRESH_BELOW_G_KG = 5.0
+"""Units saltier than this are judged by the limits for sea water."""
+SILENCE_ACTION = "Measure by hand meter now; check the probe, its cable, its power and the farm network"
+
+
+@dataclass(frozen=True)
+class Watch:
+    """One alarm definition on one channel. ``key`` names it for ever: state is remembered under it."""
+
+    key: str
+    channel: str
+    unit: str
+    quantity: str
+    ucum: str
+    rule: AlarmRule
+    bound: Bound
+    action: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """State of one watch, and the identity of its present occurrence (``None`` while it is not active)."""
+
+    state: AlarmState = AlarmState()
+    alarm_id: UUID | None = None
+    raised_at: datetime | None = None
+    severity: Severity | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one value did to one watch: the new memory, and the event when the alarm changed."""
+
+    watch: Watch
+    memory: Remembered
+    event: AlarmEvent | None
+
+
+def plan(
+    channels: Sequence[ChannelInventory], units: Sequence[UnitSettings], settings: AlarmSettings
+) -> tuple[Watch, ...]:
+    """All limit watches of a box: every channel against every limit of its unit's fish."""
+    by_slug = {unit.slug: unit for unit in units}
+    watches: list[Watch] = []
+    for channel in channels:
+        unit = by_slug[channel.unit]
+        for limit in limits_for(unit.species, unit.stage, fresh=unit.salinity < FRESH_BELOW_G_KG):
+            if limit.quantity == channel.quantity:
+                watches += _limit_watch(channel, limit, settings)
+    return tuple(watches)
+
+
+def plan_silence(channels: Sequence[ChannelInventory], settings: AlarmSettings) -> tuple[Watch, ...]:
+    """Dead-man watches: one per life-critical channel, on the age of its last usable value in seconds."""
+    watches: list[Watch] = []
+    for channel in channels:
+        if channel.quantity not in LIFE_CRITICAL:
+            continue
+        definition = f"{channel.quantity}.silent"
+        override = _override(settings.overrides, definition, channel.unit)
+        if override is not None and not override.enabled:
+            continue
+        limit = override.limit if override is not None and override.limit is not None else settings.silence_after_s
+        rule = AlarmRule(definition, Severity.MAJOR, Side.HIGH, hysteresis=0.0, on_delay_s=0.0, off_delay_s=0.0)
+        watches.append(
+            Watch(
+                key=f"{channel.unit}/{channel.name}/{definition}",
+                channel=channel.name,
+                unit=channel.unit,
+                quantity=channel.quantity,
+                ucum="s",
+                rule=rule,
+                bound=Bound(limit),
+                action=SILENCE_ACTION,
+                source="dead-man per data stream",
+            )
+        )
+    return tuple(watches)
+
+
+def take(
+    watch: Watch,
+    memory: Remembered,
+    *,
+    value: float,
+    temperature_c: float | None,
+    now_s: float,
+    occurred_at: datetime,
+    new_id: Callable[[], UUID],
+) -> Step | None:
+    """Judge one value; ``None`` when the limit cannot be known (it needs a temperature and there is none)."""
+    limit = watch.bound.at(temperature_c)
+    if limit is None:
+        return None
+    state, transition = step(watch.rule, memory.state, value=value, limit=limit, now_s=now_s)
+    if transition is None:
+        after = Remembered(state, memory.alarm_id, memory.raised_at, memory.severity, memory.message)
+        return Step(watch, after, None)
+    message = _message(watch, value, limit, transition)
+    if transition is Transition.RAISED:
+        since = None
+        if state.violated_since_s is not None:
+            since = occurred_at - timedelta(seconds=now_s - state.violated_since_s)
+        after = Remembered(state, new_id(), occurred_at, watch.rule.severity, message)
+        return Step(watch, after, _event(watch, after, AlarmChange.RAISED, value, limit, occurred_at, since, message))
+    event = _event(watch, memory, AlarmChange.CLEARED, value, limit, occurred_at, None, message)
+    return Step(watch, Remembered(state), event)
+
+
+def orphan_clear(key: str, memory: Remembered, now: datetime) -> AlarmEvent | None:
+    """The event that clears an active alarm whose watch no longer exists (its channel was taken out of the file)."""
+    if memory.alarm_id is None:
+        return None
+    unit, channel, definition = key.split("/", 2)
+    return AlarmEvent(
+        alarm_id=memory.alarm_id,
+        definition=definition,
+        change=AlarmChange.CLEARED,
+        severity=memory.severity or Severity.WARNING,
+        unit=unit,
+        channel=channel,
+        occurred_at=now,
+        message=f"{definition} on {channel} is no longer watched on this box",
+    )
+
+
+def dump(memory: Remembered) -> str | None:
+    """Text to remember an active alarm by; ``None`` when there is nothing to remember."""
+    if memory.alarm_id is None or memory.raised_at is None or memory.severity is None:
+        return None
+    return json.dumps(
+        {
+            "id": str(memory.alarm_id),
+            "raised_at": memory.raised_at.isoformat(),
+            "severity": memory.severity.value,
+            "occurrence": memory.state.occurrence,
+            "message": memory.message,
+        }
+    )
+
+
+def load(text: str) -> Remembered:
+    """Memory from ``dump``. Delays start anew after a restart: monotonic time does not survive a reboot."""
+    kept = json.loads(text)
+    state = AlarmState(active=True, acknowledged=False, occurrence=int(kept["occurrence"]))
+    return Remembered(
+        state,
+        UUID(kept["id"]),
+        datetime.fromisoformat(kept["raised_at"]),
+        Severity(kept["severity"]),
+        str(kept.get("message", "")),
+    )
+
+
+def _limit_watch(channel: ChannelInventory, limit: Limit, settings: AlarmSettings) -> list[Watch]:
+    override = _override(settings.overrides, limit.definition, channel.unit)
+    if override is not None and not override.enabled:
+        return []
+    override = override or AlarmOverride(definition=limit.definition)
+    bound = limit.bound if override.limit is None else Bound(override.limit)
+    deadband = override.hysteresis
+    rule = AlarmRule(
+        limit.definition,
+        limit.severity,
+        limit.side,
+        hysteresis=default_hysteresis(limit.quantity, bound.value) if deadband is None else deadband,
+        on_delay_s=settings.on_delay_s if override.on_delay_s is None else override.on_delay_s,
+        off_delay_s=settings.off_delay_s if override.off_delay_s is None else override.off_delay_s,
+    )
+    source = f"{limit.source} [{limit.evidence}]" if override.limit is None else "site setting"
+    return [
+        Watch(
+            key=f"{channel.unit}/{channel.name}/{limit.definition}",
+            channel=channel.name,
+            unit=channel.unit,
+            quantity=channel.quantity,
+            ucum=channel.ucum,
+            rule=rule,
+            bound=bound,
+            action=limit.action,
+            source=source,
+        )
+    ]
+
+
+def _override(overrides: Sequence[AlarmOverride], definition: str, unit: str) -> AlarmOverride | None:
+    fitting = [o for o in overrides if o.definition == definition and o.unit in {None, unit}]
+    return fitting[-1] if fitting else None
+
+
+def _message(watch: Watch, value: float, limit: float, transition: Transition) -> str:
+    quantity = QUANTITIES[watch.quantity]
+    if watch.ucum == "s":
+        if transition is Transition.RAISED:
+            return f"{quantity.label} in {watch.unit} is silent: no usable value for {value:.0f} s"
+        return f"{quantity.label} in {watch.unit} is heard again"
+    shown, bound = f"{value:.{quantity.decimals}f}", f"{limit:.{quantity.decimals}f}"
+    if transition is Transition.RAISED:
+        side = "below" if watch.rule.side is Side.LOW else "above"
+        return f"{quantity.label} in {watch.unit} is {shown} {watch.ucum}, {side} {bound}"
+    return f"{quantity.label} in {watch.unit} is back at {shown} {watch.ucum} (limit {bound})"
+
+
+def _event(
+    watch: Watch,
+    memory: Remembered,
+    change: AlarmChange,
+    value: float,
+    limit: float,
+    occurred_at: datetime,
+    since: datetime | None,
+    message: str,
+) -> AlarmEvent:
+    if memory.alarm_id is None:
+        raise ValueError(f"{watch.key}: an alarm changed without an identity")
+    return AlarmEvent(
+        alarm_id=memory.alarm_id,
+        definition=watch.rule.definition,
+        change=change,
+        severity=watch.rule.severity,
+        unit=watch.unit,
+        channel=watch.channel,
+        quantity=watch.quantity,
+        value=value,
+        limit=limit,
+        ucum=watch.ucum,
+        occurred_at=occurred_at,
+        condition_since=since,
+        message=message,
+        action=(watch.action or None) if change is AlarmChange.RAISED else None,
+        source=watch.source,
+    )
