@@ -1,0 +1,94 @@
+/** Composition: theme, query client and routes. The unit page and its charts load when first opened. */
+import Button from '@mui/material/Button';
+import CssBaseline from '@mui/material/CssBaseline';
+import { ThemeProvider } from '@mui/material/styles';
+import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { Component, lazy, Suspense, useEffect, useMemo, type JSX, type ReactNode } from 'react';
+import { BrowserRouter, Navigate, Route, Routes } from 'react-router';
+import { LoginPage } from './features/auth/LoginPage';
+import { RequireSession } from './features/auth/RequireSession';
+import { HomePage, useRememberSite } from './features/farms/HomePage';
+import { WallPage } from './features/farms/WallPage';
+import { ModeContext } from './kit/ModeContext';
+import { useMode } from './kit/mode';
+import { Loading, Note } from './kit/States';
+import { themeOf } from './kit/theme';
+
+const UnitPage = lazy(() => import('./features/farms/UnitPage'));
+
+const queryClient = new QueryClient({
+  defaultOptions: {
+    queries: {
+      // Every query polls, so a failure is retried by the next poll and shown at once.
+      retry: false,
+      // The farm server may be on the local network: the browser's idea of "online" says nothing about it.
+      networkMode: 'always',
+      refetchOnWindowFocus: 'always',
+      refetchIntervalInBackground: false,
+    },
+    mutations: { retry: false, networkMode: 'always' },
+  },
+});
+
+export function App(): JSX.Element {
+  const [mode, toggle] = useMode();
+  const theme = useMemo(() => themeOf(mode), [mode]);
+  useEffect(() => {
+    // Behind the page while it loads or is pulled.
+    document.documentElement.style.background = theme.palette.background.default;
+    document.documentElement.style.colorScheme = mode;
+  }, [theme, mode]);
+  return (
+    <ModeContext value={toggle}>
+      <ThemeProvider theme={theme}>
+        <CssBaseline />
+        <ErrorBoundary>
+          <QueryClientProvider client={queryClient}>
+            <BrowserRouter>
+              <Suspense fallback={<Loading what="the page" />}>
+                <Routes>
+                  <Route path="/login" element={<LoginPage />} />
+                  <Route element={<RequireSession />}>
+                    <Route path="/" element={<HomePage />} />
+                    <Route path="/sites/:site" element={<RememberedWall />} />
+                    <Route path="/units/:unit" element={<UnitPage />} />
+                  </Route>
+                  <Route path="*" element={<Navigate to="/" replace />} />
+                </Routes>
+              </Suspense>
+            </BrowserRouter>
+          </QueryClientProvider>
+        </ErrorBoundary>
+      </ThemeProvider>
+    </ModeContext>
+  );
+}
+
+function RememberedWall(): JSX.Element {
+  useRememberSite();
+  return <WallPage />;
+}
+
+/** A page that fails must say so: a frozen screen could pass for a calm farm. */
+class ErrorBoundary extends Component<{ children: ReactNode }, { failed: boolean }> {
+  override state = { failed: false };
+
+  static getDerivedStateFromError(): { failed: boolean } {
+    return { failed: true };
+  }
+
+  override render(): ReactNode {
+    if (!this.state.failed) return this.props.children;
+    return (
+      <Note
+        title="The dashboard has stopped"
+        text="Nothing on this screen is live any more. Alarms on the edge boxes keep working."
+        action={
+          <Button variant="contained" onClick={() => window.location.reload()}>
+            Load it again
+          </Button>
+        }
+      />
+    );
+  }
+}

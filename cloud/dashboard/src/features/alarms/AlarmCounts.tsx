@@ -1,0 +1,41 @@
+/** How many alarms of each severity are open: shape, number and a spoken label. */
+import Box from '@mui/material/Box';
+import Typography from '@mui/material/Typography';
+import type { JSX } from 'react';
+import type { Severity } from '../../api/types';
+import { SEVERITIES, SEVERITY_LABEL } from './order';
+import { SeverityMark } from './SeverityMark';
+
+export function AlarmCounts({ counts }: { counts: Record<Severity, number> }): JSX.Element {
+  const words = SEVERITIES.map((severity) => `${counts[severity]} ${SEVERITY_LABEL[severity].toLowerCase()}`);
+  return (
+    <Box
+      role="img"
+      aria-label={`Open alarms: ${words.join(', ')}`}
+      data-testid="alarm-counts"
+      sx={{ display: 'flex', alignItems: 'center', gap: { xs: 1, sm: 1.5 } }}
+    >
+      {SEVERITIES.map((severity) => {
+        const quiet = counts[severity] === 0;
+        return (
+          <Box
+            key={severity}
+            title={SEVERITY_LABEL[severity]}
+            sx={{
+              display: 'flex',
+              alignItems: 'center',
+              gap: 0.5,
+              opacity: quiet ? 0.45 : 1,
+              filter: quiet ? 'grayscale(1)' : 'none',
+            }}
+          >
+            <SeverityMark severity={severity} size="1.125rem" hollow={quiet} silent />
+            <Typography component="span" sx={{ fontWeight: 650 }}>
+              {counts[severity]}
+            </Typography>
+          </Box>
+        );
+      })}
+    </Box>
+  );
+}

@@ -1,0 +1,57 @@
+/** The open alarms of one unit, short, with the acknowledge button. The rail has the rest of the story. */
+import Box from '@mui/material/Box';
+import Typography from '@mui/material/Typography';
+import type { JSX } from 'react';
+import type { Alarm } from '../../api/types';
+import { AcknowledgeButton } from './AcknowledgeButton';
+import { inAlarmOrder, SEVERITY_LABEL } from './order';
+import { SeverityMark } from './SeverityMark';
+
+const SHOWN = 3;
+
+export function UnitAlarmLines({ alarms }: { alarms: readonly Alarm[] }): JSX.Element | null {
+  if (alarms.length === 0) return null;
+  const ordered = inAlarmOrder(alarms);
+  const more = ordered.length - SHOWN;
+  return (
+    <Box
+      component="ul"
+      aria-label="Open alarms"
+      sx={{ listStyle: 'none', m: 0, p: 0, display: 'grid', gap: 1 }}
+    >
+      {ordered.slice(0, SHOWN).map((alarm) => (
+        <Box
+          component="li"
+          key={alarm.id}
+          data-testid="tile-alarm"
+          sx={{
+            display: 'flex',
+            flexWrap: 'wrap',
+            alignItems: 'center',
+            gap: 1,
+            p: 1,
+            borderRadius: '0.5rem',
+            bgcolor: 'raised',
+          }}
+        >
+          <SeverityMark severity={alarm.severity} hollow={!alarm.active} silent />
+          <Box sx={{ flex: '1 1 8rem', minWidth: 0 }}>
+            <Typography variant="body2" sx={{ fontWeight: alarm.acknowledged ? 400 : 600 }}>
+              {alarm.message}
+            </Typography>
+            <Typography variant="caption" color="text.secondary">
+              {SEVERITY_LABEL[alarm.severity]} · {alarm.active ? 'active' : 'cleared'}
+              {alarm.acknowledged && ' · acknowledged'}
+            </Typography>
+          </Box>
+          <AcknowledgeButton alarm={alarm} compact />
+        </Box>
+      ))}
+      {more > 0 && (
+        <Typography component="li" variant="body2" color="text.secondary">
+          and {more} more
+        </Typography>
+      )}
+    </Box>
+  );
+}

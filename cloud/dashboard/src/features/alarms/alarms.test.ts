@@ -1,0 +1,50 @@
+import { describe, expect, it } from 'vitest';
+import { mayAcknowledge } from '../auth/rules';
+import { countBySeverity, inAlarmOrder, stateText } from './order';
+
+const alarm = (
+  id: string,
+  severity: 'critical' | 'minor',
+  active: boolean,
+  acknowledged: boolean,
+  minute = 0,
+) => ({
+  id,
+  severity,
+  active,
+  acknowledged,
+  raised_at: `2026-11-21T10:${String(minute).padStart(2, '0')}:00Z`,
+});
+
+describe('the alarm rail', () => {
+  it('shows first what is active and unseen', () => {
+    const order = inAlarmOrder([
+      alarm('cleared', 'critical', false, false),
+      alarm('seen', 'critical', true, true),
+      alarm('older', 'minor', true, false, 1),
+      alarm('newer', 'minor', true, false, 2),
+      alarm('worst', 'critical', true, false),
+    ]);
+    expect(order.map((item) => item.id)).toEqual(['worst', 'newer', 'older', 'seen', 'cleared']);
+  });
+
+  it('keeps the two facts apart', () => {
+    expect(stateText({ active: false, acknowledged: false })).toBe('Cleared · not acknowledged');
+    expect(stateText({ active: true, acknowledged: true })).toBe('Active · acknowledged');
+  });
+
+  it('counts by severity', () => {
+    expect(countBySeverity([alarm('a', 'critical', true, false), alarm('b', 'minor', true, true)])).toEqual({
+      critical: 1,
+      major: 0,
+      minor: 1,
+      warning: 0,
+    });
+  });
+
+  it('lets operators acknowledge, and viewers look', () => {
+    expect(mayAcknowledge('viewer')).toBe(false);
+    expect(mayAcknowledge('operator')).toBe(true);
+    expect(mayAcknowledge('platform_admin')).toBe(true);
+  });
+});

@@ -1,0 +1,41 @@
+/** Alarms in the order in which a person should read them, and what their two facts are called. */
+import type { Alarm, Severity } from '../../api/types';
+
+export const SEVERITIES: readonly Severity[] = ['critical', 'major', 'minor', 'warning'];
+
+export const SEVERITY_LABEL: Record<Severity, string> = {
+  critical: 'Critical',
+  major: 'Major',
+  minor: 'Minor',
+  warning: 'Warning',
+};
+
+type Facts = Pick<Alarm, 'active' | 'acknowledged' | 'severity' | 'raised_at'>;
+
+/** Unacknowledged and active first, then active, then cleared; in each the worst, then the newest. */
+export function inAlarmOrder<T extends Facts>(alarms: readonly T[]): T[] {
+  return [...alarms].sort(
+    (a, b) =>
+      stateRank(a) - stateRank(b) ||
+      SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity) ||
+      Date.parse(b.raised_at) - Date.parse(a.raised_at),
+  );
+}
+
+/** How many of each severity are open. */
+export function countBySeverity(alarms: readonly Pick<Alarm, 'severity'>[]): Record<Severity, number> {
+  const counts: Record<Severity, number> = { critical: 0, major: 0, minor: 0, warning: 0 };
+  for (const alarm of alarms) counts[alarm.severity] += 1;
+  return counts;
+}
+
+/** Both facts in words: is the condition there, and has a person seen it. */
+export function stateText(alarm: Pick<Alarm, 'active' | 'acknowledged'>): string {
+  const condition = alarm.active ? 'Active' : 'Cleared';
+  return `${condition} · ${alarm.acknowledged ? 'acknowledged' : 'not acknowledged'}`;
+}
+
+function stateRank(alarm: Facts): number {
+  if (alarm.active) return alarm.acknowledged ? 1 : 0;
+  return alarm.acknowledged ? 3 : 2;
+}

@@ -1,0 +1,50 @@
+/** Who is signed in, and the way out. */
+import Box from '@mui/material/Box';
+import Divider from '@mui/material/Divider';
+import IconButton from '@mui/material/IconButton';
+import Menu from '@mui/material/Menu';
+import MenuItem from '@mui/material/MenuItem';
+import Typography from '@mui/material/Typography';
+import { useQueryClient } from '@tanstack/react-query';
+import { useState, type JSX } from 'react';
+import { PersonIcon } from '../../kit/icons';
+import { ROLE_LABEL } from './rules';
+import { endSession, useSession } from './session';
+
+export function UserMenu(): JSX.Element | null {
+  const session = useSession();
+  const client = useQueryClient();
+  const [anchor, setAnchor] = useState<HTMLElement | null>(null);
+  if (session === null) return null;
+  const { user } = session;
+  const signOut = (): void => {
+    endSession('signed_out');
+    // The next person at this screen must not see a glimpse of this one's farms.
+    client.clear();
+  };
+  return (
+    <>
+      <IconButton
+        aria-label={`Account of ${user.name}`}
+        aria-haspopup="menu"
+        color="inherit"
+        onClick={(event) => setAnchor(event.currentTarget)}
+      >
+        <PersonIcon />
+      </IconButton>
+      <Menu anchorEl={anchor} open={anchor !== null} onClose={() => setAnchor(null)}>
+        <Box sx={{ px: 2, py: 1 }}>
+          <Typography sx={{ fontWeight: 650 }}>{user.name}</Typography>
+          <Typography variant="body2" color="text.secondary">
+            {user.email}
+          </Typography>
+          <Typography variant="body2" color="text.secondary">
+            {ROLE_LABEL[user.role]}
+          </Typography>
+        </Box>
+        <Divider />
+        <MenuItem onClick={signOut}>Sign out</MenuItem>
+      </Menu>
+    </>
+  );
+}

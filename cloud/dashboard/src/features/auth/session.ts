@@ -1,0 +1,83 @@
+/**
+ * Who is signed in. The token lives in memory and in `sessionStorage`: it survives a reload of this tab and nothing
+ * more. No request is made here.
+ */
+import { useSyncExternalStore } from 'react';
+import type { Login, User } from '../../api/types';
+
+export interface Session {
+  readonly token: string;
+  readonly user: User;
+  readonly expiresAtMs: number;
+}
+
+export type EndReason = 'signed_out' | 'expired';
+
+const KEY = 'shoal.session';
+const listeners = new Set<() => void>();
+let current: Session | null = restore();
+let ended: EndReason | null = null;
+
+/** Begin a session with what the login endpoint answered. */
+export function beginSession(login: Login): void {
+  current = {
+    token: login.access_token,
+    user: login.user,
+    expiresAtMs: Date.now() + login.expires_in * 1000,
+  };
+  ended = null;
+  keep(current);
+  announce();
+}
+
+/** Forget the token; the login page says why when the session was not ended on purpose. */
+export function endSession(reason: EndReason): void {
+  if (current === null) return;
+  current = null;
+  ended = reason;
+  keep(null);
+  announce();
+}
+
+/** The token for the next request, or `null`. */
+export function sessionToken(): string | null {
+  return current?.token ?? null;
+}
+
+/** Why there is no session, for the login page. */
+export function lastEnd(): EndReason | null {
+  return ended;
+}
+
+/** The session, rendering again when it begins or ends. */
+export function useSession(): Session | null {
+  return useSyncExternalStore(
+    (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    () => current,
+  );
+}
+
+function announce(): void {
+  for (const listener of listeners) listener();
+}
+
+function restore(): Session | null {
+  try {
+    const session = JSON.parse(sessionStorage.getItem(KEY) ?? 'null') as Session | null;
+    return session !== null && session.expiresAtMs > Date.now() ? session : null;
+  } catch {
+    return null;
+  }
+}
+
+function keep(session: Session | null): void {
+  try {
+    if (session === null) sessionStorage.removeItem(KEY);
+    else sessionStorage.setItem(KEY, JSON.stringify(session));
+  } catch {
+    // Storage may be forbidden; the session then ends with the page.
+  }
+}

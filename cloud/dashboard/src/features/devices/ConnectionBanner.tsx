@@ -1,0 +1,55 @@
+/** The banner that says since when nothing has been heard. It goes away by itself. */
+import Box from '@mui/material/Box';
+import Typography from '@mui/material/Typography';
+import type { JSX } from 'react';
+import { useNow, type Moment } from '../../kit/clock';
+import { UnlinkIcon } from '../../kit/icons';
+import { ageText, elapsedSeconds, farmClock } from '../../kit/time';
+
+/** Longer than a missed poll, shorter than a value needs to mislead. */
+const SILENT_AFTER_S = 5;
+
+interface Props {
+  receivedAt: Moment;
+  failing: boolean;
+  timezone: string;
+  /** Server time of the last answer. */
+  lastServerTime: string;
+}
+
+export function ConnectionBanner({
+  receivedAt,
+  failing,
+  timezone,
+  lastServerTime,
+}: Props): JSX.Element | null {
+  const silence = useNow((now) => {
+    const silent = elapsedSeconds(receivedAt, now);
+    return failing || silent > SILENT_AFTER_S ? ageText(silent) : null;
+  });
+  if (silence === null) return null;
+  return (
+    <Box
+      role="alert"
+      data-testid="connection-banner"
+      sx={{
+        display: 'flex',
+        alignItems: 'center',
+        gap: 1.5,
+        px: { xs: 2, md: 3 },
+        py: 1,
+        bgcolor: 'severity.major',
+        color: (theme) => (theme.palette.mode === 'dark' ? '#1d1000' : '#ffffff'),
+      }}
+    >
+      <UnlinkIcon />
+      <Typography sx={{ fontWeight: 650 }}>
+        No connection since {farmClock(Date.parse(lastServerTime), timezone)} ({silence}).
+        <Box component="span" sx={{ fontWeight: 400 }}>
+          {' '}
+          Values below are the last ones heard. Trying again…
+        </Box>
+      </Typography>
+    </Box>
+  );
+}

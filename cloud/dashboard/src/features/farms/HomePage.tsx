@@ -1,0 +1,37 @@
+/** The way to a farm: the one seen last on this computer, or the first; nothing else is shown here. */
+import { useEffect, type JSX } from 'react';
+import { Navigate, useParams } from 'react-router';
+import { Failed, Loading, Note } from '../../kit/States';
+import { FarmHeader } from './FarmHeader';
+import { useSites } from './queries';
+
+const KEY = 'shoal.site';
+
+export function HomePage(): JSX.Element {
+  const sites = useSites();
+  const first = sites.data?.find((site) => site.slug === localStorage.getItem(KEY)) ?? sites.data?.[0];
+  if (first !== undefined) return <Navigate to={`/sites/${first.slug}`} replace />;
+  return (
+    <>
+      <FarmHeader sites={[]} snapshot={undefined} />
+      {sites.isError ? (
+        <Failed error={sites.error} retry={() => void sites.refetch()} />
+      ) : sites.isPending ? (
+        <Loading what="your farms" />
+      ) : (
+        <Note
+          title="No farm yet"
+          text="A farm appears here when its first edge box reports, or when an administrator gives you access to one."
+        />
+      )}
+    </>
+  );
+}
+
+/** Remember the farm of the present page for the next visit. */
+export function useRememberSite(): void {
+  const { site } = useParams();
+  useEffect(() => {
+    if (site !== undefined) localStorage.setItem(KEY, site);
+  }, [site]);
+}

@@ -1,0 +1,44 @@
+/** The farm wall: every unit of a farm as a tile, the one that needs a person first. */
+import Box from '@mui/material/Box';
+import { useMemo, type JSX } from 'react';
+import { useParams } from 'react-router';
+import { Note } from '../../kit/States';
+import { FarmFrame, type FarmView } from './FarmFrame';
+import { byRisk } from './risk';
+import { UnitTile } from './UnitTile';
+
+export function WallPage(): JSX.Element {
+  const { site } = useParams();
+  return <FarmFrame site={site}>{(view) => <Wall {...view} />}</FarmFrame>;
+}
+
+function Wall({ snapshot: { latest, receivedAt }, open }: FarmView): JSX.Element {
+  const units = useMemo(() => byRisk(latest.units), [latest.units]);
+  if (units.length === 0) {
+    return (
+      <Note
+        title="No units on this farm yet"
+        text="Tanks and pens appear here by themselves as soon as an edge box of this farm reports its first reading."
+      />
+    );
+  }
+  return (
+    <Box
+      sx={{
+        display: 'grid',
+        gridTemplateColumns: 'repeat(auto-fill, minmax(min(19.5rem, 100%), 1fr))',
+        gap: 2,
+      }}
+    >
+      {units.map((unit) => (
+        <UnitTile
+          key={unit.unit.id}
+          latest={unit}
+          alarms={open.alarms}
+          serverTime={latest.server_time}
+          receivedAt={receivedAt}
+        />
+      ))}
+    </Box>
+  );
+}

@@ -1,0 +1,33 @@
+/** What an observation says, in words. */
+import type { Observation } from '../../api/types';
+
+type Counts = Pick<Observation, 'count_mean' | 'count_min' | 'count_max'>;
+
+/** `11.4`, or a dash where nothing was counted. */
+export function countText({ count_mean: mean }: Counts): string {
+  return mean === null ? '–' : mean.toFixed(1);
+}
+
+/** `9–13`, the fewest and the most fish in one frame of the window. */
+export function spreadText({ count_min: min, count_max: max }: Counts): string | null {
+  if (min === null || max === null) return null;
+  return min === max ? String(min) : `${min}–${max}`;
+}
+
+/** Length of the window in whole seconds. */
+export function windowSeconds({
+  started_at,
+  observed_at,
+}: Pick<Observation, 'started_at' | 'observed_at'>): number {
+  return Math.round((Date.parse(observed_at) - Date.parse(started_at)) / 1000);
+}
+
+/** The first eight digits of a hash: enough to compare by eye. */
+export function shortHash(sha256: string): string {
+  return sha256.slice(0, 8);
+}
+
+/** When the picture was taken; the window's end when the box does not tell. */
+export function imageTime(observation: Pick<Observation, 'image_observed_at' | 'observed_at'>): string {
+  return observation.image_observed_at ?? observation.observed_at;
+}

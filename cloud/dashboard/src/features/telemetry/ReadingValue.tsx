@@ -1,0 +1,115 @@
+/** One live value with its unit, age and quality. Old values turn grey and say so; they never look normal. */
+import Box from '@mui/material/Box';
+import Typography from '@mui/material/Typography';
+import type { JSX } from 'react';
+import type { LatestReading } from '../../api/types';
+import { useNow, type Moment } from '../../kit/clock';
+import { ageText } from '../../kit/time';
+import { LimitBarView } from './LimitBarView';
+import type { Limits } from './limitBar';
+import { zoneOf } from './limitBar';
+import { QualityFlag } from './QualityFlag';
+import { isStale, readingAge } from './staleness';
+import { shortLabel, unitText, valueText } from './units';
+
+interface Props {
+  reading: LatestReading;
+  receivedAt: Moment;
+  limits: Limits;
+  size?: 'hero' | 'normal';
+}
+
+export function ReadingValue({ reading, receivedAt, limits, size = 'normal' }: Props): JSX.Element {
+  const stale = useNow((now) => isStale(reading, receivedAt, now));
+  const zone = reading.value === null || stale ? 'normal' : zoneOf(reading.value, limits);
+  const hero = size === 'hero';
+  const unit = unitText(reading.ucum);
+  return (
+    <Box
+      data-testid={`reading-${reading.quantity}`}
+      data-stale={stale}
+      sx={{ minWidth: 0, color: stale ? 'stale' : 'text.primary' }}
+    >
+      <Typography
+        variant="caption"
+        component="div"
+        noWrap
+        title={reading.label}
+        sx={{ color: 'text.secondary' }}
+      >
+        {hero ? reading.label : shortLabel(reading.quantity, reading.label)}
+      </Typography>
+      <Box sx={{ display: 'flex', alignItems: 'baseline', gap: '0.3em', whiteSpace: 'nowrap' }}>
+        <Box
+          component="span"
+          data-testid="value"
+          sx={{
+            fontSize: hero ? 'clamp(2rem, 11.5cqi, 4rem)' : 'clamp(1.25rem, 5.6cqi, 2rem)',
+            lineHeight: 1.12,
+            fontWeight: hero ? 650 : 600,
+            letterSpacing: '-0.015em',
+            color:
+              zone === 'critical' ? 'severity.critical' : zone === 'warning' ? 'severity.major' : 'inherit',
+          }}
+        >
+          {valueText(reading.value, reading.decimals)}
+        </Box>
+        {unit !== '' && (
+          <Box
+            component="span"
+            sx={{ color: stale ? 'stale' : 'text.secondary', fontSize: hero ? '1rem' : '0.875rem' }}
+          >
+            {unit}
+          </Box>
+        )}
+      </Box>
+      {hero && <LimitBarView value={reading.value} limits={limits} stale={stale} ucum={reading.ucum} />}
+      <Typography
+        variant="caption"
+        component="div"
+        sx={{
+          display: 'flex',
+          flexWrap: 'wrap',
+          columnGap: '0.5rem',
+          rowGap: '0.125rem',
+          color: stale ? 'stale' : 'text.secondary',
+        }}
+      >
+        {stale ? (
+          <StaleBadge reading={reading} receivedAt={receivedAt} />
+        ) : (
+          <Age reading={reading} receivedAt={receivedAt} />
+        )}
+        <QualityFlag flag={reading.quality} />
+      </Typography>
+    </Box>
+  );
+}
+
+function Age({ reading, receivedAt }: { reading: LatestReading; receivedAt: Moment }): JSX.Element {
+  const text = useNow((now) => ageText(readingAge(reading, receivedAt, now)));
+  return (
+    <Box component="span" data-testid="age" title="Age of this value" sx={{ minWidth: '2.2rem' }}>
+      {text}
+    </Box>
+  );
+}
+
+function StaleBadge({ reading, receivedAt }: { reading: LatestReading; receivedAt: Moment }): JSX.Element {
+  const text = useNow((now) => ageText(readingAge(reading, receivedAt, now)));
+  return (
+    <Box
+      component="span"
+      data-testid="age"
+      sx={{
+        border: '1px dashed',
+        borderColor: 'stale',
+        borderRadius: '0.25rem',
+        px: '0.3rem',
+        fontWeight: 600,
+      }}
+    >
+      Stale · {text}
+    </Box>
+  );
+}

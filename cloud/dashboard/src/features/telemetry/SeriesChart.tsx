@@ -1,0 +1,241 @@
+/**
+ * One channel over time: mean as a line, least and most as a band, limits as dashed lines, silence as a gap, and a
+ * mark wherever readings were not good. uPlot draws on a canvas; this file only feeds it.
+ */
+import Box from '@mui/material/Box';
+import Typography from '@mui/material/Typography';
+import { useTheme, type Theme } from '@mui/material/styles';
+import { useEffect, useMemo, useRef, type JSX } from 'react';
+import uPlot from 'uplot';
+import 'uplot/dist/uPlot.min.css';
+import { farmDateTime } from '../../kit/time';
+import { toColumns } from './gaps';
+import type { Limits } from './limitBar';
+import type { SeriesAnswer } from './queries';
+
+interface Props {
+  answer: SeriesAnswer;
+  limits: Limits;
+  decimals: number;
+  timezone: string;
+  label: string;
+}
+
+export default function SeriesChart({ answer, limits, decimals, timezone, label }: Props): JSX.Element {
+  const theme = useTheme();
+  const holder = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  const { series, startMs, endMs } = answer;
+  const columns = useMemo(() => toColumns(series.points, series.bucket_s), [series]);
+  const latest = useRef({ columns, startMs, endMs });
+
+  useEffect(() => {
+    const box = holder.current;
+    if (box === null) return undefined;
+    const size = (): { width: number; height: number } => ({
+      width: box.clientWidth,
+      height: box.clientHeight,
+    });
+    const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+    const options = chartOptions({ theme, limits, decimals, timezone, rem, bounds: () => latest.current });
+    const chart = new uPlot({ ...options, ...size() }, dataOf(latest.current.columns), box);
+    plot.current = chart;
+    const observer = new ResizeObserver(() => chart.setSize(size()));
+    observer.observe(box);
+    return () => {
+      observer.disconnect();
+      chart.destroy();
+      plot.current = null;
+    };
+  }, [theme, limits, decimals, timezone]);
+
+  useEffect(() => {
+    latest.current = { columns, startMs, endMs };
+    plot.current?.setData(dataOf(columns));
+  }, [columns, startMs, endMs]);
+
+  return (
+    <Box sx={{ position: 'relative' }}>
+      <Box
+        ref={holder}
+        role="img"
+        aria-label={`Chart of ${label}`}
+        data-testid="chart"
+        sx={{ height: '11.5rem', ...legendSx }}
+      />
+      {series.points.length === 0 && (
+        <Typography
+          color="text.secondary"
+          sx={{
+            position: 'absolute',
+            inset: 0,
+            display: 'grid',
+            placeItems: 'center',
+            pointerEvents: 'none',
+          }}
+        >
+          No readings in this time
+        </Typography>
+      )}
+    </Box>
+  );
+}
+
+const legendSx = {
+  '& .u-over': { cursor: 'crosshair' },
+  '& .u-select': { background: 'rgba(124, 196, 232, 0.18)' },
+};
+
+interface ChartFacts {
+  theme: Theme;
+  limits: Limits;
+  decimals: number;
+  timezone: string;
+  rem: number;
+  bounds: () => { startMs: number; endMs: number };
+}
+
+function chartOptions({
+  theme,
+  limits,
+  decimals,
+  timezone,
+  rem,
+  bounds,
+}: ChartFacts): Omit<uPlot.Options, 'width' | 'height'> {
+  const { palette } = theme;
+  const font = `${0.75 * rem}px ${theme.typography.fontFamily ?? 'sans-serif'}`;
+  const axis = {
+    stroke: palette.text.secondary,
+    font,
+    grid: { stroke: palette.divider, width: 1 },
+    ticks: { show: false },
+  };
+  const zone = (atS: number): Date => uPlot.tzDate(new Date(atS * 1000), timezone);
+  return {
+    tzDate: zone,
+    legend: { show: false },
+    cursor: { y: false, drag: { x: false, y: false }, points: { size: 8 } },
+    scales: {
+      x: { range: () => [bounds().startMs / 1000, bounds().endMs / 1000] },
+      y: { range: (_chart, low, high) => padded(low, high, decimals) },
+    },
+    axes: [
+      { ...axis, size: 1.7 * rem, space: 4.5 * rem, values: TIME_LABELS },
+      {
+        ...axis,
+        size: 3.3 * rem,
+        space: 2.2 * rem,
+        values: (_chart, splits) => splits.map((value) => tickText(value, decimals)),
+      },
+    ],
+    series: [
+      {},
+      { label: 'least', stroke: 'transparent', points: { show: false } },
+      { label: 'most', stroke: 'transparent', points: { show: false } },
+      { label: 'mean', stroke: palette.primary.main, width: 2, points: { show: false } },
+      {
+        label: 'not good',
+        stroke: palette.severity.minor,
+        width: 0,
+        points: {
+          show: true,
+          size: 0.5 * rem,
+          fill: palette.background.paper,
+          stroke: palette.severity.minor,
+          width: 2,
+        },
+        paths: () => null,
+      },
+    ],
+    bands: [{ series: [2, 1], fill: `${palette.primary.main}33` }],
+    hooks: {
+      draw: [(chart) => drawLimits(chart, limits, theme)],
+      setCursor: [showValues(decimals, timezone)],
+    },
+  };
+}
+
+/** 24-hour clock with a date where the day changes. uPlot: [step, format, year, month, day, minute, second, ...]. */
+const TIME_LABELS: (string | number | null)[][] = [
+  [86_400, '{D} {MMM}', null, null, null, null, null, null, 1],
+  [3_600, '{HH}:{mm}', null, null, '\n{D} {MMM}', null, null, null, 1],
+  [60, '{HH}:{mm}', null, null, '\n{D} {MMM}', null, null, null, 1],
+  [1, '{HH}:{mm}:{ss}', null, null, null, null, null, null, 1],
+];
+
+function dataOf(columns: ReturnType<typeof toColumns>): uPlot.AlignedData {
+  return [columns.times, columns.low, columns.high, columns.mean, columns.doubtful];
+}
+
+/** Room above and below; a calm series is not blown up into a storm. */
+function padded(low: number | null, high: number | null, decimals: number): [number, number] {
+  if (low === null || high === null) return [0, 1];
+  const least = 20 * 10 ** -decimals;
+  const spread = Math.max(high - low, least);
+  const middle = (low + high) / 2;
+  return [middle - spread * 0.62, middle + spread * 0.62];
+}
+
+function tickText(value: number, decimals: number): string {
+  return value.toFixed(Math.min(decimals, 2));
+}
+
+function drawLimits(chart: uPlot, limits: Limits, { palette }: Theme): void {
+  const lines: [number | null, string][] = [
+    [limits.criticalLow, palette.severity.critical],
+    [limits.criticalHigh, palette.severity.critical],
+    [limits.warningLow, palette.severity.major],
+    [limits.warningHigh, palette.severity.major],
+  ];
+  const { ctx, bbox } = chart;
+  ctx.save();
+  ctx.setLineDash([6, 5]);
+  ctx.lineWidth = 1.5;
+  for (const [limit, colour] of lines) {
+    if (limit === null) continue;
+    const y = chart.valToPos(limit, 'y', true);
+    if (y < bbox.top || y > bbox.top + bbox.height) continue;
+    ctx.strokeStyle = colour;
+    ctx.beginPath();
+    ctx.moveTo(bbox.left, y);
+    ctx.lineTo(bbox.left + bbox.width, y);
+    ctx.stroke();
+  }
+  ctx.restore();
+}
+
+/** Write the value under the cursor into the chart's own corner. */
+function showValues(decimals: number, timezone: string): (chart: uPlot) => void {
+  return (chart) => {
+    const over = chart.over;
+    let tip = over.querySelector<HTMLElement>('[data-tip]');
+    if (tip === null) {
+      tip = document.createElement('div');
+      tip.dataset['tip'] = '';
+      Object.assign(tip.style, {
+        position: 'absolute',
+        top: '0.25rem',
+        padding: '0.15rem 0.5rem',
+        borderRadius: '0.375rem',
+        font: 'inherit',
+        fontSize: '0.8125rem',
+        background: 'rgba(5, 10, 14, 0.82)',
+        color: '#f1f5f8',
+        pointerEvents: 'none',
+        whiteSpace: 'nowrap',
+      });
+      over.append(tip);
+    }
+    const index = chart.cursor.idx;
+    const at = index === null || index === undefined ? undefined : chart.data[0][index];
+    const value = index === null || index === undefined ? undefined : chart.data[3]?.[index];
+    tip.hidden = at === undefined;
+    if (at === undefined) return;
+    const clock = farmDateTime(at * 1000, timezone);
+    tip.textContent = `${clock}   ${value === null || value === undefined ? 'no reading' : value.toFixed(decimals)}`;
+    const right = (chart.cursor.left ?? 0) < over.clientWidth / 2;
+    tip.style.left = right ? 'auto' : '0.25rem';
+    tip.style.right = right ? '0.25rem' : 'auto';
+  };
+}

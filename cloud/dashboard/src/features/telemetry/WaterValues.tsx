@@ -1,0 +1,64 @@
+/** The water of one unit: oxygen large, the rest beside it in the order in which a farm reads it. */
+import Box from '@mui/material/Box';
+import Typography from '@mui/material/Typography';
+import { useMemo, type JSX } from 'react';
+import type { Alarm, LatestReading } from '../../api/types';
+import type { Moment } from '../../kit/clock';
+import { limitsFor } from './limitBar';
+import { ReadingValue } from './ReadingValue';
+import { inReadingOrder } from './units';
+
+interface Props {
+  readings: readonly LatestReading[];
+  alarms: readonly Alarm[];
+  receivedAt: Moment;
+}
+
+const LARGE = new Set(['do', 'do_sat']);
+
+export function WaterValues({ readings, alarms, receivedAt }: Props): JSX.Element {
+  const ordered = useMemo(() => inReadingOrder(readings), [readings]);
+  if (ordered.length === 0) {
+    return (
+      <Box sx={{ border: '1px dashed', borderColor: 'stale', borderRadius: '0.5rem', p: 2 }}>
+        <Typography color="text.secondary">
+          No reading yet. Check that the edge box and its probes are on.
+        </Typography>
+      </Box>
+    );
+  }
+  const large = ordered.filter((reading) => LARGE.has(reading.quantity));
+  const rest = ordered.filter((reading) => !LARGE.has(reading.quantity));
+  const show = (reading: LatestReading, size: 'hero' | 'normal'): JSX.Element => (
+    <ReadingValue
+      key={reading.channel_id}
+      reading={reading}
+      receivedAt={receivedAt}
+      limits={limitsFor(reading, alarms)}
+      size={size}
+    />
+  );
+  return (
+    <>
+      {large.length > 0 && (
+        <Box sx={{ display: 'grid', gridTemplateColumns: 'repeat(auto-fit, minmax(8rem, 1fr))', gap: 2 }}>
+          {large.map((reading) => show(reading, 'hero'))}
+        </Box>
+      )}
+      {rest.length > 0 && (
+        <Box
+          sx={{
+            display: 'grid',
+            gridTemplateColumns: 'repeat(auto-fill, minmax(5.5rem, 1fr))',
+            gap: 1.5,
+            pt: 1.5,
+            borderTop: '1px solid',
+            borderColor: 'divider',
+          }}
+        >
+          {rest.map((reading) => show(reading, 'normal'))}
+        </Box>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,134 @@
+import { describe, expect, it } from 'vitest';
+import type { SeriesPoint } from '../../api/types';
+import { toColumns } from './gaps';
+import { limitBar, limitsFromAlarms, zoneOf } from './limitBar';
+import { qualityLook } from './quality';
+import { isStale, readingAge } from './staleness';
+import { inReadingOrder, measureText, unitText, valueText } from './units';
+
+const at = (seconds: number) => ({ wallMs: seconds * 1000, monotonicMs: seconds * 1000 });
+
+describe('staleness', () => {
+  const fresh = { age_s: 1.4, stale: false };
+
+  it('counts on from the age that the server told', () => {
+    expect(readingAge(fresh, at(100), at(107))).toBeCloseTo(8.4);
+  });
+
+  it('believes the server while it answers, also about a probe that speaks every five minutes', () => {
+    expect(isStale({ age_s: 250, stale: false }, at(100), at(102))).toBe(false);
+    expect(isStale({ age_s: 90, stale: true }, at(100), at(100))).toBe(true);
+  });
+
+  it('turns a value stale by itself when the server is silent', () => {
+    expect(isStale(fresh, at(100), at(150))).toBe(false);
+    expect(isStale(fresh, at(100), at(160))).toBe(true);
+  });
+});
+
+describe('a limit bar', () => {
+  const oxygen = { criticalLow: 5, warningLow: 7, warningHigh: null, criticalHigh: null };
+
+  it('is not drawn when no limit is known', () => {
+    expect(
+      limitBar(8, { criticalLow: null, warningLow: null, warningHigh: null, criticalHigh: null }),
+    ).toBeNull();
+  });
+
+  it('has a zone on each side of every limit', () => {
+    const bar = limitBar(6, oxygen);
+    expect(bar?.segments.map((segment) => segment.zone)).toEqual(['critical', 'warning', 'normal']);
+    expect(bar?.zone).toBe('warning');
+    expect(bar?.segments[0]?.from).toBe(0);
+    expect(bar?.segments.at(-1)?.to).toBe(1);
+  });
+
+  it('keeps a value outside on the bar', () => {
+    expect(limitBar(0, oxygen)?.marker).toBe(0);
+    expect(limitBar(40, oxygen)?.marker).toBe(1);
+    expect(limitBar(null, oxygen)?.marker).toBeNull();
+  });
+
+  it('still has room around a single limit', () => {
+    const bar = limitBar(6, { ...oxygen, warningLow: null });
+    expect(bar?.segments.map((segment) => segment.zone)).toEqual(['critical', 'normal']);
+    expect(bar?.marker).toBeGreaterThan(0.5);
+  });
+
+  it('counts a value on the limit as inside', () => {
+    expect(zoneOf(7, oxygen)).toBe('normal');
+    expect(zoneOf(6.99, oxygen)).toBe('warning');
+    expect(zoneOf(4.99, oxygen)).toBe('critical');
+  });
+
+  it('learns limits from alarms of the same quantity', () => {
+    const alarms = [
+      { quantity: 'do', limit: 6, definition: 'do.low.critical', severity: 'critical' },
+      { quantity: 'do', limit: 7, definition: 'do.low.warning', severity: 'major' },
+      { quantity: 'temperature', limit: 14, definition: 'temperature.high.warning', severity: 'warning' },
+      { quantity: 'do', limit: null, definition: 'do.silent', severity: 'minor' },
+    ];
+    expect(limitsFromAlarms(alarms, 'do')).toEqual({
+      criticalLow: 6,
+      warningLow: 7,
+      warningHigh: null,
+      criticalHigh: null,
+    });
+  });
+});
+
+describe('a series', () => {
+  const point = (second: number, good = 10): SeriesPoint => ({
+    t: new Date(second * 1000).toISOString(),
+    n: 10,
+    min: 1,
+    max: 3,
+    mean: 2,
+    last: 2,
+    good,
+  });
+
+  it('breaks the line where buckets are absent', () => {
+    const columns = toColumns([point(0), point(10), point(20), point(80), point(90)], 10);
+    expect(columns.times).toEqual([0, 10, 20, 50, 80, 90]);
+    expect(columns.mean).toEqual([2, 2, 2, null, 2, 2]);
+  });
+
+  it('does not tear apart a probe that is slower than the bucket', () => {
+    const columns = toColumns([point(0), point(60), point(120), point(180)], 10);
+    expect(columns.mean).toEqual([2, 2, 2, 2]);
+  });
+
+  it('marks buckets that hold doubtful readings', () => {
+    expect(toColumns([point(0), point(10, 9)], 10).doubtful).toEqual([null, 2]);
+  });
+});
+
+describe('words and units', () => {
+  it('shows UCUM as people write it', () => {
+    expect(unitText('Cel')).toBe('°C');
+    expect(unitText('[pH]')).toBe('');
+    expect(unitText('mg/L')).toBe('mg/L');
+    expect(measureText(4.606, 'mg/L')).toBe('4.61 mg/L');
+    expect(measureText(6, '[pH]')).toBe('6');
+  });
+
+  it('shows a dash for no value, and keeps trailing zeros of a live one', () => {
+    expect(valueText(null, 2)).toBe('–');
+    expect(valueText(7.3, 2)).toBe('7.30');
+  });
+
+  it('puts oxygen first', () => {
+    const order = inReadingOrder([
+      { quantity: 'orp', label: 'ORP' },
+      { quantity: 'ph', label: 'pH' },
+      { quantity: 'do', label: 'Oxygen' },
+    ]);
+    expect(order.map((reading) => reading.quantity)).toEqual(['do', 'ph', 'orp']);
+  });
+
+  it('never trusts a flag it does not know', () => {
+    expect(qualityLook(1).trusted).toBe(true);
+    expect(qualityLook(7).trusted).toBe(false);
+  });
+});

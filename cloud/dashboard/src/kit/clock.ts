@@ -1,0 +1,46 @@
+/**
+ * One ticking clock for the whole page. Components ask a question of the present moment and render again only when
+ * the answer changes, so a thousand ages cost one timer.
+ */
+import { useSyncExternalStore } from 'react';
+
+/** A moment on two clocks: the wall clock survives sleep, the monotonic one survives corrections. */
+export interface Moment {
+  readonly wallMs: number;
+  readonly monotonicMs: number;
+}
+
+const TICK_MS = 1000;
+const listeners = new Set<() => void>();
+let present = moment();
+let timer: ReturnType<typeof setInterval> | undefined;
+
+/** The present moment, read afresh. */
+export function moment(): Moment {
+  return { wallMs: Date.now(), monotonicMs: performance.now() };
+}
+
+/** Answer `question` of the present moment, once a second; the answer must be a primitive. */
+export function useNow<T extends string | number | boolean | null>(question: (now: Moment) => T): T {
+  return useSyncExternalStore(subscribe, () => question(present));
+}
+
+function subscribe(listener: () => void): () => void {
+  if (listeners.size === 0) {
+    timer = setInterval(tick, TICK_MS);
+    document.addEventListener('visibilitychange', tick);
+  }
+  listeners.add(listener);
+  return () => {
+    listeners.delete(listener);
+    if (listeners.size === 0) {
+      clearInterval(timer);
+      document.removeEventListener('visibilitychange', tick);
+    }
+  };
+}
+
+function tick(): void {
+  present = moment();
+  for (const listener of listeners) listener();
+}

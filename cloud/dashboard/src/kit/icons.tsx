@@ -1,0 +1,71 @@
+/** The few icons that the dashboard needs, drawn here so that no icon package is shipped. */
+import SvgIcon, { type SvgIconProps } from '@mui/material/SvgIcon';
+import type { Theme } from '@mui/material/styles';
+import type { SystemStyleObject } from '@mui/system';
+import type { JSX, ReactNode } from 'react';
+
+function icon(paths: ReactNode) {
+  return function Icon({ sx = {}, ...rest }: SvgIconProps): JSX.Element {
+    return (
+      <SvgIcon
+        viewBox="0 0 24 24"
+        sx={[
+          { fill: 'none', stroke: 'currentColor', strokeWidth: 2 },
+          ...(Array.isArray(sx) ? (sx as SystemStyleObject<Theme>[]) : [sx as SystemStyleObject<Theme>]),
+        ]}
+        {...rest}
+        strokeLinecap="round"
+        strokeLinejoin="round"
+      >
+        {paths}
+      </SvgIcon>
+    );
+  };
+}
+
+export const SunIcon = icon(
+  <>
+    <circle cx="12" cy="12" r="4" />
+    <path d="M12 2v2M12 20v2M4.9 4.9l1.4 1.4M17.7 17.7l1.4 1.4M2 12h2M20 12h2M4.9 19.1l1.4-1.4M17.7 6.3l1.4-1.4" />
+  </>,
+);
+export const MoonIcon = icon(<path d="M20 14.5A8.5 8.5 0 1 1 9.5 4a6.8 6.8 0 0 0 10.5 10.5z" />);
+export const PersonIcon = icon(
+  <>
+    <circle cx="12" cy="8" r="4" />
+    <path d="M4 21c1-4 4-6 8-6s7 2 8 6" />
+  </>,
+);
+export const BackIcon = icon(<path d="M15 5l-7 7 7 7" />);
+export const ForwardIcon = icon(<path d="M9 5l7 7-7 7" />);
+export const DownIcon = icon(<path d="M5 9l7 7 7-7" />);
+export const CheckIcon = icon(<path d="M4 12.5l5.5 5.5L20 7" />);
+export const CloseIcon = icon(<path d="M5 5l14 14M19 5L5 19" />);
+export const BellIcon = icon(<path d="M6 16V11a6 6 0 0 1 12 0v5l2 2H4zM10 21h4" />);
+export const BoxesIcon = icon(<path d="M4 8V4h4M16 4h4v4M20 16v4h-4M8 20H4v-4M9 9h6v6H9z" />);
+export const CameraOffIcon = icon(<path d="M3 3l18 18M9 5h6l2 3h4v11M17 19H3V8h3" />);
+export const UnlinkIcon = icon(
+  <path d="M9 15l-2 2a3.5 3.5 0 0 1-5-5l3-3M15 9l2-2a3.5 3.5 0 0 1 5 5l-3 3M4 3l16 18" />,
+);
+export const LockIcon = icon(
+  <>
+    <rect x="5" y="11" width="14" height="10" rx="2" />
+    <path d="M8 11V7a4 4 0 0 1 8 0v4" />
+  </>,
+);
+
+/** The mark: three fish of one shoal. */
+export function ShoalMark({ size = '1.75rem' }: { size?: string }): JSX.Element {
+  return (
+    <svg
+      viewBox="0 0 32 24"
+      style={{ width: size, height: 'auto', flex: 'none' }}
+      aria-hidden="true"
+      fill="currentColor"
+    >
+      <path d="M2 6.5c3-4.2 9-4.2 12.5-1L18 2.8v7.4L14.5 7.5c-3.5 3.2-9.5 3.2-12.5-1z" />
+      <path d="M14 14c3-4.2 9-4.2 12.5-1L30 10.3v7.4L26.5 15c-3.5 3.2-9.5 3.2-12.5-1z" opacity=".72" />
+      <path d="M3 19.5c2-2.9 6.2-2.9 8.7-.7l2.5-1.9v5.2l-2.5-1.9c-2.5 2.2-6.7 2.2-8.7-.7z" opacity=".48" />
+    </svg>
+  );
+}

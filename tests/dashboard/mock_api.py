@@ -1,0 +1,446 @@
+"""A farm in memory behind the real HTTP paths, so that the dashboard can be developed and tested without a database.
+
+Requests come in as the browser sends them; answers have the shapes of ``cloud/dashboard/openapi.json``. Water follows
+slow sines, the camera shows drawn fish whose boxes are exact, and a test can stop or change the farm while it runs.
+It stores nothing and is never shipped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import math
+import mimetypes
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid5
+
+import cv2
+import numpy as np
+import uvicorn
+from fastapi import FastAPI, Form, Header, HTTPException, Request, Response
+from fastapi.responses import FileResponse, JSONResponse
+
+Json = dict[str, Any]
+
+PASSWORD = "seawater-at-7-degrees"  # noqa: S105 - a made-up farm's password, not a secret
+NAMESPACE = UUID("8f3c1b8e-6f43-4f0e-9d0c-3b1f5b0b7a11")
+DIST = Path(__file__).resolve().parents[2] / "cloud" / "dashboard" / "dist"
+MODEL = {"name": "fish-detector", "version": "1.0.0", "sha256": hashlib.sha256(b"fish-detector 1.0.0").hexdigest()}
+QUANTITIES: dict[str, tuple[str, str, int]] = {
+    "do": ("Dissolved oxygen", "mg/L", 2),
+    "do_sat": ("Oxygen saturation", "%", 0),
+    "temperature": ("Water temperature", "Cel", 1),
+    "ph": ("pH", "[pH]", 2),
+    "salinity": ("Salinity", "g/kg", 1),
+}
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; "
+    # The hash is that of an empty style element: Emotion fills it through CSSOM, which needs no 'unsafe-inline'.
+    "style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='"
+)
+
+
+@dataclass
+class Unit:
+    """One tank: the centre of each quantity's sine, and what is wrong with it."""
+
+    id: int
+    slug: str
+    name: str
+    kind: str
+    species: str
+    stage: str
+    water: dict[str, float]
+    fish: int
+    volume_m3: float = 120.0
+    quality: dict[str, int] = field(default_factory=dict)
+    silent_s: dict[str, float] = field(default_factory=dict)
+    """Seconds since a quantity was last heard."""
+    camera: bool = True
+
+
+def demo_units() -> list[Unit]:
+    """Return three tanks and a pen: one short of oxygen, one with a silent probe, one with a dirty probe, one well."""
+    salmon = {"do": 9.4, "do_sat": 94.0, "temperature": 11.8, "ph": 7.34, "salinity": 31.2}
+    return [
+        Unit(1, "tank-1", "Tank 1", "tank", "salmo_salar", "smolt", dict(salmon), 9),
+        Unit(2, "tank-2", "Tank 2", "tank", "salmo_salar", "smolt", salmon | {"do": 9.1, "ph": 7.9}, 7, quality={"ph": 3}),
+        Unit(
+            3, "tank-3", "Tank 3", "tank", "salmo_salar", "smolt", salmon | {"do": 4.6, "do_sat": 48.0}, 12,
+            quality={"salinity": 2},
+        ),
+        Unit(
+            4, "pen-north", "North pen", "net_pen", "salmo_salar", "grower", salmon | {"do": 8.2, "do_sat": 83.0}, 5,
+            volume_m3=24_000, silent_s={"salinity": 1_380.0, "ph": 142.0},
+        ),
+    ]
+
+
+class MockFarm:
+    """The state behind the API; ``now`` is the server's clock."""
+
+    def __init__(self, *, sites: int = 2) -> None:
+        """Start with ``sites`` farms, of which the first has units and alarms."""
+        self.started = time.time()
+        self.units = demo_units()
+        self.sites = [
+            {"id": 1, "slug": "nordfjord", "name": "Nordfjord", "timezone": "Europe/Oslo", "latitude": 61.9, "longitude": 5.9},
+            {"id": 2, "slug": "thessaly", "name": "Thessaly", "timezone": "Europe/Athens", "latitude": 39.3, "longitude": 23.1},
+        ][:sites]
+        self.users = {
+            f"{role}@nordfjord.example": {
+                "id": number, "email": f"{role}@nordfjord.example", "name": name, "role": role, "organization": "nordfjord",
+            }
+            for number, (role, name) in enumerate((("viewer", "Vigdis Viewer"), ("operator", "Olav Operator")), start=1)
+        }
+        self.tokens: dict[str, Json] = {}
+        self.frames: dict[int, tuple[bytes, list[Json]]] = {}
+        self.images: dict[str, bytes] = {}
+        self.alarms = self._alarms()
+        self.lock = threading.Lock()
+
+    def now(self) -> datetime:
+        """Return the server's clock."""
+        return datetime.now(timezone.utc)
+
+    def value(self, unit: Unit, quantity: str, at: float) -> float:
+        """Return the value of one quantity at a Unix time: day wave, slow wave, ripple."""
+        centre = unit.water[quantity]
+        day = math.sin(at / 86_400 * 2 * math.pi + unit.id)
+        slow = math.sin(at / 2_900 + unit.id * 2)
+        ripple = math.sin(at / 7.0 + unit.id) * 0.5 + math.sin(at / 2.3) * 0.3
+        return centre * (1 + 0.03 * day + 0.012 * slow + 0.003 * ripple)
+
+    def site(self, slug: str) -> Json:
+        """Return one site with its counts, or raise 404."""
+        for site in self.sites:
+            if site["slug"] == slug:
+                mine = slug == self.sites[0]["slug"]
+                return {
+                    **site,
+                    "units": len(self.units) if mine else 0,
+                    "devices": 1 if mine else 0,
+                    "devices_online": 1 if mine else 0,
+                    "open_alarms": len(self.open_alarms()) if mine else 0,
+                }
+        raise HTTPException(404, "No such site")
+
+    def unit(self, unit_id: int) -> Unit:
+        """Return one unit, or raise 404."""
+        for unit in self.units:
+            if unit.id == unit_id:
+                return unit
+        raise HTTPException(404, "No such unit")
+
+    def unit_out(self, unit: Unit) -> Json:
+        """Return the API's view of a unit."""
+        return {
+            "id": unit.id, "slug": unit.slug, "name": unit.name, "kind": unit.kind, "volume_m3": unit.volume_m3,
+            "species": unit.species, "stage": unit.stage, "site": self.sites[0]["slug"],
+        }
+
+    def open_alarms(self) -> list[Json]:
+        """Return alarms that are active, or that nobody has acknowledged."""
+        return [alarm for alarm in self.alarms.values() if alarm["active"] or not alarm["acknowledged"]]
+
+    def latest(self, slug: str) -> Json:
+        """Return the newest value of everything on one farm."""
+        now = self.now()
+        mine = slug == self.sites[0]["slug"]
+        device = {
+            "id": 1, "slug": "edge-1", "name": "edge-1", "site": slug, "state": "online", "agent_version": "0.1.0",
+            "state_at": (now - timedelta(hours=7)).isoformat(), "last_seen_at": now.isoformat(),
+        }
+        return {
+            "site": self.site(slug),
+            "server_time": now.isoformat(),
+            "devices": [device] if mine else [],
+            "units": [self._unit_latest(unit, now) for unit in self.units] if mine else [],
+        }
+
+    def _unit_latest(self, unit: Unit, now: datetime) -> Json:
+        counts = dict.fromkeys(("critical", "major", "minor", "warning"), 0)
+        for alarm in self.open_alarms():
+            if alarm["unit"]["id"] == unit.id:
+                counts[alarm["severity"]] += 1
+        return {
+            "unit": self.unit_out(unit),
+            "readings": [self._reading(unit, quantity, now) for quantity in unit.water],
+            "observation": self.observation(unit, now.timestamp() // 10 * 10) if unit.camera else None,
+            "alarms": counts,
+            "worst_severity": next((severity for severity, count in counts.items() if count), None),
+        }
+
+    def _reading(self, unit: Unit, quantity: str, now: datetime) -> Json:
+        label, ucum, decimals = QUANTITIES[quantity]
+        silent = unit.silent_s.get(quantity)
+        age = now.timestamp() % 1 if silent is None else silent + now.timestamp() - self.started
+        observed = now.timestamp() - age
+        return {
+            "channel_id": unit.id * 10 + list(QUANTITIES).index(quantity),
+            "channel": f"{unit.slug}.{quantity}", "quantity": quantity, "label": label, "ucum": ucum, "decimals": decimals,
+            "value": self.value(unit, quantity, observed), "observed_at": datetime.fromtimestamp(observed, timezone.utc).isoformat(),
+            "age_s": age, "quality": unit.quality.get(quantity, 1), "stale": age > 60, "derived": quantity == "do_sat",
+        }
+
+    def observation(self, unit: Unit, at: float) -> Json:
+        """Return the camera summary that ended at ``at``, with its image kept for serving."""
+        image, boxes = draw_fish(unit.fish, seed=unit.id * 1_000 + int(at / 30) % 1_000)
+        sha256 = hashlib.sha256(image).hexdigest()
+        self.images[sha256] = image
+        observed = datetime.fromtimestamp(at, timezone.utc)
+        return {
+            "id": f"{unit.id}-{int(at * 1e6)}", "camera": f"{unit.slug}-cam", "unit_id": unit.id,
+            "observed_at": observed.isoformat(), "started_at": (observed - timedelta(seconds=10)).isoformat(),
+            "frames": 50, "frames_dropped": 2 if unit.id == 1 else 0,
+            "count_mean": len(boxes) - 0.6, "count_min": max(0, len(boxes) - 3), "count_max": len(boxes) + 1,
+            "confidence_mean": 0.74, "latency_ms": 38.0, "detections": boxes,
+            "image_url": f"/api/v1/images/{sha256}?expires=1&signature=mock", "image_sha256": sha256,
+            "image_observed_at": (observed - timedelta(seconds=3)).isoformat(), "image_quality": 0.82,
+            "model": MODEL, "quality": 1,
+        }
+
+    def series(self, channel_id: int, start: datetime, end: datetime, max_points: int) -> Json:
+        """Return one channel in equal buckets, with an hour-long hole in every long range."""
+        unit = self.unit(channel_id // 10)
+        quantity = list(QUANTITIES)[channel_id % 10]
+        span = (end - start).total_seconds()
+        bucket = max(1.0, math.ceil(span / max_points))
+        silent = unit.silent_s.get(quantity, 0.0)
+        points = []
+        at = start.timestamp()
+        while at < end.timestamp():
+            hole = 0.62 < (at - start.timestamp()) / span < 0.68 and unit.id == 1
+            if not hole and at < end.timestamp() - silent:
+                mean = self.value(unit, quantity, at)
+                spread = abs(mean) * 0.006
+                points.append({
+                    "t": datetime.fromtimestamp(at, timezone.utc).isoformat(), "n": int(bucket), "min": mean - spread,
+                    "max": mean + spread, "mean": mean, "last": mean, "good": int(bucket) if int(at) % 97 else 0,
+                })
+            at += bucket
+        return {"channel_id": channel_id, "quantity": quantity, "ucum": QUANTITIES[quantity][1], "bucket_s": bucket, "points": points}
+
+    def _alarms(self) -> dict[str, Json]:
+        now = self.now()
+
+        def alarm(unit: Unit, definition: str, severity: str, minutes: float, **more: Any) -> Json:  # noqa: ANN401
+            number = uuid5(NAMESPACE, f"{unit.slug}/{definition}")
+            return {
+                "id": str(number), "site": self.sites[0]["slug"],
+                "unit": {"id": unit.id, "slug": unit.slug, "name": unit.name}, "definition": definition,
+                "severity": severity, "active": True, "acknowledged": False,
+                "raised_at": (now - timedelta(minutes=minutes)).isoformat(), "cleared_at": None,
+                "acknowledged_at": None, "acknowledged_by": None, "value": None, "limit": None, "ucum": None,
+                "quantity": None, "message": "", "action": None, "source": None,
+            } | more
+
+        one, _, three, pen = self.units
+        listed = [
+            alarm(
+                three, "do.low.critical", "critical", 4.2, value=4.61, limit=6.0, ucum="mg/L", quantity="do",
+                message="Dissolved oxygen 4.61 mg/L is below 6.0 mg/L",
+                action="Start emergency oxygen now; stop feeding; check aerator, pump and probe",
+                source="Fivelstad 1999 [V]; smolt, outlet",
+            ),
+            alarm(
+                three, "do_sat.low.warning", "major", 11, value=52.0, limit=70.0, ucum="%", quantity="do_sat",
+                message="Oxygen saturation 52 % is below 70 %", action="Increase aeration; stop feeding until it recovers",
+                source="Remen 2016; Laksvel 2022 [V/D]",
+            ),
+            alarm(
+                pen, "salinity.silent", "minor", 21, quantity="salinity", message="No salinity reading for 23 minutes",
+                action="Check the probe's power and cable", source="Silence rule, 3x the channel's period",
+            ),
+            alarm(
+                one, "temperature.high.warning", "warning", 95, value=14.2, limit=14.0, ucum="Cel", quantity="temperature",
+                message="Water temperature was 14.2 °C, above 14.0 °C", active=False,
+                cleared_at=(now - timedelta(minutes=42)).isoformat(), source="Okamura [S]; smolt, fresh",
+            ),
+        ]
+        return {item["id"]: item for item in listed}
+
+    def acknowledge(self, alarm_id: str, user: Json) -> Json:
+        """Mark an alarm as seen by a person; once is enough."""
+        with self.lock:
+            alarm = self.alarms.get(alarm_id)
+            if alarm is None:
+                raise HTTPException(404, "No such alarm")
+            if not alarm["acknowledged"]:
+                alarm |= {"acknowledged": True, "acknowledged_at": self.now().isoformat(), "acknowledged_by": user["email"]}
+                self.alarms[alarm_id] = alarm
+            return alarm
+
+
+def draw_fish(count: int, *, seed: int, width: int = 640, height: int = 360) -> tuple[bytes, list[Json]]:
+    """Return a JPEG of dim water with ``count`` fish, and their boxes as fractions of the image."""
+    rng = np.random.default_rng(seed)
+    depth = np.linspace(1.0, 0.35, height)[:, None, None]
+    frame = (np.array([112, 92, 34])[None, None, :] * depth + rng.normal(0, 4, (height, width, 1))).clip(0, 255).astype(np.uint8)
+    boxes: list[Json] = []
+    for _ in range(count):
+        length = int(rng.uniform(46, 110))
+        tall = int(length * 0.3)
+        x = int(rng.uniform(length * 0.7, width - length * 0.7))
+        y = int(rng.uniform(tall, height - tall))
+        facing = 1 if rng.random() < 0.7 else -1
+        shade = int(rng.uniform(120, 190))
+        colour = (shade, shade, int(shade * 0.92))
+        tail = x - facing * length // 2
+        cv2.ellipse(frame, (x, y), (length // 2, tall // 2), 0, 0, 360, colour, -1, cv2.LINE_AA)
+        points = np.array([[tail + facing * 8, y], [tail - facing * 16, y - tall // 2], [tail - facing * 16, y + tall // 2]])
+        cv2.fillPoly(frame, [points], colour, cv2.LINE_AA)
+        cv2.circle(frame, (x + facing * length // 3, y - 2), 2, (20, 20, 20), -1, cv2.LINE_AA)
+        left, right = sorted((tail - facing * 16, x + facing * length // 2))
+        box = {"x": max(0, left) / width, "y": (y - tall / 2) / height, "w": (right - max(0, left)) / width, "h": tall / height}
+        boxes.append({"label": "fish", "confidence": round(float(rng.uniform(0.41, 0.97)), 3), "box": box, "track": None})
+    _, encoded = cv2.imencode(".jpg", cv2.GaussianBlur(frame, (3, 3), 0), [cv2.IMWRITE_JPEG_QUALITY, 85])
+    return encoded.tobytes(), boxes
+
+
+def problem(status: int, title: str, request: Request) -> JSONResponse:
+    """Return an RFC 9457 answer as the real API does."""
+    body = {"type": "about:blank", "title": title, "status": status, "detail": title, "code": title, "request_id": "mock"}
+    return JSONResponse(body, status_code=status, media_type="application/problem+json", headers={"X-Path": request.url.path})
+
+
+def create_app(farm: MockFarm, *, dist: Path = DIST) -> FastAPI:
+    """Return the application: API under /api/v1, the built dashboard elsewhere."""
+    app = FastAPI()
+
+    def user_of(authorization: str | None) -> Json:
+        user = farm.tokens.get((authorization or "").removeprefix("Bearer "))
+        if user is None:
+            raise HTTPException(401, "Sign in first")
+        return user
+
+    @app.exception_handler(HTTPException)
+    async def on_error(request: Request, error: HTTPException) -> JSONResponse:
+        return problem(error.status_code, str(error.detail), request)
+
+    @app.middleware("http")
+    async def harden(request: Request, call_next: Any) -> Response:  # noqa: ANN401
+        response: Response = await call_next(request)
+        response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+        return response
+
+    @app.post("/api/v1/auth/login")
+    def login(username: str = Form(), password: str = Form()) -> Json:
+        user = farm.users.get(username)
+        if user is None or password != PASSWORD:
+            raise HTTPException(401, "Email or password is wrong")
+        token = hashlib.sha256(f"{username}{len(farm.tokens)}".encode()).hexdigest()
+        farm.tokens[token] = user
+        return {"access_token": token, "token_type": "bearer", "expires_in": 28_800, "user": user}
+
+    @app.get("/api/v1/auth/me")
+    def me(authorization: str | None = Header(None)) -> Json:
+        return user_of(authorization)
+
+    @app.get("/api/v1/sites")
+    def sites(authorization: str | None = Header(None)) -> Json:
+        user_of(authorization)
+        return {"items": [farm.site(str(site["slug"])) for site in farm.sites], "next_cursor": None}
+
+    @app.get("/api/v1/sites/{slug}/latest")
+    def latest(slug: str, authorization: str | None = Header(None)) -> Json:
+        user_of(authorization)
+        return farm.latest(slug)
+
+    @app.get("/api/v1/units/{unit_id}")
+    def unit(unit_id: int, authorization: str | None = Header(None)) -> Json:
+        user_of(authorization)
+        return farm.unit_out(farm.unit(unit_id))
+
+    @app.get("/api/v1/units/{unit_id}/observations")
+    def observations(unit_id: int, limit: int = 20, authorization: str | None = Header(None)) -> Json:
+        user_of(authorization)
+        newest = farm.now().timestamp() // 10 * 10
+        return {
+            "items": [farm.observation(farm.unit(unit_id), newest - 10 * index) for index in range(limit)], "next_cursor": None,
+        }
+
+    @app.get("/api/v1/channels/{channel_id}/series")
+    def series(
+        channel_id: int, start: datetime, end: datetime, max_points: int = 500, authorization: str | None = Header(None),
+    ) -> Json:
+        user_of(authorization)
+        return farm.series(channel_id, start, end, max_points)
+
+    @app.get("/api/v1/images/{sha256}")
+    def image(sha256: str) -> Response:
+        if sha256 not in farm.images:
+            raise HTTPException(404, "No such image")
+        return Response(farm.images[sha256], media_type="image/jpeg")
+
+    @app.get("/api/v1/alarms")
+    def alarms(site: str, authorization: str | None = Header(None)) -> Json:
+        user_of(authorization)
+        return {"items": farm.open_alarms() if site == farm.sites[0]["slug"] else [], "next_cursor": None}
+
+    @app.post("/api/v1/alarms/{alarm_id}/acknowledge")
+    def acknowledge(alarm_id: str, authorization: str | None = Header(None)) -> Json:
+        user = user_of(authorization)
+        if user["role"] == "viewer":
+            raise HTTPException(403, "Viewers cannot acknowledge alarms")
+        return farm.acknowledge(alarm_id, user)
+
+    @app.get("/{path:path}")
+    def dashboard(path: str) -> Response:
+        wanted = (dist / path).resolve()
+        found = wanted if wanted.is_file() and wanted.is_relative_to(dist) else dist / "index.html"
+        return FileResponse(found, media_type=mimetypes.guess_type(found.name)[0])
+
+    return app
+
+
+class MockServer:
+    """A mock farm on a free local port, in a thread; can be stopped and started again on the same port."""
+
+    def __init__(self, farm: MockFarm | None = None, *, port: int = 0) -> None:
+        """Keep the farm; nothing listens before ``start``."""
+        self.farm = farm or MockFarm()
+        self.port = port
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        """Where the dashboard is."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Listen, and return when requests are answered."""
+        config = uvicorn.Config(create_app(self.farm), host="127.0.0.1", port=self.port, log_level="warning")
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._thread.start()
+        while not self._server.started:
+            time.sleep(0.02)
+        self.port = self._server.servers[0].sockets[0].getsockname()[1]
+
+    def stop(self) -> None:
+        """Close every connection; safe twice."""
+        if self._server is not None and self._thread is not None:
+            self._server.should_exit = True
+            self._server.force_exit = True
+            self._thread.join(timeout=10)
+        self._server = self._thread = None
+
+
+def main() -> None:
+    """Serve a mock farm for development: ``python -m tests.dashboard.mock_api --port 8000``."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--sites", type=int, default=2)
+    arguments = parser.parse_args()
+    uvicorn.run(create_app(MockFarm(sites=arguments.sites)), host="127.0.0.1", port=arguments.port, log_level="warning")
+
+
+if __name__ == "__main__":
+    main()
