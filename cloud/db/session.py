@@ -5,10 +5,11 @@ Bulk writers use psycopg on the URL as it is; everything else goes through SQLAl
 
 from __future__ import annotations
 
-from contracts.errors import ConfigurationError
 from sqlalchemy import Engine, make_url
 from sqlalchemy import create_engine as _create_engine
 from sqlalchemy.exc import ArgumentError
+
+from contracts.errors import ConfigurationError
 
 _DIALECTS = frozenset({"postgresql", "postgres", "postgresql+psycopg"})
 

@@ -7,6 +7,7 @@ The engine is chosen by ``pg_extension``. It works on a psycopg connection and l
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any, Protocol, TypeAlias
@@ -153,9 +154,7 @@ class PlainEngine:
     def drop_old(self, database: Database, table: TimeseriesTable, before: datetime) -> int:
         """Drop old partitions and delete old rows of the default partition."""
         old = [
-            partition
-            for start, partition in self._existing(database, table).items()
-            if start + table.chunk <= before
+            partition for start, partition in self._existing(database, table).items() if start + table.chunk <= before
         ]
         for partition in old:
             database.execute(SQL("DROP TABLE {}").format(Identifier(partition)))
@@ -205,6 +204,43 @@ class PlainEngine:
             (table.name, _default_of(table)),
         ).fetchall()
         return {_start_of_partition(table, name): name for (name,) in rows}
+
+
+class Room:
+    """Makes room for the rows of one writer and remembers where there is room.
+
+    Stamps that are far from now go where they can (the default partition): a broken clock must not make thousands of
+    partitions.
+
+    Args:
+        engine: of the writer's database.
+    """
+
+    PAST = timedelta(days=400)
+    AHEAD = timedelta(days=2)
+
+    def __init__(self, engine: TimeseriesEngine) -> None:
+        self._engine = engine
+        self._durable: set[tuple[str, datetime]] = set()
+        self._tentative: set[tuple[str, datetime]] = set()
+
+    def ensure(self, database: Database, table: TimeseriesTable, moments: Iterable[datetime], now: datetime) -> None:
+        """Make room in ``table`` for rows at these moments."""
+        for start in sorted({table.start_of(moment) for moment in moments}):
+            key = (table.name, start)
+            if key in self._durable or key in self._tentative or not now - self.PAST <= start <= now + self.AHEAD:
+                continue
+            self._engine.ensure_range(database, table, start, start)
+            self._tentative.add(key)
+
+    def committed(self) -> None:
+        """The room made so far is durable."""
+        self._durable |= self._tentative
+        self._tentative.clear()
+
+    def rolled_back(self) -> None:
+        """The room made since the last commit is gone."""
+        self._tentative.clear()
 
 
 def _default_of(table: TimeseriesTable) -> str:

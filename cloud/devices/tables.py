@@ -109,5 +109,5 @@ class IngestStream(Base):
     messages: Mapped[int] = mapped_column(BigInteger, server_default="0")
     repeats: Mapped[int] = mapped_column(BigInteger, server_default="0")
     rows: Mapped[int] = mapped_column(BigInteger, server_default="0")
-    """Readings, observations, images, alarm changes, events and heartbeats stored from this stream."""
+    """Readings, observations, images, alarm changes, events and heartbeats that the new messages carried."""
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())

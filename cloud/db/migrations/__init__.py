@@ -1,0 +1,1 @@
+"""Alembic's revisions, in ``versions``; they travel in the wheel."""

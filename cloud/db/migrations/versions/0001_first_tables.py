@@ -262,9 +262,7 @@ def _alarms() -> None:
     )
     op.create_index("ix_alarm_recent", "alarm", ["site_id", sa.text("raised_at DESC")])
     op.create_index("ix_alarm_open", "alarm", ["site_id", "unit_id"], postgresql_where=sa.text("cleared_at IS NULL"))
-    op.create_index(
-        "ix_alarm_identity", "alarm", ["device_id", "definition", "unit_id", "channel_id", "raised_at"]
-    )
+    op.create_index("ix_alarm_identity", "alarm", ["device_id", "definition", "unit_id", "channel_id", "raised_at"])
     op.create_table(
         "alarm_change",
         sa.Column("alarm_id", sa.Uuid, sa.ForeignKey("alarm.id", ondelete="CASCADE"), primary_key=True),

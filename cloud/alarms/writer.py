@@ -1,0 +1,129 @@
+"""Alarm changes into occurrences and history: the same whichever order they arrive in, and however often.
+
+An occurrence is two facts, cleared and acknowledged, each kept as the earliest time it was reported. A clear that
+arrives before its raise makes the row, and the raise then completes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from psycopg import Connection
+
+from cloud.devices.directory import Directory
+from cloud.devices.messages import Accepted, Stored
+from cloud.devices.rules import is_plausible
+from contracts.alarms import AlarmBatch, AlarmChange
+
+_UPSERT = """
+INSERT INTO alarm (id, site_id, unit_id, device_id, channel_id, definition, severity, raised_at, condition_since,
+    cleared_at, acknowledged_at, acknowledged_by, value, limit_value, ucum, quantity, message, action, source)
+VALUES (%(id)s, %(site_id)s, %(unit_id)s, %(device_id)s, %(channel_id)s, %(definition)s, %(severity)s, %(at)s,
+    %(condition_since)s, %(cleared_at)s, %(acknowledged_at)s, %(acknowledged_by)s, %(value)s, %(limit)s, %(ucum)s,
+    %(quantity)s, %(message)s, %(action)s, %(source)s)
+ON CONFLICT (id) DO UPDATE SET
+    raised_at = least(alarm.raised_at, excluded.raised_at),
+    cleared_at = least(alarm.cleared_at, excluded.cleared_at),
+    acknowledged_at = least(alarm.acknowledged_at, excluded.acknowledged_at),
+    acknowledged_by = coalesce(alarm.acknowledged_by, excluded.acknowledged_by),
+    channel_id = coalesce(excluded.channel_id, alarm.channel_id),
+    condition_since = coalesce(alarm.condition_since, excluded.condition_since),
+    severity = CASE WHEN %(raised)s THEN excluded.severity ELSE alarm.severity END,
+    value = CASE WHEN %(raised)s THEN excluded.value ELSE alarm.value END,
+    limit_value = CASE WHEN %(raised)s THEN excluded.limit_value ELSE alarm.limit_value END,
+    ucum = CASE WHEN %(raised)s THEN excluded.ucum ELSE alarm.ucum END,
+    quantity = CASE WHEN %(raised)s THEN excluded.quantity ELSE alarm.quantity END,
+    message = CASE WHEN %(raised)s THEN excluded.message ELSE alarm.message END,
+    action = CASE WHEN %(raised)s THEN excluded.action ELSE alarm.action END,
+    source = CASE WHEN %(raised)s THEN excluded.source ELSE alarm.source END
+"""
+_CHANGE = """
+INSERT INTO alarm_change (alarm_id, change, occurred_at, recorded_at, actor)
+VALUES (%(id)s, %(change)s, %(at)s, %(recorded_at)s, %(actor)s) ON CONFLICT DO NOTHING
+"""
+# One active alarm per (unit, channel, definition) of a device: a box that lost its state raises anew and will never
+# clear the old occurrence, so the newer one does. Works in either order of arrival.
+_SUPERSEDE = """
+WITH closed AS (
+    UPDATE alarm AS old SET cleared_at = new.raised_at
+    FROM (
+        SELECT a.id, (
+            SELECT min(b.raised_at) FROM alarm AS b
+            WHERE b.device_id = a.device_id AND b.definition = a.definition
+              AND b.unit_id IS NOT DISTINCT FROM a.unit_id AND b.channel_id IS NOT DISTINCT FROM a.channel_id
+              AND b.raised_at > a.raised_at
+        ) AS raised_at
+        FROM alarm AS a
+        WHERE a.cleared_at IS NULL AND a.device_id = ANY(%(devices)s) AND a.definition = ANY(%(definitions)s)
+    ) AS new
+    WHERE old.id = new.id AND new.raised_at IS NOT NULL
+    RETURNING old.id, old.cleared_at
+)
+INSERT INTO alarm_change (alarm_id, change, occurred_at, recorded_at, actor)
+SELECT id, 'cleared', cleared_at, %(recorded_at)s, 'superseded' FROM closed
+ON CONFLICT DO NOTHING
+"""
+
+
+def write(database: Connection[Any], directory: Directory, messages: Sequence[Accepted], now: datetime) -> Stored:
+    """Store the alarm changes of new messages within the caller's transaction."""
+    changes = [change for message in messages for change in _changes(database, directory, message, now)]
+    changes.sort(key=lambda change: change["id"])  # rows are locked in one order everywhere
+    with database.cursor() as cursor:
+        cursor.executemany(_UPSERT, changes)
+        cursor.executemany(_CHANGE, changes)
+        rows = cursor.rowcount
+        if raised := [change for change in changes if change["raised"]]:
+            cursor.execute(
+                _SUPERSEDE,
+                {
+                    "devices": sorted({change["device_id"] for change in raised}),
+                    "definitions": sorted({change["definition"] for change in raised}),
+                    "recorded_at": now,
+                },
+            )
+    return Stored(rows)
+
+
+def _changes(database: Connection[Any], directory: Directory, message: Accepted, now: datetime) -> list[dict[str, Any]]:
+    body = message.envelope.body
+    assert isinstance(body, AlarmBatch)  # noqa: S101  (the ingest sorts by kind)
+    device = message.device
+    changes = []
+    for event in body.alarms:
+        # An alarm is never refused for its clock: the receipt is then the best time there is.
+        at = event.occurred_at if is_plausible(event.occurred_at, message.received_at) else message.received_at
+        acknowledged = event.change is AlarmChange.ACKNOWLEDGED
+        actor = f"device:{device.device}"
+        changes.append(
+            {
+                "id": event.alarm_id,
+                "change": event.change.value,
+                "raised": event.change is AlarmChange.RAISED,
+                "site_id": device.site_id,
+                "device_id": device.id,
+                "unit_id": None if event.unit is None else directory.unit(database, device, event.unit),
+                "channel_id": None
+                if event.channel is None
+                else directory.channel_named(database, device, event.channel),
+                "definition": event.definition,
+                "severity": event.severity.value,
+                "at": at,
+                "recorded_at": now,
+                "actor": actor,
+                "condition_since": event.condition_since,
+                "cleared_at": at if event.change is AlarmChange.CLEARED else None,
+                "acknowledged_at": at if acknowledged else None,
+                "acknowledged_by": actor if acknowledged else None,
+                "value": event.value,
+                "limit": event.limit,
+                "ucum": event.ucum,
+                "quantity": event.quantity,
+                "message": event.message,
+                "action": event.action,
+                "source": event.source,
+            }
+        )
+    return changes

@@ -1,0 +1,220 @@
+"""Readings into the database: sorted binary COPY built by numpy, then the latest value of each channel.
+
+The ledger has already decided which messages are new, so the COPY expects no conflict. When there is one after all
+(a lost ledger, two streams that carry the same reading) the batch is redone through a stage that skips known keys.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from psycopg import Connection
+from psycopg.errors import UniqueViolation
+
+from cloud.db.bulk import FLOAT8, INT2, INT4, TIMESTAMPTZ, PgArray, copy_stream
+from cloud.db.timeseries import EPOCH, READING, Room
+from cloud.devices.directory import Directory
+from cloud.devices.messages import Accepted, Quarantine, Stored
+from cloud.devices.rules import EARLIEST, FUTURE_TOLERANCE
+from contracts.errors import InvalidMessageError
+from contracts.telemetry import Reading, ReadingBatch
+
+_COPY = "COPY reading (channel_id, observed_at, value, quality) FROM STDIN (FORMAT binary)"
+_STAGE = """
+CREATE TEMPORARY TABLE IF NOT EXISTS reading_stage
+    (channel_id int4, observed_at timestamptz, value float8, quality int2) ON COMMIT DELETE ROWS
+"""
+_COPY_TO_STAGE = "COPY reading_stage (channel_id, observed_at, value, quality) FROM STDIN (FORMAT binary)"
+_FROM_STAGE = """
+INSERT INTO reading (channel_id, observed_at, value, quality)
+SELECT channel_id, observed_at, value, quality FROM reading_stage ORDER BY channel_id, observed_at
+ON CONFLICT DO NOTHING
+"""
+_LATEST = """
+INSERT INTO reading_latest AS latest (channel_id, observed_at, value, quality, received_at)
+SELECT * FROM unnest(%s::int4[], %s::timestamptz[], %s::float8[], %s::int2[], %s::timestamptz[])
+ON CONFLICT (channel_id) DO UPDATE SET observed_at = excluded.observed_at, value = excluded.value,
+    quality = excluded.quality, received_at = excluded.received_at
+WHERE latest.observed_at < excluded.observed_at
+"""
+_DAY_US = 86_400_000_000
+_TOLERANCE_US = FUTURE_TOLERANCE // timedelta(microseconds=1)
+_EARLIEST_US = (EARLIEST - EPOCH) // timedelta(microseconds=1)
+
+
+def write(
+    database: Connection[Any], directory: Directory, room: Room, messages: Sequence[Accepted], now: datetime
+) -> Stored:
+    """Store the readings of new messages within the caller's transaction."""
+    columns, quarantined = _extract(database, directory, messages)
+    wrong_clock = columns.implausible()
+    if wrong_clock.any():
+        quarantined += _wrong_clock(columns.message[wrong_clock])
+        columns = columns.where(~wrong_clock)
+    columns = columns.in_key_order()
+    if not len(columns.channel):
+        return Stored(0, quarantined)
+    days = np.unique(columns.observed_us // _DAY_US)
+    room.ensure(database, READING, (EPOCH + timedelta(days=int(day)) for day in days), now)
+    rows = _copy(database, columns.stream())
+    _keep_latest(database, columns)
+    return Stored(rows, quarantined)
+
+
+class _Columns:
+    """Readings as columns; ``message`` is the position of the message that each came in."""
+
+    __slots__ = ("channel", "message", "observed_us", "quality", "received_us", "value")
+
+    def __init__(
+        self,
+        channel: NDArray[np.int32],
+        observed_us: NDArray[np.int64],
+        value: NDArray[np.float64],
+        quality: NDArray[np.int16],
+        received_us: NDArray[np.int64],
+        message: NDArray[np.int64],
+    ) -> None:
+        self.channel = channel
+        self.observed_us = observed_us
+        self.value = value
+        self.quality = quality
+        self.received_us = received_us
+        self.message = message
+
+    def where(self, chosen: NDArray[Any]) -> _Columns:
+        """The rows of a mask or of positions."""
+        return _Columns(*(getattr(self, name)[chosen] for name in _NAMES))
+
+    def implausible(self) -> NDArray[np.bool_]:
+        """Which stamps can only come from a wrong clock (``cloud.devices.rules.is_plausible``, for many)."""
+        return (self.observed_us > self.received_us + _TOLERANCE_US) | (self.observed_us < _EARLIEST_US)
+
+    def in_key_order(self) -> _Columns:
+        """Sorted by channel and time: the index is then filled from left to right. Of equal keys the first stays."""
+        order = np.lexsort((self.observed_us, self.channel))
+        ordered = self.where(order)
+        repeated = (np.diff(ordered.channel) == 0) & (np.diff(ordered.observed_us) == 0)
+        return ordered.where(np.concatenate(([True], ~repeated))) if repeated.any() else ordered
+
+    def stream(self) -> bytes:
+        """The COPY stream of the rows."""
+        return copy_stream(
+            [(self.channel, INT4), (self.observed_us, TIMESTAMPTZ), (self.value, FLOAT8), (self.quality, INT2)]
+        )
+
+
+_NAMES = ("channel", "observed_us", "value", "quality", "received_us", "message")
+
+
+def _extract(
+    database: Connection[Any], directory: Directory, messages: Sequence[Accepted]
+) -> tuple[_Columns, list[Quarantine]]:
+    """Take the readings apart. The inner loops are comprehensions because this is where the time goes."""
+    channels: list[int] = []
+    stamps: list[float] = []
+    values: list[float] = []
+    flags: list[int] = []
+    sizes: list[int] = []
+    received: list[float] = []
+    quarantined: list[Quarantine] = []
+    for position, message in enumerate(messages):
+        body = message.envelope.body
+        assert isinstance(body, ReadingBatch)  # noqa: S101  (the ingest sorts by kind)
+        readings: Sequence[Reading] = body.readings
+        known = directory.channels_of(message.device)
+        try:
+            ids = [known[r.channel, r.unit, r.quantity, r.ucum, r.derived] for r in readings]
+        except KeyError:
+            ids, readings, refused = _registered(database, directory, message, readings)
+            if refused is not None:
+                quarantined.append(Quarantine(position, refused.reason, refused.detail))
+        channels += ids
+        stamps += [r.observed_at.timestamp() for r in readings]
+        values += [r.value for r in readings]
+        flags += [r.quality for r in readings]
+        sizes.append(len(ids))
+        received.append(message.received_at.timestamp())
+    message_of = np.repeat(np.arange(len(messages)), sizes)
+    columns = _Columns(
+        np.array(channels, dtype=np.int32),
+        _microseconds(stamps),
+        np.array(values, dtype=np.float64),
+        np.array(flags, dtype=np.int16),
+        _microseconds(received)[message_of],
+        message_of,
+    )
+    return columns, quarantined
+
+
+def _registered(
+    database: Connection[Any], directory: Directory, message: Accepted, readings: Sequence[Reading]
+) -> tuple[list[int], list[Reading], InvalidMessageError | None]:
+    """The same with channels that are not known yet; readings that contradict their channel are left out."""
+    ids: list[int] = []
+    kept: list[Reading] = []
+    refused: InvalidMessageError | None = None
+    for reading in readings:
+        key = (reading.channel, reading.unit, reading.quantity, reading.ucum, reading.derived)
+        try:
+            ids.append(directory.channel(database, message.device, key))
+        except InvalidMessageError as error:
+            refused = refused or error
+        else:
+            kept.append(reading)
+    return ids, kept, refused
+
+
+def _microseconds(seconds: list[float]) -> NDArray[np.int64]:
+    """Since 1970. A double holds today's seconds to a quarter of a microsecond, so rounding is exact."""
+    return np.rint(np.array(seconds, dtype=np.float64) * 1e6).astype(np.int64)
+
+
+def _wrong_clock(messages: NDArray[np.int64]) -> list[Quarantine]:
+    return [
+        Quarantine(
+            message,
+            "implausible_time",
+            f"{count} readings with a stamp before 2020 or more than {FUTURE_TOLERANCE} ahead of their receipt",
+        )
+        for message, count in sorted(Counter(messages.tolist()).items())
+    ]
+
+
+def _copy(database: Connection[Any], stream: bytes) -> int:
+    """COPY the rows, or stage them when some are there already; returns how many are new."""
+    try:
+        with database.transaction():
+            return _copy_in(database, _COPY, stream)
+    except UniqueViolation:
+        database.execute(_STAGE)
+        database.execute("DELETE FROM reading_stage")
+        _copy_in(database, _COPY_TO_STAGE, stream)
+        return database.execute(_FROM_STAGE).rowcount
+
+
+def _copy_in(database: Connection[Any], statement: str, stream: bytes) -> int:
+    with database.cursor() as cursor:
+        with cursor.copy(statement) as copy:
+            copy.write(stream)
+        return cursor.rowcount
+
+
+def _keep_latest(database: Connection[Any], columns: _Columns) -> None:
+    """Offer the newest reading of each channel in the batch; the table keeps the newer one."""
+    newest = columns.where(np.flatnonzero(np.append(np.diff(columns.channel) != 0, True)))
+    database.execute(
+        _LATEST,
+        (
+            PgArray(newest.channel, INT4),
+            PgArray(newest.observed_us, TIMESTAMPTZ),
+            PgArray(newest.value, FLOAT8),
+            PgArray(newest.quality, INT2),
+            PgArray(newest.received_us, TIMESTAMPTZ),
+        ),
+    )

@@ -1,0 +1,79 @@
+"""Migrations on both engines: up, down, up; the same tables as the mapped classes; data in them."""
+
+from __future__ import annotations
+
+import psycopg
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import NullPool, create_engine
+
+import cloud.alarms.tables
+import cloud.auth.tables
+import cloud.dead_letters.tables
+import cloud.devices.tables
+import cloud.farms.tables
+import cloud.observations.tables
+import cloud.telemetry.tables  # noqa: F401  (each registers its tables)
+from cloud.db import migrate
+from cloud.db.base import Base
+from cloud.db.session import sqlalchemy_url
+from cloud.db.timeseries import engine_of
+
+
+def tables_of(url: str) -> set[str]:
+    with psycopg.connect(url) as database:
+        rows = database.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+    return {name for (name,) in rows}
+
+
+def test_up_down_and_up_again_leaves_the_same_tables(store_url: str) -> None:
+    before = tables_of(store_url)
+    assert {"reading", "alarm", "ingest_stream", "app_user"} <= before
+    migrate.downgrade(store_url)
+    assert tables_of(store_url) == {"alembic_version"}
+    migrate.upgrade(store_url)
+    assert tables_of(store_url) == before
+
+
+def test_upgrade_of_a_current_database_changes_nothing(store_url: str) -> None:
+    with psycopg.connect(store_url) as database:
+        database.execute("INSERT INTO organization (slug, name) VALUES ('fjord', 'Fjord')")
+    migrate.upgrade(store_url)
+    with psycopg.connect(store_url) as database:
+        assert database.execute("SELECT slug FROM organization").fetchall() == [("fjord",)]
+
+
+def test_mapped_tables_are_those_of_the_migrations(store_url: str) -> None:
+    engine = create_engine(sqlalchemy_url(store_url), poolclass=NullPool)
+    with engine.connect() as connection:
+        assert migrate.current(connection) == migrate.head()
+        options = {
+            "compare_type": True,
+            "compare_server_default": True,
+            "include_object": lambda _object, name, *_: name is None or "_default" not in name,
+        }
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_readings_are_a_time_series_in_the_way_of_the_engine(store_url: str) -> None:
+    with psycopg.connect(store_url) as database:
+        engine = engine_of(database)
+        kind = database.execute("SELECT relkind FROM pg_class WHERE relname = 'reading'").fetchone()
+        hypertables = (
+            database.execute("SELECT hypertable_name FROM timescaledb_information.hypertables").fetchall()
+            if engine.name == "timescaledb"
+            else []
+        )
+    if engine.name == "timescaledb":
+        assert {name for (name,) in hypertables} == {"reading", "observation", "device_health"}
+    else:
+        assert kind in {("p",), (b"p",)}
+
+
+def test_two_programs_may_migrate_at_once(empty_database_url: str) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(migrate.upgrade, [empty_database_url] * 3))
+    assert "reading" in tables_of(empty_database_url)
