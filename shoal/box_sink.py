@@ -1,0 +1,152 @@
+"""The box's sink: what the bridge has routed goes straight into the ingest, in the same process.
+
+submit -> queue -> one writer: merge waiting batches -> one transaction -> watermarks down -> answer each batch.
+A message is acknowledged to the broker only by that answer, so a crash anywhere here loses nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from bridge.sink import Routed
+from cloud.consumers import IngestResult, StreamRecord
+from contracts.dead_letters import DeadLetter
+from contracts.devices import Status, Watermark
+from contracts.envelope import Envelope
+from contracts.errors import RetryableError, ShoalError
+from contracts.topics import Kind
+
+log = structlog.get_logger()
+
+Answer = Callable[[BaseException | None], None]
+
+MAX_RECORDS = 1000
+"""Messages per transaction; more would only hold the first of them back."""
+MAX_WAITING = 4000
+"""Messages that may wait; then ``submit`` blocks, the bridge's window fills and the broker holds the rest."""
+
+
+class Writer(Protocol):
+    """What the sink needs of the ingest."""
+
+    def write(self, records: Sequence[StreamRecord]) -> IngestResult:
+        """Store a batch in one transaction."""
+
+    def close(self) -> None:
+        """Close the connection."""
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    batch: Sequence[Routed]
+    on_done: Answer
+
+
+class SinkStoppedError(ShoalError):
+    """The box is stopping; the broker keeps the messages and sends them again."""
+
+
+class BoxSink:
+    """A ``bridge.sink.Sink`` over a ``cloud.consumers.Ingest``.
+
+    Args:
+        ingest: the writer; used by one thread.
+        publish_watermark: how devices learn what is committed; must not block.
+    """
+
+    def __init__(self, ingest: Writer, publish_watermark: Callable[[Watermark], None]) -> None:
+        self._ingest = ingest
+        self._publish_watermark = publish_watermark
+        self._changed = threading.Condition()
+        self._queue: deque[_Waiting] = deque()
+        self._waiting = 0
+        self._stopping = False
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the writer."""
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="box-sink", daemon=True)
+        self._thread.start()
+
+    def submit(self, batch: Sequence[Routed], on_done: Answer) -> None:
+        """Queue a batch; blocks while too much waits."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting < MAX_WAITING or self._stopping)
+            if not self._stopping:
+                self._queue.append(_Waiting(batch, on_done))
+                self._waiting += len(batch)
+                self._changed.notify_all()
+                return
+        on_done(SinkStoppedError("the box is stopping"))
+
+    def stop(self, *, timeout_s: float = 10.0) -> None:
+        """Write what waits, then refuse the rest. Safe twice."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+            self._thread = None
+        with self._changed:
+            left, self._queue, self._waiting = list(self._queue), deque(), 0
+        for waiting in left:
+            waiting.on_done(SinkStoppedError("the box is stopping"))
+        self._ingest.close()
+
+    def _run(self) -> None:
+        while (group := self._take()) is not None:
+            error = self._write([routed for waiting in group for routed in waiting.batch])
+            for waiting in group:
+                waiting.on_done(error)
+
+    def _take(self) -> list[_Waiting] | None:
+        """Whole batches that fit one transaction, at least one; None when stopping and empty."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._queue or self._stopping)
+            if not self._queue:
+                return None
+            group = [self._queue.popleft()]
+            size = len(group[0].batch)
+            while self._queue and size + len(self._queue[0].batch) <= MAX_RECORDS:
+                group.append(self._queue.popleft())
+                size += len(group[-1].batch)
+            self._waiting -= size
+            self._changed.notify_all()
+            return group
+
+    def _write(self, batch: Sequence[Routed]) -> BaseException | None:
+        try:
+            result = self._ingest.write([record_of(routed) for routed in batch])
+        except RetryableError as error:
+            log.warning("batch not stored, will be tried again", messages=len(batch), reason=str(error))
+            return error
+        except Exception as error:  # the bridge keeps the batch and tries again: nothing may be dropped
+            log.exception("batch not stored", messages=len(batch))
+            return error
+        for watermark in result.watermarks:
+            self._publish_watermark(watermark)
+        return None
+
+
+def record_of(routed: Routed) -> StreamRecord:
+    """The same message in the words of the ingest."""
+    return StreamRecord(
+        value=routed.value,
+        kind=_kind(routed.message),
+        received_at=routed.received_at,
+        origin=routed.origin,
+        message=routed.message,
+    )
+
+
+def _kind(message: Envelope | Status | DeadLetter) -> Kind | None:
+    if isinstance(message, Envelope):
+        return message.kind
+    return Kind.STATUS if isinstance(message, Status) else None
