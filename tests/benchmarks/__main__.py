@@ -1,0 +1,41 @@
+"""Command line: `python -m tests.benchmarks NAME [--quick]` prints one JSON object."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import sys
+
+BENCHMARKS: dict[str, str] = {
+    "bridge": "messages/s through decode, authorize and route, against a bare loop that hands bytes on",
+    "ingest": "rows/s into PostgreSQL through the writer, against a raw binary COPY of the same rows",
+    "edge_pipeline": "frames/s through capture, detector and observation, against a ten-line decode-resize-infer loop",
+    "footprint": "memory of an idle edge agent, against a bare Python process; sizes, imports and the box beside it",
+}
+"""Name and what it measures; the module of the same name does it."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one benchmark, or list them."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.benchmarks",
+        description="Measure one part against its floor. Prints one JSON object: name, value, unit, floor, "
+        "ratio (ours against the floor; 1.0 is the floor, higher is better), machine, runs.",
+        epilog="`make bench` runs all of them and renders docs/benchmarks.md.",
+    )
+    parser.add_argument("name", nargs="?", choices=sorted(BENCHMARKS), help="which benchmark")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds: is it alive, not how fast is it")
+    parser.add_argument("--list", action="store_true", help="names with what each measures")
+    chosen = parser.parse_args(arguments)
+    if chosen.list or chosen.name is None:
+        for name, meaning in BENCHMARKS.items():
+            print(f"{name:<14} {meaning}")
+        return 0 if chosen.list else 2
+    outcome = importlib.import_module(f"tests.benchmarks.{chosen.name}").run(chosen.quick)
+    print(json.dumps(outcome, indent=2))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
