@@ -10,7 +10,6 @@ HTTP_SECONDS = Histogram(
     ["method", "route", "status"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
-HTTP_IN_FLIGHT = Gauge("shoal_http_requests_in_flight", "HTTP requests that are being answered")
 LOGINS = Counter("shoal_logins_total", "Logins by outcome: succeeded, failed, locked_out", ["outcome"])
 ALARMS_ACKNOWLEDGED = Counter("shoal_alarms_acknowledged_total", "Alarms that people acknowledged")
 IMAGES_SERVED_BYTES = Counter("shoal_images_served_bytes_total", "Bytes of evidence images that were sent")

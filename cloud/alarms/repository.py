@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, func, or_, select, tuple_, update
+from sqlalchemy import func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from cloud.alarms.tables import Alarm, AlarmChangeRow
@@ -18,32 +17,30 @@ IS_OPEN = or_(Alarm.cleared_at.is_(None), Alarm.acknowledged_at.is_(None))
 """Still on the operator's list (ISA-18.2): the condition holds, or nobody has acknowledged it."""
 
 
-def _alarms(organization_id: int) -> Select[Any]:
-    return (
-        select(
-            Alarm.id,
-            Site.slug.label("site"),
-            Unit.id.label("unit_id"),
-            Unit.slug.label("unit_slug"),
-            Unit.name.label("unit_name"),
-            Alarm.definition,
-            Alarm.severity,
-            Alarm.raised_at,
-            Alarm.cleared_at,
-            Alarm.acknowledged_at,
-            Alarm.acknowledged_by,
-            Alarm.value,
-            Alarm.limit_value,
-            Alarm.ucum,
-            Alarm.quantity,
-            Alarm.message,
-            Alarm.action,
-            Alarm.source,
-        )
-        .join(Site, Site.id == Alarm.site_id)
-        .outerjoin(Unit, Unit.id == Alarm.unit_id)
-        .where(Site.organization_id == organization_id)
+_ALARMS = (
+    select(
+        Alarm.id,
+        Site.slug.label("site"),
+        Unit.id.label("unit_id"),
+        Unit.slug.label("unit_slug"),
+        Unit.name.label("unit_name"),
+        Alarm.definition,
+        Alarm.severity,
+        Alarm.raised_at,
+        Alarm.cleared_at,
+        Alarm.acknowledged_at,
+        Alarm.acknowledged_by,
+        Alarm.value,
+        Alarm.limit_value,
+        Alarm.ucum,
+        Alarm.quantity,
+        Alarm.message,
+        Alarm.action,
+        Alarm.source,
     )
+    .join(Site, Site.id == Alarm.site_id)
+    .outerjoin(Unit, Unit.id == Alarm.unit_id)
+)
 
 
 class AlarmRepository(Repository):
@@ -52,12 +49,13 @@ class AlarmRepository(Repository):
     def __init__(self, connection: ReadConnection | WriteConnection, organization_id: int) -> None:
         super().__init__(connection)
         self._organization_id = organization_id
+        self._own = Site.organization_id == organization_id
 
     async def alarms(
         self, *, site_id: int | None, is_open: bool | None, before: tuple[datetime, UUID] | None, rows: int
     ) -> list[Row]:
         """Newest alarms, those before (raised_at, id); ``is_open`` None means all."""
-        statement = _alarms(self._organization_id).order_by(Alarm.raised_at.desc(), Alarm.id.desc()).limit(rows)
+        statement = _ALARMS.where(self._own).order_by(Alarm.raised_at.desc(), Alarm.id.desc()).limit(rows)
         if site_id is not None:
             statement = statement.where(Alarm.site_id == site_id)
         if is_open is not None:
@@ -68,7 +66,7 @@ class AlarmRepository(Repository):
 
     async def alarm(self, alarm_id: UUID) -> Row | None:
         """One alarm."""
-        return await self._one(_alarms(self._organization_id).where(Alarm.id == alarm_id))
+        return await self._one(_ALARMS.where(self._own, Alarm.id == alarm_id))
 
     async def acknowledge(self, alarm_id: UUID, *, actor: str, now: datetime) -> bool:
         """Record that a person has taken the alarm on; False when somebody had before, who stays the one."""

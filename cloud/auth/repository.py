@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, Select, column, insert, select, table, update
+from sqlalchemy import Connection, column, insert, select, table, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from cloud.auth.rules import Role
@@ -12,20 +12,19 @@ from cloud.kit.repository import Repository, Row
 _ORGANIZATION = table("organization", column("id"), column("slug"), column("name"))
 
 
-def _active() -> Select[tuple[int, str, str, str, int, str, str]]:
-    return (
-        select(
-            User.id,
-            User.email,
-            User.name,
-            User.role,
-            User.organization_id,
-            User.password_hash,
-            _ORGANIZATION.c.slug.label("organization"),
-        )
-        .join(_ORGANIZATION, _ORGANIZATION.c.id == User.organization_id)
-        .where(User.disabled_at.is_(None))
+_ACTIVE = (
+    select(
+        User.id,
+        User.email,
+        User.name,
+        User.role,
+        User.organization_id,
+        User.password_hash,
+        _ORGANIZATION.c.slug.label("organization"),
     )
+    .join(_ORGANIZATION, _ORGANIZATION.c.id == User.organization_id)
+    .where(User.disabled_at.is_(None))
+)
 
 
 class UserRepository(Repository):
@@ -33,11 +32,11 @@ class UserRepository(Repository):
 
     async def active_by_email(self, email: str) -> Row | None:
         """The user with this (normalised) e-mail, with the password hash."""
-        return await self._one(_active().where(User.email == email))
+        return await self._one(_ACTIVE.where(User.email == email))
 
     async def active_by_id(self, user_id: int) -> Row | None:
         """The user with this id."""
-        return await self._one(_active().where(User.id == user_id))
+        return await self._one(_ACTIVE.where(User.id == user_id))
 
 
 class AccountRepository:

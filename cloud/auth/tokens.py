@@ -55,9 +55,9 @@ class AccessTokens:
         Raises:
             UnauthenticatedError: expired, signed by someone else, with another algorithm, or for another audience.
         """
+        if len(token) > _MAX_TOKEN:
+            raise UnauthenticatedError("The access token is not valid")
         try:
-            if len(token) > _MAX_TOKEN:
-                raise jwt.InvalidTokenError("too long")
             claims = jwt.decode(
                 token,
                 self._key,

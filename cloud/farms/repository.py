@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Select, select
+from sqlalchemy import select
 
 from cloud.farms.tables import Site, Unit
 from cloud.kit.repository import ReadConnection, Repository, Row, WriteConnection
 
 
-def _units(organization_id: int) -> Select[tuple[int, str, str, str, float, str, str, str]]:
-    return (
-        select(
-            Unit.id,
-            Unit.slug,
-            Unit.name,
-            Unit.kind,
-            Unit.volume_m3,
-            Unit.species,
-            Unit.stage,
-            Site.slug.label("site"),
-        )
-        .join(Site, Site.id == Unit.site_id)
-        .where(Site.organization_id == organization_id)
-    )
+_UNITS = select(
+    Unit.id,
+    Unit.slug,
+    Unit.name,
+    Unit.kind,
+    Unit.volume_m3,
+    Unit.species,
+    Unit.stage,
+    Site.slug.label("site"),
+).join(Site, Site.id == Unit.site_id)
 
 
 class FarmRepository(Repository):
@@ -39,11 +34,12 @@ class FarmRepository(Repository):
 
     async def unit(self, unit_id: int) -> Row | None:
         """One unit."""
-        return await self._one(_units(self._organization_id).where(Unit.id == unit_id))
+        return await self._one(_UNITS.where(Unit.id == unit_id, Site.organization_id == self._organization_id))
 
     async def units(self, site_id: int, *, after: str | None = None, rows: int | None = None) -> list[Row]:
         """Units of a site by slug, those after the slug ``after``; ``rows`` None means all."""
-        statement = _units(self._organization_id).where(Unit.site_id == site_id).order_by(Unit.slug).limit(rows)
+        own = (Unit.site_id == site_id, Site.organization_id == self._organization_id)
+        statement = _UNITS.where(*own).order_by(Unit.slug).limit(rows)
         if after is not None:
             statement = statement.where(Unit.slug > after)
         return await self._all(statement)

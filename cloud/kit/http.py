@@ -59,7 +59,7 @@ class Border:
             await self._app(scope, self._limited(scope, receive), answer.send)
         except PayloadTooLargeError as error:
             await answer.refuse(error, receive)
-        except Exception:  # noqa: BLE001  (the last line of defence: nothing may leave without an answer)
+        except Exception:
             log.exception("request_failed", method=scope["method"], path=scope["path"])
             await answer.refuse(ApiError("Something went wrong on our side; it has been logged"), receive)
         finally:

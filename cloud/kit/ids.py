@@ -41,9 +41,9 @@ def decode_cursor(cursor: str, count: int) -> tuple[str, ...]:
     Raises:
         InvalidCursorError: it was not written by ``encode_cursor`` with that many keys.
     """
+    if len(cursor) > _MAX_CURSOR:
+        raise _not_ours()
     try:
-        if len(cursor) > _MAX_CURSOR:
-            raise ValueError("too long")
         padded = cursor + "=" * (-len(cursor) % 4)
         keys = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except ValueError:

@@ -75,7 +75,7 @@ def problem_response(
         errors=errors,
     )
     content = problem.model_dump_json(exclude_none=True)
-    return Response(content, status, {**(headers or {}), "Cache-Control": "no-store"}, MEDIA_TYPE)
+    return Response(content, int(status), {**(headers or {}), "Cache-Control": "no-store"}, MEDIA_TYPE)
 
 
 def error_response(scope: Scope, error: ApiError) -> Response:

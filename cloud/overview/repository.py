@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ScalarSelect, Select, func, select
+from sqlalchemy import ScalarSelect, func, select
 
 from cloud.alarms.repository import IS_OPEN
 from cloud.alarms.tables import Alarm
@@ -17,19 +17,18 @@ def _count(column: Any, *where: Any) -> ScalarSelect[int]:
     return select(func.count()).where(column == Site.id, *where).correlate(Site).scalar_subquery()
 
 
-def _sites(organization_id: int) -> Select[Any]:
-    return select(
-        Site.id,
-        Site.slug,
-        Site.name,
-        Site.timezone,
-        Site.latitude,
-        Site.longitude,
-        _count(Unit.site_id).label("units"),
-        _count(Device.site_id).label("devices"),
-        _count(Device.site_id, Device.state == "online").label("devices_online"),
-        _count(Alarm.site_id, IS_OPEN).label("open_alarms"),
-    ).where(Site.organization_id == organization_id)
+_SITES = select(
+    Site.id,
+    Site.slug,
+    Site.name,
+    Site.timezone,
+    Site.latitude,
+    Site.longitude,
+    _count(Unit.site_id).label("units"),
+    _count(Device.site_id).label("devices"),
+    _count(Device.site_id, Device.state == "online").label("devices_online"),
+    _count(Alarm.site_id, IS_OPEN).label("open_alarms"),
+)
 
 
 class SiteRepository(Repository):
@@ -37,15 +36,15 @@ class SiteRepository(Repository):
 
     def __init__(self, connection: ReadConnection, organization_id: int) -> None:
         super().__init__(connection)
-        self._organization_id = organization_id
+        self._own = Site.organization_id == organization_id
 
     async def sites(self, *, after: str | None, rows: int) -> list[Row]:
         """Sites by slug, those after the slug ``after``."""
-        statement = _sites(self._organization_id).order_by(Site.slug).limit(rows)
+        statement = _SITES.where(self._own).order_by(Site.slug).limit(rows)
         if after is not None:
             statement = statement.where(Site.slug > after)
         return await self._all(statement)
 
     async def site(self, slug: str) -> Row | None:
         """One site."""
-        return await self._one(_sites(self._organization_id).where(Site.slug == slug))
+        return await self._one(_SITES.where(self._own, Site.slug == slug))
