@@ -7,7 +7,6 @@ from sqlalchemy import select
 from cloud.farms.tables import Site, Unit
 from cloud.kit.repository import ReadConnection, Repository, Row, WriteConnection
 
-
 _UNITS = select(
     Unit.id,
     Unit.slug,
