@@ -7,9 +7,8 @@ A value in the environment wins over the file: ``SHOAL_EDGE_MQTT__PASSWORD`` set
 from __future__ import annotations
 
 import difflib
-
 from pathlib import Path
-from typing import Annotated, Any, Literal, Optional, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
@@ -56,22 +55,22 @@ class UnitSettings(_Section):
     """Species code as in aquaculture/limits.csv (``salmo_salar``); empty or unknown applies the limits for any fish."""
     stage: str = "growout"
     """Life stage as in aquaculture/limits.csv (``fry``, ``growout``)."""
-    volume_m3: Optional[float] = Field(default=None, gt=0)
+    volume_m3: float | None = Field(default=None, gt=0)
     """Water volume in m3; None when nobody has measured it, then nothing that needs it is computed."""
     salinity: float = Field(default=0.0, ge=0, le=50)
     """Salinity in g/kg when no probe measures it; 0 is fresh water. Above 5 the limits for sea water apply."""
-    biomass_kg: Optional[float] = Field(default=None, ge=0)
+    biomass_kg: float | None = Field(default=None, ge=0)
     """Fish in kg; None when unknown."""
 
 
 class TlsSettings(_Section):
     """TLS of an MQTT connection."""
 
-    ca_file: Optional[Path] = None
+    ca_file: Path | None = None
     """Certificate authority in PEM; None trusts the system's authorities."""
-    cert_file: Optional[Path] = None
+    cert_file: Path | None = None
     """Client certificate in PEM for mutual TLS; None sends none."""
-    key_file: Optional[Path] = None
+    key_file: Path | None = None
     """Private key of ``cert_file``; None when the certificate file holds it."""
 
 
@@ -82,15 +81,15 @@ class MqttSettings(_Section):
     """Name or address of the broker."""
     port: int = Field(default=1883, ge=1, le=65535)
     """TCP port; 1883 plain, 8883 by convention with TLS."""
-    username: Optional[str] = None
+    username: str | None = None
     """User name; None logs in without one."""
-    password: Optional[SecretStr] = None
+    password: SecretStr | None = None
     """Password; better in ``password_file`` or the environment than in this file."""
-    password_file: Optional[Path] = None
+    password_file: Path | None = None
     """File whose first line is the password; None uses ``password``."""
-    tls: Optional[TlsSettings] = None
+    tls: TlsSettings | None = None
     """TLS; None connects in the clear, right only on the box itself or a closed farm network."""
-    client_id: Optional[str] = None
+    client_id: str | None = None
     """MQTT client id; None makes a stable one from site and device. Two clients with one id disconnect each other."""
     protocol: Literal["3.1.1", "5"] = "3.1.1"
     """MQTT version; every broker knows 3.1.1."""
@@ -99,7 +98,7 @@ class MqttSettings(_Section):
     reconnect_max_s: float = Field(default=30.0, gt=0)
     """Longest wait in seconds between two attempts to connect."""
 
-    def secret(self) -> Optional[str]:
+    def secret(self) -> str | None:
         """The password, from its file when there is one.
 
         Raises:
@@ -128,7 +127,7 @@ class ChannelSettings(_Section):
     """MQTT topic, may hold the wildcards ``+`` and ``#``."""
     pointer: JsonPointer = ""
     """JSON pointer to the number; empty when the payload is the number."""
-    time_pointer: Optional[JsonPointer] = None
+    time_pointer: JsonPointer | None = None
     """JSON pointer to the observation time (ISO 8601, or seconds or milliseconds since 1970); None uses the time of arrival,
     and then a message that the broker delivers twice across a restart cannot be told from a new one."""
     scale: float = 1.0
@@ -175,9 +174,9 @@ class ModelSettings(_Section):
     """Name of a shipped bundle, or the path of a bundle folder (it has a manifest.json)."""
     threads: int = Field(default=1, ge=1, le=64)
     """Processor threads for inference; 1 leaves the rest to decoding and sensors."""
-    threshold: Optional[Fraction] = None
+    threshold: Fraction | None = None
     """Confidence below which a detection is ignored; None takes the bundle's own."""
-    providers: Optional[tuple[str, ...]] = None
+    providers: tuple[str, ...] | None = None
     """Inference providers, best first; None tries what the box has (TensorRT, CUDA, CPU)."""
 
 
@@ -199,17 +198,17 @@ class AlarmOverride(_Section):
 
     definition: str
     """Name as in the alarm, e.g. ``do.low.critical`` or ``do.silent``."""
-    unit: Optional[Slug] = None
+    unit: Slug | None = None
     """Unit that it applies to; None applies it to all."""
     enabled: bool = True
     """False switches this alarm off."""
-    limit: Optional[float] = None
+    limit: float | None = None
     """Limit in the quantity's unit (seconds for ``silent``); None keeps the species' limit."""
-    hysteresis: Optional[float] = Field(default=None, ge=0)
+    hysteresis: float | None = Field(default=None, ge=0)
     """Deadband in the quantity's unit; None keeps the default."""
-    on_delay_s: Optional[float] = Field(default=None, ge=0)
+    on_delay_s: float | None = Field(default=None, ge=0)
     """Seconds before it is raised; None keeps ``alarms.on_delay_s``."""
-    off_delay_s: Optional[float] = Field(default=None, ge=0)
+    off_delay_s: float | None = Field(default=None, ge=0)
     """Seconds before it clears; None keeps ``alarms.off_delay_s``."""
 
 
@@ -260,7 +259,7 @@ class MetricsSettings(_Section):
 class ClockSettings(_Section):
     """Trust in the wall clock."""
 
-    assume_synchronised: Optional[bool] = None
+    assume_synchronised: bool | None = None
     """True or False overrides what the kernel says about NTP; None asks the kernel."""
 
 
@@ -287,7 +286,7 @@ class EdgeSettings(BaseSettings):
     """Sources of readings."""
     cameras: tuple[CameraSettings, ...] = ()
     """Cameras."""
-    model: Optional[ModelSettings] = ModelSettings()
+    model: ModelSettings | None = ModelSettings()
     """The detector; None runs cameras without a model: observations then carry no counts. Not loaded without cameras."""
     observations: ObservationSettings = ObservationSettings()
     """Windows and evidence."""
@@ -335,7 +334,9 @@ class EdgeSettings(BaseSettings):
             if unit not in units:
                 near = difflib.get_close_matches(unit, units, n=1)
                 hint = f"Did you mean {near[0]!r}? " if near else ""
-                raise ConfigurationError(field, unit, f"{hint}Add it to 'units', or use one of {', '.join(sorted(units))}.")
+                raise ConfigurationError(
+                    field, unit, f"{hint}Add it to 'units', or use one of {', '.join(sorted(units))}."
+                )
         return self
 
 
@@ -350,7 +351,9 @@ def load_settings(path: Path | str) -> EdgeSettings:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigurationError(
-            "config", str(path), f"{error.strerror}: give the path of a readable YAML file, e.g. a copy of edge/edge.example.yaml."
+            "config",
+            str(path),
+            f"{error.strerror}: give the path of a readable YAML file, e.g. a copy of edge/edge.example.yaml.",
         ) from error
     try:
         document = yaml.safe_load(text)
@@ -404,7 +407,9 @@ def _explained(error: ValidationError) -> ConfigurationError:
         known = _known_keys(first["loc"])
         near = difflib.get_close_matches(key, known, n=1)
         hint = f"Did you mean {near[0]!r}? " if near else ""
-        return ConfigurationError(field, value, f"This setting does not exist. {hint}Known here: {', '.join(sorted(known))}.")
+        return ConfigurationError(
+            field, value, f"This setting does not exist. {hint}Known here: {', '.join(sorted(known))}."
+        )
     if isinstance(value, str) and "://" in value:
         value = redacted(value)
     return ConfigurationError(field, value, f"{first['msg'].removeprefix('Value error, ')}.")
@@ -437,5 +442,3 @@ def redacted(source: str) -> str:
     authority, slash, tail = rest.partition("/")
     host = authority.rpartition("@")[2]
     return f"{scheme}://{host}{slash}{tail.partition('?')[0]}"
-
-

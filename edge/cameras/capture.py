@@ -76,7 +76,7 @@ class CameraCapture:
                 try:
                     self._source.open()
                     self._stream(stop)
-                except SourceEndedError as end:
+                except SourceEndedError as end:  # noqa: PERF203  (one connection per turn)
                     self._enter(on_end(self._life, self._clock.monotonic()), str(end))
                 except SourceError as error:
                     self._source.close()
@@ -156,5 +156,7 @@ class CameraCapture:
         before, self._life = self._life, life
         if before.phase is life.phase:
             return
-        log.info("camera.phase", camera=self.settings.name, phase=life.phase.value, before=before.phase.value, reason=reason)
+        log.info(
+            "camera.phase", camera=self.settings.name, phase=life.phase.value, before=before.phase.value, reason=reason
+        )
         self._on_change(self.settings, before.phase, life.phase, reason)

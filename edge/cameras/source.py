@@ -41,7 +41,7 @@ class Frame:
         import cv2
         import numpy as np
 
-        image = cv2.imdecode(np.frombuffer(self.encoded or b"\0", np.uint8), cv2.IMREAD_COLOR)
+        image: Image | None = cv2.imdecode(np.frombuffer(self.encoded or b"\0", np.uint8), cv2.IMREAD_COLOR)
         if image is None:
             raise SourceError("the camera sent bytes that are not an image")
         return image

@@ -85,7 +85,9 @@ class AlarmGuard:
                 self._heard_s[reading.channel] = now_s
             if reading.quantity == "temperature":
                 self._temperature[reading.unit] = (reading.value, now_s)
-            self._judge(self._by_channel.get(reading.channel, ()), reading.value, now_s, reading.observed_at, reading.unit)
+            self._judge(
+                self._by_channel.get(reading.channel, ()), reading.value, now_s, reading.observed_at, reading.unit
+            )
 
     def check_silence(self, *, now_s: float) -> None:
         """Judge how long every life-critical channel has been silent; call about once a second."""
@@ -99,7 +101,12 @@ class AlarmGuard:
         with self._lock:
             alarms = [
                 ActiveAlarm(
-                    watch.rule.definition, watch.unit, watch.channel, watch.rule.severity, memory.raised_at, memory.message
+                    watch.rule.definition,
+                    watch.unit,
+                    watch.channel,
+                    watch.rule.severity,
+                    memory.raised_at,
+                    memory.message,
                 )
                 for key, watch in self._watches.items()
                 if (memory := self._memory[key]).alarm_id is not None and memory.raised_at is not None
@@ -133,7 +140,7 @@ class AlarmGuard:
             try:
                 self._outbox.accept([Draft.of(AlarmBatch(alarms=events))], state=state)
             except OutboxUnavailableError as error:
-                log.error("alarm.not_persisted", reason=str(error), alarms=[event.message for event in events])
+                log.error("alarm.not_persisted", reason=str(error), alarms=[event.message for event in events])  # noqa: TRY400  (the event says it all)
                 steps = [step for step in steps if step.event is None]
             else:
                 for event in events:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -44,7 +44,7 @@ class Watch:
 class Remembered:
     """State of one watch, and the identity of its present occurrence (``None`` while it is not active)."""
 
-    state: AlarmState = AlarmState()
+    state: AlarmState = field(default_factory=AlarmState)
     alarm_id: UUID | None = None
     raised_at: datetime | None = None
     severity: Severity | None = None

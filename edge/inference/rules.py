@@ -56,10 +56,7 @@ def summarise(
 ) -> Observation:
     """The observation of a window. Without frames its quality is MISSING and nothing is claimed."""
     counts = window.counts
-    if not window.frames:
-        quality = QualityFlag.MISSING
-    else:
-        quality = QualityFlag.GOOD if counts else QualityFlag.NOT_EVALUATED
+    seen = QualityFlag.GOOD if counts else QualityFlag.NOT_EVALUATED
     return Observation(
         camera=camera,
         unit=unit,
@@ -76,5 +73,5 @@ def summarise(
         image_sha256=evidence.sha256 if evidence is not None else None,
         image_observed_at=evidence.observed_at if evidence is not None else None,
         model=model if counts else None,
-        quality=quality,
+        quality=seen if window.frames else QualityFlag.MISSING,
     )

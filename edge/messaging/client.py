@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from pydantic import ValidationError
@@ -38,7 +38,12 @@ def new_client(settings: MqttSettings, *, client_id: str, clean: bool, manual_ac
     version = MQTTProtocolVersion.MQTTv5 if settings.protocol == "5" else MQTTProtocolVersion.MQTTv311
     options: dict[str, Any] = {} if version is MQTTProtocolVersion.MQTTv5 else {"clean_session": clean}
     client = Client(
-        CallbackAPIVersion.VERSION2, client_id=client_id, protocol=version, manual_ack=manual_ack, reconnect_on_failure=False, **options
+        CallbackAPIVersion.VERSION2,
+        client_id=client_id,
+        protocol=version,
+        manual_ack=manual_ack,
+        reconnect_on_failure=False,
+        **options,
     )
     client.connect_timeout = CONNECT_TIMEOUT_S
     password = settings.secret()
@@ -163,7 +168,12 @@ class MqttLink:
         return self._accepted
 
     def _connected(
-        self, client: Client, _userdata: object, _flags: ConnectFlags, reason: ReasonCode, _properties: Properties | None
+        self,
+        client: Client,
+        _userdata: object,
+        _flags: ConnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
     ) -> None:
         if reason.is_failure:
             log.warning("mqtt.refused", host=self._settings.host, reason=str(reason))

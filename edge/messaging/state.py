@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias, Union
+from typing import TypeAlias
 
 from contracts.devices import Watermark
 
@@ -34,7 +34,7 @@ class Committed:
     watermark: Watermark
 
 
-LinkEvent: TypeAlias = Union[Connected, Disconnected, Acknowledged, Committed]  # noqa: UP007  (evaluated at run time)
+LinkEvent: TypeAlias = Connected | Disconnected | Acknowledged | Committed
 
 
 def backoff_s(attempt: int, *, first_s: float, longest_s: float, jitter: float) -> float:

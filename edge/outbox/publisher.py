@@ -32,9 +32,7 @@ WATERMARK_WAIT_S = 2.0
 UNCONFIRMED_LIMIT = 10_000
 """Rows that may be acknowledged by the broker and not yet confirmed by the store; bounds memory, the rest waits on disk."""
 _CHUNK_ROWS = 20
-_ENVELOPE = (
-    '{"v":1,"site":"%s","device":"%s","boot":"%s","stream":"%s","seq":%d,"sent_at":"%s","time_trusted":%s,"backfill":%s,"body":'
-)
+_ENVELOPE = '{"v":1,"site":"%s","device":"%s","boot":"%s","stream":"%s","seq":%d,"sent_at":"%s","time_trusted":%s,"backfill":%s,"body":'
 
 
 class Link(Protocol):

@@ -77,7 +77,7 @@ def resend_wait_s(attempt: int, *, first_s: float, longest_s: float = 600.0) -> 
 
     The doubling keeps a store that is down for an hour from being sent everything every ``first_s``.
     """
-    return min(first_s * 2 ** max(0, attempt - 1), longest_s)
+    return min(first_s * 2.0 ** min(max(0, attempt - 1), 20), longest_s)
 
 
 def due_for_resend(acked: Mapping[int, tuple[float, int]], *, now_s: float, first_s: float) -> Sequence[int]:

@@ -347,7 +347,17 @@ class Outbox:
             size = len(draft.body)
             connection.execute(
                 "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (transaction.next_seq, priority, draft.kind.value, self.boot, sent_at, trusted, draft.items, size, draft.body),
+                (
+                    transaction.next_seq,
+                    priority,
+                    draft.kind.value,
+                    self.boot,
+                    sent_at,
+                    trusted,
+                    draft.items,
+                    size,
+                    draft.body,
+                ),
             )
             connection.execute(_COUNT, (draft.kind.value, draft.items))
             transaction.add(priority, 1, size)
@@ -421,7 +431,7 @@ class Outbox:
         except sqlite3.Error as error:
             if not _is_corrupt(error):
                 raise OutboxUnavailableError(f"{self.path}: {error}") from error
-            log.error("outbox.corrupt", path=str(self.path), error=str(error))
+            log.error("outbox.corrupt", path=str(self.path), error=str(error))  # noqa: TRY400  (the event says it all)
             with contextlib.suppress(sqlite3.Error):
                 self._connection.close()
             self._quarantine()

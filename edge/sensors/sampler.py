@@ -216,12 +216,14 @@ class Sampler:
                 for start in range(0, len(batch), BATCH_READINGS)
             ]
             marks: dict[str, str | None] = {
-                MARK_PREFIX + reading.channel: reading.observed_at.isoformat() for reading in batch if not reading.derived
+                MARK_PREFIX + reading.channel: reading.observed_at.isoformat()
+                for reading in batch
+                if not reading.derived
             }
             try:
                 self._outbox.accept(drafts, state=marks)
             except OutboxUnavailableError as error:
-                log.error("readings.not_persisted", reason=str(error), waiting=len(batch))
+                log.error("readings.not_persisted", reason=str(error), waiting=len(batch))  # noqa: TRY400  (the event says it all)
                 self._retry_s = self._clock.monotonic() + BATCH_S
                 return
         self.stats.accepted += len(batch)

@@ -55,7 +55,7 @@ class MjpegSource:
             response = self._connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
             self.close()
-            raise SourceError(f"{self._shown}: {error or type(error).__name__}") from error
+            raise SourceError(f"{self._shown}: {str(error) or type(error).__name__}") from error
         kind = response.headers.get_content_type()
         if response.status != http.HTTPStatus.OK or kind != "multipart/x-mixed-replace":
             self.close()
@@ -72,7 +72,7 @@ class MjpegSource:
         try:
             encoded = self._part()
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise SourceError(f"{self._shown}: {error or type(error).__name__}") from error
+            raise SourceError(f"{self._shown}: {str(error) or type(error).__name__}") from error
         if skip:
             return None
         return Frame(self._clock.now(), self._clock.monotonic(), encoded=encoded)

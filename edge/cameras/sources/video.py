@@ -74,7 +74,9 @@ class VideoSource:
         """The next frame; its time is taken after the demuxer has given it."""
         if not self._grab():
             if not self.paced:
-                raise SourceError(f"no frame from {redacted(str(self._target))} for {self._timeout_s:g} s, or it has ended")
+                raise SourceError(
+                    f"no frame from {redacted(str(self._target))} for {self._timeout_s:g} s, or it has ended"
+                )
             if not self._loop:
                 raise SourceEndedError(f"{self._target} has ended")
             self.close()

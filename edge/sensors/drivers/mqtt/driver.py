@@ -82,7 +82,12 @@ class MqttSensorDriver:
                 )
 
     def _connected(
-        self, client: Client, _userdata: object, _flags: ConnectFlags, reason: ReasonCode, _properties: Properties | None
+        self,
+        client: Client,
+        _userdata: object,
+        _flags: ConnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
     ) -> None:
         if reason.is_failure:
             log.warning("sensor.broker_refused", sensor=self.name, reason=str(reason))
@@ -112,7 +117,7 @@ class MqttSensorDriver:
             if qos and connection == self._connection:
                 client.ack(mid, qos)
 
-        readings, faults = read(self._settings.channels, message.topic, message.payload)
+        readings, faults = read(self._settings.channels, message.topic, bytes(message.payload))
         if not readings:
             self._rejected += 1
             log.warning("sensor.message_rejected", sensor=self.name, topic=message.topic, faults=faults[:3])

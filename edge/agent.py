@@ -1,0 +1,367 @@
+"""The composition root: builds every part from the settings, starts them, stops them in the right order.
+
+Two flows. Water: driver -> sampler -> (guard) -> outbox. Cameras: capture -> pipeline -> outbox. One way out: outbox ->
+publisher -> link. The page and the heartbeat read snapshots. Only the outbox must open; everything else may fail and recover.
+"""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import signal
+import threading
+import uuid
+from pathlib import Path
+from typing import Any
+
+import psutil
+import structlog
+
+from contracts.alarms import Severity
+from contracts.devices import CameraInventory, DeviceEvent, EventBatch, Inventory
+from edge import __version__
+from edge.cameras.capture import CameraCapture
+from edge.cameras.source import kind_of, open_source
+from edge.cameras.state import Phase
+from edge.clock import Clock, SystemClock
+from edge.errors import OutboxUnavailableError
+from edge.guard.alarms import AlarmGuard
+from edge.guard.rules import plan, plan_silence
+from edge.inference.engine import Engine, load_engine
+from edge.inference.pipeline import VisionPipeline
+from edge.messaging.client import MqttLink
+from edge.messaging.state import LinkEvent
+from edge.metrics import Metrics
+from edge.outbox.publisher import Publisher
+from edge.outbox.store import Draft, Outbox
+from edge.page import Page
+from edge.sensors.drivers.mqtt.driver import MqttSensorDriver
+from edge.sensors.sampler import Sampler, channels_of
+from edge.settings import CameraSettings, EdgeSettings
+from edge.status import Snapshot
+from edge.supervisor import Supervisor, Worker
+
+log = structlog.get_logger()
+
+OUTBOX_FILE = "outbox.db"
+"""Name of the outbox in ``data_dir``."""
+
+
+def outbox_path(settings: EdgeSettings) -> Path:
+    """Where the agent with these settings keeps its outbox."""
+    return settings.data_dir / OUTBOX_FILE
+
+
+class Agent:
+    """One edge agent.
+
+    Raises:
+        ConfigurationError: the page's port is taken, or a password file is unreadable; nothing has been started.
+        OutboxUnavailableError: the outbox cannot be opened.
+    """
+
+    def __init__(self, settings: EdgeSettings, *, clock: Clock | None = None) -> None:
+        self.settings = settings
+        self.clock: Clock = clock or SystemClock(assume_synchronised=settings.clock.assume_synchronised)
+        self.boot = uuid.uuid4().hex
+        self._started_s = self.clock.monotonic()
+        self._process = psutil.Process()
+        self._process.cpu_percent()
+        self._engine: Engine | None = None
+        self._no_engine_because = ""
+        self._stopped = threading.Event()
+        self._stop_asked = threading.Event()
+        self._page = Page(settings.metrics, document=self._document, metrics=self._render_metrics)
+        try:
+            self._build()
+        except BaseException:
+            self._page.stop()
+            raise
+
+    def _build(self) -> None:
+        settings, clock = self.settings, self.clock
+        self.outbox = Outbox(
+            outbox_path(settings),
+            boot=self.boot,
+            clock=clock,
+            max_bytes=settings.outbox.max_bytes,
+            min_free_bytes=settings.outbox.min_free_bytes,
+        )
+        self._metrics = Metrics(self.snapshot)
+        self._channels = channels_of(settings)
+        configured = [channel for sensor in settings.sensors for channel in sensor.channels]
+        measured = {channel.name for channel in configured}
+        self._guard = AlarmGuard(
+            self.outbox,
+            limits=plan(self._channels, settings.units, settings.alarms),
+            silences=plan_silence([c for c in self._channels if c.name in measured], settings.alarms),
+            clock=clock,
+        )
+        self._sampler = Sampler(
+            self.outbox,
+            self._guard,
+            channels=configured,
+            derived=[channel.name for channel in self._channels if channel.name not in measured],
+            salinity_g_kg={unit.slug: unit.salinity for unit in settings.units},
+            clock=clock,
+        )
+        identity = f"{settings.site}.{settings.device}"
+        self._drivers = [
+            MqttSensorDriver(sensor, client_id=f"{identity}.{sensor.name}", clock=clock, deliver=self._sampler.deliver)
+            for sensor in settings.sensors
+        ]
+        self._captures = [
+            CameraCapture(
+                camera,
+                open_source(camera, clock),
+                queue=settings.observations.queue,
+                clock=clock,
+                on_frame=self._wake_vision,
+                on_change=self._camera_changed,
+            )
+            for camera in settings.cameras
+        ]
+        model = settings.model
+        self._vision = VisionPipeline(
+            self._captures,
+            self.outbox,
+            settings=settings.observations,
+            clock=clock,
+            load=None if model is None else lambda: load_engine(model),
+            on_engine=self._engine_changed,
+            observe_latency=self._metrics.frame_latency.observe,
+        )
+        self._link = MqttLink(
+            settings.mqtt,
+            site=settings.site,
+            device=settings.device,
+            boot=self.boot,
+            clock=clock,
+            inventory=self.inventory,
+            on_event=self._link_event,
+            window=settings.outbox.window,
+        )
+        self._publisher = Publisher(
+            self.outbox,
+            self._link,
+            site=settings.site,
+            device=settings.device,
+            clock=clock,
+            window=settings.outbox.window,
+            resend_after_s=settings.outbox.resend_after_s,
+            backfill_after_s=settings.outbox.backfill_after_s,
+            on_stream_restart=lambda: self.emit(
+                "outbox.behind_store", "The outbox file was older than what the store has; it counts anew"
+            ),
+        )
+        self._supervisor = Supervisor()
+        self._input_workers: list[Worker] = []
+        self._vision_workers: list[Worker] = []
+        self._output_workers: list[Worker] = []
+        self._sampler_worker: Worker | None = None
+
+    # -- life ----------------------------------------------------------------------------------------------------
+
+    @property
+    def page_port(self) -> int:
+        """Port of the local page."""
+        return self._page.port
+
+    def start(self) -> None:
+        """Start everything; returns at once. Sensors and alarms first, then the way out, then the cameras."""
+        start = self._supervisor.start
+        self._page.start()
+        self.emit("agent.started", f"Shoal edge {__version__}", version=__version__, boot=self.boot)
+        if self.outbox.quarantined is not None:
+            self.emit(
+                "outbox.rebuilt",
+                f"The outbox was corrupt and is kept as {self.outbox.quarantined.name}; what could be read was carried over",
+                severity=Severity.MAJOR,
+            )
+        self._sampler_worker = start("sampler", self._sampler.run)
+        self._input_workers = [start(f"sensor-{driver.name}", driver.run) for driver in self._drivers]
+        self._output_workers = [start("link", self._link.run), start("publisher", self._publisher.run)]
+        self._input_workers.append(start("health", self._send_health))
+        if self._captures:
+            self._vision_workers = [start("vision", self._vision.run)]
+            self._vision_workers += [start(f"camera-{c.settings.name}", c.run) for c in self._captures]
+        log.info(
+            "agent.started",
+            site=self.settings.site,
+            device=self.settings.device,
+            page=f"http://{self.settings.metrics.host}:{self.page_port}/",
+        )
+
+    def stop(self) -> None:
+        """Stop within five seconds: take in what has arrived, hand over what fits, say goodbye. Safe to call twice."""
+        if self._stopped.is_set():
+            return
+        self._stopped.set()
+        stop = self._supervisor.stop
+        stop(self._vision_workers, timeout_s=1.0)
+        stop([self._sampler_worker] if self._sampler_worker else [], timeout_s=0.8)  # while it can still acknowledge
+        stop(self._input_workers, timeout_s=0.8)
+        self.emit("agent.stopped", "Clean stop")
+        deadline = self.clock.monotonic() + 0.7
+        waiting = threading.Event()
+        while self._link.connected.is_set() and not self._publisher.idle() and self.clock.monotonic() < deadline:
+            waiting.wait(0.02)
+        self._link.say_goodbye(timeout_s=0.5)
+        stop(self._output_workers, timeout_s=0.7)
+        self.outbox.close(timeout_s=1.0)
+        self._page.stop()
+        log.info("agent.stopped", site=self.settings.site, device=self.settings.device)
+
+    def run_forever(self) -> None:
+        """Start, wait for SIGTERM, SIGINT or ``ask_to_stop``, stop."""
+        previous = {number: signal.signal(number, self._on_signal) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            self.start()
+            self._stop_asked.wait()
+        finally:
+            self.stop()
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    def ask_to_stop(self) -> None:
+        """Make ``run_forever`` return; returns at once."""
+        self._stop_asked.set()
+
+    def _on_signal(self, number: int, _frame: object) -> None:
+        log.info("agent.signal", signal=signal.Signals(number).name)
+        self._stop_asked.set()
+
+    # -- what it says --------------------------------------------------------------------------------------------
+
+    def emit(
+        self,
+        name: str,
+        message: str = "",
+        *,
+        severity: Severity | None = None,
+        unit: str | None = None,
+        **detail: str | float | bool | None,
+    ) -> None:
+        """Put an event into the outbox; an outbox that cannot persist loses events, never the agent."""
+        event = DeviceEvent(
+            name=name,
+            severity=severity,
+            unit=unit,
+            occurred_at=self.clock.now(),
+            message=message[:1000],
+            detail=dict(detail),
+        )
+        try:
+            self.outbox.accept([Draft.of(EventBatch(events=(event,)))])
+        except OutboxUnavailableError as error:
+            log.error("event.not_persisted", name=name, message=message, reason=str(error))  # noqa: TRY400  (the event says it all)
+
+    def inventory(self) -> Inventory:
+        """What this box is made of."""
+        engine = self._engine
+        return Inventory(
+            agent_version=__version__,
+            python=platform.python_version(),
+            machine=platform.machine(),
+            providers=(engine.provider,) if engine is not None else (),
+            channels=self._channels,
+            cameras=tuple(
+                CameraInventory(name=camera.name, unit=camera.unit, kind=kind_of(camera.source))
+                for camera in self.settings.cameras
+            ),
+            model=engine.model if engine is not None else None,
+        )
+
+    def snapshot(self) -> Snapshot:
+        """The agent right now."""
+        now_s = self.clock.monotonic()
+        engine = self._engine
+        return Snapshot(
+            site=self.settings.site,
+            device=self.settings.device,
+            version=__version__,
+            boot=self.boot,
+            at=self.clock.now(),
+            now_s=now_s,
+            uptime_s=max(0.0, now_s - self._started_s),
+            clock_trusted=self.clock.trusted(),
+            connected=self._link.connected.is_set(),
+            rss_bytes=self._process.memory_info().rss,
+            cpu_percent=self._process.cpu_percent(),
+            disk_free_bytes=shutil.disk_usage(self.settings.data_dir).free,
+            depth=self.outbox.depth(),
+            counters=self.outbox.counters(),
+            publisher=self._publisher.stats,
+            sampler=self._sampler.stats,
+            latest=self._sampler.latest(),
+            channels=tuple(channel.name for channel in self._channels),
+            drivers=tuple(driver.health() for driver in self._drivers),
+            cameras=tuple(capture.health() for capture in self._captures),
+            frames={capture.settings.name: capture.counts() for capture in self._captures},
+            sights=self._vision.latest(),
+            alarms=tuple(self._guard.active()),
+            model=engine.model if engine is not None else None,
+            provider=engine.provider if engine is not None else None,
+            restarts=self._supervisor.restarts(),
+            degraded=self._degraded(),
+        )
+
+    def _document(self) -> dict[str, Any]:
+        return self.snapshot().document()
+
+    def _render_metrics(self) -> bytes:
+        return self._metrics.render()
+
+    def _wake_vision(self) -> None:
+        self._vision.wake()
+
+    def _degraded(self) -> tuple[str, ...]:
+        wrong = [f"worker {failing}" for failing in self._supervisor.failing()]
+        if self._no_engine_because:
+            wrong.append(f"no model: {self._no_engine_because}")
+        wrong += [f"camera {c.settings.name} is lost" for c in self._captures if c.health().state == Phase.LOST.value]
+        wrong += [
+            f"sensor broker of {driver.name} is not connected"
+            for driver in self._drivers
+            if not driver.health().connected
+        ]
+        if self._vision.stats.model_errors:
+            wrong.append(f"the model failed on {self._vision.stats.model_errors} frames")
+        return tuple(wrong)
+
+    def _send_health(self, stop: threading.Event) -> None:
+        wait_s = min(5.0, self.settings.health.every_s)  # the first one soon, when everything has started
+        while not stop.wait(wait_s):
+            wait_s = self.settings.health.every_s
+            try:
+                self.outbox.accept([Draft.of(self.snapshot().health())])
+            except OutboxUnavailableError as error:
+                log.warning("health.not_persisted", reason=str(error))
+
+    # -- what happens to it --------------------------------------------------------------------------------------
+
+    def _link_event(self, event: LinkEvent) -> None:
+        self._publisher.handle(event)
+
+    def _camera_changed(self, camera: CameraSettings, before: Phase, after: Phase, reason: str) -> None:
+        if after is Phase.LOST:
+            self.emit("camera.lost", reason, severity=Severity.MINOR, unit=camera.unit, camera=camera.name)
+        elif after is Phase.STREAMING and before is Phase.LOST:
+            self.emit("camera.recovered", unit=camera.unit, camera=camera.name)
+        elif after is Phase.ENDED:
+            self.emit("camera.ended", reason, unit=camera.unit, camera=camera.name)
+
+    def _engine_changed(self, engine: Engine | None, reason: str) -> None:
+        self._engine = engine
+        self._no_engine_because = reason
+        if engine is None:
+            self.emit("model.not_loaded", reason, severity=Severity.MAJOR)
+        else:
+            self.emit(
+                "model.loaded",
+                f"{engine.model.name} {engine.model.version}",
+                sha256=engine.model.sha256,
+                provider=engine.provider,
+                warm_up_ms=engine.warm_up_ms,
+                golden_frames=engine.golden_frames,
+            )

@@ -1,0 +1,131 @@
+"""What is wrong with this box and what to do about it: each finding with its remedy. Changes nothing.
+
+Unlike the pre-flight checks it asks the network too (broker, cameras), looks at all things and does not stop at the first.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from contracts.errors import ConfigurationError
+from edge.cameras.source import open_source
+from edge.check import check
+from edge.clock import RELEASED_AT, SystemClock, kernel_synchronised
+from edge.errors import SourceError
+from edge.settings import EdgeSettings, redacted
+
+BROKER_TIMEOUT_S = 3.0
+
+
+class Verdict(str, Enum):
+    """How bad a finding is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    BAD = "bad"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    subject: str
+    verdict: Verdict
+    what: str
+    remedy: str = ""
+
+
+def examine(settings: EdgeSettings) -> Iterator[Finding]:
+    """Look at everything, most basic first."""
+    yield _settings(settings)
+    yield _clock()
+    yield _disk(settings)
+    yield _broker("uplink broker", settings.mqtt.host, settings.mqtt.port)
+    for sensor in settings.sensors:
+        yield _broker(f"sensor broker of {sensor.name}", sensor.broker.host, sensor.broker.port)
+    yield _model(settings)
+    for camera in settings.cameras:
+        source = open_source(camera, SystemClock())
+        subject = f"camera {camera.name}"
+        try:
+            source.open()
+            frame = source.read(skip=False)
+            height, width = frame.image.shape[:2] if frame is not None else (0, 0)
+        except SourceError as error:
+            yield Finding(
+                subject, Verdict.BAD, str(error), "Check its power, cable, address and login; open it in a player"
+            )
+        else:
+            yield Finding(subject, Verdict.OK, f"{redacted(camera.source)} gives {width} x {height} pixels")
+        finally:
+            source.close()
+
+
+def _settings(settings: EdgeSettings) -> Finding:
+    try:
+        check(settings)
+    except ConfigurationError as error:
+        return Finding("settings", Verdict.BAD, f"{error.field}: {error.value!r} cannot be used", error.remedy)
+    return Finding("settings", Verdict.OK, f"{len(settings.sensors)} sensors, {len(settings.cameras)} cameras")
+
+
+def _clock() -> Finding:
+    now = SystemClock().now()
+    if now < RELEASED_AT:
+        return Finding(
+            "clock", Verdict.BAD, f"It shows {now:%Y-%m-%d %H:%M} UTC", "Set the date; fit a battery to the clock"
+        )
+    if kernel_synchronised() is False:
+        return Finding(
+            "clock",
+            Verdict.WARNING,
+            "Nothing synchronises it",
+            "Start chrony or systemd-timesyncd with a reachable server",
+        )
+    return Finding("clock", Verdict.OK, f"{now:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def _disk(settings: EdgeSettings) -> Finding:
+    folder = settings.data_dir
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    what = f"{free / 1e9:.1f} GB free at {folder}"
+    if free < settings.outbox.min_free_bytes:
+        return Finding("disk", Verdict.BAD, what, "Free some space: below outbox.min_free_bytes old data is dropped")
+    if free < settings.outbox.max_bytes:
+        return Finding(
+            "disk", Verdict.WARNING, what, "Lower outbox.max_bytes or free some space: the quota does not fit"
+        )
+    return Finding("disk", Verdict.OK, what)
+
+
+def _broker(subject: str, host: str, port: int) -> Finding:
+    try:
+        with socket.create_connection((host, port), timeout=BROKER_TIMEOUT_S):
+            return Finding(subject, Verdict.OK, f"{host}:{port} answers")
+    except OSError as error:
+        return Finding(
+            subject, Verdict.BAD, f"{host}:{port}: {error}", "Check host and port, the network and that the broker runs"
+        )
+
+
+def _model(settings: EdgeSettings) -> Finding:
+    if settings.model is None or not settings.cameras:
+        return Finding("model", Verdict.OK, "None is needed")
+    from edge.inference.engine import load_engine
+
+    try:
+        engine = load_engine(settings.model)
+    except (ConfigurationError, ImportError) as error:
+        remedy = error.remedy if isinstance(error, ConfigurationError) else "pip install 'shoal[edge,cpu]'"
+        return Finding("model", Verdict.BAD, str(error), remedy)
+    return Finding(
+        "model",
+        Verdict.OK,
+        f"{engine.model.name} {engine.model.version} runs on {engine.provider}, {engine.golden_frames} golden frames passed",
+    )

@@ -1,0 +1,110 @@
+"""Every metric of the agent, declared in one place with its unit and meaning; values are read when Prometheus asks.
+
+Conservation holds on every scrape: frames captured = taken + dropped + waiting; messages accepted = released + held + dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+if TYPE_CHECKING:
+    from edge.status import Snapshot
+
+COUNTERS: dict[str, str] = {
+    "accepted": "Readings, observations, alarms and other things persisted in the outbox, by kind, since the outbox was made",
+    "dropped": "Things that the outbox quota took, by kind, since the outbox was made",
+    "messages_sent": "Messages handed to the broker, repeats included, since the start",
+    "messages_resent": "Messages sent again because the store had not confirmed them, since the start",
+    "readings_repeated": "Readings refused as repeats of accepted ones, since the start",
+    "readings_overflowed": "Readings dropped because the outbox could not persist for too long, since the start",
+    "frames_captured": "Frames captured, by camera, since the start",
+    "frames_taken": "Frames handed to the model, by camera, since the start",
+    "frames_dropped": "Frames dropped because a newer one came, by camera, since the start",
+    "camera_reconnects": "Times that a camera was lost and came back, by camera, since the start",
+    "worker_restarts": "Times that a worker thread was started again, by worker, since the start",
+}
+GAUGES: dict[str, str] = {
+    "up_seconds": "Seconds since the agent started",
+    "connected": "1 while the uplink broker is connected",
+    "resident_bytes": "Resident memory of the agent in bytes",
+    "outbox_rows": "Messages in the outbox, by class",
+    "outbox_bytes": "Bytes of message bodies in the outbox, by class",
+    "outbox_oldest_age_seconds": "Age of the oldest message in the outbox in seconds; 0 when it is empty",
+    "messages_in_flight": "Messages handed to the broker and not yet acknowledged",
+    "messages_unconfirmed": "Messages acknowledged by the broker and not yet confirmed by the store",
+    "channel_age_seconds": "Seconds since the newest reading, by channel",
+    "channel_value": "Newest value in the quantity's unit, by channel",
+    "frames_waiting": "Frames captured and waiting for the model, by camera",
+    "camera_fps": "Frames captured per second, by camera",
+    "alarms_active": "Active alarms, by severity",
+    "clock_trusted": "1 while the wall clock can be trusted",
+    "degraded": "Number of things that do not work as configured",
+}
+_PREFIX = "shoal_edge_"
+_LABEL = {
+    "accepted": "kind",
+    "dropped": "kind",
+    "frames_captured": "camera",
+    "frames_taken": "camera",
+    "frames_dropped": "camera",
+    "camera_reconnects": "camera",
+    "frames_waiting": "camera",
+    "camera_fps": "camera",
+    "worker_restarts": "worker",
+    "outbox_rows": "class",
+    "outbox_bytes": "class",
+    "channel_age_seconds": "channel",
+    "channel_value": "channel",
+    "alarms_active": "severity",
+}
+LATENCY_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+
+
+class Metrics(Collector):
+    """The agent's registry.
+
+    Args:
+        snapshot: reads the present state of the agent.
+    """
+
+    def __init__(self, snapshot: Callable[[], Snapshot]) -> None:
+        self._snapshot = snapshot
+        self._registry = CollectorRegistry()
+        self.frame_latency = Histogram(
+            f"{_PREFIX}frame_latency_seconds",
+            "Seconds from the capture of a frame to its result",
+            buckets=LATENCY_BUCKETS_S,
+            registry=self._registry,
+        )
+        self._registry.register(self)
+
+    def render(self) -> bytes:
+        """Text in Prometheus' exposition format."""
+        return generate_latest(self._registry)
+
+    def describe(self) -> Iterable[Metric]:
+        """No metrics at registration: the agent is not running yet."""
+        return ()
+
+    def collect(self) -> Iterator[Metric]:
+        """One family per declared metric."""
+        values = self._snapshot().measures()
+        for name, meaning in COUNTERS.items():
+            yield from _family(CounterMetricFamily, name, meaning, values.get(name, {}))
+        for name, meaning in GAUGES.items():
+            yield from _family(GaugeMetricFamily, name, meaning, values.get(name, {}))
+
+
+def _family(
+    make: type[CounterMetricFamily | GaugeMetricFamily], name: str, meaning: str, values: dict[str, float]
+) -> Iterator[Metric]:
+    label = _LABEL.get(name)
+    family = make(f"{_PREFIX}{name}", meaning, labels=[label] if label else [])
+    for key, value in values.items():
+        family.add_metric([key] if label else [], value)
+    yield family

@@ -1,0 +1,188 @@
+"""What the agent shows of itself at one moment: the same facts for the local page, the metrics and the heartbeat."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from contracts.devices import CameraHealth, Health
+from contracts.vision import ModelRef
+from edge.cameras.capture import Counts
+from edge.guard.alarms import ActiveAlarm
+from edge.inference.pipeline import LatestSight
+from edge.outbox.publisher import PublisherStats
+from edge.outbox.store import Depth
+from edge.sensors.driver import DriverHealth
+from edge.sensors.sampler import Latest, SamplerStats
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The agent at ``at``. Ages are from the monotonic clock."""
+
+    site: str
+    device: str
+    version: str
+    boot: str
+    at: datetime
+    now_s: float
+    uptime_s: float
+    clock_trusted: bool
+    connected: bool
+    rss_bytes: int
+    cpu_percent: float
+    disk_free_bytes: int
+    depth: Depth
+    counters: dict[str, int]
+    publisher: PublisherStats
+    sampler: SamplerStats
+    latest: dict[str, Latest]
+    channels: tuple[str, ...]
+    drivers: tuple[DriverHealth, ...]
+    cameras: tuple[CameraHealth, ...]
+    frames: dict[str, Counts]
+    sights: dict[str, LatestSight]
+    alarms: tuple[ActiveAlarm, ...]
+    model: ModelRef | None
+    provider: str | None
+    restarts: dict[str, int]
+    degraded: tuple[str, ...]
+
+    @property
+    def oldest_age_s(self) -> float | None:
+        """Age of the oldest message in the outbox."""
+        if self.depth.oldest_at is None:
+            return None
+        return max(0.0, (self.at - self.depth.oldest_at).total_seconds())
+
+    def channel_ages(self) -> dict[str, float]:
+        """Seconds since the newest reading of every channel that was heard since the start."""
+        return {name: round(max(0.0, self.now_s - latest.received_s), 3) for name, latest in self.latest.items()}
+
+    def health(self) -> Health:
+        """The heartbeat."""
+        return Health(
+            observed_at=self.at,
+            uptime_s=round(self.uptime_s, 3),
+            rss_bytes=self.rss_bytes,
+            cpu_percent=self.cpu_percent,
+            disk_free_bytes=self.disk_free_bytes,
+            outbox_rows=self.depth.rows,
+            outbox_bytes=self.depth.bytes,
+            outbox_oldest_age_s=self.oldest_age_s,
+            outbox_floor=self.depth.floor,
+            channel_age_s=self.channel_ages(),
+            cameras=self.cameras,
+            model=self.model,
+            provider=self.provider,
+            degraded=self.degraded,
+        )
+
+    def measures(self) -> dict[str, dict[str, float]]:
+        """Values of the metrics declared in ``metrics.py``, by metric and label; a metric without a label has the key ''."""
+        severities = Counter(alarm.severity.value for alarm in self.alarms)
+        usage = {priority.name.lower(): usage for priority, usage in self.depth.usage.items()}
+        one = {
+            "messages_sent": self.publisher.sent,
+            "messages_resent": self.publisher.resent,
+            "readings_repeated": self.sampler.repeats,
+            "readings_overflowed": self.sampler.overflowed,
+            "up_seconds": self.uptime_s,
+            "connected": self.connected,
+            "resident_bytes": self.rss_bytes,
+            "outbox_oldest_age_seconds": self.oldest_age_s or 0.0,
+            "messages_in_flight": self.publisher.in_flight,
+            "messages_unconfirmed": self.publisher.unconfirmed,
+            "clock_trusted": self.clock_trusted,
+            "degraded": len(self.degraded),
+        }
+        by_label: dict[str, dict[str, float]] = {
+            "accepted": {k: v for k, v in self.counters.items() if not k.startswith("dropped_")},
+            "dropped": {k.removeprefix("dropped_"): v for k, v in self.counters.items() if k.startswith("dropped_")},
+            "frames_captured": {name: counts.captured for name, counts in self.frames.items()},
+            "frames_taken": {name: counts.taken for name, counts in self.frames.items()},
+            "frames_dropped": {name: counts.dropped for name, counts in self.frames.items()},
+            "frames_waiting": {name: counts.waiting for name, counts in self.frames.items()},
+            "camera_reconnects": {camera.name: camera.reconnects for camera in self.cameras},
+            "camera_fps": {camera.name: camera.fps for camera in self.cameras},
+            "worker_restarts": {name: float(count) for name, count in self.restarts.items()},
+            "outbox_rows": {name: u.rows for name, u in usage.items()},
+            "outbox_bytes": {name: u.bytes for name, u in usage.items()},
+            "channel_age_seconds": self.channel_ages(),
+            "channel_value": {name: latest.reading.value for name, latest in self.latest.items()},
+            "alarms_active": {name: float(count) for name, count in severities.items()},
+        }
+        return {**{name: {"": float(value)} for name, value in one.items()}, **by_label}
+
+    def document(self) -> dict[str, Any]:
+        """The status as JSON for the local page; a channel that was never heard has no value and no age."""
+        ages = self.channel_ages()
+        return {
+            "site": self.site,
+            "device": self.device,
+            "version": self.version,
+            "boot": self.boot,
+            "at": self.at.isoformat(),
+            "uptime_s": round(self.uptime_s, 1),
+            "clock_trusted": self.clock_trusted,
+            "connected": self.connected,
+            "degraded": list(self.degraded),
+            "alarms": [
+                {
+                    "definition": alarm.definition,
+                    "unit": alarm.unit,
+                    "channel": alarm.channel,
+                    "severity": alarm.severity.value,
+                    "raised_at": alarm.raised_at.isoformat(),
+                    "message": alarm.message,
+                }
+                for alarm in self.alarms
+            ],
+            "channels": [self._channel(name, ages) for name in self.channels],
+            "cameras": [self._camera(camera) for camera in self.cameras],
+            "drivers": [
+                {"name": d.name, "connected": d.connected, "messages": d.messages, "rejected": d.rejected}
+                for d in self.drivers
+            ],
+            "model": self.model.model_dump() if self.model is not None else None,
+            "provider": self.provider,
+            "outbox": {
+                "rows": self.depth.rows,
+                "bytes": self.depth.bytes,
+                "oldest_age_s": self.oldest_age_s,
+                "floor": self.depth.floor,
+                "in_flight": self.publisher.in_flight,
+                "unconfirmed": self.publisher.unconfirmed,
+            },
+            "counters": self.counters,
+            "memory_bytes": self.rss_bytes,
+        }
+
+    def _channel(self, name: str, ages: dict[str, float]) -> dict[str, Any]:
+        latest = self.latest.get(name)
+        if latest is None:
+            return {"channel": name, "value": None, "age_s": None, "quality": None}
+        reading = latest.reading
+        return {
+            "channel": name,
+            "unit": reading.unit,
+            "quantity": reading.quantity,
+            "value": reading.value,
+            "ucum": reading.ucum,
+            "observed_at": reading.observed_at.isoformat(),
+            "age_s": ages[name],
+            "quality": reading.quality.name.lower(),
+            "test": reading.test,
+        }
+
+    def _camera(self, camera: CameraHealth) -> dict[str, Any]:
+        sight = self.sights.get(camera.name)
+        seen = sight.observation if sight is not None else None
+        return {
+            **camera.model_dump(),
+            "count_mean": seen.count_mean if seen is not None else None,
+            "observed_at": seen.observed_at.isoformat() if seen is not None else None,
+            "observation_age_s": round(self.now_s - sight.at_s, 1) if sight is not None else None,
+        }
