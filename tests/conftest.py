@@ -5,12 +5,16 @@ A machine without the data or a server skips what needs it and says how to get i
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 
 import pytest
 
 from tests.servers.presence import ROOT, missing
+
+TIERS = ("integration", "kafka", "node", "train", "journey", "faults", "browser")
+"""Markers in the order in which their tests run; unmarked tests, the quick ones, run first."""
 
 pytest_plugins = ["tests.servers.fixtures"]
 
@@ -22,3 +26,21 @@ def shared_data() -> Path:
     if not (folder / "fish_detection").is_dir():
         missing(f"real data at {folder}", "set SHOAL_TEST_DATA to the folder that holds fish_detection/")
     return folder
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Quick tests first: a typing slip shows before a server has started."""
+
+    def tier(item: pytest.Item) -> int:
+        return max((TIERS.index(mark.name) + 1 for mark in item.iter_markers() if mark.name in TIERS), default=0)
+
+    items.sort(key=tier)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Tests that need torch say so where it is not installed."""
+    if item.get_closest_marker("train") and importlib.util.find_spec("torch") is None:
+        if os.environ.get("TRAIN") == "0":
+            pytest.skip("TRAIN=0 leaves torch out")
+        missing("torch", "pip install '.[train]'")
