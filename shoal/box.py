@@ -27,6 +27,8 @@ ADMIN_EMAIL = "admin@shoal.local"
 PREFERRED_PORTS = {"http": 8080, "mqtt": 1883, "postgres": 5433, "cameras": 8554, "bridge": 9464}
 EDGE_PORTS = 9600
 """First port of the edges' local pages."""
+DEMO_MODEL = "fish-detector"
+"""Shipped bundle that the demo's cameras use."""
 PORT_PATIENCE_S = 6.0
 """How long to wait for the ports of a box that was killed and is still going down."""
 
@@ -306,7 +308,7 @@ def write_edge_config(folder: BoxFolder, config: BoxConfig, site: str) -> Path:
         "mqtt": login,
         "sensors": [{"name": "water", "driver": "mqtt", "broker": login, "channels": channels}],
         "cameras": cameras,
-        "model": {"bundle": "fish-detector", "threads": 1},
+        "model": {"bundle": DEMO_MODEL, "threads": 1},
         # Shorter than at a real farm: simulated time runs faster, and so must the alarms.
         "alarms": {"on_delay_s": 8, "off_delay_s": 15, "silence_after_s": 30},
         "health": {"every_s": 15},

@@ -155,27 +155,30 @@ def doctor() -> None:
 @edge.command("run")
 def edge_run(config: Config) -> None:
     """Run the agent until SIGTERM or Ctrl-C."""
-    from edge.agent import Agent
-    from edge.settings import load_settings
-    from shoal import logs
+    from edge.program import run
 
-    settings = load_settings(config)
-    logs.configure(settings.log_level)
-    agent = Agent(settings)
-    stopped = _stop_requested()
-    agent.start()
-    stopped.wait()
-    agent.stop()
+    run(config)
 
 
 @edge.command("check")
 def edge_check(config: Config) -> None:
     """Check a configuration without starting anything."""
-    from edge.check import check
-    from edge.settings import load_settings
+    from edge.program import check
 
-    check(load_settings(config))
-    typer.echo(f"{config}: good")
+    settings = check(config)
+    typer.echo(f"{config}: good ({settings.site}/{settings.device}, {len(settings.cameras)} cameras)")
+
+
+@edge.command("doctor")
+def edge_doctor(config: Config) -> None:
+    """Examine an edge box: everything that the agent will need, one line each."""
+    from edge.doctor import Verdict
+    from edge.program import doctor as examine
+
+    found = examine(config)
+    for finding in found:
+        typer.echo(f"{finding.verdict.value:<5} {finding.subject}: {finding.what} {finding.remedy}".rstrip())
+    raise typer.Exit(1 if any(finding.verdict is Verdict.BAD for finding in found) else 0)
 
 
 @bridge.command("run")

@@ -17,7 +17,7 @@ import structlog
 
 from contracts.errors import ConfigurationError
 from shoal import summary
-from shoal.box import BoxConfig, BoxFolder, Credentials, DemoPlan, configure, write_edge_config
+from shoal.box import DEMO_MODEL, BoxConfig, BoxFolder, Credentials, DemoPlan, configure, write_edge_config
 from shoal.summary import Books, Summary
 from shoal.up import Box, Progress
 
@@ -49,6 +49,9 @@ class Screen(Progress, Protocol):
     def running(self, address: str, credentials: Credentials, folder: BoxFolder, *, sites: tuple[str, ...]) -> None:
         """Everything is up."""
 
+    def moved(self, database: str) -> None:
+        """The database could not stay in the data folder."""
+
     def draining(self) -> None:
         """The farm has stopped; what is on the way arrives now."""
 
@@ -62,12 +65,15 @@ def run(options: DemoOptions, screen: Screen, *, stopped: Callable[[], bool]) ->
     """
     began = time.monotonic()
     plan = _plan(options)
+    _check_model(DEMO_MODEL)
     folder = BoxFolder(options.data_dir)
     if options.fresh:
         _empty(folder)
     folder.create()
     with folder.lock():
         box = Box(folder, _configured(folder, plan, options))
+        if box.database_elsewhere is not None:
+            screen.moved(box.database_elsewhere)
         try:
             box.start(screen, while_waiting=lambda: _stop_early(stopped))
             started_in_s = time.monotonic() - began
@@ -123,6 +129,13 @@ class _StoppedEarlyError(Exception):
 def _stop_early(stopped: Callable[[], bool]) -> None:
     if stopped():
         raise _StoppedEarlyError
+
+
+def _check_model(bundle: str) -> None:
+    """Refuse a missing or altered model file before anything starts."""
+    from models.runtime.bundle import find_bundle, load_bundle, read_model
+
+    read_model(load_bundle(find_bundle(bundle)))
 
 
 def _plan(options: DemoOptions) -> DemoPlan:

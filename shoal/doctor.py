@@ -8,7 +8,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,8 +49,9 @@ def findings(folder: Path) -> Iterator[Finding]:
     yield Finding("processors", True, f"{os.cpu_count()} seen")  # noqa: FBT003  (a fact, not a choice)
 
 
-def run(folder: Path, *, say: Callable[[str], None] = Console(highlight=False).print) -> bool:
+def run(folder: Path) -> bool:
     """Print all findings; true when all are good."""
+    say = Console(highlight=False).print
     good = True
     for finding in findings(folder):
         say(f"  {'[green]good[/green]' if finding.good else '[red]bad [/red]'}  {finding.what:<12} {finding.detail}")

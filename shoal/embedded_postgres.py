@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
-import pwd
 import re
 import secrets
 import shutil
@@ -20,7 +19,6 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -30,17 +28,14 @@ from psycopg import sql
 
 from contracts.errors import ConfigurationError, RetryableError
 from shoal.parent import die_with_parent
+from shoal.service_user import is_reachable, owner, place, service_account
 
 log = structlog.get_logger()
 
 SUPERUSER = "shoal"
 DATABASE = "shoal"
-SERVICE_USERS = ("shoal", "nobody")
-"""Who runs the server when we are root: the first that exists."""
 ORPHAN_STOP_S = 30.0
 """How long an orphaned postmaster of an earlier run may take to stop before it is stopped harder."""
-FALLBACK_ROOT = Path("/var/lib/shoal")
-"""Where root keeps a database whose proper place the service user cannot reach."""
 
 _SETTINGS: dict[str, str] = {
     "listen_addresses": "127.0.0.1",
@@ -63,15 +58,6 @@ _SETTINGS: dict[str, str] = {
 _SINCE_18 = {"io_method"}
 
 
-@dataclass(frozen=True)
-class Account:
-    """The operating-system user that the server runs as."""
-
-    uid: int
-    gid: int
-    name: str
-
-
 class EmbeddedPostgres:
     """One server with its data directory.
 
@@ -84,9 +70,9 @@ class EmbeddedPostgres:
     """
 
     def __init__(self, data_dir: Path, *, port: int, password: str, environ: Mapping[str, str] = os.environ) -> None:
-        account = _service_account()
+        account = service_account()
         self.data_dir = place(data_dir, account)
-        self.account = _owner(self.data_dir) if account is not None and self.data_dir.exists() else account
+        self.account = owner(self.data_dir) if account is not None and self.data_dir.exists() else account
         self.port = port
         self._password = password
         self._environ = environ
@@ -173,7 +159,7 @@ class EmbeddedPostgres:
 
     def _binaries(self) -> Path:
         found = find_binaries(self._environ)
-        if self.account is None or _reachable(found / "postgres", self.account):
+        if self.account is None or is_reachable(found / "postgres", self.account):
             return found
         return self._copied(found)
 
@@ -268,55 +254,6 @@ def major_version(binaries: Path) -> int:
     said = subprocess.run([str(binaries / "postgres"), "--version"], check=True, capture_output=True, text=True).stdout
     match = re.search(r"(\d+)", said)
     return int(match.group(1)) if match else 0
-
-
-def place(data_dir: Path, account: Account | None) -> Path:
-    """Where the database really goes: as asked, or below /var/lib/shoal when the service user cannot get there."""
-    wanted = data_dir.absolute()
-    if account is None or _reachable(wanted.parent, account):
-        return wanted
-    name = hashlib.sha256(str(wanted).encode()).hexdigest()[:12]
-    return FALLBACK_ROOT / f"database-{name}" / wanted.name
-
-
-def _service_account() -> Account | None:
-    """Whom to become when we are root; ``None`` when we are not."""
-    if os.geteuid() != 0:
-        return None
-    for name in SERVICE_USERS:
-        try:
-            entry = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        return Account(entry.pw_uid, entry.pw_gid, name)
-    raise ConfigurationError(
-        "user", "root", "PostgreSQL does not run as root. Create a user named shoal, or start as a normal user"
-    )
-
-
-def _owner(data_dir: Path) -> Account:
-    """The owner of existing data stays its owner, whatever users were added to the machine since."""
-    status = data_dir.stat()
-    return Account(status.st_uid, status.st_gid, str(status.st_uid))
-
-
-def _reachable(path: Path, account: Account) -> bool:
-    """Whether the account may walk to ``path`` and read it; folders that do not exist yet will be ours to open."""
-    for part in (path, *path.parents):
-        try:
-            status = part.stat()
-        except FileNotFoundError:
-            continue
-        bits = status.st_mode
-        if status.st_uid == account.uid:
-            allowed = bits & 0o100
-        elif status.st_gid == account.gid:
-            allowed = bits & 0o010
-        else:
-            allowed = bits & 0o001
-        if not allowed:
-            return False
-    return True
 
 
 def _wheel_binaries() -> Path | None:

@@ -13,7 +13,7 @@ import structlog
 from cloud.auth.accounts import create_user, user_exists
 from cloud.auth.rules import Role
 from cloud.db import migrate
-from cloud.farms import writer
+from cloud.farms.provision import provision
 from contracts.errors import ConfigurationError
 from shoal.box import ORGANIZATION, BoxConfig, BoxFolder, unit_name
 from shoal.embedded_postgres import EmbeddedPostgres
@@ -53,16 +53,25 @@ def _check_external(database_url: str) -> None:
 
 
 def _farm(config: BoxConfig) -> None:
-    with psycopg.connect(config.dsn) as database:
-        organization = writer.ensure_organization(database, ORGANIZATION, "Shoal")
-        if config.demo is None:
-            return
-        from shoal.simulate.farm import DEFAULT_UNITS
+    if config.demo is None:
+        provision(config.dsn, ORGANIZATION)
+        return
+    from shoal.simulate.farm import DEFAULT_UNITS
 
-        for site in config.demo.sites:
-            site_id = writer.ensure_site(database, organization, site)
-            for model in DEFAULT_UNITS:
-                writer.ensure_unit(database, site_id, model.slug, unit_name(model.slug, model.kind))
+    units = [
+        {
+            "site": site,
+            "slug": model.slug,
+            "name": unit_name(model.slug, model.kind),
+            "kind": model.kind,
+            "volume_m3": model.volume_m3,
+            "species": model.species,
+            "stage": model.stage,
+        }
+        for site in config.demo.sites
+        for model in DEFAULT_UNITS
+    ]
+    provision(config.dsn, ORGANIZATION, [{"slug": site} for site in config.demo.sites], units)
 
 
 def _users(folder: BoxFolder, config: BoxConfig) -> None:

@@ -47,6 +47,8 @@ def run(options: UpOptions, screen: Terminal, *, stopped: Callable[[], bool]) ->
             log_level=options.log_level,
         )
         box = Box(folder, config)
+        if box.database_elsewhere is not None:
+            screen.moved(box.database_elsewhere)
         try:
             box.start(screen)
             screen.running(box.address, folder.credentials(), folder, sites=())
@@ -62,11 +64,11 @@ def _edges(paths: tuple[Path, ...]) -> dict[str, str]:
     """Agents by process name, their files checked."""
     if not paths:
         return {}
-    from edge.settings import load_settings
+    from edge.program import check
 
     edges: dict[str, str] = {}
     for path in paths:
-        settings = load_settings(path)
+        settings = check(path)
         name = f"edge-{settings.site}-{settings.device}"
         if name in edges:
             raise ConfigurationError("edge", str(path), f"{edges[name]} is for the same site and device")

@@ -1,6 +1,6 @@
 """The box as running processes: what to start, in which order, and how each is known to be ready.
 
-broker | postgres -> provision -> pipeline | api | edges | simulator. Processes without a line between them start together.
+broker | postgres -> provision -> pipeline, with api, edges and simulator starting beside them: those wait by themselves.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import Protocol
 import structlog
 
 from shoal.box import BoxConfig, BoxFolder
+from shoal.service_user import place, service_account
 from shoal.supervisor import ProcessSpec, Supervisor
 
 log = structlog.get_logger()
@@ -63,21 +64,27 @@ class Box:
         """
         embedded = self.config.database_url is None
         first = ["broker", *(["postgres"] if embedded else [])]
-        # Edges and simulator wait for the broker by themselves, so they load their libraries meanwhile.
-        early = [*(["simulator"] if self.config.demo is not None else []), *self.config.edges]
+        # These wait for broker and database by themselves, so they load their libraries meanwhile.
+        early = ["api", *(["simulator"] if self.config.demo is not None else []), *self.config.edges]
         self._launch([*first, *early], progress)
         self._await([*first], progress, while_waiting)
         began = time.monotonic()
         progress.started("provision")
         self.supervisor.run_once(self._spec("provision"))
         progress.ready("provision", time.monotonic() - began)
-        late = ["pipeline", "api"]
+        late = ["pipeline"]
         self._launch(late, progress)
         self._await([*early, *late], progress, while_waiting)
 
     def stop(self) -> None:
         """Stop everything in reverse order; safe twice."""
         self.supervisor.stop_all()
+
+    @property
+    def database_elsewhere(self) -> str | None:
+        """Where the embedded database is, when its user could not reach the box's folder."""
+        where = place(self.folder.database, service_account())
+        return None if where == self.folder.database or self.config.database_url else str(where)
 
     def _launch(self, names: list[str], progress: Progress) -> None:
         for name in names:
