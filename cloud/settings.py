@@ -1,16 +1,19 @@
-"""Settings of the API: environment variables with the prefix ``SHOAL_``, checked before anything connects."""
+"""Settings of the API and of ingest: environment variables with the prefix ``SHOAL_``, checked before anything connects."""
 
 from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.errors import ConfigurationError
 
+_Settings = TypeVar("_Settings", bound=BaseSettings)
 _MIN_SECRET = 32
 _DASHBOARD = Path(__file__).parent / "dashboard" / "dist"
 
@@ -50,14 +53,69 @@ class CloudSettings(BaseSettings):
     """Least severe event that is logged."""
 
 
+class IngestSettings(BaseSettings):
+    """What the Kafka consumers need to know (``shoal cloud ingest``)."""
+
+    model_config = SettingsConfigDict(env_prefix="SHOAL_", extra="ignore", frozen=True)
+
+    database_url: SecretStr
+    """PostgreSQL as ``postgresql://user:password@host:port/name``. Secret, because it carries the password."""
+    storage_dir: Path = Path("storage")
+    """Folder of the image store, shared with the API."""
+    kafka_bootstrap: str = Field(default="127.0.0.1:9092", pattern=r"^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$")
+    """Kafka brokers as ``host:port``, separated by commas."""
+    kafka_client: Literal["confluent", "kafka-python"] = "confluent"
+    """``confluent`` (librdkafka, ten times cheaper per message) or ``kafka-python`` (pure Python)."""
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """PLAINTEXT is for a private network only."""
+    kafka_ca_file: Path | None = None
+    """Certificate authority of the brokers. None: the system's."""
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    """How to log in to Kafka where it asks."""
+    kafka_username: str | None = None
+    """None: no login."""
+    kafka_password: SecretStr | None = None
+    """Of ``kafka_username``."""
+    ingest_groups: tuple[Literal["telemetry", "system"], ...] = Field(default=("telemetry", "system"), min_length=1)
+    """Consumer groups to run here: ``telemetry`` (readings, observations, images) and ``system`` (alarms, events,
+    health, status, dead letters). Apart, one that is behind does not delay the other."""
+    ingest_batch_messages: int = Field(default=1000, ge=1, le=100_000)
+    """Messages per transaction at most; a message of readings carries up to 1000 of them."""
+    ingest_batch_bytes: int = Field(default=8_000_000, ge=10_000)
+    """Payload bytes per transaction at most; bounds the memory."""
+    ingest_batch_wait_s: float = Field(default=0.1, ge=0.001, le=10)
+    """How long a batch waits for more after its first message; bounds the delay."""
+    ingest_auto_register: bool = True
+    """False refuses messages of devices that nobody provisioned; they become dead letters."""
+    ingest_metrics_host: str = "127.0.0.1"
+    """Address of /metrics; 0.0.0.0 in a container."""
+    ingest_metrics_port: int = Field(default=9465, ge=0, le=65535)
+    """TCP port of /metrics; 0 takes a free one."""
+    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+    """Least severe event that is logged."""
+
+
 def load_settings(**overrides: object) -> CloudSettings:
-    """Settings from the environment, with ``overrides`` on top.
+    """Settings of the API from the environment, with ``overrides`` on top.
 
     Raises:
         ConfigurationError: the first setting that is missing or cannot be used.
     """
+    return _loaded(CloudSettings, overrides)
+
+
+def load_ingest_settings(**overrides: object) -> IngestSettings:
+    """Settings of the consumers from the environment, with ``overrides`` on top.
+
+    Raises:
+        ConfigurationError: the first setting that is missing or cannot be used.
+    """
+    return _loaded(IngestSettings, overrides)
+
+
+def _loaded(kind: type[_Settings], overrides: Mapping[str, object]) -> _Settings:
     try:
-        return CloudSettings(**overrides)  # type: ignore[arg-type]  # pydantic checks them
+        return kind(**overrides)  # type: ignore[arg-type]  # pydantic checks them
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         field = ".".join(str(part) for part in first["loc"])
@@ -106,4 +164,4 @@ def _long_enough(field: str, key: str) -> bytes:
 
 
 def _shown(field: str, value: object) -> object:
-    return "(hidden)" if field in {"database_url", "secret_key"} else value
+    return "(hidden)" if field in {"database_url", "secret_key", "kafka_password"} else value

@@ -14,6 +14,7 @@ import tempfile
 import time
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -120,7 +121,7 @@ def _binaries() -> Path:
     return Path(found.origin).parent / "pginstall" / "bin"
 
 
-def _as_service_user() -> dict[str, object]:
+def _as_service_user() -> dict[str, Any]:
     """Popen options: PostgreSQL refuses to run as root."""
     if os.name == "nt" or os.geteuid() != 0:
         return {}

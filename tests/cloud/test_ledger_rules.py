@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,7 +39,7 @@ def test_admit_and_include_are_set_difference_and_union(before: list[int], batch
     after = include(seen, new)
     assert members(after) == set(before) | set(batch)
     assert all(low <= high for low, high in after)
-    assert all(first[1] + 1 < second[0] for first, second in zip(after, after[1:], strict=False))
+    assert all(first[1] + 1 < second[0] for first, second in pairwise(after))
 
 
 @given(sequences, st.integers(1, 70))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,8 +12,8 @@ from cloud.farms.provision import provision
 from contracts.errors import ConfigurationError
 from tests.cloud.messages import clock, counts, one, readings, rows
 
-SITES = [{"slug": "fjord", "name": "Fjord farm", "timezone": "Europe/Oslo", "latitude": 60.1, "longitude": 5.2}]
-UNITS = [
+SITES: list[dict[str, Any]] = [{"slug": "fjord", "name": "Fjord farm", "timezone": "Europe/Oslo", "latitude": 60.1, "longitude": 5.2}]
+UNITS: list[dict[str, Any]] = [
     {
         "site": "fjord",
         "slug": "tank-1",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from cloud.consumers import Ingest, IngestResult
+from cloud.consumers import Ingest, IngestResult, StreamRecord
 from cloud.observations.images import path_of
 from contracts.alarms import AlarmChange
 from contracts.dead_letters import DeadLetter
@@ -23,7 +23,6 @@ from tests.cloud.messages import (
     NOON,
     SITE,
     STREAM,
-    StreamRecord,
     alarm,
     alarms,
     birth,

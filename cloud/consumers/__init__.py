@@ -1,0 +1,15 @@
+"""The ingest: records from a bridge or from Kafka become rows, in one transaction per batch.
+
+    records -> read -> lock ledger -> admit -> write by kind -> advance ledger -> commit -> watermarks
+
+In the box the bridge calls ``Ingest.write``; in a cluster ``run_consumers`` does, with what Kafka delivers, and commits
+offsets only afterwards. A message that can never be stored becomes a dead letter and does not hold up the others.
+"""
+
+from __future__ import annotations
+
+from cloud.consumers.ingest import Ingest
+from cloud.consumers.kafka import run_consumers
+from cloud.consumers.records import IngestResult, StreamRecord
+
+__all__ = ["Ingest", "IngestResult", "StreamRecord", "run_consumers"]

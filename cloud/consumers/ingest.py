@@ -1,0 +1,126 @@
+"""The writer that everything goes through: batches in, one transaction each, watermarks out."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from cloud.consumers.batch import Batch
+from cloud.consumers.records import IngestResult, StreamRecord, read
+from cloud.db import bulk
+from cloud.db.session import psycopg_url
+from cloud.db.timeseries import Room, engine_of
+from cloud.devices.directory import Directory
+from cloud.metrics import INGEST_BATCH_SECONDS, INGEST_MESSAGES, INGEST_ROWS
+from contracts.errors import RetryableError
+
+_COLLISION = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+_TRIES = 3
+
+
+class Ingest:
+    """Writes batches. One connection; calls from several threads take turns.
+
+    Args:
+        database_url: ``postgresql://user:password@host:port/name``, migrated to the newest schema.
+        storage_dir: folder of the image store.
+        auto_register: False refuses messages of devices that nobody provisioned.
+        clock: UTC now.
+    """
+
+    def __init__(
+        self,
+        database_url: str,
+        *,
+        storage_dir: Path,
+        auto_register: bool = True,
+        clock: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+    ) -> None:
+        self._url = psycopg_url(database_url)
+        self._storage_dir = storage_dir
+        self._clock = clock
+        self._directory = Directory(auto_register=auto_register)
+        self._database: psycopg.Connection[Any] | None = None
+        self._room: Room | None = None
+        self._turn = threading.Lock()
+
+    def write(self, records: Sequence[StreamRecord]) -> IngestResult:
+        """Store a batch in one transaction and return after its commit.
+
+        Raises:
+            RetryableError: the database or the storage folder is away; nothing of the batch counts, send it again.
+        """
+        if not records:
+            return IngestResult(0, 0, 0, 0, ())
+        with self._turn:
+            started = time.perf_counter()
+            for attempt in range(1, _TRIES + 1):
+                try:
+                    result = self._write(records)
+                    break
+                except _COLLISION as error:
+                    self._rolled_back()
+                    if attempt == _TRIES:
+                        raise RetryableError(f"other writers were in the way {_TRIES} times: {error}") from error
+                except (psycopg.Error, OSError) as error:
+                    self._disconnect()
+                    raise RetryableError(f"database: {type(error).__name__}: {error}") from error
+                except BaseException:
+                    self._rolled_back()
+                    raise
+            INGEST_BATCH_SECONDS.observe(time.perf_counter() - started)
+        INGEST_MESSAGES.labels("new").inc(result.messages_new)
+        INGEST_MESSAGES.labels("repeated").inc(result.messages_repeated)
+        INGEST_ROWS.inc(result.rows)
+        return result
+
+    def close(self) -> None:
+        """Close the connection; the next ``write`` would open another. Safe twice."""
+        with self._turn:
+            self._disconnect()
+
+    def _write(self, records: Sequence[StreamRecord]) -> IngestResult:
+        database, room = self._connected()
+        now = self._clock()
+        items = [read(record) for record in records]
+        self._directory.learn(database, {name for item in items for name in item.names()})
+        batch = Batch(database, self._directory, room, self._storage_dir, now)
+        with database.transaction():
+            result = batch.run(items)
+        self._directory.committed()
+        room.committed()
+        return result
+
+    def _connected(self) -> tuple[psycopg.Connection[Any], Room]:
+        if self._database is None or self._database.closed or self._room is None:
+            self._disconnect()
+            database = psycopg.connect(
+                self._url,
+                autocommit=True,
+                application_name="shoal-ingest",
+                connect_timeout=5,
+                keepalives_idle=10,
+                keepalives_interval=5,
+                keepalives_count=3,
+                tcp_user_timeout=30_000,
+            )
+            bulk.register(database)
+            self._database, self._room = database, Room(engine_of(database))
+        return self._database, self._room
+
+    def _disconnect(self) -> None:
+        self._rolled_back()
+        if self._database is not None:
+            self._database.close()
+        self._database = None
+
+    def _rolled_back(self) -> None:
+        self._directory.rolled_back()
+        if self._room is not None:
+            self._room.rolled_back()

@@ -1,0 +1,193 @@
+"""Kafka into the ingest: two consumer groups, each with its own loop, connection and back-off.
+
+    telemetry   sensor-data, camera-events
+    system      system-events, error-messages
+
+After the commit of a batch its watermarks go to ``device-downlink``, and then the offsets are committed. A watermark
+that gets lost is sent again with the next message of its device.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import structlog
+from prometheus_client import start_http_server
+from pydantic_core import from_json
+
+from cloud.consumers.ingest import Ingest
+from cloud.consumers.records import StreamRecord
+from cloud.db.session import psycopg_url
+from cloud.kit.logs import configure_logging
+from cloud.kit.stream import (
+    BatchLimits,
+    KafkaAccess,
+    KafkaClient,
+    StreamLoop,
+    StreamMessage,
+    StreamPublisher,
+    open_publisher,
+    open_stream,
+)
+from cloud.metrics import INGEST_LAG_SECONDS, INGEST_RETRIES
+from cloud.settings import IngestSettings
+from contracts.errors import ConfigurationError
+from contracts.topics import KafkaTopic, Kind
+
+log = structlog.get_logger()
+
+GROUPS: dict[str, tuple[KafkaTopic, ...]] = {
+    "telemetry": (KafkaTopic.SENSOR_DATA, KafkaTopic.CAMERA_EVENTS),
+    "system": (KafkaTopic.SYSTEM_EVENTS, KafkaTopic.ERROR_MESSAGES),
+}
+
+
+class Consumers:
+    """The loops of one process.
+
+    Args:
+        settings: where Kafka and the database are, and which groups to run.
+    """
+
+    def __init__(self, settings: IngestSettings) -> None:
+        self._settings = settings
+        self._access = _access(settings)
+        self._publisher: StreamPublisher | None = None
+        self._ingests: list[Ingest] = []
+        self._loops: list[StreamLoop] = []
+        self._threads: list[threading.Thread] = []
+        self._ended = threading.Event()
+        self.failure: BaseException | None = None
+
+    def start(self) -> None:
+        """Start the loops; Kafka and the database may still be away."""
+        settings = self._settings
+        self._publisher = open_publisher(self._access)
+        limits = BatchLimits(settings.ingest_batch_messages, settings.ingest_batch_bytes, settings.ingest_batch_wait_s)
+        for name in settings.ingest_groups:
+            ingest = Ingest(
+                settings.database_url.get_secret_value(),
+                storage_dir=settings.storage_dir,
+                auto_register=settings.ingest_auto_register,
+            )
+            loop = StreamLoop(
+                name,
+                open_consumer=partial(
+                    open_stream, self._access, group=f"shoal-{name}", topics=[topic.value for topic in GROUPS[name]]
+                ),
+                handle=partial(_store, name, ingest, self._publisher),
+                limits=limits,
+                on_retry=INGEST_RETRIES.labels(name).inc,
+            )
+            self._ingests.append(ingest)
+            self._loops.append(loop)
+            self._threads.append(threading.Thread(target=self._run, args=(loop,), name=f"ingest-{name}", daemon=True))
+        for thread in self._threads:
+            thread.start()
+
+    def wait(self) -> None:
+        """Until a loop fails, or ``end`` or ``stop`` is called."""
+        self._ended.wait()
+
+    def end(self) -> None:
+        """Let ``wait`` return; fit for a signal handler."""
+        self._ended.set()
+
+    def stop(self, *, timeout_s: float = 30.0) -> None:
+        """Finish the batches in hand, commit, leave. Safe twice."""
+        self._ended.set()
+        for loop in self._loops:
+            loop.stop()
+        deadline = time.monotonic() + timeout_s
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        for ingest in self._ingests:
+            ingest.close()
+        if self._publisher is not None:
+            self._publisher.close()
+
+    def _run(self, loop: StreamLoop) -> None:
+        try:
+            loop.run()
+        except BaseException as error:  # told to whoever waits; the process then ends
+            log.exception("ingest.failed")
+            self.failure = error
+        finally:
+            self._ended.set()
+
+
+def run_consumers(settings: IngestSettings) -> int:
+    """Consume until SIGTERM or SIGINT, then drain.
+
+    Returns:
+        Exit code: 0 after a signal, 1 after a failure that a restart may cure.
+
+    Raises:
+        ConfigurationError: a setting cannot be used; nothing was connected.
+    """
+    configure_logging(settings.log_level)
+    psycopg_url(settings.database_url.get_secret_value())
+    try:
+        start_http_server(settings.ingest_metrics_port, settings.ingest_metrics_host)
+    except OSError as error:
+        raise ConfigurationError(
+            "ingest_metrics_port", settings.ingest_metrics_port, f"{error.strerror}. Set SHOAL_INGEST_METRICS_PORT."
+        ) from error
+    consumers = Consumers(settings)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: consumers.end())
+    consumers.start()
+    log.info("ingest.started", kafka=settings.kafka_bootstrap, groups=settings.ingest_groups)
+    consumers.wait()
+    consumers.stop()
+    log.info("ingest.stopped")
+    return 1 if consumers.failure is not None else 0
+
+
+def record_of(message: StreamMessage) -> StreamRecord:
+    """A Kafka message as the ingest takes it."""
+    origin = f"{message.topic}/{message.partition}/{message.offset}"
+    kind = None if message.topic == KafkaTopic.ERROR_MESSAGES.value else kind_of(message.topic, message.value)
+    return StreamRecord(message.value, kind, message.timestamp, origin)
+
+
+def kind_of(topic: str, value: bytes) -> Kind:
+    """What a message on one of our topics is: one topic carries several kinds, and the body names its own.
+
+    What names none is taken for the topic's first kind, whose decoder will refuse it with a reason.
+    """
+    if topic == KafkaTopic.SENSOR_DATA.value:
+        return Kind.READINGS
+    fallback = Kind.OBSERVATIONS if topic == KafkaTopic.CAMERA_EVENTS.value else Kind.STATUS
+    try:
+        raw: Any = from_json(value)
+        return Kind(raw["body"]["type"])
+    except (ValueError, KeyError, TypeError):
+        return fallback
+
+
+def _store(name: str, ingest: Ingest, publisher: StreamPublisher, batch: Sequence[StreamMessage]) -> None:
+    result = ingest.write([record_of(message) for message in batch])
+    for mark in result.watermarks:
+        key = f"{mark.site}/{mark.device}".encode()
+        publisher.publish(KafkaTopic.DEVICE_DOWNLINK.value, key, mark.model_dump_json().encode())
+    newest = max(message.timestamp for message in batch)
+    INGEST_LAG_SECONDS.labels(name).set(max(0.0, time.time() - newest.timestamp()))
+
+
+def _access(settings: IngestSettings) -> KafkaAccess:
+    password = settings.kafka_password
+    return KafkaAccess(
+        client=KafkaClient(settings.kafka_client),
+        bootstrap=settings.kafka_bootstrap,
+        security_protocol=settings.kafka_security_protocol,
+        ca_file=settings.kafka_ca_file,
+        sasl_mechanism=settings.kafka_sasl_mechanism,
+        username=settings.kafka_username,
+        password=None if password is None else password.get_secret_value(),
+    )

@@ -1,0 +1,171 @@
+"""Kafka through librdkafka: heartbeats in its own thread, a bounded fetch queue, cooperative rebalancing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+import structlog
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+
+from cloud.kit.stream import KafkaAccess, Partition, StreamError, StreamMessage
+
+log = structlog.get_logger()
+
+_PASSING = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._PARTITION_EOF})  # noqa: SLF001  (the code's name)
+
+
+class ConfluentConsumer:
+    """One member of a group."""
+
+    def __init__(self, access: KafkaAccess, *, group: str, topics: Sequence[str]) -> None:
+        self._paused = False
+        self._consumer: Consumer | None = Consumer(
+            {
+                **_client_options(access),
+                "group.id": group,
+                "enable.auto.commit": False,
+                "enable.auto.offset.store": False,
+                "auto.offset.reset": "earliest",
+                "partition.assignment.strategy": "cooperative-sticky",
+                "session.timeout.ms": 10_000,
+                "topic.metadata.refresh.interval.ms": 5_000,
+                "allow.auto.create.topics": True,
+                "queued.max.messages.kbytes": 32_768,
+                "fetch.wait.max.ms": 100,
+                "fetch.message.max.bytes": 4_000_000,
+            }
+        )
+        self._consumer.subscribe(list(topics))
+
+    def poll(self, *, max_messages: int, timeout_s: float) -> list[StreamMessage]:
+        """See ``StreamConsumer``."""
+        consumer = self._opened()
+        try:
+            if self._paused:
+                consumer.resume(consumer.assignment())
+                self._paused = False
+            return _good(consumer.consume(max_messages, timeout_s))
+        except KafkaException as error:
+            raise StreamError(str(error)) from error
+
+    def keep_alive(self, timeout_s: float) -> list[StreamMessage]:
+        """See ``StreamConsumer``. Pausing again each time covers partitions that a rebalance has just brought."""
+        consumer = self._opened()
+        try:
+            consumer.pause(consumer.assignment())
+            self._paused = True
+            return _good(consumer.consume(1, timeout_s))
+        except KafkaException as error:
+            raise StreamError(str(error)) from error
+
+    def commit(self, next_offsets: Mapping[Partition, int]) -> None:
+        """See ``StreamConsumer``."""
+        consumer = self._opened()
+        try:
+            mine = {(assigned.topic, assigned.partition) for assigned in consumer.assignment()}
+            offsets = [TopicPartition(*partition, next_offsets[partition]) for partition in next_offsets.keys() & mine]
+            if offsets:
+                consumer.commit(offsets=offsets, asynchronous=False)
+        except KafkaException as error:
+            raise StreamError(str(error)) from error
+
+    def close(self) -> None:
+        """See ``StreamConsumer``."""
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            consumer.close()
+
+    def _opened(self) -> Consumer:
+        if self._consumer is None:
+            raise StreamError("the consumer is closed")
+        return self._consumer
+
+
+class ConfluentPublisher:
+    """Fire and forget, with a bounded queue."""
+
+    def __init__(self, access: KafkaAccess) -> None:
+        self._producer = Producer(
+            {
+                **_client_options(access),
+                "acks": "all",
+                "linger.ms": 5,
+                "message.timeout.ms": 30_000,
+                "queue.buffering.max.messages": 10_000,
+                "partitioner": "murmur2_random",  # that of Kafka's own clients: a key keeps its partition
+            }
+        )
+
+    def publish(self, topic: str, key: bytes, value: bytes) -> None:
+        """See ``StreamPublisher``."""
+        try:
+            self._producer.produce(topic, value, key, on_delivery=_log_failure)
+        except (BufferError, KafkaException) as error:
+            log.warning("stream.not_published", topic=topic, reason=str(error))
+        self._producer.poll(0)
+
+    def close(self) -> None:
+        """See ``StreamPublisher``."""
+        self._producer.flush(5)
+
+
+def _log_failure(error: KafkaError | None, message: Message) -> None:
+    if error is not None:
+        log.warning("stream.not_published", topic=message.topic(), reason=error.str())
+
+
+def _good(messages: Sequence[Message]) -> list[StreamMessage]:
+    """The messages among what librdkafka hands over; it reports errors in the same way.
+
+    Raises:
+        StreamError: an error that does not pass by itself.
+    """
+    good = []
+    for message in messages:
+        error = message.error()
+        if error is None:
+            good.append(_converted(message))
+        elif error.fatal() or not (error.retriable() or error.code() in _PASSING or error.code() < 0):
+            raise StreamError(error.str())
+        else:
+            log.info("stream.error", reason=error.str())
+    return good
+
+
+def _converted(message: Message) -> StreamMessage:
+    topic, partition, offset = message.topic(), message.partition(), message.offset()
+    assert topic is not None  # noqa: S101  (a message without an error has its place)
+    assert partition is not None  # noqa: S101
+    assert offset is not None  # noqa: S101
+    _, milliseconds = message.timestamp()
+    key, value = message.key(), message.value()
+    return StreamMessage(
+        topic,
+        partition,
+        offset,
+        key,
+        value or b"",
+        datetime.fromtimestamp(max(milliseconds, 0) / 1000, tz=timezone.utc),
+    )
+
+
+def _client_options(access: KafkaAccess) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "bootstrap.servers": access.bootstrap,
+        "client.id": "shoal-ingest",
+        "security.protocol": access.security_protocol,
+        "socket.nagle.disable": True,
+        "reconnect.backoff.ms": 50,
+        "reconnect.backoff.max.ms": 2000,
+    }
+    if access.ca_file is not None:
+        options["ssl.ca.location"] = str(access.ca_file)
+    if access.username is not None:
+        options |= {
+            "sasl.mechanism": access.sasl_mechanism,
+            "sasl.username": access.username,
+            "sasl.password": access.password or "",
+        }
+    return options
