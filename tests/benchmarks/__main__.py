@@ -7,6 +7,8 @@ import importlib
 import json
 import sys
 
+import structlog
+
 BENCHMARKS: dict[str, str] = {
     "bridge": "messages/s through decode, authorize and route, against a bare loop that hands bytes on",
     "ingest": "rows/s into PostgreSQL through the writer, against a raw binary COPY of the same rows",
@@ -32,6 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
         for name, meaning in BENCHMARKS.items():
             print(f"{name:<14} {meaning}")
         return 0 if chosen.list else 2
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # stdout is the JSON object alone
     outcome = importlib.import_module(f"tests.benchmarks.{chosen.name}").run(chosen.quick)
     print(json.dumps(outcome, indent=2))
     return 0
