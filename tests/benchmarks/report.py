@@ -1,0 +1,125 @@
+"""`make bench`: run every benchmark in a process of its own and render docs/benchmarks.md with its plots.
+
+`--quick` is for trying the report, `--only NAME` refreshes one; results stay in docs/benchmarks/*.json, so a page can be
+rendered again without measuring (`--render`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from datetime import datetime, timezone
+from typing import Any
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+
+from tests.benchmarks.__main__ import BENCHMARKS
+from tests.servers.presence import ROOT
+
+PAGE = ROOT / "docs" / "benchmarks.md"
+FOLDER = ROOT / "docs" / "benchmarks"
+OURS, FLOOR = "#0b6e8f", "#b8c4cc"
+
+INTRODUCTION = """# Benchmarks
+
+Each figure stands beside its floor: the least code that could do the same job, measured in turn with ours (A B A B) in the
+same run on the same machine. The **ratio** is ours against the floor, turned so that 1.0 is the floor and higher is better.
+A ratio travels between machines better than a figure does. `make bench` measures again and writes this page;
+`python -m tests.benchmarks NAME` prints one of them as JSON.
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure what was asked for, then render everything that has a result."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.report", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="few rounds: is it alive")
+    parser.add_argument(
+        "--only", choices=sorted(BENCHMARKS), action="append", help="measure only this one (repeatable)"
+    )
+    parser.add_argument("--render", action="store_true", help="measure nothing, render the stored results")
+    chosen = parser.parse_args(arguments)
+    FOLDER.mkdir(exist_ok=True)
+    failed = [] if chosen.render else [n for n in chosen.only or BENCHMARKS if not _measure(n, quick=chosen.quick)]
+    results = [json.loads(path.read_text()) for name in BENCHMARKS if (path := FOLDER / f"{name}.json").exists()]
+    for outcome in results:
+        _plot(outcome)
+    PAGE.write_text(render(results))
+    print(f"{PAGE.relative_to(ROOT)}: {len(results)} results" + (f"; failed: {', '.join(failed)}" if failed else ""))
+    return 1 if failed else 0
+
+
+def render(results: list[dict[str, Any]]) -> str:
+    """The page of these results."""
+    lines = [INTRODUCTION, "| benchmark | ours | floor | ratio | bar | measured |", "|---|---|---|---|---|---|"]
+    lines += [
+        f"| [{r['name']}](#{r['name']}) | {r['value']:g} {r['unit']} | {r['floor']:g} {r['unit']} | {r['ratio']:.2f} "
+        f"| {r.get('bar', '')} | {r['measured_at'][:10]}{', quick' if r.get('quick') else ''} |"
+        for r in results
+    ]
+    for r in results:
+        machine = r["machine"]
+        lines += [
+            "",
+            f"## {r['name']}",
+            "",
+            f"{BENCHMARKS[r['name']]}.",
+            "",
+            f"![{r['name']}: ours and the floor, round by round](benchmarks/{r['name']}.svg)",
+            "",
+            f"{machine['processor']}, {machine['cores']} cores, {machine['memory_gb']:g} GB, {machine['system']}, "
+            f"Python {machine['python']}, load {machine['load_1m']:g} at the end; {len(r['runs'])} rounds.",
+        ]
+        lines += _details(r.get("details", {}))
+    return "\n".join(lines) + "\n"
+
+
+def _details(details: dict[str, Any]) -> list[str]:
+    if not details:
+        return []
+    rows = []
+    for name, value in details.items():
+        shown = ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
+        rows.append(f"| {name} | {shown} |")
+    return ["", "| figure | value |", "|---|---|", *rows]
+
+
+def _measure(name: str, *, quick: bool) -> bool:
+    print(f"{name} ...", flush=True)
+    command = [sys.executable, "-m", "tests.benchmarks", name, *(["--quick"] if quick else [])]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode != 0:
+        print(f"{name} failed with {done.returncode}", file=sys.stderr)
+        return False
+    outcome = json.loads(done.stdout) | {"measured_at": datetime.now(timezone.utc).isoformat(), "quick": quick}
+    (FOLDER / f"{name}.json").write_text(json.dumps(outcome, indent=2) + "\n")
+    print(f"{name}: {outcome['value']:g} {outcome['unit']}, ratio {outcome['ratio']:.2f}", flush=True)
+    return True
+
+
+def _plot(outcome: dict[str, Any]) -> None:
+    """Bars of every round, ours beside the floor."""
+    mpl.rcParams["svg.hashsalt"] = "shoal"  # the same figures give the same file
+    runs = outcome["runs"]
+    figure, axes = plt.subplots(figsize=(6, 2.8), layout="constrained")
+    places = range(len(runs))
+    axes.bar([p - 0.2 for p in places], [r["floor"] for r in runs], 0.38, color=FLOOR, label="floor")
+    axes.bar([p + 0.2 for p in places], [r["ours"] for r in runs], 0.38, color=OURS, label="ours")
+    axes.set_xticks(list(places), [str(p + 1) for p in places])
+    axes.set_xlabel("round")
+    axes.set_ylabel(outcome["unit"])
+    axes.set_title(f"{outcome['name']}: ratio {outcome['ratio']:.2f}", loc="left", fontsize=11)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_ylim(bottom=0)
+    axes.margins(y=0.18)
+    axes.legend(frameon=False, ncols=2, loc="upper right", fontsize=9)
+    figure.savefig(FOLDER / f"{outcome['name']}.svg", metadata={"Date": None})
+    plt.close(figure)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
