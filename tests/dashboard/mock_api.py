@@ -166,12 +166,14 @@ class MockFarm:
     def _unit_latest(self, unit: Unit, now: datetime) -> Json:
         counts = dict.fromkeys(("critical", "major", "minor", "warning"), 0)
         for alarm in self.open_alarms():
-            if alarm["unit"]["id"] == unit.id:
+            if alarm["active"] and alarm["unit"]["id"] == unit.id:
                 counts[alarm["severity"]] += 1
+        observation = self.observation(unit, now.timestamp() // 10 * 10) if unit.camera else None
         return {
             "unit": self.unit_out(unit),
             "readings": [self._reading(unit, quantity, now) for quantity in unit.water],
-            "observation": self.observation(unit, now.timestamp() // 10 * 10) if unit.camera else None,
+            "observation": observation,
+            "evidence": observation,
             "alarms": counts,
             "worst_severity": next((severity for severity, count in counts.items() if count), None),
         }
@@ -185,7 +187,7 @@ class MockFarm:
             "channel_id": unit.id * 10 + list(QUANTITIES).index(quantity),
             "channel": f"{unit.slug}.{quantity}", "quantity": quantity, "label": label, "ucum": ucum, "decimals": decimals,
             "value": self.value(unit, quantity, observed), "observed_at": datetime.fromtimestamp(observed, timezone.utc).isoformat(),
-            "age_s": age, "quality": unit.quality.get(quantity, 1), "stale": age > 60, "derived": quantity == "do_sat",
+            "age_s": age, "quality": unit.quality.get(quantity, 1), "stale": age > 60, "stale_after_s": 60.0, "derived": quantity == "do_sat",
         }
 
     def observation(self, unit: Unit, at: float) -> Json:
@@ -210,7 +212,7 @@ class MockFarm:
         unit = self.unit(channel_id // 10)
         quantity = list(QUANTITIES)[channel_id % 10]
         span = (end - start).total_seconds()
-        bucket = max(1.0, math.ceil(span / max_points))
+        bucket = max(1, math.ceil(span / max_points))
         silent = unit.silent_s.get(quantity, 0.0)
         points = []
         at = start.timestamp()
@@ -224,7 +226,7 @@ class MockFarm:
                     "max": mean + spread, "mean": mean, "last": mean, "good": int(bucket) if int(at) % 97 else 0,
                 })
             at += bucket
-        return {"channel_id": channel_id, "quantity": quantity, "ucum": QUANTITIES[quantity][1], "bucket_s": bucket, "points": points}
+        return {"channel_id": channel_id, "quantity": quantity, "ucum": QUANTITIES[quantity][1], "bucket_s": int(bucket), "points": points}
 
     def _alarms(self) -> dict[str, Json]:
         now = self.now()

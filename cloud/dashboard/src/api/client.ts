@@ -1,8 +1,11 @@
 /**
  * Requests to the API: adds the token, bounds the wait, and turns every failure into an `ApiError` that says what to
- * do next. A 401 ends the session. Pages do not call `fetch` themselves.
+ * do next. A 401 ends the session. Paths, parameters and answers are checked against the OpenAPI document when the
+ * dashboard is compiled. Pages do not call `fetch` themselves.
  */
+import createClient from 'openapi-fetch';
 import { endSession, sessionToken } from '../features/auth/session';
+import type { paths } from './schema';
 
 /** Longer than a slow farm link needs, short enough that a frozen server is noticed before values mislead. */
 const TIMEOUT_MS = 6000;
@@ -21,34 +24,38 @@ export class ApiError extends Error {
   }
 }
 
-interface Options {
-  method?: 'GET' | 'POST';
-  body?: URLSearchParams;
-  signal?: AbortSignal;
-  /** Login answers 401 for a wrong password, which is not the end of a session. */
-  anonymous?: boolean;
+export const api = createClient<paths>({ baseUrl: window.location.origin, fetch: send });
+
+/** What openapi-fetch gives for one request. */
+interface Outcome<T> {
+  data?: T;
+  error?: unknown;
+  response: Response;
 }
 
-/** Send one request; the answer's shape is the caller's claim, checked against the OpenAPI types at compile time. */
-export async function request<T>(path: string, options: Options = {}): Promise<T> {
-  const { method = 'GET', body, anonymous = false } = options;
-  const token = anonymous ? null : sessionToken();
-  const timeout = AbortSignal.timeout(TIMEOUT_MS);
-  const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
-  const headers: Record<string, string> = { accept: 'application/json' };
-  if (token !== null) headers['authorization'] = `Bearer ${token}`;
+/** The answer of a request, or an `ApiError`. */
+export async function answerOf<T>(pending: Promise<Outcome<T>>): Promise<T> {
+  const { data, error, response } = await pending;
+  if (response.ok && data !== undefined) return data;
+  throw new ApiError(failureOf(response.status), problemText(error, response.status), response.status);
+}
+
+async function send(request: Request): Promise<Response> {
+  const token = sessionToken();
+  if (token !== null) request.headers.set('authorization', `Bearer ${token}`);
+  const signal = AbortSignal.any([request.signal, AbortSignal.timeout(TIMEOUT_MS)]);
   let response: Response;
-  let payload: unknown;
   try {
-    response = await fetch(path, { method, headers, signal, ...(body === undefined ? {} : { body }) });
-    payload = await readJson(response);
+    response = await fetch(request, { signal });
+    // Read here, within the timeout: a server can freeze between head and body.
+    response = new Response(await response.blob(), response);
   } catch (error) {
-    if (options.signal?.aborted === true) throw error;
+    if (request.signal.aborted) throw error;
     throw new ApiError('connection', 'The farm server does not answer.');
   }
-  if (response.ok) return payload as T;
-  if (response.status === 401 && !anonymous) endSession('expired');
-  throw new ApiError(failureOf(response.status), problemText(payload, response.status), response.status);
+  // Without a token it was a login, and a wrong password is not the end of a session.
+  if (response.status === 401 && token !== null) endSession('expired');
+  return response;
 }
 
 function failureOf(status: number): Failure {
@@ -60,19 +67,10 @@ function failureOf(status: number): Failure {
   return status < 500 ? 'refused' : 'server';
 }
 
-async function readJson(response: Response): Promise<unknown> {
-  const text = await response.text();
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    return null;
-  }
-}
-
 /** The human sentence of an RFC 9457 problem. */
-function problemText(payload: unknown, status: number): string {
-  if (typeof payload === 'object' && payload !== null) {
-    const { detail, title } = payload as { detail?: unknown; title?: unknown };
+function problemText(problem: unknown, status: number): string {
+  if (typeof problem === 'object' && problem !== null) {
+    const { detail, title } = problem as { detail?: unknown; title?: unknown };
     if (typeof detail === 'string' && detail !== '') return detail;
     if (typeof title === 'string' && title !== '') return title;
   }

@@ -1,37 +1,38 @@
 /** One function for each path of the API that the dashboard uses. */
-import { request } from './client';
-import type { Alarm, Login, Observation, Page, Series, Site, SiteLatest, Unit } from './types';
-
-const V1 = '/api/v1';
+import { answerOf, api } from './client';
+import type { Alarm, Login, Observation, Series, Site, SiteLatest, Unit } from './types';
 
 export function login(email: string, password: string): Promise<Login> {
-  const body = new URLSearchParams({ grant_type: 'password', username: email, password });
-  return request(`${V1}/auth/login`, { method: 'POST', body, anonymous: true });
+  return answerOf(
+    api.POST('/api/v1/auth/login', {
+      body: { grant_type: 'password', username: email, password, scope: '' },
+      bodySerializer: (body) => new URLSearchParams({ username: body.username, password: body.password }),
+      headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
+    }),
+  );
 }
 
-export function listSites(signal: AbortSignal): Promise<Page<Site>> {
-  return request(`${V1}/sites`, { signal });
+export async function listSites(signal: AbortSignal): Promise<Site[]> {
+  const page = await answerOf(api.GET('/api/v1/sites', { params: { query: { limit: 200 } }, signal }));
+  return page.items;
 }
 
 export function siteLatest(site: string, signal: AbortSignal): Promise<SiteLatest> {
-  return request(`${V1}/sites/${encodeURIComponent(site)}/latest`, { signal });
+  return answerOf(api.GET('/api/v1/sites/{site}/latest', { params: { path: { site } }, signal }));
 }
 
 export function getUnit(id: number, signal: AbortSignal): Promise<Unit> {
-  return request(`${V1}/units/${id}`, { signal });
+  return answerOf(api.GET('/api/v1/units/{unit_id}', { params: { path: { unit_id: id } }, signal }));
 }
 
-export function unitObservations(id: number, limit: number, signal: AbortSignal): Promise<Page<Observation>> {
-  return request(`${V1}/units/${id}/observations?limit=${limit}`, { signal });
-}
-
-export function channelSeries(id: number, range: SeriesRange, signal: AbortSignal): Promise<Series> {
-  const query = new URLSearchParams({
-    start: new Date(range.startMs).toISOString(),
-    end: new Date(range.endMs).toISOString(),
-    max_points: String(range.maxPoints),
-  });
-  return request(`${V1}/channels/${id}/series?${query.toString()}`, { signal });
+export async function unitObservations(
+  id: number,
+  limit: number,
+  signal: AbortSignal,
+): Promise<Observation[]> {
+  const params = { path: { unit_id: id }, query: { limit } };
+  const page = await answerOf(api.GET('/api/v1/units/{unit_id}/observations', { params, signal }));
+  return page.items;
 }
 
 export interface SeriesRange {
@@ -40,11 +41,24 @@ export interface SeriesRange {
   maxPoints: number;
 }
 
-export function openAlarms(site: string, signal: AbortSignal): Promise<Page<Alarm>> {
-  const query = new URLSearchParams({ site, open: 'true', limit: '200' });
-  return request(`${V1}/alarms?${query.toString()}`, { signal });
+export function channelSeries(id: number, range: SeriesRange, signal: AbortSignal): Promise<Series> {
+  const query = {
+    start: new Date(range.startMs).toISOString(),
+    end: new Date(range.endMs).toISOString(),
+    max_points: range.maxPoints,
+  };
+  const params = { path: { channel_id: id }, query };
+  return answerOf(api.GET('/api/v1/channels/{channel_id}/series', { params, signal }));
+}
+
+/** Open alarms of a farm: active, or not yet acknowledged. More than one page of them would not be read. */
+export async function openAlarms(site: string, signal: AbortSignal): Promise<Alarm[]> {
+  const page = await answerOf(
+    api.GET('/api/v1/alarms', { params: { query: { site, open: true, limit: 200 } }, signal }),
+  );
+  return page.items;
 }
 
 export function acknowledgeAlarm(id: string): Promise<Alarm> {
-  return request(`${V1}/alarms/${encodeURIComponent(id)}/acknowledge`, { method: 'POST' });
+  return answerOf(api.POST('/api/v1/alarms/{alarm_id}/acknowledge', { params: { path: { alarm_id: id } } }));
 }

@@ -36,7 +36,7 @@ export function Note({ title, text, icon, action }: NoteProps): JSX.Element {
         {title}
       </Typography>
       {text !== undefined && (
-        <Typography color="text.secondary" sx={{ maxWidth: '32rem' }}>
+        <Typography color="textSecondary" sx={{ maxWidth: '32rem' }}>
           {text}
         </Typography>
       )}
@@ -49,7 +49,7 @@ export function Loading({ what }: { what: string }): JSX.Element {
   return (
     <Stack role="status" sx={{ alignItems: 'center', justifyContent: 'center', gap: 2, minHeight: '18rem' }}>
       <CircularProgress size="2rem" aria-hidden="true" />
-      <Typography color="text.secondary">Loading {what}…</Typography>
+      <Typography color="textSecondary">Loading {what}…</Typography>
     </Stack>
   );
 }

@@ -96,7 +96,12 @@ export function themeOf(mode: Mode): Theme {
         },
       },
       MuiButtonBase: { defaultProps: { disableRipple: true } },
-      MuiButton: { styleOverrides: { root: { minHeight: TOUCH, borderRadius: 8 } } },
+      MuiButton: {
+        styleOverrides: {
+          root: { minHeight: TOUCH, borderRadius: 8 },
+          startIcon: { '& > *:nth-of-type(1)': { fontSize: '1.25rem' } },
+        },
+      },
       MuiIconButton: { styleOverrides: { root: { minWidth: TOUCH, minHeight: TOUCH, borderRadius: 8 } } },
       MuiToggleButton: {
         styleOverrides: { root: { minHeight: TOUCH, minWidth: TOUCH, textTransform: 'none' } },

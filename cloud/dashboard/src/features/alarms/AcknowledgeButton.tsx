@@ -8,28 +8,30 @@ import { mayAcknowledge } from '../auth/rules';
 import { useSession } from '../auth/session';
 import { useAcknowledge } from './queries';
 
-export function AcknowledgeButton({
-  alarm,
-  compact = false,
-}: {
+interface Props {
   alarm: Alarm;
+  /** Short, for a line in a tile. */
   compact?: boolean;
-}): JSX.Element | null {
+}
+
+export function AcknowledgeButton({ alarm, compact = false }: Props): JSX.Element | null {
   const session = useSession();
   const acknowledge = useAcknowledge();
   if (alarm.acknowledged || session === null || !mayAcknowledge(session.user.role)) return null;
   const failed = acknowledge.error;
+  // One loud button at a time: what is critical and still there.
+  const urgent = !compact && alarm.active && alarm.severity === 'critical';
   return (
     <>
       <Button
-        variant={compact ? 'outlined' : 'contained'}
-        color={compact ? 'inherit' : 'primary'}
+        variant={urgent ? 'contained' : 'outlined'}
+        color={urgent ? 'primary' : 'inherit'}
         disableElevation
         startIcon={<CheckIcon />}
         disabled={acknowledge.isPending}
         onClick={() => acknowledge.mutate(alarm)}
         aria-label={`Acknowledge: ${alarm.message}`}
-        sx={compact ? { px: 1.25, flex: 'none', borderColor: 'divider' } : {}}
+        sx={{ borderColor: 'divider', flex: 'none', px: compact ? 1.25 : 2 }}
       >
         {acknowledge.isPending ? 'Sending…' : compact ? 'Ack' : 'Acknowledge'}
       </Button>

@@ -8,7 +8,7 @@ import { useNow } from '../../kit/clock';
 import { ageText } from '../../kit/time';
 import { measureText } from '../telemetry/units';
 import { AcknowledgeButton } from './AcknowledgeButton';
-import { SEVERITY_LABEL, stateText } from './order';
+import { SEVERITY_LABEL, tidy } from './order';
 import { SeverityMark } from './SeverityMark';
 
 interface Props {
@@ -52,7 +52,7 @@ export function AlarmCard({ alarm, skewMs, showUnit = true }: Props): JSX.Elemen
         </Typography>
         <Typography
           variant="body2"
-          color="text.secondary"
+          color="textSecondary"
           sx={{ ml: 'auto', whiteSpace: 'nowrap' }}
           title="Time since it was raised"
         >
@@ -75,16 +75,19 @@ export function AlarmCard({ alarm, skewMs, showUnit = true }: Props): JSX.Elemen
           {alarm.unit.name}
         </Typography>
       )}
-      <Typography sx={{ mt: 0.25, fontWeight: loud ? 600 : 400 }}>{alarm.message}</Typography>
-      <Typography variant="body2" color="text.secondary" data-testid="alarm-state">
-        {stateText(alarm)}
-        {alarm.acknowledged_by !== null && ` by ${alarm.acknowledged_by}`}
-        {alarm.cleared_at !== null && (
+      <Typography sx={{ mt: 0.25, fontWeight: loud ? 600 : 400 }}>{tidy(alarm.message)}</Typography>
+      <Typography variant="body2" color="textSecondary" data-testid="alarm-state">
+        {alarm.active ? (
+          'Active'
+        ) : alarm.cleared_at === null ? (
+          'Cleared'
+        ) : (
           <>
-            {', cleared '}
-            <Since at={alarm.cleared_at} skewMs={skewMs} /> ago
+            Cleared <Since at={alarm.cleared_at} skewMs={skewMs} /> ago
           </>
         )}
+        {' · '}
+        {alarm.acknowledged ? `acknowledged by ${alarm.acknowledged_by ?? 'someone'}` : 'not acknowledged'}
       </Typography>
       {alarm.action !== null && alarm.active && (
         <Typography variant="body2" sx={{ mt: 1, p: 1, borderRadius: '0.375rem', bgcolor: 'raised' }}>
@@ -94,7 +97,7 @@ export function AlarmCard({ alarm, skewMs, showUnit = true }: Props): JSX.Elemen
           {alarm.action}
         </Typography>
       )}
-      <Typography variant="caption" color="text.secondary" component="div" sx={{ mt: 0.75 }}>
+      <Typography variant="caption" color="textSecondary" component="div" sx={{ mt: 0.75 }}>
         {alarm.limit !== null && <>Limit {measureText(alarm.limit, alarm.ucum)}. </>}
         {alarm.source !== null && <>Source: {alarm.source}</>}
       </Typography>

@@ -33,6 +33,13 @@ export function AlarmCounts({ counts }: { counts: Record<Severity, number> }): J
             <Typography component="span" sx={{ fontWeight: 650 }}>
               {counts[severity]}
             </Typography>
+            <Typography
+              component="span"
+              variant="body2"
+              sx={{ color: 'text.secondary', display: { xs: 'none', lg: 'inline' } }}
+            >
+              {SEVERITY_LABEL[severity]}
+            </Typography>
           </Box>
         );
       })}

@@ -18,7 +18,7 @@ export function AlarmRail({ open, skewMs }: Props): JSX.Element {
     <Box component="section" aria-label="Open alarms" data-testid="alarm-rail">
       <Box sx={{ display: 'flex', alignItems: 'baseline', gap: 1, mb: 1.5 }}>
         <Typography variant="h2">Open alarms</Typography>
-        <Typography variant="body2" color="text.secondary" role="status" sx={{ ml: 'auto' }}>
+        <Typography variant="body2" color="textSecondary" role="status" sx={{ ml: 'auto' }}>
           {open.alarms.length === 0 ? '' : `${unseen} of ${open.alarms.length} not acknowledged`}
         </Typography>
       </Box>
@@ -30,7 +30,7 @@ export function AlarmRail({ open, skewMs }: Props): JSX.Element {
 function Body({ open, skewMs }: Props): JSX.Element {
   if (!open.known) {
     return (
-      <Typography color="text.secondary" role="status">
+      <Typography color="textSecondary" role="status">
         {open.error === null ? 'Loading alarms…' : 'The alarms did not load. Trying again…'}
       </Typography>
     );

@@ -4,7 +4,7 @@ import Typography from '@mui/material/Typography';
 import type { JSX } from 'react';
 import type { Alarm } from '../../api/types';
 import { AcknowledgeButton } from './AcknowledgeButton';
-import { inAlarmOrder, SEVERITY_LABEL } from './order';
+import { inAlarmOrder, SEVERITY_LABEL, tidy } from './order';
 import { SeverityMark } from './SeverityMark';
 
 const SHOWN = 3;
@@ -37,9 +37,9 @@ export function UnitAlarmLines({ alarms }: { alarms: readonly Alarm[] }): JSX.El
           <SeverityMark severity={alarm.severity} hollow={!alarm.active} silent />
           <Box sx={{ flex: '1 1 8rem', minWidth: 0 }}>
             <Typography variant="body2" sx={{ fontWeight: alarm.acknowledged ? 400 : 600 }}>
-              {alarm.message}
+              {tidy(alarm.message)}
             </Typography>
-            <Typography variant="caption" color="text.secondary">
+            <Typography variant="caption" color="textSecondary">
               {SEVERITY_LABEL[alarm.severity]} · {alarm.active ? 'active' : 'cleared'}
               {alarm.acknowledged && ' · acknowledged'}
             </Typography>
@@ -48,7 +48,7 @@ export function UnitAlarmLines({ alarms }: { alarms: readonly Alarm[] }): JSX.El
         </Box>
       ))}
       {more > 0 && (
-        <Typography component="li" variant="body2" color="text.secondary">
+        <Typography component="li" variant="body2" color="textSecondary">
           and {more} more
         </Typography>
       )}

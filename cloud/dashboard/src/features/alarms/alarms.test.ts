@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { mayAcknowledge } from '../auth/rules';
-import { countBySeverity, inAlarmOrder, stateText } from './order';
+import { countBySeverity, inAlarmOrder, tidy } from './order';
 
 const alarm = (
   id: string,
@@ -28,9 +28,9 @@ describe('the alarm rail', () => {
     expect(order.map((item) => item.id)).toEqual(['worst', 'newer', 'older', 'seen', 'cleared']);
   });
 
-  it('keeps the two facts apart', () => {
-    expect(stateText({ active: false, acknowledged: false })).toBe('Cleared · not acknowledged');
-    expect(stateText({ active: true, acknowledged: true })).toBe('Active · acknowledged');
+  it('keeps numbers and their units on one line', () => {
+    expect(tidy('Oxygen 4.6 mg/L is below 6 mg/L')).toBe('Oxygen 4.6\u00a0mg/L is below 6\u00a0mg/L');
+    expect(tidy('14.2 °C, above 14 °C')).toBe('14.2\u00a0°C, above 14\u00a0°C');
   });
 
   it('counts by severity', () => {

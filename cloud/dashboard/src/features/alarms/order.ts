@@ -29,10 +29,9 @@ export function countBySeverity(alarms: readonly Pick<Alarm, 'severity'>[]): Rec
   return counts;
 }
 
-/** Both facts in words: is the condition there, and has a person seen it. */
-export function stateText(alarm: Pick<Alarm, 'active' | 'acknowledged'>): string {
-  const condition = alarm.active ? 'Active' : 'Cleared';
-  return `${condition} · ${alarm.acknowledged ? 'acknowledged' : 'not acknowledged'}`;
+/** A sentence whose numbers stay on one line with their units. */
+export function tidy(message: string): string {
+  return message.replace(/(\d) (?=[%°µa-zA-Z‰]+(\/[a-zA-Z]+)?(\s|$|[,.;]))/g, '$1\u00a0');
 }
 
 function stateRank(alarm: Facts): number {

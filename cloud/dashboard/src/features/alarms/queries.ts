@@ -1,7 +1,7 @@
 /** Open alarms of a farm, and the one thing a person can do to them here. */
 import { useMutation, useQuery, useQueryClient, type UseMutationResult } from '@tanstack/react-query';
 import { acknowledgeAlarm, openAlarms } from '../../api/endpoints';
-import type { Alarm, Page } from '../../api/types';
+import type { Alarm } from '../../api/types';
 import { moment, type Moment } from '../../kit/clock';
 
 const POLL_MS = 2000;
@@ -15,7 +15,7 @@ export interface OpenAlarms {
 }
 
 interface Answer {
-  page: Page<Alarm>;
+  alarms: readonly Alarm[];
   receivedAt: Moment;
 }
 
@@ -23,14 +23,14 @@ export function useOpenAlarms(site: string | undefined): OpenAlarms {
   const query = useQuery({
     queryKey: ['alarms', site],
     queryFn: async ({ signal }): Promise<Answer> => ({
-      page: await openAlarms(site ?? '', signal),
+      alarms: await openAlarms(site ?? '', signal),
       receivedAt: moment(),
     }),
     enabled: site !== undefined,
     refetchInterval: POLL_MS,
   });
   return {
-    alarms: query.data?.page.items ?? NONE,
+    alarms: query.data?.alarms ?? NONE,
     known: query.data !== undefined,
     error: query.error,
     receivedAt: query.data?.receivedAt ?? null,
@@ -44,9 +44,7 @@ export function useAcknowledge(): UseMutationResult<Alarm, Error, Alarm> {
     mutationFn: (alarm: Alarm) => acknowledgeAlarm(alarm.id),
     onSuccess: (answered) => {
       client.setQueriesData<Answer>({ queryKey: ['alarms'] }, (old) =>
-        old === undefined
-          ? old
-          : { ...old, page: { ...old.page, items: withAnswer(old.page.items, answered) } },
+        old === undefined ? old : { ...old, alarms: withAnswer(old.alarms, answered) },
       );
     },
     onSettled: () => client.invalidateQueries({ queryKey: ['alarms'] }),

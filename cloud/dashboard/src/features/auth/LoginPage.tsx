@@ -51,7 +51,7 @@ export function LoginPage(): JSX.Element {
         </Box>
         <Box>
           <Typography variant="h1">Sign in to your farm</Typography>
-          <Typography color="text.secondary" sx={{ mt: 0.5 }}>
+          <Typography color="textSecondary" sx={{ mt: 0.5 }}>
             Live water, fish and alarms
           </Typography>
         </Box>

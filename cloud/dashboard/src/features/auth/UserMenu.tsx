@@ -35,10 +35,10 @@ export function UserMenu(): JSX.Element | null {
       <Menu anchorEl={anchor} open={anchor !== null} onClose={() => setAnchor(null)}>
         <Box sx={{ px: 2, py: 1 }}>
           <Typography sx={{ fontWeight: 650 }}>{user.name}</Typography>
-          <Typography variant="body2" color="text.secondary">
+          <Typography variant="body2" color="textSecondary">
             {user.email}
           </Typography>
-          <Typography variant="body2" color="text.secondary">
+          <Typography variant="body2" color="textSecondary">
             {ROLE_LABEL[user.role]}
           </Typography>
         </Box>

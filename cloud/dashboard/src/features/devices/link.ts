@@ -37,7 +37,7 @@ export function linkOf({ devices, serverMs, silentS }: LinkFacts): Link {
       detail: 'No edge box has reported from this farm yet',
     };
   }
-  const offline = devices.filter((device) => device.state !== 'online');
+  const offline = devices.filter((device) => device.state === 'offline');
   if (offline.length === devices.length) {
     return {
       state: 'offline',

@@ -66,7 +66,7 @@ export function FarmFrame({ site, children }: Props): JSX.Element {
             {children({ snapshot, open, skewMs })}
           </Box>
           {wide && (
-            <Box component="aside" sx={{ width: '22rem', flex: 'none' }}>
+            <Box component="aside" sx={railSx}>
               <AlarmRail open={open} skewMs={skewMs} />
             </Box>
           )}
@@ -79,6 +79,17 @@ export function FarmFrame({ site, children }: Props): JSX.Element {
     </Box>
   );
 }
+
+/** The rail stays while the wall scrolls, and scrolls by itself when there are many alarms. */
+const railSx = {
+  width: '22rem',
+  flex: 'none',
+  position: 'sticky',
+  top: '5.25rem',
+  maxHeight: 'calc(100dvh - 6.5rem)',
+  overflowY: 'auto',
+  scrollbarWidth: 'thin',
+};
 
 /** On narrow screens the rail waits behind a button that shows the counts. */
 function AlarmDrawer({ open, skewMs }: { open: OpenAlarms; skewMs: number }): JSX.Element {

@@ -50,9 +50,24 @@ export function FarmHeader({ sites, snapshot, alarms }: Props): JSX.Element {
         >
           <ShoalMark size="2.125rem" />
         </Box>
-        {snapshot && <FarmName sites={sites} site={snapshot.latest.site} />}
-        {snapshot && <FarmTime snapshot={snapshot} />}
-        {snapshot && <LinkChip snapshot={snapshot} />}
+        {snapshot && (
+          <Box
+            sx={{
+              display: 'flex',
+              flexDirection: { xs: 'column', md: 'row' },
+              alignItems: { xs: 'flex-start', md: 'center' },
+              columnGap: 3,
+              minWidth: 0,
+              flexShrink: 1,
+            }}
+          >
+            <FarmName sites={sites} site={snapshot.latest.site} />
+            <Box sx={{ display: 'flex', alignItems: 'center', columnGap: { xs: 1.25, md: 3 } }}>
+              <FarmTime snapshot={snapshot} />
+              <LinkChip snapshot={snapshot} />
+            </Box>
+          </Box>
+        )}
         <Box sx={{ flex: 1 }} />
         <Box sx={{ order: { xs: 1, md: 0 }, display: 'flex', width: { xs: '100%', md: 'auto' } }}>
           {alarms}
@@ -82,7 +97,13 @@ function FarmName({ sites, site }: { sites: readonly Site[]; site: Site }): JSX.
       disableUnderline
       inputProps={{ 'aria-label': 'Farm' }}
       onChange={(event) => void navigate(`/sites/${event.target.value}`)}
-      sx={{ fontSize: '1.375rem', fontWeight: 650, minHeight: '2.75rem', maxWidth: '16rem' }}
+      sx={{
+        fontSize: '1.375rem',
+        fontWeight: 650,
+        minHeight: { xs: '2.25rem', md: '2.75rem' },
+        maxWidth: '16rem',
+        '& .MuiSelect-select.MuiSelect-select': { pr: '1.75rem' },
+      }}
     >
       {sites.map((item) => (
         <MenuItem key={item.slug} value={item.slug}>
@@ -100,7 +121,7 @@ function FarmTime({ snapshot: { latest, receivedAt } }: { snapshot: Snapshot }):
     <Typography
       component="time"
       title={`Local time of the farm (${timezone})`}
-      sx={{ fontSize: '1.125rem', fontWeight: 600 }}
+      sx={{ fontSize: { xs: '0.875rem', md: '1.125rem' }, fontWeight: 600 }}
     >
       {text}
     </Typography>

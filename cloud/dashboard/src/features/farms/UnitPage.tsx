@@ -48,7 +48,7 @@ export default function UnitPage(): JSX.Element {
 }
 
 function Detail({ latest, snapshot, open, skewMs }: FarmView & { latest: UnitLatest }): JSX.Element {
-  const { unit, readings, observation } = latest;
+  const { unit, readings, observation, evidence } = latest;
   const { site, server_time: serverTime } = snapshot.latest;
   const [span, setSpan] = useState(SPANS[0]);
   const mine = useMemo(
@@ -66,7 +66,7 @@ function Detail({ latest, snapshot, open, skewMs }: FarmView & { latest: UnitLat
           <Typography variant="h1" noWrap>
             {unit.name}
           </Typography>
-          <Typography variant="body2" color="text.secondary">
+          <Typography variant="body2" color="textSecondary">
             {unitLine(unit)}
           </Typography>
         </Box>
@@ -88,6 +88,7 @@ function Detail({ latest, snapshot, open, skewMs }: FarmView & { latest: UnitLat
         <Card>
           <ObservationPanel
             observation={observation}
+            evidence={evidence}
             serverTime={serverTime}
             receivedAt={snapshot.receivedAt}
             showConfidence

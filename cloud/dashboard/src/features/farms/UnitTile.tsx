@@ -10,7 +10,7 @@ import { UnitAlarmLines } from '../alarms/UnitAlarmLines';
 import { ObservationPanel } from '../observations/ObservationPanel';
 import { WaterValues } from '../telemetry/WaterValues';
 import { RiskBadge } from './RiskBadge';
-import { riskOf } from './risk';
+import { riskOf, type Risk } from './risk';
 import { unitLine } from './words';
 
 interface Props {
@@ -21,10 +21,10 @@ interface Props {
 }
 
 export function UnitTile({ latest, alarms, serverTime, receivedAt }: Props): JSX.Element {
-  const { unit, readings, observation } = latest;
+  const { unit, readings, observation, evidence } = latest;
   const risk = riskOf(latest);
   const mine = useMemo(() => alarms.filter((alarm) => alarm.unit?.id === unit.id), [alarms, unit.id]);
-  const severe = risk === 'critical' || risk === 'major' || risk === 'minor' || risk === 'warning';
+  const edge = edgeOf(risk);
   return (
     <Box
       component="article"
@@ -34,6 +34,8 @@ export function UnitTile({ latest, alarms, serverTime, receivedAt }: Props): JSX
       data-risk={risk}
       sx={{
         containerType: 'inline-size',
+        // A farm of one tank is not one tank across a whole wall.
+        maxWidth: '42rem',
         display: 'flex',
         flexDirection: 'column',
         gap: 1.5,
@@ -41,37 +43,44 @@ export function UnitTile({ latest, alarms, serverTime, receivedAt }: Props): JSX
         borderRadius: '0.875rem',
         bgcolor: 'background.paper',
         border: '1px solid',
-        borderColor: severe ? `severity.${risk}` : 'divider',
-        borderTopWidth: '0.25rem',
+        borderColor: edge.around,
         borderStyle: risk === 'silent' ? 'dashed' : 'solid',
+        borderTop: '0.25rem solid',
+        borderTopColor: edge.top,
       }}
     >
       <Box
         component={Link}
         to={`/units/${unit.id}`}
-        sx={{
-          display: 'flex',
-          alignItems: 'center',
-          gap: 1,
-          color: 'inherit',
-          textDecoration: 'none',
-          minHeight: '2.75rem',
-        }}
+        sx={{ color: 'inherit', textDecoration: 'none', minHeight: '2.75rem', borderRadius: '0.375rem' }}
       >
-        <Box sx={{ minWidth: 0, flex: 1 }}>
-          <Typography variant="h1" component="h2" noWrap>
+        <Box sx={{ display: 'flex', alignItems: 'center', gap: 1 }}>
+          <Typography variant="h1" component="h2" noWrap sx={{ flex: 1 }}>
             {unit.name}
           </Typography>
-          <Typography variant="caption" color="text.secondary" noWrap component="div" title={unitLine(unit)}>
-            {unitLine(unit)}
-          </Typography>
+          <RiskBadge risk={risk} />
+          <ForwardIcon sx={{ color: 'text.disabled', fontSize: '1.25rem', mr: -0.5 }} />
         </Box>
-        <RiskBadge risk={risk} />
-        <ForwardIcon sx={{ color: 'text.disabled', fontSize: '1.25rem' }} />
+        <Typography variant="caption" color="textSecondary" component="div">
+          {unitLine(unit)}
+        </Typography>
       </Box>
       <WaterValues readings={readings} alarms={mine} receivedAt={receivedAt} />
-      <ObservationPanel observation={observation} serverTime={serverTime} receivedAt={receivedAt} />
+      <ObservationPanel
+        observation={observation}
+        evidence={evidence}
+        serverTime={serverTime}
+        receivedAt={receivedAt}
+      />
       <UnitAlarmLines alarms={mine} />
     </Box>
   );
+}
+
+/** The worst units wear their colour all around, lesser ones on top, calm ones none. */
+function edgeOf(risk: Risk): { around: string; top: string } {
+  if (risk === 'critical' || risk === 'major') return { around: `severity.${risk}`, top: `severity.${risk}` };
+  if (risk === 'minor' || risk === 'warning') return { around: 'divider', top: `severity.${risk}` };
+  if (risk === 'silent' || risk === 'stale') return { around: 'stale', top: 'stale' };
+  return { around: 'divider', top: 'divider' };
 }

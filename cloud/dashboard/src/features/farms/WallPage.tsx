@@ -26,7 +26,7 @@ function Wall({ snapshot: { latest, receivedAt }, open }: FarmView): JSX.Element
     <Box
       sx={{
         display: 'grid',
-        gridTemplateColumns: 'repeat(auto-fill, minmax(min(19.5rem, 100%), 1fr))',
+        gridTemplateColumns: 'repeat(auto-fit, minmax(min(19.5rem, 100%), 1fr))',
         gap: 2,
       }}
     >

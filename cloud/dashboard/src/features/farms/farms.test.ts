@@ -15,6 +15,7 @@ const reading = (quantity: string, stale = false): LatestReading => ({
   age_s: stale ? 300 : 1,
   quality: 1,
   stale,
+  stale_after_s: 60,
   derived: false,
 });
 

@@ -6,7 +6,7 @@ import type { Site, Unit } from '../../api/types';
 export function useSites(): UseQueryResult<Site[]> {
   return useQuery({
     queryKey: ['sites'],
-    queryFn: async ({ signal }) => (await listSites(signal)).items,
+    queryFn: ({ signal }) => listSites(signal),
     refetchInterval: 30_000,
   });
 }

@@ -94,14 +94,14 @@ function Boxes({ detections, aspect, labelled }: BoxesProps): JSX.Element {
               {...place}
               rx="1"
               stroke="rgba(0, 0, 0, 0.6)"
-              strokeWidth="3.5"
+              style={{ strokeWidth: '0.22rem' }}
               vectorEffect="non-scaling-stroke"
             />
             <rect
               {...place}
               rx="1"
               stroke="currentColor"
-              strokeWidth="1.75"
+              style={{ strokeWidth: '0.105rem' }}
               strokeDasharray={unsure ? '5 3' : undefined}
               vectorEffect="non-scaling-stroke"
             />

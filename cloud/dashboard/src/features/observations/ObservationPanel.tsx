@@ -17,22 +17,23 @@ import { countText, imageTime, shortHash, spreadText, windowSeconds } from './wo
 const IMAGE_STALE_AFTER_S = 120;
 
 interface Props {
+  /** The newest count. */
   observation: Observation | null;
+  /** The newest observation whose image has arrived; it may be older than the count. */
+  evidence: Observation | null;
   serverTime: string;
   receivedAt: Moment;
   showConfidence?: boolean;
 }
 
-export function ObservationPanel({
-  observation,
-  serverTime,
-  receivedAt,
-  showConfidence,
-}: Props): JSX.Element {
+export function ObservationPanel({ observation, evidence, ...rest }: Props): JSX.Element {
   if (observation === null) {
     return (
       <Box
         sx={{
+          aspectRatio: '16 / 9',
+          display: 'grid',
+          placeItems: 'center',
           border: '1px dashed',
           borderColor: 'divider',
           borderRadius: '0.5rem',
@@ -44,162 +45,151 @@ export function ObservationPanel({
       </Box>
     );
   }
-  return <Seen {...{ observation, serverTime, receivedAt, showConfidence: showConfidence ?? false }} />;
-}
-
-function Seen({
-  observation,
-  serverTime,
-  receivedAt,
-  showConfidence,
-}: {
-  observation: Observation;
-  serverTime: string;
-  receivedAt: Moment;
-  showConfidence: boolean;
-}): JSX.Element {
-  const [boxes, setBoxes] = useState(true);
-  const imageAge = secondsBetween(imageTime(observation), serverTime);
-  const countAge = secondsBetween(observation.observed_at, serverTime);
-  const stale = useNow((now) => imageAge + elapsedSeconds(receivedAt, now) > IMAGE_STALE_AFTER_S);
-  const imageAgeText = useNow((now) => ageText(imageAge + elapsedSeconds(receivedAt, now)));
-  const spread = spreadText(observation);
   return (
     <Box>
-      <EvidenceImage
-        observation={observation}
-        showBoxes={boxes}
-        showConfidence={showConfidence}
-        dimmed={stale}
-      >
-        <Chip sx={{ left: '0.5rem', bottom: '0.5rem' }}>
-          <Box component="span" data-testid="image-age">
-            {stale ? `Stale · ${imageAgeText}` : `${imageAgeText} ago`}
-          </Box>
-        </Chip>
-        <IconButton
-          aria-label={boxes ? 'Hide the boxes' : 'Show the boxes'}
-          aria-pressed={boxes}
-          onClick={() => setBoxes(!boxes)}
-          sx={{
-            position: 'absolute',
-            top: '0.375rem',
-            right: '0.375rem',
-            color: boxes ? 'box' : '#d7dfe6',
-            bgcolor: 'rgba(5, 10, 14, 0.62)',
-            '&:hover': { bgcolor: 'rgba(5, 10, 14, 0.85)' },
-          }}
-        >
-          <BoxesIcon />
-        </IconButton>
-      </EvidenceImage>
-      <Box sx={{ display: 'flex', alignItems: 'center', mt: 1, gap: 1 }}>
-        <Box sx={{ flex: 1, minWidth: 0, color: stale ? 'stale' : 'text.primary' }}>
-          <Box sx={{ display: 'flex', alignItems: 'baseline', columnGap: 0.75, flexWrap: 'wrap' }}>
-            <Box
-              component="span"
-              data-testid="fish-count"
-              sx={{ fontSize: '1.375rem', fontWeight: 650, lineHeight: 1.1 }}
-            >
-              {countText(observation)}
-            </Box>
-            <Typography component="span" variant="body2" color="text.secondary">
-              fish in view{spread === null ? '' : `, ${spread}`}
-            </Typography>
-          </Box>
-          <Typography
-            variant="caption"
-            color="text.secondary"
-            component="div"
-            sx={{ display: 'flex', gap: 1, flexWrap: 'wrap' }}
-          >
-            <span>mean of {windowSeconds(observation)} s</span>
-            <CountAge age={countAge} receivedAt={receivedAt} />
-            <QualityFlag flag={observation.quality} />
-          </Typography>
-        </Box>
-        {observation.model !== null && <ModelToggle observation={observation} model={observation.model} />}
-      </Box>
+      <Picture observation={evidence ?? observation} {...rest} />
+      <Count observation={observation} {...rest} />
     </Box>
   );
 }
 
-function CountAge({ age, receivedAt }: { age: number; receivedAt: Moment }): JSX.Element {
-  const text = useNow((now) => ageText(age + elapsedSeconds(receivedAt, now)));
-  return <span title="Age of this count">{text}</span>;
-}
+type Seen = Omit<Props, 'observation' | 'evidence'> & { observation: Observation };
 
-/** Which model made the number; the hash is that of the running session. */
-function ModelToggle({
-  observation,
-  model,
-}: {
-  observation: Observation;
-  model: NonNullable<Observation['model']>;
-}): JSX.Element {
-  const [open, setOpen] = useState(false);
-  const id = useId();
+function Picture({ observation, serverTime, receivedAt, showConfidence = false }: Seen): JSX.Element {
+  const [boxes, setBoxes] = useState(true);
+  const ageThen = secondsBetween(imageTime(observation), serverTime);
+  const stale = useNow((now) => ageThen + elapsedSeconds(receivedAt, now) > IMAGE_STALE_AFTER_S);
+  const age = useNow((now) => ageText(ageThen + elapsedSeconds(receivedAt, now)));
   return (
-    <Box sx={{ maxWidth: '60%', textAlign: 'right' }}>
-      <Box
-        component="button"
-        type="button"
-        aria-expanded={open}
-        aria-controls={id}
-        title={`Model file sha256 ${model.sha256}`}
-        onClick={() => setOpen(!open)}
+    <EvidenceImage observation={observation} showBoxes={boxes} showConfidence={showConfidence} dimmed={stale}>
+      <Typography variant="caption" component="div" data-testid="image-age" sx={chipSx}>
+        {stale ? `Stale · ${age}` : `${age} ago`}
+      </Typography>
+      <IconButton
+        aria-label={boxes ? 'Hide the boxes' : 'Show the boxes'}
+        aria-pressed={boxes}
+        onClick={() => setBoxes(!boxes)}
         sx={{
-          minHeight: TOUCH,
-          px: 0.5,
-          border: 0,
-          borderRadius: '0.375rem',
-          background: 'none',
-          color: 'text.secondary',
-          font: 'inherit',
-          fontSize: '0.8125rem',
-          display: 'inline-flex',
-          alignItems: 'center',
-          gap: 0.5,
-          cursor: 'pointer',
-          '&:hover': { color: 'text.primary' },
+          position: 'absolute',
+          top: '0.375rem',
+          right: '0.375rem',
+          color: boxes ? 'box' : '#d7dfe6',
+          bgcolor: 'rgba(5, 10, 14, 0.62)',
+          '&:hover': { bgcolor: 'rgba(5, 10, 14, 0.85)' },
         }}
       >
-        {model.name} {model.version}
-        <DownIcon sx={{ fontSize: '1rem', transform: open ? 'rotate(180deg)' : 'none' }} />
+        <BoxesIcon />
+      </IconButton>
+    </EvidenceImage>
+  );
+}
+
+const chipSx = {
+  position: 'absolute',
+  left: '0.5rem',
+  bottom: '0.5rem',
+  px: 0.875,
+  py: 0.25,
+  borderRadius: '0.375rem',
+  color: '#f1f5f8',
+  bgcolor: 'rgba(5, 10, 14, 0.72)',
+};
+
+function Count({ observation, serverTime, receivedAt }: Seen): JSX.Element {
+  const [open, setOpen] = useState(false);
+  const details = useId();
+  const ageThen = secondsBetween(observation.observed_at, serverTime);
+  const stale = useNow((now) => ageThen + elapsedSeconds(receivedAt, now) > IMAGE_STALE_AFTER_S);
+  const age = useNow((now) => ageText(ageThen + elapsedSeconds(receivedAt, now)));
+  const spread = spreadText(observation);
+  return (
+    <Box sx={{ mt: 1, color: stale ? 'stale' : 'text.primary' }}>
+      <Box sx={{ display: 'flex', alignItems: 'flex-start', flexWrap: 'wrap', columnGap: 1 }}>
+        <Box sx={{ flex: 1, minWidth: 'fit-content' }}>
+          <Box sx={{ display: 'flex', alignItems: 'baseline', columnGap: 0.75 }}>
+            <Box
+              component="span"
+              data-testid="fish-count"
+              sx={{ fontSize: '1.5rem', fontWeight: 650, lineHeight: 1.15 }}
+            >
+              {countText(observation)}
+            </Box>
+            <Typography component="span" variant="body2" title="Fewest and most in one frame">
+              fish{spread !== null && ` (${spread})`}
+            </Typography>
+          </Box>
+          <Typography
+            variant="caption"
+            color="textSecondary"
+            component="div"
+            sx={{ display: 'flex', columnGap: 1, flexWrap: 'wrap' }}
+          >
+            <span>{stale ? `Stale ${age}` : `${age} ago`}</span>
+            <span>{windowSeconds(observation)} s mean</span>
+            <QualityFlag flag={observation.quality} />
+          </Typography>
+        </Box>
+        {observation.model !== null && (
+          <Box
+            component="button"
+            type="button"
+            aria-expanded={open}
+            aria-controls={details}
+            title={`Model file sha256 ${observation.model.sha256}`}
+            onClick={() => setOpen(!open)}
+            sx={modelButtonSx}
+          >
+            {observation.model.name} {observation.model.version}
+            <DownIcon sx={{ fontSize: '1rem', transform: open ? 'rotate(180deg)' : 'none' }} />
+          </Box>
+        )}
       </Box>
-      <Collapse in={open} id={id} timeout={120}>
-        <Typography variant="caption" color="text.secondary" component="div" data-testid="model-hash">
-          sha256 {shortHash(model.sha256)}…
-          <br />
-          {observation.frames} frames, {observation.frames_dropped} dropped
-          {observation.confidence_mean !== null && (
-            <>
-              <br />
-              confidence {Math.round(observation.confidence_mean * 100)} %
-            </>
-          )}
-        </Typography>
+      <Collapse in={open} id={details} timeout={120}>
+        <Provenance observation={observation} />
       </Collapse>
     </Box>
   );
 }
 
-function Chip({ children, sx }: { children: JSX.Element; sx: object }): JSX.Element {
+const modelButtonSx = {
+  minHeight: TOUCH,
+  p: 0,
+  border: 0,
+  borderRadius: '0.375rem',
+  background: 'none',
+  color: 'text.secondary',
+  font: 'inherit',
+  fontSize: '0.8125rem',
+  display: 'inline-flex',
+  alignItems: 'center',
+  gap: 0.5,
+  cursor: 'pointer',
+  '&:hover': { color: 'text.primary' },
+};
+
+/** What stands behind the number; the hash is that of the running session. */
+function Provenance({ observation }: { observation: Observation }): JSX.Element {
+  const {
+    model,
+    frames,
+    frames_dropped: dropped,
+    confidence_mean: confidence,
+    latency_ms: latency,
+  } = observation;
   return (
     <Typography
       variant="caption"
+      color="textSecondary"
       component="div"
-      sx={{
-        position: 'absolute',
-        px: 0.875,
-        py: 0.25,
-        borderRadius: '0.375rem',
-        color: '#f1f5f8',
-        bgcolor: 'rgba(5, 10, 14, 0.72)',
-        ...sx,
-      }}
+      data-testid="model-hash"
+      sx={{ pt: 0.5 }}
     >
-      {children}
+      {model !== null && <div>Model file sha256 {shortHash(model.sha256)}…</div>}
+      <div>
+        {frames} frames counted, {dropped} dropped
+        {confidence !== null && `, mean confidence ${Math.round(confidence * 100)} %`}
+        {latency !== null && `, ${Math.round(latency)} ms from capture to result`}
+      </div>
     </Typography>
   );
 }

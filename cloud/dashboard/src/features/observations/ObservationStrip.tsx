@@ -18,19 +18,19 @@ export function ObservationStrip({ unitId, timezone }: { unitId: number; timezon
   const [chosen, setChosen] = useState<string | null>(null);
   const query = useQuery({
     queryKey: ['observations', unitId],
-    queryFn: async ({ signal }) => (await unitObservations(unitId, ASKED, signal)).items,
+    queryFn: ({ signal }) => unitObservations(unitId, ASKED, signal),
     refetchInterval: 10_000,
   });
   if (query.data === undefined) {
     return query.isError ? (
-      <Typography color="text.secondary">{query.error.message} Trying again…</Typography>
+      <Typography color="textSecondary">{query.error.message} Trying again…</Typography>
     ) : (
       <Skeleton variant="rounded" sx={{ height: '8.5rem' }} />
     );
   }
   const pictured = onePerImage(query.data).slice(0, SHOWN);
   if (pictured.length === 0) {
-    return <Typography color="text.secondary">No pictures from this unit yet.</Typography>;
+    return <Typography color="textSecondary">No pictures from this unit yet.</Typography>;
   }
   const large = pictured.find((item) => item.id === chosen);
   return (
@@ -84,7 +84,7 @@ function Thumbnail({ item, timezone, chosen, onChoose }: ThumbnailProps): JSX.El
       <Typography variant="caption" component="div" sx={{ mt: 0.5, fontWeight: 600 }}>
         {countText(item)} fish
       </Typography>
-      <Typography variant="caption" component="div" color="text.secondary">
+      <Typography variant="caption" component="div" color="textSecondary">
         {farmDateTime(Date.parse(imageTime(item)), timezone)}
       </Typography>
     </Box>
@@ -96,7 +96,7 @@ function Enlarged({ item, timezone }: { item: Observation; timezone: string }): 
   return (
     <Box sx={{ mt: 1.5, maxWidth: '60rem' }}>
       <EvidenceImage observation={item} showBoxes showConfidence />
-      <Typography variant="body2" color="text.secondary" sx={{ mt: 1 }}>
+      <Typography variant="body2" color="textSecondary" sx={{ mt: 1 }}>
         {farmDateTime(Date.parse(imageTime(item)), timezone)} · {item.camera} · {countText(item)} fish in view
         {spread !== null && ` (${spread})`} · {item.detections.length} marked here
         {item.model !== null &&

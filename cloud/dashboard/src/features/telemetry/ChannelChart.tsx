@@ -28,12 +28,12 @@ export function ChannelChart({ reading, alarms, span, timezone, skewMs }: Props)
     <Box component="section" aria-label={reading.label}>
       <Box sx={{ display: 'flex', alignItems: 'baseline', gap: 1, mb: 0.5 }}>
         <Typography variant="h3">{reading.label}</Typography>
-        <Typography variant="caption" color="text.secondary">
+        <Typography variant="caption" color="textSecondary">
           {unit}
           {reading.derived && ' · derived'}
         </Typography>
         {doubtful && (
-          <Typography variant="caption" color="text.secondary" sx={{ ml: 'auto' }}>
+          <Typography variant="caption" color="textSecondary" sx={{ ml: 'auto' }}>
             <Box component="span" aria-hidden="true" sx={{ color: 'severity.minor', fontWeight: 800 }}>
               ○
             </Box>{' '}
@@ -51,7 +51,7 @@ export function ChannelChart({ reading, alarms, span, timezone, skewMs }: Props)
         />
       ) : query.isError ? (
         <Typography
-          color="text.secondary"
+          color="textSecondary"
           role="status"
           sx={{ height: '11.5rem', display: 'grid', placeItems: 'center' }}
         >

@@ -4,7 +4,7 @@ import Typography from '@mui/material/Typography';
 import type { JSX } from 'react';
 import type { LatestReading } from '../../api/types';
 import { useNow, type Moment } from '../../kit/clock';
-import { ageText } from '../../kit/time';
+import { ageText, shortAgeText } from '../../kit/time';
 import { LimitBarView } from './LimitBarView';
 import type { Limits } from './limitBar';
 import { zoneOf } from './limitBar';
@@ -69,47 +69,46 @@ export function ReadingValue({ reading, receivedAt, limits, size = 'normal' }: P
         component="div"
         sx={{
           display: 'flex',
+          flexDirection: hero ? 'row' : 'column',
           flexWrap: 'wrap',
-          columnGap: '0.5rem',
-          rowGap: '0.125rem',
+          columnGap: '0.625rem',
           color: stale ? 'stale' : 'text.secondary',
         }}
       >
-        {stale ? (
-          <StaleBadge reading={reading} receivedAt={receivedAt} />
-        ) : (
-          <Age reading={reading} receivedAt={receivedAt} />
-        )}
-        <QualityFlag flag={reading.quality} />
+        <Age reading={reading} receivedAt={receivedAt} stale={stale} />
+        <span>
+          <QualityFlag flag={reading.quality} />
+        </span>
       </Typography>
     </Box>
   );
 }
 
-function Age({ reading, receivedAt }: { reading: LatestReading; receivedAt: Moment }): JSX.Element {
-  const text = useNow((now) => ageText(readingAge(reading, receivedAt, now)));
-  return (
-    <Box component="span" data-testid="age" title="Age of this value" sx={{ minWidth: '2.2rem' }}>
-      {text}
-    </Box>
-  );
+interface AgeProps {
+  reading: LatestReading;
+  receivedAt: Moment;
+  stale: boolean;
 }
 
-function StaleBadge({ reading, receivedAt }: { reading: LatestReading; receivedAt: Moment }): JSX.Element {
-  const text = useNow((now) => ageText(readingAge(reading, receivedAt, now)));
+/** Counts every second; of an old value only the part that still matters, marked by word and dashes. */
+function Age({ reading, receivedAt, stale }: AgeProps): JSX.Element {
+  const age = useNow((now) => {
+    const seconds = readingAge(reading, receivedAt, now);
+    if (seconds === null) return 'never heard';
+    return stale ? shortAgeText(seconds) : ageText(seconds);
+  });
   return (
     <Box
       component="span"
       data-testid="age"
+      title={stale ? 'Too old to say anything about now' : 'Age of this value'}
       sx={{
-        border: '1px dashed',
-        borderColor: 'stale',
-        borderRadius: '0.25rem',
-        px: '0.3rem',
-        fontWeight: 600,
+        minWidth: '2.2rem',
+        whiteSpace: 'nowrap',
+        ...(stale && { fontWeight: 700, textDecoration: 'underline dashed', textUnderlineOffset: '0.2em' }),
       }}
     >
-      Stale · {text}
+      {stale ? `Stale ${age}` : age}
     </Box>
   );
 }

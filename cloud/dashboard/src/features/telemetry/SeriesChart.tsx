@@ -65,7 +65,7 @@ export default function SeriesChart({ answer, limits, decimals, timezone, label 
       />
       {series.points.length === 0 && (
         <Typography
-          color="text.secondary"
+          color="textSecondary"
           sx={{
             position: 'absolute',
             inset: 0,
@@ -125,7 +125,7 @@ function chartOptions({
       {
         ...axis,
         size: 3.3 * rem,
-        space: 2.2 * rem,
+        space: 1.7 * rem,
         values: (_chart, splits) => splits.map((value) => tickText(value, decimals)),
       },
     ],

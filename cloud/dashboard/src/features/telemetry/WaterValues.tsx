@@ -21,7 +21,7 @@ export function WaterValues({ readings, alarms, receivedAt }: Props): JSX.Elemen
   if (ordered.length === 0) {
     return (
       <Box sx={{ border: '1px dashed', borderColor: 'stale', borderRadius: '0.5rem', p: 2 }}>
-        <Typography color="text.secondary">
+        <Typography color="textSecondary">
           No reading yet. Check that the edge box and its probes are on.
         </Typography>
       </Box>

@@ -1,28 +1,29 @@
 /**
- * When a value may no longer be believed. The server knows each channel's rhythm and flags what is late; while no
- * answer comes from it, this page must not keep showing the last flag as if it were news.
+ * When a value may no longer be believed. The server knows each channel's rhythm and says from which age a value is
+ * stale; this page keeps counting by itself, so that a silent server cannot leave a fresh-looking number behind.
  */
 import type { LatestReading } from '../../api/types';
-import { elapsedSeconds } from '../../kit/time';
 import type { Moment } from '../../kit/clock';
+import { elapsedSeconds } from '../../kit/time';
 
-/** Age after which an unconfirmed value is stale; the server's own floor. */
-export const STALE_AFTER_S = 60;
-/** Silence of the server after which its flags are no longer taken as current. */
+/** Silence of the server after which the page says that it is not connected. */
 export const UNCONFIRMED_AFTER_S = 10;
 
-/** Age of a reading now: its age at the server plus the time since the answer. */
-export function readingAge(reading: Pick<LatestReading, 'age_s'>, receivedAt: Moment, now: Moment): number {
-  return Math.max(0, reading.age_s) + elapsedSeconds(receivedAt, now);
+/** Age of a reading now: its age at the server plus the time since the answer; `null` when there never was one. */
+export function readingAge(
+  reading: Pick<LatestReading, 'age_s'>,
+  receivedAt: Moment,
+  now: Moment,
+): number | null {
+  return reading.age_s === null ? null : Math.max(0, reading.age_s) + elapsedSeconds(receivedAt, now);
 }
 
 /** Whether a reading must be shown as old. */
 export function isStale(
-  reading: Pick<LatestReading, 'age_s' | 'stale'>,
+  reading: Pick<LatestReading, 'age_s' | 'stale' | 'stale_after_s'>,
   receivedAt: Moment,
   now: Moment,
 ): boolean {
-  if (reading.stale) return true;
-  const unconfirmed = elapsedSeconds(receivedAt, now) > UNCONFIRMED_AFTER_S;
-  return unconfirmed && readingAge(reading, receivedAt, now) > STALE_AFTER_S;
+  const age = readingAge(reading, receivedAt, now);
+  return reading.stale || age === null || age > reading.stale_after_s;
 }

@@ -9,15 +9,16 @@ import { inReadingOrder, measureText, unitText, valueText } from './units';
 const at = (seconds: number) => ({ wallMs: seconds * 1000, monotonicMs: seconds * 1000 });
 
 describe('staleness', () => {
-  const fresh = { age_s: 1.4, stale: false };
+  const fresh = { age_s: 1.4, stale: false, stale_after_s: 60 };
 
   it('counts on from the age that the server told', () => {
     expect(readingAge(fresh, at(100), at(107))).toBeCloseTo(8.4);
   });
 
-  it('believes the server while it answers, also about a probe that speaks every five minutes', () => {
-    expect(isStale({ age_s: 250, stale: false }, at(100), at(102))).toBe(false);
-    expect(isStale({ age_s: 90, stale: true }, at(100), at(100))).toBe(true);
+  it('takes each channel’s own limit, also that of a probe that speaks every five minutes', () => {
+    expect(isStale({ age_s: 250, stale: false, stale_after_s: 900 }, at(100), at(102))).toBe(false);
+    expect(isStale({ ...fresh, stale: true }, at(100), at(100))).toBe(true);
+    expect(isStale({ ...fresh, age_s: null }, at(100), at(100))).toBe(true);
   });
 
   it('turns a value stale by itself when the server is silent', () => {
