@@ -17,7 +17,11 @@ class WireModel(BaseModel):
 
 
 def _to_utc(moment: datetime) -> datetime:
-    return moment.astimezone(timezone.utc)
+    try:
+        return moment.astimezone(timezone.utc)
+    except OverflowError:
+        # Within a day of the years 1 and 9999; pydantic would let the error through as a crash.
+        raise ValueError("the moment is outside the years 1 to 9999 in UTC") from None
 
 
 UtcDatetime: TypeAlias = Annotated[AwareDatetime, AfterValidator(_to_utc)]
