@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import signal
 import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -111,7 +113,9 @@ def create_app(settings: CloudSettings) -> FastAPI:
 
 
 def run_api(settings: CloudSettings) -> None:
-    """Serve until SIGINT or SIGTERM; requests under way get ten seconds to finish.
+    """Serve until SIGINT or SIGTERM, then exit with 0; requests under way get ten seconds to finish.
+
+    For the main thread of a process of its own.
 
     Raises:
         ConfigurationError: a setting cannot be used, or the port is taken.
@@ -122,6 +126,9 @@ def run_api(settings: CloudSettings) -> None:
     config = uvicorn.Config(
         app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=10, lifespan="on"
     )
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        # uvicorn finishes what is under way and then raises the signal again: for us that is the clean end.
+        signal.signal(stop, lambda *_: sys.exit(0))
     host, port = listener.getsockname()[:2]
     log.info("api_listening", url=f"http://{host}:{port}")
     with listener:

@@ -15,6 +15,7 @@ _ALGORITHM = "HS256"
 _ISSUER = "shoal"
 _AUDIENCE = "shoal-api"
 _MAX_TOKEN = 4096
+_ID_LIMIT = 2**31  # keys are int4
 
 
 def derive_key(secret: bytes, purpose: str) -> bytes:
@@ -66,11 +67,14 @@ class AccessTokens:
                 issuer=_ISSUER,
                 options={"require": ["exp", "iat", "sub", "aud", "iss"]},
             )
-            return int(claims["sub"])
+            user_id = int(claims["sub"])
         except jwt.ExpiredSignatureError as error:
             raise UnauthenticatedError("The login has expired; sign in again") from error
         except (jwt.InvalidTokenError, ValueError) as error:
             raise UnauthenticatedError("The access token is not valid") from error
+        if not 0 < user_id < _ID_LIMIT:
+            raise UnauthenticatedError("The access token is not valid")
+        return user_id
 
 
 class UrlSigner:

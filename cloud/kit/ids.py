@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from cloud.errors import InvalidCursorError
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_OBSERVATION = re.compile(r"^(\d{1,10})-(\d{1,17})$")
+_OBSERVATION = re.compile(r"^([0-9]{1,10})-([0-9]{1,17})$")
 _MAX_CURSOR = 512
 
 

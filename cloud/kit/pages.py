@@ -28,9 +28,10 @@ class SinglePageApp(StaticFiles):
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """The file at a path, or the page."""
-        first, _, rest = path.replace("\\", "/").partition("/")
-        if first in self._reserved:
+        # As it was asked for, before dots are resolved: "/api/../x" is an API address too.
+        if scope["path"].lstrip("/").partition("/")[0] in self._reserved:
             raise HTTPException(_NOT_FOUND, "there is no such address")
+        first, _, rest = path.replace("\\", "/").partition("/")
         try:
             response = await super().get_response(path, scope)
         except HTTPException as error:
