@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+PROBE = """
+import sys, time
+started = time.process_time()
+import models.runtime
+print(time.process_time() - started)
+print(" ".join(sorted(set(name.partition(".")[0] for name in sys.modules))))
+"""
+FORBIDDEN = {
+    "torch",
+    "torchvision",
+    "onnx",
+    "onnxscript",
+    "pandas",
+    "matplotlib",
+    "fastapi",
+    "sqlalchemy",
+    "paho",
+    "yaml",
+}
+
+
+def test_the_runtime_is_light() -> None:
+    runs = [
+        subprocess.run([sys.executable, "-c", PROBE], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        for _ in range(3)
+    ]
+    seconds = min(float(run.splitlines()[0]) for run in runs)
+    loaded = set(runs[0].splitlines()[1].split())
+    assert not loaded & FORBIDDEN
+    # numpy, OpenCV and onnxruntime together; processor time, so that a busy machine does not matter.
+    assert seconds < 1.0
