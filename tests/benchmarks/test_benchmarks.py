@@ -1,0 +1,51 @@
+"""Every benchmark runs, prints one JSON object with the agreed fields, and has a ratio that can be compared."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.benchmarks.__main__ import BENCHMARKS
+from tests.benchmarks.harness import Pair, paired_rates, result
+from tests.benchmarks.report import render
+from tests.servers.presence import ROOT
+
+
+@pytest.mark.integration
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_benchmark_prints_one_json_object(name: str) -> None:
+    command = [sys.executable, "-m", "tests.benchmarks", name, "--quick"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=110)
+    assert done.returncode == 0, done.stderr
+    outcome = json.loads(done.stdout)
+    assert {"name", "value", "unit", "floor", "ratio", "machine", "runs"} <= set(outcome)
+    assert outcome["name"] == name
+    assert outcome["value"] > 0
+    assert outcome["ratio"] > 0
+
+
+def test_ratio_is_higher_when_ours_is_better_whatever_the_unit() -> None:
+    faster = result("bridge", [Pair(ours=200, floor=100, details={})], unit="messages/s")
+    smaller = result("footprint", [Pair(ours=50, floor=100, details={})], unit="MB", higher_is_better=False)
+    assert faster["ratio"] == smaller["ratio"] == 2.0
+
+
+def test_ours_and_the_floor_take_turns() -> None:
+    order: list[str] = []
+
+    def step(name: str) -> float:
+        order.append(name)
+        return 1.0
+
+    paired_rates(lambda: step("ours"), lambda: step("floor"), rounds=2)
+    assert order == ["ours", "floor"] * 3
+
+
+def test_page_names_every_result_with_its_ratio() -> None:
+    outcome = result("bridge", [Pair(ours=90, floor=100, details={})], unit="messages/s", bar=0.8)
+    page = render([outcome | {"measured_at": "2026-01-01T00:00:00+00:00"}])
+    assert "| [bridge](#bridge) | 90 messages/s | 100 messages/s | 0.90 | 0.8 | 2026-01-01 |" in page
