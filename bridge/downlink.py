@@ -240,7 +240,7 @@ class KafkaDownlink:
             self._downlink.publish_watermark(Watermark.model_validate_json(value))
         except ValidationError as error:
             self._downlink.invalid()
-            log.error("downlink.invalid_record", reason=str(error.errors(include_url=False, include_input=False)[0]))
+            log.warning("downlink.invalid_record", reason=str(error.errors(include_url=False, include_input=False)[0]))
 
 
 def open_consumer(settings: BridgeSettings) -> WatermarkConsumer:

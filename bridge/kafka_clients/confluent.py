@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -54,22 +55,16 @@ class ConfluentSink:
             return
         if self._fatal.is_set():
             self._rebuild()
-        producer = self._producer
         for index, routed in enumerate(batch):
-            try:
-                self._produce(producer, routed, partial(self._reported, tracker, index))
-            except KafkaException as error:
-                code = error.args[0].code()
-                if code in _REFUSED:
-                    tracker.refused(index, str(error.args[0]))
-                    continue
-                if error.args[0].fatal() or code == KafkaError._FATAL:  # noqa: SLF001  (the public name of the code)
-                    self._fatal.set()
-                tracker.failed(str(error.args[0]), records=len(batch) - index)
-                return
-            except BufferError:
-                tracker.failed("the producer's queue stays full", records=len(batch) - index)
-                return
+            error = self._offer(self._producer, routed, partial(self._reported, tracker, index))
+            if error is None:
+                continue
+            if error.code() in _REFUSED:
+                tracker.refused(index, str(error))
+                continue
+            self._note_fatal(error)
+            tracker.failed(str(error), records=len(batch) - index)
+            return
 
     def stop(self, *, timeout_s: float = 10.0) -> None:
         """Wait for delivery reports, then give up what is left: its batches are answered with an error."""
@@ -83,30 +78,36 @@ class ConfluentSink:
             producer.purge()
             producer.flush(1.0)
 
-    def _produce(
+    def _offer(
         self, producer: Producer, routed: Routed, report: Callable[[KafkaError | None, Message], None]
-    ) -> None:
-        waits = round(self._settings.kafka_delivery_timeout_s / _POLL_S)
-        for attempt in range(waits):
+    ) -> KafkaError | None:
+        """Queue one record; waits for delivery reports while librdkafka's queue is full, since that is its bound."""
+        patience = time.monotonic() + self._settings.kafka_delivery_timeout_s
+        while True:
             try:
                 producer.produce(routed.topic, routed.value, routed.key, on_delivery=report)
-            except BufferError:  # the bound of librdkafka's queue: wait for delivery reports to make room
-                if attempt == waits - 1:
-                    raise
+            except BufferError:  # noqa: PERF203  (the loop is the retry)
+                if time.monotonic() > patience:
+                    return KafkaError(KafkaError._QUEUE_FULL)  # noqa: SLF001  (the public name of the code)
                 producer.poll(_POLL_S)
+            except KafkaException as error:
+                reason: KafkaError = error.args[0]
+                return reason
             else:
-                return
+                return None
 
     def _reported(self, tracker: BatchTracker, index: int, error: KafkaError | None, _message: Message) -> None:
         if error is None:
             tracker.delivered()
-            return
-        if error.fatal():
-            self._fatal.set()
-        if error.code() in _REFUSED:
+        elif error.code() in _REFUSED:
             tracker.refused(index, str(error))
         else:
+            self._note_fatal(error)
             tracker.failed(str(error))
+
+    def _note_fatal(self, error: KafkaError) -> None:
+        if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001  (the public name of the code)
+            self._fatal.set()
 
     def _poll(self) -> None:
         while not self._stopping.is_set():
@@ -115,8 +116,7 @@ class ConfluentSink:
                 producer.poll(_POLL_S)
 
     def _on_error(self, error: KafkaError) -> None:
-        if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001  (the public name of the code)
-            self._fatal.set()
+        self._note_fatal(error)
         log.warning("kafka.error", code=error.name(), reason=error.str(), fatal=error.fatal())
 
     def _rebuild(self) -> None:
@@ -135,6 +135,8 @@ class ConfluentSink:
             **client_options(settings),
             "acks": "all",
             "enable.idempotence": settings.kafka_idempotence,
+            # Two requests on the way may change places when the first is retried; an idempotent producer sorts them.
+            "max.in.flight.requests.per.connection": 5 if settings.kafka_idempotence else 1,
             "linger.ms": settings.kafka_linger_ms,
             "compression.type": settings.kafka_compression,
             "message.max.bytes": settings.kafka_max_message_bytes,

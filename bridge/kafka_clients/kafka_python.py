@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+_KNOCK_S = 2.0
 _REFUSED = (MessageSizeTooLargeError, RecordListTooLargeError, InvalidRecordError)
 """Errors that a record earns by itself; trying it again cannot help."""
 
@@ -101,11 +103,14 @@ class KafkaPythonSink:
 
     def _build(self) -> KafkaProducer:
         settings = self._settings
+        _knock(settings.kafka_bootstrap)
         compression = "gzip" if settings.kafka_compression == "gzip" else None
         return KafkaProducer(
             **client_options(settings),
             acks="all",
             enable_idempotence=settings.kafka_idempotence,
+            # Two requests on the way may change places when the first is retried; an idempotent producer sorts them.
+            max_in_flight_requests_per_connection=5 if settings.kafka_idempotence else 1,
             linger_ms=settings.kafka_linger_ms,
             compression_type=compression,
             max_request_size=settings.kafka_max_message_bytes,
@@ -119,6 +124,7 @@ class KafkaPythonConsumer:
     """One member of the downlink's consumer group, committing by hand."""
 
     def __init__(self, settings: BridgeSettings, topic: str) -> None:
+        _knock(settings.kafka_bootstrap)
         self._consumer = KafkaConsumer(
             topic,
             **client_options(settings),
@@ -159,3 +165,17 @@ def client_options(settings: BridgeSettings) -> dict[str, Any]:
         options["sasl_plain_username"] = settings.kafka_username
         options["sasl_plain_password"] = settings.kafka_password.get_secret_value() if settings.kafka_password else None
     return options
+
+
+def _knock(bootstrap: str) -> None:
+    """Raise OSError when no broker listens: kafka-python's constructors wait long for that, and leak their sockets."""
+    brokers = bootstrap.split(",")
+    for number, broker in enumerate(brokers, start=1):
+        host, _, port = broker.rpartition(":")
+        try:
+            socket.create_connection((host, int(port)), timeout=_KNOCK_S).close()
+        except OSError:
+            if number == len(brokers):
+                raise
+        else:
+            return

@@ -98,16 +98,20 @@ def test_a_batch_that_finishes_twice_counts_once() -> None:
 def test_the_window_is_full_beyond_its_capacity_and_says_how_old_its_oldest_message_is() -> None:
     broker = Broker()
     window = window_of(broker, capacity=2)
+    story: list[tuple[bool, float]] = []
+
+    def note() -> None:
+        story.append((window.full, window.tally().oldest_age_s))
+
     window.arrive(1, deliveries(1, 2, arrived=4.0))
-    assert not window.full
+    note()
     window.arrive(1, deliveries(3, arrived=9.0))
-    assert window.full
+    note()
     batch = take(window, 2)
-    assert window.full
-    assert window.tally().oldest_age_s == 6.0
+    note()
     window.finish(batch, {})
-    assert not window.full
-    assert window.tally().oldest_age_s == 1.0
+    note()
+    assert story == [(False, 6.0), (True, 6.0), (True, 6.0), (False, 1.0)]
 
 
 def test_a_closed_window_takes_nothing_more() -> None:

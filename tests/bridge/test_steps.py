@@ -59,8 +59,18 @@ def test_a_dead_letter_keeps_the_payload_whole_with_reason_and_origin() -> None:
     error = InvalidMessageError("bad_json", "expected value at line 1")
     routed = dead_letter(READINGS_TOPIC, b"\xff\x00{", NOON, stage="decode", error=error, max_bytes=1000)
     letter = DeadLetter.model_validate_json(routed.value)
-    assert (letter.payload, letter.reason, letter.stage, letter.origin) == (b"\xff\x00{", "bad_json", "decode", READINGS_TOPIC)
-    assert (letter.site, letter.device, routed.key, routed.topic) == ("north", "edge-1", b"north/edge-1", "error-messages")
+    assert (letter.payload, letter.reason, letter.stage, letter.origin) == (
+        b"\xff\x00{",
+        "bad_json",
+        "decode",
+        READINGS_TOPIC,
+    )
+    assert (letter.site, letter.device, routed.key, routed.topic) == (
+        "north",
+        "edge-1",
+        b"north/edge-1",
+        "error-messages",
+    )
 
 
 def test_the_same_poison_twice_is_one_letter() -> None:

@@ -103,7 +103,9 @@ def test_after_a_reconnect_stale_messages_are_never_acknowledged_and_come_again(
     assert_books_balance(bridge)
 
 
-def test_poison_goes_to_dead_letters_and_never_fills_the_window(start_uplink: Start, sink: MemorySink, farm: Farm) -> None:
+def test_poison_goes_to_dead_letters_and_never_fills_the_window(
+    start_uplink: Start, sink: MemorySink, farm: Farm
+) -> None:
     bridge = start_uplink(window=20, batch_max=10)
     farm.send(READINGS_TOPIC, [b"{broken %d" % n for n in range(100)])
     farm.send("shoal/1/north/edge-1/health", [payload(1)])
@@ -127,7 +129,9 @@ def test_a_device_that_claims_to_be_another_is_refused(start_uplink: Start, sink
     assert (routed.message.stage, routed.message.payload) == ("authorize", payload(1, device="edge-2"))
 
 
-def test_a_flood_of_poison_pauses_instead_of_draining_the_stream(start_uplink: Start, sink: MemorySink, farm: Farm) -> None:
+def test_a_flood_of_poison_pauses_instead_of_draining_the_stream(
+    start_uplink: Start, sink: MemorySink, farm: Farm
+) -> None:
     bridge = start_uplink(dead_letter_rate_per_s=5, dead_letter_burst=20, batch_max=10)
     farm.send(READINGS_TOPIC, [b"{broken %d" % n for n in range(200)])
     eventually(lambda: bridge.state().paused_for_dead_letters, "the bridge pauses")
@@ -239,7 +243,9 @@ def test_replicas_of_a_shared_group_divide_the_stream(start_uplink: Start, sink:
 
 def test_a_status_goes_through_the_same_bridge(start_uplink: Start, sink: MemorySink, farm: Farm) -> None:
     start_uplink()
-    status = b'{"v":1,"site":"north","device":"edge-1","boot":"boot-0001","sent_at":"2026-06-01T12:00:00Z","state":"online"}'
+    status = (
+        b'{"v":1,"site":"north","device":"edge-1","boot":"boot-0001","sent_at":"2026-06-01T12:00:00Z","state":"online"}'
+    )
     farm.send(uplink("north", "edge-1", Kind.STATUS), [status], retain=True)
     eventually(lambda: [routed.topic for routed in sink.stored] == ["system-events"], "the status arrives")
 
