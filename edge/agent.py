@@ -23,6 +23,7 @@ from edge import __version__
 from edge.cameras.capture import CameraCapture
 from edge.cameras.source import kind_of, open_source
 from edge.cameras.state import Phase
+from edge.check import check
 from edge.clock import Clock, SystemClock
 from edge.errors import OutboxUnavailableError
 from edge.guard.alarms import AlarmGuard
@@ -56,11 +57,12 @@ class Agent:
     """One edge agent.
 
     Raises:
-        ConfigurationError: the page's port is taken, or a password file is unreadable; nothing has been started.
+        ConfigurationError: a pre-flight check failed (``edge.check``); nothing has been opened or started.
         OutboxUnavailableError: the outbox cannot be opened.
     """
 
     def __init__(self, settings: EdgeSettings, *, clock: Clock | None = None) -> None:
+        check(settings)
         self.settings = settings
         self.clock: Clock = clock or SystemClock(assume_synchronised=settings.clock.assume_synchronised)
         self.boot = uuid.uuid4().hex
@@ -365,3 +367,4 @@ class Agent:
                 warm_up_ms=engine.warm_up_ms,
                 golden_frames=engine.golden_frames,
             )
+            self._link.announce()

@@ -23,7 +23,6 @@ def run(config_path: Path | str) -> None:
     """
     settings = load_settings(config_path)
     configure_logging(settings.log_level)
-    check_settings(settings)
     Agent(settings).run_forever()
 
 

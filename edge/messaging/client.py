@@ -1,7 +1,7 @@
 """The MQTT connection: last will, birth, the committed watermark in, outbox messages out; reconnects by itself.
 
-paho's thread serves one connection; reconnecting is ours, so that the back-off has jitter and a stop is prompt. Callbacks only pass
-events on; nothing is decided here. Messages that are not acknowledged when the connection breaks are sent again by paho.
+A paho client serves one connection and is thrown away with it: reconnecting is ours, so that the back-off has jitter, a stop
+is prompt, and no message hides in a client. Callbacks only pass events on; nothing is decided here.
 """
 
 from __future__ import annotations
@@ -95,18 +95,14 @@ class MqttLink:
         self._status_topic = uplink(site, device, Kind.STATUS)
         self._committed_topic = committed(site, device)
         self._jitter = random.Random()  # noqa: S311  (spreads reconnects)
-        self._client = new_client(settings, client_id=settings.client_id or f"{site}.{device}", clean=True)
-        self._client.max_inflight_messages_set(window)
-        self._client.max_queued_messages_set(0)
-        self._client.on_connect = self._connected
-        self._client.on_disconnect = self._disconnected
-        self._client.on_publish = self._published
-        self._client.on_message = self._message
+        self._window = window
+        self._client = self._new_client()
 
     def run(self, stop: threading.Event) -> None:
         """Stay connected until ``stop`` is set."""
         attempt = 0
         while not stop.is_set():
+            self._client = self._new_client()
             # The will is written at every connection: its sent_at is the time of connecting.
             self._client.will_set(
                 self._status_topic, encode(self._status(DeviceState.OFFLINE, "last_will")), qos=1, retain=True
@@ -138,6 +134,12 @@ class MqttLink:
             raise LinkDownError("the broker is not connected")
         return self._client.publish(topic, payload, qos=1).mid
 
+    def announce(self) -> None:
+        """Publish the birth message again because the inventory has changed; without a connection the next birth says it."""
+        if self.connected.is_set():
+            birth = self._status(DeviceState.ONLINE, None, self._inventory())
+            self._client.publish(self._status_topic, encode(birth), qos=1, retain=True)
+
     def say_goodbye(self, *, timeout_s: float = 1.0) -> None:
         """Publish the clean offline status and disconnect; without a connection the last will says it."""
         if not self.connected.is_set():
@@ -152,6 +154,18 @@ class MqttLink:
         self._client.disconnect()
 
     # -- the network loop ----------------------------------------------------------------------------------------
+
+    def _new_client(self) -> Client:
+        """One client per connection: what the old one still held is the publisher's to send again."""
+        identity = self._settings.client_id or f"{self._site}.{self._device}"
+        client = new_client(self._settings, client_id=identity, clean=True)
+        client.max_inflight_messages_set(self._window)
+        client.max_queued_messages_set(0)
+        client.on_connect = self._connected
+        client.on_disconnect = self._disconnected
+        client.on_publish = self._published
+        client.on_message = self._message
+        return client
 
     def _serve(self, stop: threading.Event) -> bool:
         """Serve one connection until it ends; returns whether the broker had accepted it."""
@@ -179,11 +193,10 @@ class MqttLink:
             log.warning("mqtt.refused", host=self._settings.host, reason=str(reason))
             return
         client.subscribe(self._committed_topic, qos=1)
-        birth = self._status(DeviceState.ONLINE, None, self._inventory())
-        client.publish(self._status_topic, encode(birth), qos=1, retain=True)
         log.info("mqtt.connected", host=self._settings.host, port=self._settings.port)
         self._accepted = True
         self.connected.set()
+        self.announce()
         self._on_event(Connected())
 
     def _disconnected(

@@ -168,9 +168,11 @@ class Publisher:
                 self._send_from_s = 0.0
         elif isinstance(event, Connected):
             self._connected = True
+            self._boundary = self._outbox.last_seq
             self._send_from_s = time.monotonic() + WATERMARK_WAIT_S
         elif isinstance(event, Disconnected):
             self._connected = False
+            self._in_flight.clear()  # their acknowledgements will never come; the next connection sends them again
 
     def _acknowledged(self, mid: int) -> None:
         seq = self._in_flight.pop(mid, None)
@@ -203,11 +205,15 @@ class Publisher:
     def _begin_stream(self) -> None:
         self._stream = self._outbox.stream
         self._in_flight.clear()
+        self._boundary = self._outbox.last_seq
         self._begin_sending()
 
     def _begin_sending(self) -> None:
-        """After a new connection or in a new stream: everything that is not confirmed goes again, live first."""
-        self._boundary = self._live_cursor = self._outbox.last_seq
+        """After a new connection or in a new stream: everything that is not confirmed goes again, live first.
+
+        Live is what was accepted after the boundary, the moment of connecting.
+        """
+        self._live_cursor = self._boundary
         self._alarm_cursor = self._backfill_cursor = 0
         self._acked.clear()
         self._attempts.clear()
@@ -282,8 +288,6 @@ class Publisher:
         return bool(rows)
 
     def _send(self, row: Row) -> None:
-        if row.seq in self._in_flight.values():
-            return  # the client still holds it from before the reconnect and sends it itself
         waited = (self._clock.now() - row.sent_at).total_seconds()
         payload = compose(row, site=self._site, device=self._device, backfill=waited > self._backfill_after_s)
         mid = self._link.publish(uplink(self._site, self._device, row.kind), payload)

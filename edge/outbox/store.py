@@ -424,16 +424,18 @@ class Outbox:
     def _open(self) -> None:
         try:
             self._connection = _connect(self.path)
-            verdict = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-            if verdict != "ok":
-                raise sqlite3.DatabaseError(verdict)
-            self._load()
+            try:
+                verdict = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+                if verdict != "ok":
+                    raise sqlite3.DatabaseError(verdict)
+                self._load()
+            except sqlite3.Error:
+                self._connection.close()
+                raise
         except sqlite3.Error as error:
             if not _is_corrupt(error):
                 raise OutboxUnavailableError(f"{self.path}: {error}") from error
             log.error("outbox.corrupt", path=str(self.path), error=str(error))  # noqa: TRY400  (the event says it all)
-            with contextlib.suppress(sqlite3.Error):
-                self._connection.close()
             self._quarantine()
             self._connection = _connect(self.path)
             self._load()
@@ -521,8 +523,12 @@ def read_counters(path: Path) -> dict[str, int]:
 
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA journal_size_limit = 16777216")
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA journal_size_limit = 16777216")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 

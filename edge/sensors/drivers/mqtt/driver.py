@@ -39,13 +39,7 @@ class MqttSensorDriver:
         self._up = threading.Event()
         self._messages = 0
         self._rejected = 0
-        self._connection = 0
-        self._client = new_client(
-            settings.broker, client_id=settings.broker.client_id or client_id, clean=False, manual_ack=True
-        )
-        self._client.on_connect = self._connected
-        self._client.on_disconnect = self._disconnected
-        self._client.on_message = self._message
+        self._client_id = settings.broker.client_id or client_id
 
     @property
     def name(self) -> str:
@@ -62,24 +56,33 @@ class MqttSensorDriver:
         attempt = 0
         while not stop.is_set():
             self._ended.clear()
+            client = self._new_client()
             try:
-                self._client.connect(broker.host, broker.port, keepalive=broker.keepalive_s)
+                client.connect(broker.host, broker.port, keepalive=broker.keepalive_s)
             except OSError as error:
                 log.info("sensor.broker_unreachable", sensor=self.name, host=broker.host, error=str(error))
             else:
-                self._client.loop_start()
+                client.loop_start()
                 while not self._ended.wait(0.2) and not stop.is_set():
                     if self._up.is_set():
                         attempt = 0
                 if stop.is_set():
-                    self._client.disconnect()
-                self._client.loop_stop()
+                    client.disconnect()
+                client.loop_stop()
             self._up.clear()
             attempt += 1
             if not stop.is_set():
                 stop.wait(
                     backoff_s(attempt, first_s=1.0, longest_s=broker.reconnect_max_s, jitter=random.random())  # noqa: S311
                 )
+
+    def _new_client(self) -> Client:
+        """One client per connection: message ids of an old connection mean nothing on the next one."""
+        client = new_client(self._settings.broker, client_id=self._client_id, clean=False, manual_ack=True)
+        client.on_connect = self._connected
+        client.on_disconnect = self._disconnected
+        client.on_message = self._message
+        return client
 
     def _connected(
         self,
@@ -105,16 +108,16 @@ class MqttSensorDriver:
         _properties: Properties | None,
     ) -> None:
         self._up.clear()
-        self._connection += 1  # message ids of the old connection mean nothing on the next one
         log.info("sensor.disconnected", sensor=self.name, reason=str(reason))
         self._ended.set()
 
     def _message(self, client: Client, _userdata: object, message: MQTTMessage) -> None:
         self._messages += 1
-        connection, mid, qos = self._connection, message.mid, message.qos
+        mid, qos = message.mid, message.qos
 
         def acknowledge() -> None:
-            if qos and connection == self._connection:
+            # On a client whose connection has ended this does nothing; the broker will deliver again.
+            if qos and client.is_connected():
                 client.ack(mid, qos)
 
         readings, faults = read(self._settings.channels, message.topic, bytes(message.payload))
