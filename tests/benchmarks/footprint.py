@@ -145,21 +145,8 @@ def _idle_box() -> dict[str, Any]:
 
 
 def _names_by_pid(box: Path) -> dict[int, str]:
-    text = next(box.rglob("processes.json")).read_text()
-    names: dict[int, str] = {}
-
-    def walk(value: Any, name: str) -> None:
-        if isinstance(value, dict):
-            if isinstance(value.get("pid"), int):
-                names[value["pid"]] = str(value.get("name", name))
-            for key, inner in value.items():
-                walk(inner, key)
-        elif isinstance(value, list):
-            for inner in value:
-                walk(inner, name)
-
-    walk(json.loads(text), "")
-    return names
+    processes: dict[str, int] = json.loads(next(box.rglob("processes.json")).read_text())
+    return {pid: name for name, pid in processes.items()}
 
 
 def _box_memory(root: int, names: dict[int, str]) -> dict[str, Any]:
