@@ -20,7 +20,9 @@ ROOT = Path(__file__).parents[2]
 class BridgeProcess:
     """``python -m bridge`` with settings from a YAML file in ``folder``."""
 
-    def __init__(self, folder: Path, *, mqtt_port: int, bootstrap: str, sink: str = "confluent", extra: str = "") -> None:
+    def __init__(
+        self, folder: Path, *, mqtt_port: int, bootstrap: str, sink: str = "confluent", extra: str = ""
+    ) -> None:
         self.health_port = free_port()
         self.config = folder / "bridge.yaml"
         self.log = folder / "bridge.log"
