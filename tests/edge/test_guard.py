@@ -1,0 +1,206 @@
+"""Alarms on the box: raised once, cleared after the deadband, remembered over restarts, silence is an alarm too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from contracts.alarms import AlarmBatch, AlarmChange, AlarmEvent, Severity
+from contracts.devices import ChannelInventory
+from contracts.envelope import Envelope, decode
+from contracts.quality import QualityFlag
+from contracts.telemetry import Reading
+from edge.errors import OutboxUnavailableError
+from edge.guard.alarms import AlarmGuard
+from edge.guard.rules import Watch, plan, plan_silence
+from edge.outbox.publisher import compose
+from edge.outbox.store import Outbox
+from edge.settings import AlarmOverride, AlarmSettings, UnitSettings
+from tests.edge.farm import START, VirtualClock, new_outbox
+
+UNIT = UnitSettings(slug="tank-1", species="salmo_salar", stage="fry")
+SETTINGS = AlarmSettings(on_delay_s=30, off_delay_s=60, silence_after_s=60)
+
+
+def channel(quantity: str, ucum: str) -> ChannelInventory:
+    return ChannelInventory(name=f"tank-1.{quantity}", unit="tank-1", quantity=quantity, ucum=ucum)
+
+
+OXYGEN = (channel("do", "mg/L"),)
+
+
+class Tank:
+    """A guard on a real outbox in virtual time."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        clock: VirtualClock | None = None,
+        settings: AlarmSettings = SETTINGS,
+        limits: Sequence[Watch] | None = None,
+        silences: Sequence[Watch] = (),
+    ) -> None:
+        self.clock = clock or VirtualClock()
+        self.outbox: Outbox = new_outbox(folder, clock=self.clock)
+        watches = plan(OXYGEN, [UNIT], settings) if limits is None else limits
+        self.guard = AlarmGuard(self.outbox, limits=watches, silences=silences, clock=self.clock)
+
+    def measure(self, value: float, *, for_s: float = 0, quantity: str = "do", quality: int = 1) -> None:
+        for _ in range(max(1, int(for_s))):
+            reading = Reading(
+                channel=f"tank-1.{quantity}",
+                unit="tank-1",
+                quantity=quantity,
+                value=value,
+                ucum="mg/L",
+                observed_at=self.clock.now(),
+                quality=QualityFlag(quality),
+            )
+            self.guard.see([reading], now_s=self.clock.monotonic())
+            self.guard.check_silence(now_s=self.clock.monotonic())
+            self.clock.advance(1)
+
+    def silence(self, for_s: float) -> None:
+        for _ in range(int(for_s)):
+            self.clock.advance(1)
+            self.guard.check_silence(now_s=self.clock.monotonic())
+
+    def events(self) -> list[AlarmEvent]:
+        found: list[AlarmEvent] = []
+        for row in self.outbox.rows_after(0, limit=1000):
+            envelope = decode(compose(row, site="f", device="d", backfill=False), row.kind)
+            assert isinstance(envelope, Envelope)
+            assert isinstance(envelope.body, AlarmBatch)
+            found += envelope.body.alarms
+        return found
+
+    def changes(self, definition: str = "do.low.critical") -> list[str]:
+        return [event.change.value for event in self.events() if event.definition == definition]
+
+    def close(self) -> None:
+        self.outbox.close()
+
+
+def test_low_oxygen_raises_one_alarm_and_clears_after_deadband(tmp_path: Path) -> None:
+    tank = Tank(tmp_path)
+    tank.measure(8.0, for_s=5)
+    tank.measure(4.0, for_s=29)
+    assert tank.events() == []
+    tank.measure(4.0, for_s=100)
+    assert tank.changes() == ["raised"]
+    tank.measure(5.2, for_s=200)  # above the limit of 5, within the deadband of 0.5
+    assert tank.changes() == ["raised"]
+    tank.measure(5.6, for_s=62)
+    raised, cleared = [event for event in tank.events() if event.definition == "do.low.critical"]
+    assert (raised.change, cleared.change) == (AlarmChange.RAISED, AlarmChange.CLEARED)
+    assert raised.alarm_id == cleared.alarm_id
+    assert (raised.severity, raised.limit, raised.value) == (Severity.CRITICAL, 5.0, 4.0)
+    assert raised.condition_since == START + timedelta(seconds=5)
+    assert raised.action is not None
+    assert "oxygen" in raised.action
+    assert raised.source is not None
+    tank.close()
+
+
+def test_a_restart_neither_raises_again_nor_forgets_to_clear(tmp_path: Path) -> None:
+    first = Tank(tmp_path)
+    first.measure(4.0, for_s=40)
+    identity = first.events()[0].alarm_id
+    first.close()
+
+    second = Tank(tmp_path)
+    assert [alarm.definition for alarm in second.guard.active()] == ["do.low.critical", "do.low.warning"]
+    second.measure(4.0, for_s=100)
+    assert second.changes() == ["raised"]
+    second.measure(9.0, for_s=70)
+    assert second.changes() == ["raised", "cleared"]
+    assert {event.alarm_id for event in second.events() if event.definition == "do.low.critical"} == {identity}
+    assert second.guard.active() == []
+    second.close()
+
+    third = Tank(tmp_path)
+    third.measure(4.0, for_s=40)
+    assert third.changes() == ["raised", "cleared", "raised"]
+    assert third.events()[-1].alarm_id != identity
+    third.close()
+
+
+def test_silence_of_oxygen_is_an_alarm_and_ends_when_it_is_heard(tmp_path: Path) -> None:
+    tank = Tank(tmp_path, silences=plan_silence(OXYGEN, SETTINGS))
+    tank.measure(9.0, for_s=10)
+    tank.silence(58)
+    assert tank.events() == []
+    tank.silence(30)
+    assert tank.changes("do.silent") == ["raised"]
+    tank.measure(9.0, for_s=3)
+    assert tank.changes("do.silent") == ["raised", "cleared"]
+    tank.close()
+
+
+def test_values_that_fail_their_quality_test_count_as_silence_and_raise_no_limit_alarm(tmp_path: Path) -> None:
+    tank = Tank(tmp_path, silences=plan_silence(OXYGEN, SETTINGS))
+    tank.measure(-3.0, for_s=90, quality=4)
+    assert tank.changes("do.silent") == ["raised"]
+    assert tank.changes() == []
+    tank.close()
+
+
+def test_temperature_is_not_life_critical_but_oxygen_and_power_are() -> None:
+    channels = (*OXYGEN, channel("temperature", "Cel"), channel("power", "1"))
+    assert [watch.rule.definition for watch in plan_silence(channels, SETTINGS)] == ["do.silent", "power.silent"]
+
+
+def test_a_site_may_move_a_limit_or_switch_an_alarm_off() -> None:
+    overrides = (
+        AlarmOverride(definition="do.low.critical", limit=6.5, on_delay_s=1),
+        AlarmOverride(definition="do.low.warning", unit="tank-1", enabled=False),
+        AlarmOverride(definition="do.low.critical", unit="another", limit=1),
+    )
+    watches = plan(OXYGEN, [UNIT], AlarmSettings(overrides=overrides))
+    assert [(w.rule.definition, w.bound.value, w.rule.on_delay_s, w.source) for w in watches] == [
+        ("do.low.critical", 6.5, 1, "site setting")
+    ]
+
+
+def test_the_limit_of_salmon_at_sea_follows_the_temperature(tmp_path: Path) -> None:
+    unit = UnitSettings(slug="tank-1", species="salmo_salar", salinity=33)
+    saturation = (channel("do_sat", "%"),)
+    tank = Tank(tmp_path, limits=plan(saturation, [unit], AlarmSettings(on_delay_s=0)))
+    tank.measure(35.0, quantity="do_sat")
+    assert tank.events() == []  # the limit is unknown without a temperature
+    tank.measure(7.0, quantity="temperature")
+    tank.measure(35.0, quantity="do_sat")
+    assert tank.changes("do_sat.low.critical") == []
+    tank.measure(19.0, quantity="temperature")
+    tank.measure(35.0, quantity="do_sat")
+    assert tank.changes("do_sat.low.critical") == ["raised"]
+    tank.close()
+
+
+def test_a_channel_taken_out_of_the_configuration_clears_its_alarms(tmp_path: Path) -> None:
+    first = Tank(tmp_path)
+    first.measure(4.0, for_s=40)
+    first.close()
+    second = Tank(tmp_path, limits=())
+    assert second.changes() == ["raised", "cleared"]
+    assert second.outbox.state("alarm:") == {}
+    second.close()
+
+
+def test_an_alarm_that_cannot_be_persisted_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tank = Tank(tmp_path)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OutboxUnavailableError("disk full")
+
+    monkeypatch.setattr(tank.outbox, "accept", refuse)
+    tank.measure(4.0, for_s=40)
+    assert tank.guard.active() == []
+    monkeypatch.undo()
+    tank.measure(4.0, for_s=2)
+    assert tank.changes() == ["raised"]
+    tank.close()

@@ -1,0 +1,151 @@
+"""The MQTT sensor driver: every recorded case, and acknowledgement after persisting over a real broker."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+import yaml
+
+from edge.clock import SystemClock
+from edge.sensors.driver import Delivery
+from edge.sensors.drivers.mqtt.driver import MqttSensorDriver
+from edge.sensors.drivers.mqtt.mapping import read, topic_matches
+from edge.settings import ChannelSettings, MqttSettings, SensorSettings
+from edge.supervisor import Supervisor
+from tests.conftest import ROOT
+from tests.edge.farm import eventually, publisher_client
+from tests.servers.mosquitto import Mosquitto
+
+FOLDER = ROOT / "edge" / "sensors" / "drivers" / "mqtt"
+CASES = sorted((FOLDER / "cases").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_recorded_case(path: Path) -> None:
+    case = json.loads(path.read_text())
+    channels = [ChannelSettings(**channel) for channel in case["channels"]]
+    readings, faults = read(channels, case["topic"], json.dumps(case["payload"]).encode())
+    found = [
+        {
+            "channel": raw.channel.name,
+            "value": round(raw.value, 9),
+            "node_time": raw.node_time.isoformat() if raw.node_time else None,
+        }
+        for raw in readings
+    ]
+    assert found == case["expect"]
+    assert len(faults) == case["faults"]
+
+
+def test_sample_configuration_loads() -> None:
+    sensors = [SensorSettings(**entry) for entry in yaml.safe_load((FOLDER / "sample.yaml").read_text())]
+    assert [channel.quantity for channel in sensors[0].channels] == ["do", "temperature", "temperature", "do"]
+
+
+@pytest.mark.parametrize(
+    ("payload", "fault"),
+    [(b"\xff\xfe", "not JSON"), (b"{}", "nothing at"), (b'{"do": "NaN"}', "finite"), (b'{"do": [1]}', "not a number")],
+)
+def test_bad_payloads_are_faults_not_readings(payload: bytes, fault: str) -> None:
+    channel = ChannelSettings(name="a.do", unit="a", quantity="do", topic="a", pointer="/do")
+    readings, faults = read([channel], "a", payload)
+    assert readings == []
+    assert fault in faults[0]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "topic", "fits"),
+    [("a/+/c", "a/b/c", True), ("a/#", "a/b/c", True), ("a/+", "a/b/c", False), ("a/b", "a", False), ("#", "x", True)],
+)
+def test_topic_filters(pattern: str, topic: str, fits: bool) -> None:
+    assert topic_matches(pattern, topic) is fits
+
+
+class Receiver:
+    """A driver with a box that keeps its deliveries."""
+
+    def __init__(self, port: int) -> None:
+        self.deliveries: list[Delivery] = []
+        channel = ChannelSettings(
+            name="tank-1.do", unit="tank-1", quantity="do", topic="farm/tank-1/water", pointer="/do", time_pointer="/ts"
+        )
+        settings = SensorSettings(
+            name="water", broker=MqttSettings(port=port, reconnect_max_s=0.3), channels=(channel,)
+        )
+        self.driver = MqttSensorDriver(
+            settings, client_id="edge-1.water", clock=SystemClock(), deliver=self.deliveries.append
+        )
+        self.supervisor = Supervisor()
+        self.supervisor.start("driver", self.driver.run)
+
+    def values(self) -> list[float]:
+        return [delivery.readings[0].value for delivery in self.deliveries]
+
+    def stop(self) -> None:
+        self.supervisor.stop_all(timeout_s=3)
+
+
+@pytest.mark.integration
+def test_messages_that_were_not_acknowledged_come_again_after_a_restart(
+    mosquitto_factory: Callable[..., Mosquitto],
+) -> None:
+    broker = mosquitto_factory()
+    first = Receiver(broker.port)
+    eventually(lambda: first.driver.health().connected)
+    sensor = publisher_client(broker.port)
+    for number in range(5):
+        payload = {"ts": f"2026-11-21T06:00:0{number}Z", "do": number}
+        sensor.publish("farm/tank-1/water", json.dumps(payload), qos=1).wait_for_publish(5)
+    eventually(lambda: len(first.deliveries) == 5)
+    for delivery in first.deliveries[:3]:
+        delivery.done()
+    threading.Event().wait(0.3)
+    first.stop()
+    sensor.publish("farm/tank-1/water", json.dumps({"ts": "2026-11-21T06:00:05Z", "do": 5}), qos=1).wait_for_publish(5)
+
+    second = Receiver(broker.port)
+    eventually(lambda: second.values() == [3, 4, 5])
+    assert second.deliveries[0].readings[0].node_time == datetime.fromisoformat("2026-11-21T06:00:03+00:00")
+    second.stop()
+    sensor.disconnect()
+    sensor.loop_stop()
+
+
+@pytest.mark.integration
+def test_a_rejected_message_is_counted_and_does_not_come_again(mosquitto_factory: Callable[..., Mosquitto]) -> None:
+    broker = mosquitto_factory()
+    receiver = Receiver(broker.port)
+    eventually(lambda: receiver.driver.health().connected)
+    sensor = publisher_client(broker.port)
+    sensor.publish("farm/tank-1/water", b"not json", qos=1).wait_for_publish(5)
+    eventually(lambda: receiver.driver.health().rejected == 1)
+    receiver.stop()
+    again = Receiver(broker.port)
+    eventually(lambda: again.driver.health().connected)
+    threading.Event().wait(0.3)
+    assert again.driver.health().messages == 0
+    again.stop()
+    sensor.disconnect()
+    sensor.loop_stop()
+
+
+@pytest.mark.faults
+def test_the_driver_comes_back_when_the_farm_broker_does(mosquitto_factory: Callable[..., Mosquitto]) -> None:
+    broker = mosquitto_factory()
+    receiver = Receiver(broker.port)
+    eventually(lambda: receiver.driver.health().connected)
+    broker.kill()
+    eventually(lambda: not receiver.driver.health().connected)
+    broker.start()
+    eventually(lambda: receiver.driver.health().connected)
+    sensor = publisher_client(broker.port)
+    sensor.publish("farm/tank-1/water", json.dumps({"ts": "2026-11-21T06:00:00Z", "do": 7}), qos=1)
+    eventually(lambda: receiver.values() == [7])
+    receiver.stop()
+    sensor.disconnect()
+    sensor.loop_stop()
