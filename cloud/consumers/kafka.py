@@ -36,6 +36,7 @@ from cloud.kit.stream import (
 )
 from cloud.metrics import INGEST_LAG_SECONDS, INGEST_RETRIES
 from cloud.settings import IngestSettings
+from contracts.devices import Watermark
 from contracts.errors import ConfigurationError
 from contracts.topics import KafkaTopic, Kind
 
@@ -68,6 +69,7 @@ class Consumers:
         """Start the loops; Kafka and the database may still be away."""
         settings = self._settings
         self._publisher = open_publisher(self._access)
+        downlink = _Downlink(self._publisher)
         limits = BatchLimits(settings.ingest_batch_messages, settings.ingest_batch_bytes, settings.ingest_batch_wait_s)
         for name in settings.ingest_groups:
             ingest = Ingest(
@@ -80,7 +82,7 @@ class Consumers:
                 open_consumer=partial(
                     open_stream, self._access, group=f"shoal-{name}", topics=[topic.value for topic in GROUPS[name]]
                 ),
-                handle=partial(_store, name, ingest, self._publisher),
+                handle=partial(_store, name, ingest, downlink),
                 limits=limits,
                 on_retry=INGEST_RETRIES.labels(name).inc,
             )
@@ -171,11 +173,30 @@ def kind_of(topic: str, value: bytes) -> Kind:
         return fallback
 
 
-def _store(name: str, ingest: Ingest, publisher: StreamPublisher, batch: Sequence[StreamMessage]) -> None:
-    result = ingest.write([record_of(message) for message in batch])
-    for mark in result.watermarks:
-        key = f"{mark.site}/{mark.device}".encode()
-        publisher.publish(KafkaTopic.DEVICE_DOWNLINK.value, key, mark.model_dump_json().encode())
+class _Downlink:
+    """Watermarks of both loops to Kafka. They race after their commits; one that is already surpassed is not sent.
+
+    (Between processes it may be: a device takes the highest it has heard of.)
+    """
+
+    def __init__(self, publisher: StreamPublisher) -> None:
+        self._publisher = publisher
+        self._highest: dict[tuple[str, str, str], int] = {}
+        self._turn = threading.Lock()
+
+    def publish(self, marks: Sequence[Watermark]) -> None:
+        with self._turn:
+            for mark in marks:
+                stream = (mark.site, mark.device, mark.stream)
+                if mark.committed < self._highest.get(stream, 0):
+                    continue
+                self._highest[stream] = mark.committed
+                key = f"{mark.site}/{mark.device}".encode()
+                self._publisher.publish(KafkaTopic.DEVICE_DOWNLINK.value, key, mark.model_dump_json().encode())
+
+
+def _store(name: str, ingest: Ingest, downlink: _Downlink, batch: Sequence[StreamMessage]) -> None:
+    downlink.publish(ingest.write([record_of(message) for message in batch]).watermarks)
     newest = max(message.timestamp for message in batch)
     INGEST_LAG_SECONDS.labels(name).set(max(0.0, time.time() - newest.timestamp()))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
@@ -97,15 +98,12 @@ class KafkaPythonPublisher:
     def __init__(self, access: KafkaAccess) -> None:
         self._access = access
         self._producer: KafkaProducer | None = None
+        self._making = threading.Lock()
 
     def publish(self, topic: str, key: bytes, value: bytes) -> None:
         """See ``StreamPublisher``."""
         try:
-            if self._producer is None:
-                self._producer = KafkaProducer(
-                    **_client_options(self._access), acks="all", enable_idempotence=False, max_block_ms=2_000
-                )
-            future = self._producer.send(topic, key=key, value=value)
+            future = self._made().send(topic, key=key, value=value)
         except (KafkaError, OSError) as error:
             log.warning("stream.not_published", topic=topic, reason=f"{type(error).__name__}: {error}")
             return
@@ -116,6 +114,14 @@ class KafkaPythonPublisher:
         producer, self._producer = self._producer, None
         if producer is not None:
             producer.close(timeout=5)
+
+    def _made(self) -> KafkaProducer:
+        with self._making:
+            if self._producer is None:
+                self._producer = KafkaProducer(
+                    **_client_options(self._access), acks="all", enable_idempotence=False, max_block_ms=2_000
+                )
+            return self._producer
 
 
 def _client_options(access: KafkaAccess) -> dict[str, Any]:

@@ -1,0 +1,222 @@
+"""The consumers on Apache Kafka, as threads and as processes: everything produced is stored once, and told."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from confluent_kafka import Consumer, Producer
+
+from cloud.consumers import StreamRecord
+from cloud.consumers.kafka import Consumers, kind_of
+from cloud.db import migrate
+from cloud.settings import load_ingest_settings
+from contracts.alarms import AlarmChange
+from contracts.dead_letters import DeadLetter
+from contracts.devices import Watermark
+from contracts.errors import ConfigurationError
+from contracts.topics import KAFKA_TOPIC_OF_KIND, KafkaTopic, Kind
+from tests.cloud.messages import (
+    DEVICE,
+    NOON,
+    SITE,
+    STREAM,
+    alarm,
+    alarms,
+    birth,
+    counts,
+    events,
+    evidence,
+    health,
+    observations,
+    one,
+    readings,
+    record,
+)
+from tests.cloud.postgres import Postgres
+from tests.servers.kafka.server import Kafka
+
+pytestmark = [pytest.mark.integration, pytest.mark.kafka]
+
+KEY = f"{SITE}/{DEVICE}".encode()
+
+
+def produce(kafka: Kafka, *records: StreamRecord) -> None:
+    producer = Producer({"bootstrap.servers": kafka.bootstrap, "partitioner": "murmur2_random"})
+    for item in records:
+        topic = KafkaTopic.ERROR_MESSAGES if item.kind is None else KAFKA_TOPIC_OF_KIND[item.kind]
+        producer.produce(topic.value, item.value, KEY)
+    assert producer.flush(20) == 0
+
+
+def eventually(check: Callable[[], bool], *, within_s: float = 40) -> None:
+    deadline = time.monotonic() + within_s
+    while not check():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+def settings_for(kafka: Kafka, url: str, folder: Path, **more: object) -> dict[str, Any]:
+    return {"database_url": url, "storage_dir": folder, "kafka_bootstrap": kafka.bootstrap, **more}
+
+
+@pytest.fixture(params=["confluent", "kafka-python"])
+def consumers(
+    request: pytest.FixtureRequest, kafka_topics: Kafka, database_url: str, tmp_path: Path
+) -> Iterator[Consumers]:
+    settings = load_ingest_settings(**settings_for(kafka_topics, database_url, tmp_path, kafka_client=request.param))
+    consumers = Consumers(settings)
+    consumers.start()
+    yield consumers
+    consumers.stop()
+    assert consumers.failure is None
+
+
+def watermarks(kafka: Kafka) -> list[Watermark]:
+    """Everything on the downlink so far."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": kafka.bootstrap,
+            "group.id": f"look-{time.monotonic_ns()}",
+            "auto.offset.reset": "earliest",
+        }
+    )
+    consumer.subscribe([KafkaTopic.DEVICE_DOWNLINK.value])
+    found: list[Watermark] = []
+    quiet = 0
+    while quiet < (2 if found else 20):
+        messages = consumer.consume(100, 0.3)
+        quiet = 0 if messages else quiet + 1
+        for message in messages:
+            assert message.error() is None
+            assert message.key() == KEY
+            found.append(Watermark.model_validate_json(message.value() or b""))
+    consumer.close()
+    return found
+
+
+def test_every_topic_reaches_its_tables_and_the_device_hears_of_it(
+    consumers: Consumers, kafka_topics: Kafka, database_url: str
+) -> None:
+    letter = DeadLetter(
+        id="f" * 64, received_at=NOON, stage="decode", reason="bad_json", detail="", origin="x", payload=b"{"
+    )
+    produce(
+        kafka_topics,
+        readings(1),
+        observations(2),
+        evidence(3),
+        alarms(4, alarm(AlarmChange.RAISED)),
+        events(5, "boot"),
+        health(6),
+        record(birth()),
+        StreamRecord(letter.model_dump_json().encode(), None, NOON, "x"),
+    )
+    expected = dict.fromkeys(("reading", "observation", "image", "alarm", "device_event", "device_health"), 1)
+    eventually(lambda: expected.items() <= counts(database_url).items())
+    eventually(lambda: counts(database_url)["dead_letter"] == 1)
+    assert one(database_url, "SELECT state FROM device") == "online"
+    eventually(lambda: (STREAM, 6, ()) in {(w.stream, w.committed, w.above) for w in watermarks(kafka_topics)})
+
+
+def test_poison_on_a_topic_is_a_dead_letter_with_its_place_in_kafka(
+    consumers: Consumers, kafka_topics: Kafka, database_url: str
+) -> None:
+    poison = [StreamRecord(b"\x00\xff", kind, NOON, "") for kind in (Kind.READINGS, Kind.EVIDENCE, Kind.ALARMS)]
+    produce(kafka_topics, *poison, readings(1))
+    eventually(lambda: counts(database_url)["dead_letter"] == 3 and counts(database_url)["reading"] == 1)
+    origins = one(database_url, "SELECT array_agg(split_part(origin, '/', 1) ORDER BY origin) FROM dead_letter")
+    assert origins == ["camera-events", "sensor-data", "system-events"]
+
+
+@pytest.mark.faults
+def test_consumers_wait_for_a_dead_database_and_go_on_where_they_were(
+    kafka_topics: Kafka, postgres: Postgres, tmp_path: Path
+) -> None:
+    migrate.upgrade(postgres.url())
+    consumers = Consumers(load_ingest_settings(**settings_for(kafka_topics, postgres.url(), tmp_path)))
+    consumers.start()
+    produce(kafka_topics, *(readings(seq) for seq in range(1, 101)))
+    eventually(lambda: counts(postgres.url())["reading"] == 100)
+    postgres.kill()
+    produce(kafka_topics, *(readings(seq) for seq in range(101, 301)))
+    time.sleep(2)
+    postgres.start()
+    eventually(lambda: counts(postgres.url())["reading"] == 300)
+    consumers.stop()
+    assert consumers.failure is None
+    assert one(postgres.url(), "SELECT seen::text FROM ingest_stream") == "{[1,301)}"
+
+
+@pytest.mark.faults
+def test_killed_consumer_processes_lose_nothing_and_double_nothing(
+    request: pytest.FixtureRequest, kafka_topics: Kafka, database_url: str, tmp_path: Path
+) -> None:
+    environment = {
+        **os.environ,
+        "SHOAL_DATABASE_URL": database_url,
+        "SHOAL_STORAGE_DIR": str(tmp_path),
+        "SHOAL_KAFKA_BOOTSTRAP": kafka_topics.bootstrap,
+        "SHOAL_INGEST_METRICS_PORT": "0",
+        "SHOAL_INGEST_BATCH_MESSAGES": "20",
+    }
+
+    log = tmp_path / "log"
+    running: list[subprocess.Popen[bytes]] = []
+    request.addfinalizer(lambda: [(process.kill(), process.wait()) for process in running])  # type: ignore[func-returns-value]
+
+    def start() -> None:
+        before = log.read_text().count("ingest.started") if log.exists() else 0
+        with log.open("ab") as file:
+            running.append(subprocess.Popen([sys.executable, "-m", "cloud.consumers"], env=environment, stderr=file))
+        eventually(lambda: log.read_text().count("ingest.started") > before)
+
+    total = 1500
+    start()
+    start()
+    produce(kafka_topics, *(readings(seq) for seq in range(1, total + 1)))
+    for _ in range(2):
+        reached = counts(database_url)["reading"]
+        eventually(lambda reached=reached: counts(database_url)["reading"] > reached)  # type: ignore[misc]
+        killed = running.pop(0)
+        killed.kill()
+        killed.wait()
+        start()
+    eventually(lambda: counts(database_url)["reading"] == total, within_s=60)
+    for process in running:
+        process.send_signal(signal.SIGTERM)
+    assert [process.wait(timeout=30) for process in running] == [0, 0]
+    assert one(database_url, "SELECT seen::text, messages FROM ingest_stream") == (f"{{[1,{total + 1})}}", total)
+    assert max(mark.committed for mark in watermarks(kafka_topics)) == total
+
+
+def test_kinds_are_told_by_topic_and_body() -> None:
+    for item in (
+        readings(1),
+        observations(1),
+        evidence(1),
+        alarms(1, alarm(AlarmChange.RAISED)),
+        events(1, "x"),
+        health(1),
+    ):
+        assert item.kind is not None
+        assert kind_of(KAFKA_TOPIC_OF_KIND[item.kind].value, item.value) is item.kind
+    assert kind_of("system-events", record(birth()).value) is Kind.STATUS
+    assert kind_of("camera-events", b"[]") is Kind.OBSERVATIONS
+
+
+def test_wrong_settings_stop_the_program_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SHOAL_DATABASE_URL", raising=False)
+    with pytest.raises(ConfigurationError) as refused:
+        load_ingest_settings()
+    assert refused.value.field == "database_url"
+    with pytest.raises(ConfigurationError) as refused:
+        load_ingest_settings(database_url="postgresql://x", kafka_bootstrap="nowhere")
+    assert refused.value.field == "kafka_bootstrap"
