@@ -1,0 +1,238 @@
+"""A handful of painted frames, two steps: the whole way from data to a bundle that loads."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from rich.console import Console
+
+from contracts.errors import ConfigurationError
+from models.runtime import Detector, check_golden, load_bundle, open_session
+from models.training.config import TrainingConfig, load_config
+from tests.models.farm_pictures import paint_dataset
+
+if os.environ.get("CI", "").lower() not in {"1", "true"}:
+    pytest.importorskip("torch", reason="needs the train extra")
+import torch
+
+from models.detector.config import DetectorConfig
+from models.detector.loss import detection_loss
+from models.detector.model import STRIDE, DeployedDetector, FishDetector, survivors
+from models.detector.targets import make_targets
+from models.export.parity import ParityError, check_detector_parity
+from models.publishing.publish import publish
+from models.training.batches import epoch_batches, make_batch
+from models.training.loop import AverageModel, NonFiniteLossError, learning_rate, make_optimizer, train_one_epoch
+from models.training.prepare import prepare
+from models.training.train import CURVE, LINEAGE, train
+
+pytestmark = [pytest.mark.train, pytest.mark.timeout(300)]
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY = DetectorConfig(width=128, height=80, head_channels=16, frozen_blocks=0, max_boxes=10)
+
+
+def tiny_config(*, epochs: int = 1) -> TrainingConfig:
+    return TrainingConfig.model_validate(
+        {
+            "name": "painted-fish",
+            "version": "0.1.0",
+            "labels": ["fish"],
+            "sources": [
+                {
+                    "name": "painted",
+                    "folder": "farm",
+                    "licence": "CC0",
+                    "attribution": "painted by the test",
+                    "held_out_sites": ["site-2"],
+                    "same_video_every": 4,
+                }
+            ],
+            "model": TINY.model_dump(),
+            "schedule": {"epochs": epochs, "images_per_epoch": 4, "batch_size": 2, "warmup_steps": 1, "threads": 1},
+        }
+    )
+
+
+def quiet() -> Console:
+    return Console(file=io.StringIO())
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    paint_dataset(tmp_path / "farm")
+    return tmp_path
+
+
+def curve(run: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run / CURVE).read_text().splitlines()]
+
+
+def test_two_steps_become_a_bundle_that_loads_and_tests_itself(root: Path, tmp_path: Path) -> None:
+    config = tiny_config()
+    run, bundle = tmp_path / "run", tmp_path / "bundles" / "painted-fish"
+    bundle.mkdir(parents=True)
+    (bundle / "left-over.txt").write_text("of an older bundle")
+    train(config, [root], run, console=quiet())
+    manifest = publish(config, [root], run, bundle, command="the test", console=quiet())
+
+    session = open_session(load_bundle(bundle))
+    assert session.sha256 == manifest.sha256
+    assert check_golden(session).passed
+    assert not (bundle / "left-over.txt").exists()
+    assert manifest.training["seed"] == 1
+    assert manifest.training["config_sha256"] == config.sha256
+    assert float(manifest.training["parity_score"] or 0) <= 1e-4
+    assert {"same_video.map50", "unseen_site.map50", "latency_cpu_ms"} <= set(manifest.metrics)
+    assert "painted by the test" in (bundle / "NOTICE").read_text()
+    card = (bundle / "README.md").read_text()
+    assert manifest.sha256 in card
+    assert "unseen_site" in card
+    # The exported graph takes any batch.
+    frames = [np.full((90, 160, 3), 100, np.uint8)] * 3
+    assert len(Detector(session, threshold=0.0).detect(frames)) == 3
+
+
+def test_a_killed_run_goes_on_to_the_same_losses(root: Path, tmp_path: Path) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    train(tiny_config(epochs=3), [root], whole, console=quiet())
+
+    class KilledError(Exception):
+        pass
+
+    def kill_after_first_epoch(*_: Any, **__: Any) -> None:
+        if broken.joinpath("checkpoint.pt").exists():
+            raise KilledError
+
+    console = quiet()
+    console_print = console.print
+    console.print = lambda *a, **k: (kill_after_first_epoch(), console_print(*a, **k))  # type: ignore[method-assign,func-returns-value]
+    with pytest.raises(KilledError):
+        train(tiny_config(epochs=3), [root], broken, console=console)
+    train(tiny_config(epochs=3), [root], broken, console=quiet())
+    losses = {line["epoch"]: line["total"] for line in curve(broken)}
+    assert losses == pytest.approx({line["epoch"]: line["total"] for line in curve(whole)}, rel=1e-4)
+
+
+def test_a_run_is_not_continued_with_another_configuration(root: Path, tmp_path: Path) -> None:
+    train(tiny_config(), [root], tmp_path / "run", console=quiet())
+    assert json.loads((tmp_path / "run" / LINEAGE).read_text())["training_images"] == 6
+    with pytest.raises(ConfigurationError, match="config_sha256"):
+        train(tiny_config(epochs=2), [root], tmp_path / "run", console=quiet())
+
+
+def test_a_loss_that_is_no_number_stops_before_the_weights_change(root: Path) -> None:
+    config = tiny_config()
+    prepared = prepare(config, [root])
+    assert prepared.weights.sum() == pytest.approx(1.0)
+    model = FishDetector(TINY, pretrained=False)
+    with torch.no_grad():
+        model.heat.bias.fill_(math.nan)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    batch = make_batch([painted_frame()])
+    with pytest.raises(NonFiniteLossError, match="loss is nan"):
+        train_one_epoch(
+            model,
+            AverageModel(model, 0.9),
+            make_optimizer(model, config.schedule),
+            [batch],
+            rate_of_step=lambda _: 1.0,
+            on_step=lambda _: None,
+        )
+    trained = [name for name, _ in model.named_parameters() if name != "heat.bias"]
+    assert all(torch.equal(before[name], model.state_dict()[name]) for name in trained)
+
+
+def painted_frame() -> Any:
+    from models.data.frames import LabelledFrame
+
+    frame = np.full((80, 128, 3), 40, np.uint8)
+    frame[32:44, 40:68] = 220
+    return LabelledFrame(frame, np.array([[40, 32, 68, 44]], np.float32), "site")
+
+
+def test_the_network_learns_one_picture_by_heart() -> None:
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    model = FishDetector(TINY)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3)
+    batch = make_batch([painted_frame()] * 2)
+    model.train()
+    for _ in range(40):
+        loss = detection_loss(model(batch.images), batch.heat, batch.boxes, batch.weight)
+        optimizer.zero_grad()
+        loss.total.backward()
+        optimizer.step()
+    with torch.no_grad():
+        boxes, scores = DeployedDetector(model.eval()).eval()(batch.images)
+    assert scores[0, 0] > 0.5
+    assert (scores[0, 1:] < 0.5).all()
+    assert boxes[0, 0].tolist() == pytest.approx([40, 32, 68, 44], abs=4)
+
+
+def test_targets_peak_where_the_fish_is() -> None:
+    targets = make_targets(np.array([[40, 32, 68, 44]], np.float32), 128, 80, STRIDE)
+    row, column = np.unravel_index(targets.heat[0].argmax(), targets.heat[0].shape)
+    assert (int(row), int(column)) == (9, 13)
+    assert targets.heat.max() == 1.0
+    assert targets.boxes[:, row, column].tolist() == [40, 32, 68, 44]
+    assert make_targets(np.zeros((0, 4), np.float32), 128, 80, STRIDE).heat.max() == 0
+
+
+def test_duplicates_are_suppressed_inside_the_graph() -> None:
+    boxes = torch.tensor([[[0, 0, 10, 10], [1, 0, 11, 10], [50, 50, 60, 60], [0, 0, 0, 0]]], dtype=torch.float32)
+    assert survivors(boxes, 0.5).tolist() == [[1.0, 0.0, 1.0, 1.0]]
+
+
+def test_an_epoch_is_the_same_whenever_it_is_drawn() -> None:
+    frames = [painted_frame()] * 3
+    weights = np.full(3, 1 / 3)
+    first, again, other = (
+        next(iter(epoch_batches(frames, weights, images=4, batch_size=2, seed=1, epoch=epoch))) for epoch in (4, 4, 5)
+    )
+    assert torch.equal(first.images, again.images)
+    assert not torch.equal(first.images, other.images)
+
+
+def test_the_rate_warms_up_and_falls() -> None:
+    rates = [learning_rate(step, 100, 10) for step in range(100)]
+    assert rates[0] == pytest.approx(0.1)
+    assert max(rates) == pytest.approx(1.0)
+    assert rates[-1] < 0.02
+
+
+def test_another_graph_fails_the_parity_check(root: Path, tmp_path: Path) -> None:
+    from models.export.onnx_export import export_onnx
+    from models.training.train import model_input
+
+    torch.manual_seed(1)
+    model = DeployedDetector(FishDetector(TINY)).eval()
+    export_onnx(model, model_input(TINY), ("boxes", "scores"), tmp_path / "model.onnx")
+    images = np.random.default_rng(0).integers(0, 255, (2, 80, 128, 3)).astype(np.uint8)
+    check_detector_parity(model, tmp_path / "model.onnx", images)
+    with torch.no_grad():
+        model.detector.heat.bias.add_(1.0)
+    with pytest.raises(ParityError):
+        check_detector_parity(model, tmp_path / "model.onnx", images)
+
+
+def test_the_shipped_configuration_reads_and_a_wrong_key_is_named(tmp_path: Path) -> None:
+    path = ROOT / "models" / "detector" / "configs" / "fish_detector.yaml"
+    config = load_config(path)
+    assert config.name == "fish-detector"
+    wrong = yaml.safe_load(path.read_text())
+    wrong["schedule"]["epoch"] = 3
+    (tmp_path / "wrong.yaml").write_text(yaml.safe_dump(wrong))
+    with pytest.raises(ConfigurationError) as caught:
+        load_config(tmp_path / "wrong.yaml")
+    assert caught.value.field == "schedule.epoch"
+    with pytest.raises(ConfigurationError, match="--data"):
+        prepare(config, [tmp_path])
