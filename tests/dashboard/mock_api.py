@@ -16,7 +16,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID, uuid5
 
 import cv2
@@ -27,7 +27,7 @@ from fastapi.responses import FileResponse, JSONResponse
 
 Json = dict[str, Any]
 
-PASSWORD = "seawater-at-7-degrees"  # noqa: S105 - a made-up farm's password, not a secret
+PASSWORD = "seawater-at-7-degrees"
 NAMESPACE = UUID("8f3c1b8e-6f43-4f0e-9d0c-3b1f5b0b7a11")
 DIST = Path(__file__).resolve().parents[2] / "cloud" / "dashboard" / "dist"
 MODEL = {"name": "fish-detector", "version": "1.0.0", "sha256": hashlib.sha256(b"fish-detector 1.0.0").hexdigest()}
@@ -69,14 +69,31 @@ def demo_units() -> list[Unit]:
     salmon = {"do": 9.4, "do_sat": 94.0, "temperature": 11.8, "ph": 7.34, "salinity": 31.2}
     return [
         Unit(1, "tank-1", "Tank 1", "tank", "salmo_salar", "smolt", dict(salmon), 9),
-        Unit(2, "tank-2", "Tank 2", "tank", "salmo_salar", "smolt", salmon | {"do": 9.1, "ph": 7.9}, 7, quality={"ph": 3}),
         Unit(
-            3, "tank-3", "Tank 3", "tank", "salmo_salar", "smolt", salmon | {"do": 4.6, "do_sat": 48.0}, 12,
+            2, "tank-2", "Tank 2", "tank", "salmo_salar", "smolt", salmon | {"do": 9.1, "ph": 7.9}, 7, quality={"ph": 3}
+        ),
+        Unit(
+            3,
+            "tank-3",
+            "Tank 3",
+            "tank",
+            "salmo_salar",
+            "smolt",
+            salmon | {"do": 4.6, "do_sat": 48.0},
+            12,
             quality={"salinity": 2},
         ),
         Unit(
-            4, "pen-north", "North pen", "net_pen", "salmo_salar", "grower", salmon | {"do": 8.2, "do_sat": 83.0}, 5,
-            volume_m3=24_000, silent_s={"salinity": 1_380.0, "ph": 142.0},
+            4,
+            "pen-north",
+            "North pen",
+            "net_pen",
+            "salmo_salar",
+            "grower",
+            salmon | {"do": 8.2, "do_sat": 83.0},
+            5,
+            volume_m3=24_000,
+            silent_s={"salinity": 1_380.0, "ph": 142.0},
         ),
     ]
 
@@ -89,12 +106,30 @@ class MockFarm:
         self.started = time.time()
         self.units = demo_units()
         self.sites = [
-            {"id": 1, "slug": "nordfjord", "name": "Nordfjord", "timezone": "Europe/Oslo", "latitude": 61.9, "longitude": 5.9},
-            {"id": 2, "slug": "thessaly", "name": "Thessaly", "timezone": "Europe/Athens", "latitude": 39.3, "longitude": 23.1},
+            {
+                "id": 1,
+                "slug": "nordfjord",
+                "name": "Nordfjord",
+                "timezone": "Europe/Oslo",
+                "latitude": 61.9,
+                "longitude": 5.9,
+            },
+            {
+                "id": 2,
+                "slug": "thessaly",
+                "name": "Thessaly",
+                "timezone": "Europe/Athens",
+                "latitude": 39.3,
+                "longitude": 23.1,
+            },
         ][:sites]
         self.users = {
             f"{role}@nordfjord.example": {
-                "id": number, "email": f"{role}@nordfjord.example", "name": name, "role": role, "organization": "nordfjord",
+                "id": number,
+                "email": f"{role}@nordfjord.example",
+                "name": name,
+                "role": role,
+                "organization": "nordfjord",
             }
             for number, (role, name) in enumerate((("viewer", "Vigdis Viewer"), ("operator", "Olav Operator")), start=1)
         }
@@ -140,8 +175,14 @@ class MockFarm:
     def unit_out(self, unit: Unit) -> Json:
         """Return the API's view of a unit."""
         return {
-            "id": unit.id, "slug": unit.slug, "name": unit.name, "kind": unit.kind, "volume_m3": unit.volume_m3,
-            "species": unit.species, "stage": unit.stage, "site": self.sites[0]["slug"],
+            "id": unit.id,
+            "slug": unit.slug,
+            "name": unit.name,
+            "kind": unit.kind,
+            "volume_m3": unit.volume_m3,
+            "species": unit.species,
+            "stage": unit.stage,
+            "site": self.sites[0]["slug"],
         }
 
     def open_alarms(self) -> list[Json]:
@@ -153,8 +194,14 @@ class MockFarm:
         now = self.now()
         mine = slug == self.sites[0]["slug"]
         device = {
-            "id": 1, "slug": "edge-1", "name": "edge-1", "site": slug, "state": "online", "agent_version": "0.1.0",
-            "state_at": (now - timedelta(hours=7)).isoformat(), "last_seen_at": now.isoformat(),
+            "id": 1,
+            "slug": "edge-1",
+            "name": "edge-1",
+            "site": slug,
+            "state": "online",
+            "agent_version": "0.1.0",
+            "state_at": (now - timedelta(hours=7)).isoformat(),
+            "last_seen_at": now.isoformat(),
         }
         return {
             "site": self.site(slug),
@@ -185,9 +232,18 @@ class MockFarm:
         observed = now.timestamp() - age
         return {
             "channel_id": unit.id * 10 + list(QUANTITIES).index(quantity),
-            "channel": f"{unit.slug}.{quantity}", "quantity": quantity, "label": label, "ucum": ucum, "decimals": decimals,
-            "value": self.value(unit, quantity, observed), "observed_at": datetime.fromtimestamp(observed, timezone.utc).isoformat(),
-            "age_s": age, "quality": unit.quality.get(quantity, 1), "stale": age > 60, "stale_after_s": 60.0, "derived": quantity == "do_sat",
+            "channel": f"{unit.slug}.{quantity}",
+            "quantity": quantity,
+            "label": label,
+            "ucum": ucum,
+            "decimals": decimals,
+            "value": self.value(unit, quantity, observed),
+            "observed_at": datetime.fromtimestamp(observed, timezone.utc).isoformat(),
+            "age_s": age,
+            "quality": unit.quality.get(quantity, 1),
+            "stale": age > 60,
+            "stale_after_s": 60.0,
+            "derived": quantity == "do_sat",
         }
 
     def observation(self, unit: Unit, at: float) -> Json:
@@ -197,14 +253,25 @@ class MockFarm:
         self.images[sha256] = image
         observed = datetime.fromtimestamp(at, timezone.utc)
         return {
-            "id": f"{unit.id}-{int(at * 1e6)}", "camera": f"{unit.slug}-cam", "unit_id": unit.id,
-            "observed_at": observed.isoformat(), "started_at": (observed - timedelta(seconds=10)).isoformat(),
-            "frames": 50, "frames_dropped": 2 if unit.id == 1 else 0,
-            "count_mean": len(boxes) - 0.6, "count_min": max(0, len(boxes) - 3), "count_max": len(boxes) + 1,
-            "confidence_mean": 0.74, "latency_ms": 38.0, "detections": boxes,
-            "image_url": f"/api/v1/images/{sha256}?expires=1&signature=mock", "image_sha256": sha256,
-            "image_observed_at": (observed - timedelta(seconds=3)).isoformat(), "image_quality": 0.82,
-            "model": MODEL, "quality": 1,
+            "id": f"{unit.id}-{int(at * 1e6)}",
+            "camera": f"{unit.slug}-cam",
+            "unit_id": unit.id,
+            "observed_at": observed.isoformat(),
+            "started_at": (observed - timedelta(seconds=10)).isoformat(),
+            "frames": 50,
+            "frames_dropped": 2 if unit.id == 1 else 0,
+            "count_mean": len(boxes) - 0.6,
+            "count_min": max(0, len(boxes) - 3),
+            "count_max": len(boxes) + 1,
+            "confidence_mean": 0.74,
+            "latency_ms": 38.0,
+            "detections": boxes,
+            "image_url": f"/api/v1/images/{sha256}?expires=1&signature=mock",
+            "image_sha256": sha256,
+            "image_observed_at": (observed - timedelta(seconds=3)).isoformat(),
+            "image_quality": 0.82,
+            "model": MODEL,
+            "quality": 1,
         }
 
     def series(self, channel_id: int, start: datetime, end: datetime, max_points: int) -> Json:
@@ -221,48 +288,103 @@ class MockFarm:
             if not hole and at < end.timestamp() - silent:
                 mean = self.value(unit, quantity, at)
                 spread = abs(mean) * 0.006
-                points.append({
-                    "t": datetime.fromtimestamp(at, timezone.utc).isoformat(), "n": int(bucket), "min": mean - spread,
-                    "max": mean + spread, "mean": mean, "last": mean, "good": int(bucket) if int(at) % 97 else 0,
-                })
+                points.append(
+                    {
+                        "t": datetime.fromtimestamp(at, timezone.utc).isoformat(),
+                        "n": int(bucket),
+                        "min": mean - spread,
+                        "max": mean + spread,
+                        "mean": mean,
+                        "last": mean,
+                        "good": int(bucket) if int(at) % 97 else 0,
+                    }
+                )
             at += bucket
-        return {"channel_id": channel_id, "quantity": quantity, "ucum": QUANTITIES[quantity][1], "bucket_s": int(bucket), "points": points}
+        return {
+            "channel_id": channel_id,
+            "quantity": quantity,
+            "ucum": QUANTITIES[quantity][1],
+            "bucket_s": int(bucket),
+            "points": points,
+        }
 
     def _alarms(self) -> dict[str, Json]:
         now = self.now()
 
-        def alarm(unit: Unit, definition: str, severity: str, minutes: float, **more: Any) -> Json:  # noqa: ANN401
+        def alarm(unit: Unit, definition: str, severity: str, minutes: float, **more: Any) -> Json:
             number = uuid5(NAMESPACE, f"{unit.slug}/{definition}")
             return {
-                "id": str(number), "site": self.sites[0]["slug"],
-                "unit": {"id": unit.id, "slug": unit.slug, "name": unit.name}, "definition": definition,
-                "severity": severity, "active": True, "acknowledged": False,
-                "raised_at": (now - timedelta(minutes=minutes)).isoformat(), "cleared_at": None,
-                "acknowledged_at": None, "acknowledged_by": None, "value": None, "limit": None, "ucum": None,
-                "quantity": None, "message": "", "action": None, "source": None,
+                "id": str(number),
+                "site": self.sites[0]["slug"],
+                "unit": {"id": unit.id, "slug": unit.slug, "name": unit.name},
+                "definition": definition,
+                "severity": severity,
+                "active": True,
+                "acknowledged": False,
+                "raised_at": (now - timedelta(minutes=minutes)).isoformat(),
+                "cleared_at": None,
+                "acknowledged_at": None,
+                "acknowledged_by": None,
+                "value": None,
+                "limit": None,
+                "ucum": None,
+                "quantity": None,
+                "message": "",
+                "action": None,
+                "source": None,
             } | more
 
         one, _, three, pen = self.units
         listed = [
             alarm(
-                three, "do.low.critical", "critical", 4.2, value=4.61, limit=6.0, ucum="mg/L", quantity="do",
+                three,
+                "do.low.critical",
+                "critical",
+                4.2,
+                value=4.61,
+                limit=6.0,
+                ucum="mg/L",
+                quantity="do",
                 message="Dissolved oxygen 4.61 mg/L is below 6.0 mg/L",
                 action="Start emergency oxygen now; stop feeding; check aerator, pump and probe",
                 source="Fivelstad 1999 [V]; smolt, outlet",
             ),
             alarm(
-                three, "do_sat.low.warning", "major", 11, value=52.0, limit=70.0, ucum="%", quantity="do_sat",
-                message="Oxygen saturation 52 % is below 70 %", action="Increase aeration; stop feeding until it recovers",
+                three,
+                "do_sat.low.warning",
+                "major",
+                11,
+                value=52.0,
+                limit=70.0,
+                ucum="%",
+                quantity="do_sat",
+                message="Oxygen saturation 52 % is below 70 %",
+                action="Increase aeration; stop feeding until it recovers",
                 source="Remen 2016; Laksvel 2022 [V/D]",
             ),
             alarm(
-                pen, "salinity.silent", "minor", 21, quantity="salinity", message="No salinity reading for 23 minutes",
-                action="Check the probe's power and cable", source="Silence rule, 3x the channel's period",
+                pen,
+                "salinity.silent",
+                "minor",
+                21,
+                quantity="salinity",
+                message="No salinity reading for 23 minutes",
+                action="Check the probe's power and cable",
+                source="Silence rule, 3x the channel's period",
             ),
             alarm(
-                one, "temperature.high.warning", "warning", 95, value=14.2, limit=14.0, ucum="Cel", quantity="temperature",
-                message="Water temperature was 14.2 °C, above 14.0 °C", active=False,
-                cleared_at=(now - timedelta(minutes=42)).isoformat(), source="Okamura [S]; smolt, fresh",
+                one,
+                "temperature.high.warning",
+                "warning",
+                95,
+                value=14.2,
+                limit=14.0,
+                ucum="Cel",
+                quantity="temperature",
+                message="Water temperature was 14.2 °C, above 14.0 °C",
+                active=False,
+                cleared_at=(now - timedelta(minutes=42)).isoformat(),
+                source="Okamura [S]; smolt, fresh",
             ),
         ]
         return {item["id"]: item for item in listed}
@@ -274,7 +396,11 @@ class MockFarm:
             if alarm is None:
                 raise HTTPException(404, "No such alarm")
             if not alarm["acknowledged"]:
-                alarm |= {"acknowledged": True, "acknowledged_at": self.now().isoformat(), "acknowledged_by": user["email"]}
+                alarm |= {
+                    "acknowledged": True,
+                    "acknowledged_at": self.now().isoformat(),
+                    "acknowledged_by": user["email"],
+                }
                 self.alarms[alarm_id] = alarm
             return alarm
 
@@ -283,7 +409,11 @@ def draw_fish(count: int, *, seed: int, width: int = 640, height: int = 360) -> 
     """Return a JPEG of dim water with ``count`` fish, and their boxes as fractions of the image."""
     rng = np.random.default_rng(seed)
     depth = np.linspace(1.0, 0.35, height)[:, None, None]
-    frame = (np.array([112, 92, 34])[None, None, :] * depth + rng.normal(0, 4, (height, width, 1))).clip(0, 255).astype(np.uint8)
+    frame = (
+        (np.array([112, 92, 34])[None, None, :] * depth + rng.normal(0, 4, (height, width, 1)))
+        .clip(0, 255)
+        .astype(np.uint8)
+    )
     boxes: list[Json] = []
     for _ in range(count):
         length = int(rng.uniform(46, 110))
@@ -295,20 +425,38 @@ def draw_fish(count: int, *, seed: int, width: int = 640, height: int = 360) -> 
         colour = (shade, shade, int(shade * 0.92))
         tail = x - facing * length // 2
         cv2.ellipse(frame, (x, y), (length // 2, tall // 2), 0, 0, 360, colour, -1, cv2.LINE_AA)
-        points = np.array([[tail + facing * 8, y], [tail - facing * 16, y - tall // 2], [tail - facing * 16, y + tall // 2]])
+        points = np.array(
+            [[tail + facing * 8, y], [tail - facing * 16, y - tall // 2], [tail - facing * 16, y + tall // 2]]
+        )
         cv2.fillPoly(frame, [points], colour, cv2.LINE_AA)
         cv2.circle(frame, (x + facing * length // 3, y - 2), 2, (20, 20, 20), -1, cv2.LINE_AA)
         left, right = sorted((tail - facing * 16, x + facing * length // 2))
-        box = {"x": max(0, left) / width, "y": (y - tall / 2) / height, "w": (right - max(0, left)) / width, "h": tall / height}
-        boxes.append({"label": "fish", "confidence": round(float(rng.uniform(0.41, 0.97)), 3), "box": box, "track": None})
+        box = {
+            "x": max(0, left) / width,
+            "y": (y - tall / 2) / height,
+            "w": (right - max(0, left)) / width,
+            "h": tall / height,
+        }
+        boxes.append(
+            {"label": "fish", "confidence": round(float(rng.uniform(0.41, 0.97)), 3), "box": box, "track": None}
+        )
     _, encoded = cv2.imencode(".jpg", cv2.GaussianBlur(frame, (3, 3), 0), [cv2.IMWRITE_JPEG_QUALITY, 85])
     return encoded.tobytes(), boxes
 
 
 def problem(status: int, title: str, request: Request) -> JSONResponse:
     """Return an RFC 9457 answer as the real API does."""
-    body = {"type": "about:blank", "title": title, "status": status, "detail": title, "code": title, "request_id": "mock"}
-    return JSONResponse(body, status_code=status, media_type="application/problem+json", headers={"X-Path": request.url.path})
+    body = {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "detail": title,
+        "code": title,
+        "request_id": "mock",
+    }
+    return JSONResponse(
+        body, status_code=status, media_type="application/problem+json", headers={"X-Path": request.url.path}
+    )
 
 
 def create_app(farm: MockFarm, *, dist: Path = DIST) -> FastAPI:
@@ -326,13 +474,13 @@ def create_app(farm: MockFarm, *, dist: Path = DIST) -> FastAPI:
         return problem(error.status_code, str(error.detail), request)
 
     @app.middleware("http")
-    async def harden(request: Request, call_next: Any) -> Response:  # noqa: ANN401
+    async def harden(request: Request, call_next: Any) -> Response:
         response: Response = await call_next(request)
         response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
         return response
 
     @app.post("/api/v1/auth/login")
-    def login(username: str = Form(), password: str = Form()) -> Json:
+    def login(username: Annotated[str, Form()], password: Annotated[str, Form()]) -> Json:
         user = farm.users.get(username)
         if user is None or password != PASSWORD:
             raise HTTPException(401, "Email or password is wrong")
@@ -341,35 +489,40 @@ def create_app(farm: MockFarm, *, dist: Path = DIST) -> FastAPI:
         return {"access_token": token, "token_type": "bearer", "expires_in": 28_800, "user": user}
 
     @app.get("/api/v1/auth/me")
-    def me(authorization: str | None = Header(None)) -> Json:
+    def me(authorization: Annotated[str | None, Header()] = None) -> Json:
         return user_of(authorization)
 
     @app.get("/api/v1/sites")
-    def sites(authorization: str | None = Header(None)) -> Json:
+    def sites(authorization: Annotated[str | None, Header()] = None) -> Json:
         user_of(authorization)
         return {"items": [farm.site(str(site["slug"])) for site in farm.sites], "next_cursor": None}
 
     @app.get("/api/v1/sites/{slug}/latest")
-    def latest(slug: str, authorization: str | None = Header(None)) -> Json:
+    def latest(slug: str, authorization: Annotated[str | None, Header()] = None) -> Json:
         user_of(authorization)
         return farm.latest(slug)
 
     @app.get("/api/v1/units/{unit_id}")
-    def unit(unit_id: int, authorization: str | None = Header(None)) -> Json:
+    def unit(unit_id: int, authorization: Annotated[str | None, Header()] = None) -> Json:
         user_of(authorization)
         return farm.unit_out(farm.unit(unit_id))
 
     @app.get("/api/v1/units/{unit_id}/observations")
-    def observations(unit_id: int, limit: int = 20, authorization: str | None = Header(None)) -> Json:
+    def observations(unit_id: int, limit: int = 20, authorization: Annotated[str | None, Header()] = None) -> Json:
         user_of(authorization)
         newest = farm.now().timestamp() // 10 * 10
         return {
-            "items": [farm.observation(farm.unit(unit_id), newest - 10 * index) for index in range(limit)], "next_cursor": None,
+            "items": [farm.observation(farm.unit(unit_id), newest - 10 * index) for index in range(limit)],
+            "next_cursor": None,
         }
 
     @app.get("/api/v1/channels/{channel_id}/series")
     def series(
-        channel_id: int, start: datetime, end: datetime, max_points: int = 500, authorization: str | None = Header(None),
+        channel_id: int,
+        start: datetime,
+        end: datetime,
+        max_points: int = 500,
+        authorization: Annotated[str | None, Header()] = None,
     ) -> Json:
         user_of(authorization)
         return farm.series(channel_id, start, end, max_points)
@@ -381,12 +534,12 @@ def create_app(farm: MockFarm, *, dist: Path = DIST) -> FastAPI:
         return Response(farm.images[sha256], media_type="image/jpeg")
 
     @app.get("/api/v1/alarms")
-    def alarms(site: str, authorization: str | None = Header(None)) -> Json:
+    def alarms(site: str, authorization: Annotated[str | None, Header()] = None) -> Json:
         user_of(authorization)
         return {"items": farm.open_alarms() if site == farm.sites[0]["slug"] else [], "next_cursor": None}
 
     @app.post("/api/v1/alarms/{alarm_id}/acknowledge")
-    def acknowledge(alarm_id: str, authorization: str | None = Header(None)) -> Json:
+    def acknowledge(alarm_id: str, authorization: Annotated[str | None, Header()] = None) -> Json:
         user = user_of(authorization)
         if user["role"] == "viewer":
             raise HTTPException(403, "Viewers cannot acknowledge alarms")
@@ -418,7 +571,9 @@ class MockServer:
 
     def start(self) -> None:
         """Listen, and return when requests are answered."""
-        config = uvicorn.Config(create_app(self.farm), host="127.0.0.1", port=self.port, log_level="warning")
+        config = uvicorn.Config(
+            create_app(self.farm), host="127.0.0.1", port=self.port, log_level="warning", lifespan="off"
+        )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._thread.start()

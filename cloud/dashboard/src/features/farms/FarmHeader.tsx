@@ -100,9 +100,15 @@ function FarmName({ sites, site }: { sites: readonly Site[]; site: Site }): JSX.
       sx={{
         fontSize: '1.375rem',
         fontWeight: 650,
-        minHeight: { xs: '2.25rem', md: '2.75rem' },
         maxWidth: '16rem',
-        '& .MuiSelect-select.MuiSelect-select': { pr: '1.75rem' },
+        '& .MuiSelect-select.MuiSelect-select': {
+          minHeight: '2.75rem',
+          display: 'flex',
+          alignItems: 'center',
+          paddingRight: '1.75rem !important',
+        },
+        // The clock moves up into the empty part of the touch target.
+        mb: { xs: '-0.625rem', md: 0 },
       }}
     >
       {sites.map((item) => (

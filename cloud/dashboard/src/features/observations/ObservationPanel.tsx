@@ -103,32 +103,24 @@ function Count({ observation, serverTime, receivedAt }: Seen): JSX.Element {
   const age = useNow((now) => ageText(ageThen + elapsedSeconds(receivedAt, now)));
   const spread = spreadText(observation);
   return (
-    <Box sx={{ mt: 1, color: stale ? 'stale' : 'text.primary' }}>
-      <Box sx={{ display: 'flex', alignItems: 'flex-start', flexWrap: 'wrap', columnGap: 1 }}>
-        <Box sx={{ flex: 1, minWidth: 'fit-content' }}>
-          <Box sx={{ display: 'flex', alignItems: 'baseline', columnGap: 0.75 }}>
-            <Box
-              component="span"
-              data-testid="fish-count"
-              sx={{ fontSize: '1.5rem', fontWeight: 650, lineHeight: 1.15 }}
-            >
-              {countText(observation)}
-            </Box>
-            <Typography component="span" variant="body2" title="Fewest and most in one frame">
-              fish{spread !== null && ` (${spread})`}
-            </Typography>
-          </Box>
-          <Typography
-            variant="caption"
-            color="textSecondary"
-            component="div"
-            sx={{ display: 'flex', columnGap: 1, flexWrap: 'wrap' }}
+    <Box sx={{ mt: 0.25, color: stale ? 'stale' : 'text.primary' }}>
+      <Box sx={{ display: 'flex', alignItems: 'center', flexWrap: 'wrap', columnGap: 1, minHeight: TOUCH }}>
+        <Typography
+          component="div"
+          variant="body2"
+          sx={{ flex: 1, whiteSpace: 'nowrap' }}
+          title="Fewest and most in one frame"
+        >
+          <Box
+            component="span"
+            data-testid="fish-count"
+            sx={{ fontSize: '1.5rem', fontWeight: 650, lineHeight: 1.15 }}
           >
-            <span>{stale ? `Stale ${age}` : `${age} ago`}</span>
-            <span>{windowSeconds(observation)} s mean</span>
-            <QualityFlag flag={observation.quality} />
-          </Typography>
-        </Box>
+            {countText(observation)}
+          </Box>
+          {' fish'}
+          {spread !== null && ` (${spread})`}
+        </Typography>
         {observation.model !== null && (
           <Box
             component="button"
@@ -144,6 +136,16 @@ function Count({ observation, serverTime, receivedAt }: Seen): JSX.Element {
           </Box>
         )}
       </Box>
+      <Typography
+        variant="caption"
+        color="textSecondary"
+        component="div"
+        sx={{ display: 'flex', columnGap: 1.5, flexWrap: 'wrap' }}
+      >
+        <span>{stale ? `Stale ${age}` : `${age} ago`}</span>
+        <span>mean of {windowSeconds(observation)} s</span>
+        <QualityFlag flag={observation.quality} />
+      </Typography>
       <Collapse in={open} id={details} timeout={120}>
         <Provenance observation={observation} />
       </Collapse>

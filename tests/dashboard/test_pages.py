@@ -1,0 +1,146 @@
+"""What a person does with the dashboard, in a real Chromium."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.dashboard.conftest import sign_in
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+    from tests.dashboard.stack import Stack
+
+pytestmark = [pytest.mark.browser, pytest.mark.integration]
+
+
+def expect_soon(page: Page, condition: str, *arguments: object, timeout_s: float = 20) -> None:
+    """Wait until a JavaScript condition holds in the page."""
+    page.wait_for_function(condition, arg=list(arguments), timeout=timeout_s * 1000)
+
+
+def oxygen(page: Page) -> Locator:
+    """The first oxygen value on the wall."""
+    return page.get_by_test_id("reading-do").first
+
+
+def test_wrong_password_is_told_and_signs_nobody_in(page: Page, stack: Stack) -> None:
+    page.goto("/")
+    page.get_by_label("Email").fill(stack.operator.email)
+    page.get_by_label("Password").fill("not the password")
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_text("Email or password is wrong").wait_for()
+    assert page.get_by_test_id("unit-tile").count() == 0
+
+
+def test_live_oxygen_appears_with_unit_age_and_quality_and_keeps_moving(page: Page, stack: Stack) -> None:
+    sign_in(page, stack.operator)
+    text = oxygen(page).inner_text()
+    assert re.search(r"\d+\.\d\d", text)
+    assert "mg/L" in text
+    assert re.search(r"\d+ s", text)
+    assert re.search(r"Good|Unchecked|Suspect|Fail|Missing", text)
+    before = page.get_by_test_id("value").all_inner_texts()
+    expect_soon(
+        page,
+        "([before]) => [...document.querySelectorAll('[data-testid=value]')].map(e => e.innerText).join() !== before",
+        ",".join(before),
+    )
+    assert page.get_by_test_id("link-state").get_attribute("data-state") == "live"
+
+
+def test_last_image_has_its_boxes_and_its_model(page: Page, stack: Stack) -> None:
+    sign_in(page, stack.operator)
+    tile = page.get_by_test_id("unit-tile").filter(has=page.get_by_test_id("evidence-image")).first
+    expect_soon(
+        page,
+        "() => [...document.querySelectorAll('[data-testid=evidence-image]')].some(e => e.naturalWidth > 0)",
+        timeout_s=60,
+    )
+    assert tile.get_by_test_id("fish-count").inner_text() != ""
+    boxes = tile.get_by_test_id("detection-boxes")
+    assert boxes.locator("rect").count() > 0
+    tile.get_by_role("button", name="Hide the boxes").click()
+    assert boxes.count() == 0
+    tile.locator("button[aria-expanded]").click()
+    assert re.search(r"sha256 [0-9a-f]{8}", tile.get_by_test_id("model-hash").inner_text())
+
+
+def test_operator_acknowledges_an_alarm_and_it_stays_open_while_active(page: Page, stack: Stack) -> None:
+    sign_in(page, stack.operator)
+    card = page.get_by_test_id("alarm-card").filter(has_text="Active · not acknowledged").first
+    card.wait_for()
+    name = card.get_attribute("data-alarm")
+    card.get_by_role("button", name="Acknowledge").click()
+    same = page.locator(f"[data-alarm='{name}']")
+    same.get_by_text(f"Active · acknowledged by {stack.operator.email}").wait_for()
+    assert same.get_by_role("button", name="Acknowledge").count() == 0
+
+
+def test_viewer_sees_alarms_without_a_button(page: Page, stack: Stack) -> None:
+    if stack.viewer is None:
+        pytest.skip("this stack has no viewer")
+    sign_in(page, stack.viewer)
+    page.get_by_test_id("alarm-card").first.wait_for()
+    assert page.get_by_role("button", name="Acknowledge").count() == 0
+
+
+def test_values_turn_stale_when_the_server_goes_and_live_again_when_it_returns(page: Page, stack: Stack) -> None:
+    if not stack.can_stop:
+        pytest.skip("this stack is not ours to stop")
+    page.clock.install()
+    sign_in(page, stack.operator)
+    stack.stop_server()
+    page.clock.run_for(4_000)
+    banner = page.get_by_test_id("connection-banner")
+    banner.wait_for()
+    assert "No connection since" in banner.inner_text()
+    page.clock.run_for(70_000)
+    expect_soon(page, "() => document.querySelector('[data-testid=reading-do]').dataset.stale === 'true'")
+    assert "Stale" in oxygen(page).inner_text()
+    assert page.get_by_test_id("link-state").get_attribute("data-state") == "no_connection"
+    stack.start_server()
+    page.clock.run_for(4_000)
+    page.clock.resume()
+    banner.wait_for(state="detached")
+    expect_soon(page, "() => document.querySelector('[data-testid=reading-do]').dataset.stale === 'false'")
+
+
+def test_unit_page_draws_charts_and_recent_pictures(page: Page, stack: Stack) -> None:
+    sign_in(page, stack.operator)
+    page.get_by_test_id("unit-tile").first.get_by_role("link").first.click()
+    page.wait_for_url(re.compile(r"/units/\d+"))
+    page.locator("[data-testid=chart] canvas").first.wait_for()
+    assert page.get_by_test_id("chart").count() >= 3
+    page.get_by_test_id("observation").first.wait_for()
+    with page.expect_response(re.compile(r"/series\?")) as answered:
+        page.get_by_role("button", name="7 d").click()
+    assert answered.value.ok
+
+
+def test_page_returns_after_login_and_a_dead_token_leads_back_to_it(page: Page, stack: Stack) -> None:
+    sign_in(page, stack.operator)
+    page.evaluate("""() => {
+        const session = JSON.parse(sessionStorage.getItem('shoal.session'));
+        sessionStorage.setItem('shoal.session', JSON.stringify({...session, token: 'forged'}));
+    }""")
+    page.reload()
+    page.get_by_text("Your session has ended").wait_for()
+    assert page.evaluate("() => sessionStorage.getItem('shoal.session')") is None
+
+
+@pytest.mark.parametrize("size", [(390, 844), (820, 1180), (1440, 900), (3840, 2160)], ids=lambda size: f"{size[0]}")
+def test_nothing_is_cut_off_and_every_target_fits_a_finger(page: Page, stack: Stack, size: tuple[int, int]) -> None:
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    sign_in(page, stack.operator)
+    page.get_by_test_id("fish-count").first.wait_for()
+    assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
+    small = page.evaluate("""() => [...document.querySelectorAll('button, [role=combobox]')]
+        .filter(e => e.offsetParent !== null)
+        .map(e => [e.getAttribute('aria-label') ?? e.innerText, e.getBoundingClientRect()])
+        .filter(([, box]) => box.height < 43.5 || box.width < 43.5)
+        .map(([name, box]) => `${name}: ${box.width} x ${box.height}`)""")
+    assert small == []
