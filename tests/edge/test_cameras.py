@@ -1,0 +1,257 @@
+"""Cameras: exact counts under overload, recovery from stalls and flapping, every kind of source, evidence under a limit."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.cameras.capture import CameraCapture
+from edge.cameras.evidence import encode_jpeg, evidence
+from edge.cameras.source import Frame, FrameSource, open_source
+from edge.cameras.state import LONGEST_WAIT_S, Life, Phase, on_failure, on_frame, retry_wait_s
+from edge.clock import SystemClock
+from edge.errors import SourceEndedError, SourceError
+from edge.settings import CameraSettings
+from edge.supervisor import Supervisor
+from tests.edge.cameras import MjpegCamera, jpeg
+from tests.edge.farm import START, eventually
+
+CLOCK = SystemClock(assume_synchronised=True)
+
+
+def settings(source: str, *, fps: float = 60, loop: bool = True, read_timeout_s: float = 0.5) -> CameraSettings:
+    return CameraSettings(
+        name="cam-1", unit="tank-1", source=source, fps=fps, loop=loop, read_timeout_s=read_timeout_s
+    )
+
+
+@pytest.fixture
+def camera() -> Iterator[MjpegCamera]:
+    camera = MjpegCamera()
+    yield camera
+    camera.close()
+
+
+class Running:
+    """A capture in its thread, with the phases it went through."""
+
+    def __init__(self, camera: CameraSettings, *, queue: int = 2, source: FrameSource | None = None) -> None:
+        self.phases: list[Phase] = []
+        self.capture = CameraCapture(
+            camera,
+            source or open_source(camera, CLOCK),
+            queue=queue,
+            clock=CLOCK,
+            on_frame=lambda: None,
+            on_change=lambda _camera, _before, after, _reason: self.phases.append(after),
+        )
+        self._supervisor = Supervisor()
+        self._worker = self._supervisor.start("camera", self.capture.run)
+
+    def is_over(self) -> bool:
+        return self._worker.thread is not None and not self._worker.thread.is_alive()
+
+    def stop(self) -> None:
+        self._supervisor.stop_all(timeout_s=3)
+
+
+@pytest.fixture
+def capture() -> Iterator[Callable[..., Running]]:
+    started: list[Running] = []
+
+    def start(camera: CameraSettings, **options: int) -> Running:
+        running = Running(camera, **options)  # type: ignore[arg-type]
+        started.append(running)
+        return running
+
+    yield start
+    for running in started:
+        running.stop()
+
+
+def test_frames_flow_and_stay_encoded_until_wanted(camera: MjpegCamera, capture: Callable[..., Running]) -> None:
+    running = capture(settings(camera.url))
+    frame = eventually(running.capture.take)
+    assert frame.decoded is None
+    assert frame.image.shape == (32, 64, 3)
+
+
+def test_a_camera_without_content_length_works(capture: Callable[..., Running]) -> None:
+    camera = MjpegCamera(content_length=False)
+    running = capture(settings(camera.url))
+    assert eventually(running.capture.take).image.shape == (32, 64, 3)
+    camera.close()
+
+
+def test_captured_is_taken_plus_dropped_plus_waiting_under_overload(
+    camera: MjpegCamera, capture: Callable[..., Running]
+) -> None:
+    running = capture(settings(camera.url), queue=3)
+    taken = 0
+    for _ in range(10):
+        taken += running.capture.take() is not None
+        threading.Event().wait(0.1)
+    counts = running.capture.counts()
+    assert counts.captured == counts.taken + counts.dropped + counts.waiting
+    assert counts.taken == taken
+    assert counts.dropped > 10
+    assert counts.waiting <= 3
+
+
+def test_frames_above_the_wanted_rate_are_not_captured(camera: MjpegCamera, capture: Callable[..., Running]) -> None:
+    running = capture(settings(camera.url, fps=5))
+    eventually(lambda: running.capture.counts().captured)
+    before, sent = running.capture.counts().captured, camera.sent
+    threading.Event().wait(1.0)
+    assert 3 <= running.capture.counts().captured - before <= 7
+    assert camera.sent - sent > 25
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("fault", ["stall", "close", "rubbish"])
+def test_a_camera_that_fails_is_lost_and_comes_back(
+    camera: MjpegCamera, capture: Callable[..., Running], fault: str
+) -> None:
+    running = capture(settings(camera.url, read_timeout_s=0.3))
+    eventually(lambda: running.capture.counts().captured > 3)
+    camera.mode = fault
+    eventually(lambda: running.phases[-1:] == [Phase.LOST])
+    assert running.capture.health().state == "lost"
+    camera.mode = "stream"
+    eventually(lambda: running.phases[-1:] == [Phase.STREAMING])
+    before = running.capture.counts().captured
+    eventually(lambda: running.capture.counts().captured > before + 3)
+    assert running.capture.health().reconnects >= 1
+
+
+@pytest.mark.faults
+def test_a_flapping_camera_keeps_exact_counts_and_one_thread(
+    camera: MjpegCamera, capture: Callable[..., Running]
+) -> None:
+    running = capture(settings(camera.url, read_timeout_s=0.2))
+    threads = threading.active_count()
+    taken = 0
+    for turn in range(8):
+        camera.mode = "close" if turn % 2 else "stream"
+        for _ in range(10):
+            taken += running.capture.take() is not None
+            threading.Event().wait(0.03)
+    camera.mode = "stream"
+    eventually(lambda: running.capture.health().state == "streaming")
+    counts = running.capture.counts()
+    assert counts.captured == counts.taken + counts.dropped + counts.waiting
+    assert counts.taken == taken
+    assert threading.active_count() <= threads + 3  # the camera's own connection threads
+
+
+@pytest.mark.faults
+def test_a_camera_that_is_not_there_is_waited_for(capture: Callable[..., Running]) -> None:
+    camera = MjpegCamera()
+    url = camera.url
+    camera.close()
+    running = capture(settings(url))
+    eventually(lambda: running.phases == [Phase.LOST])
+    assert running.capture.health().last_frame_age_s is None
+
+
+def test_a_folder_is_paced_and_loops(tmp_path: Path, capture: Callable[..., Running]) -> None:
+    for number in range(3):
+        (tmp_path / f"{number}.jpg").write_bytes(jpeg(number))
+    running = capture(settings(f"folder:{tmp_path}", fps=20))
+    eventually(lambda: running.capture.counts().captured)
+    before = running.capture.counts().captured
+    threading.Event().wait(1.0)
+    assert 14 <= running.capture.counts().captured - before <= 23
+
+
+def test_a_folder_played_once_ends(tmp_path: Path, capture: Callable[..., Running]) -> None:
+    for number in range(3):
+        (tmp_path / f"{number}.jpg").write_bytes(jpeg(number))
+    running = capture(settings(f"folder:{tmp_path}", loop=False))
+    eventually(running.is_over)
+    assert running.phases == [Phase.STREAMING, Phase.ENDED]
+    assert running.capture.counts().captured == 3
+
+
+@pytest.fixture
+def video(tmp_path: Path) -> Path:
+    path = tmp_path / "tank.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 25, (64, 32))
+    for number in range(25):
+        writer.write(np.full((32, 64, 3), number * 10, np.uint8))
+    writer.release()
+    return path
+
+
+def test_a_video_file_plays_at_its_own_speed(video: Path, capture: Callable[..., Running]) -> None:
+    running = capture(settings(f"file:{video}", fps=5), queue=60)
+    eventually(lambda: running.capture.counts().captured >= 3)
+    frames = [running.capture.take() for _ in range(3)]
+    levels = [int(frame.image.mean()) for frame in frames if frame is not None]
+    assert levels == pytest.approx([40, 90, 140], abs=6)  # every fifth frame of 25 a second
+
+
+def test_a_video_file_loops_and_ends_when_told_not_to(video: Path) -> None:
+    looping = open_source(settings(f"file:{video}"), CLOCK)
+    looping.open()
+    assert all(looping.read(skip=False) is not None for _ in range(60))
+    looping.close()
+    once = open_source(settings(f"file:{video}", loop=False), CLOCK)
+    once.open()
+    for _ in range(25):
+        once.read(skip=False)
+    with pytest.raises(SourceEndedError):
+        once.read(skip=False)
+    once.close()
+
+
+def test_an_unreachable_stream_is_an_error_within_its_time_limit() -> None:
+    source = open_source(settings("rtsp://user:secret@127.0.0.1:9/x", read_timeout_s=0.5), CLOCK)
+    with pytest.raises(SourceError) as caught:
+        source.open()
+    assert "secret" not in str(caught.value)
+
+
+def test_evidence_fits_under_its_limit_and_names_its_bytes() -> None:
+    noise = np.random.default_rng(7).integers(0, 255, (480, 640, 3), np.uint8)
+    for limit in (200_000, 60_000, 15_000):
+        data, width, height = encode_jpeg(noise, limit)
+        assert len(data) <= limit
+        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        assert decoded is not None
+        assert decoded.shape[:2] == (height, width)
+    image = evidence(Frame(START, 0.0, decoded=noise), camera="cam-1", unit="tank-1", max_bytes=60_000)
+    assert image.sha256 == hashlib.sha256(image.data).hexdigest()
+
+
+def test_a_small_camera_jpeg_is_kept_as_it_is() -> None:
+    original = jpeg()
+    image = evidence(Frame(START, 0.0, encoded=original), camera="cam-1", unit="tank-1", max_bytes=60_000)
+    assert image.data == original
+    assert (image.width, image.height) == (64, 32)
+
+
+@given(failures=st.integers(0, 500), jitter=st.floats(0, 1))
+def test_waits_are_bounded_and_never_zero(failures: int, jitter: float) -> None:
+    wait = retry_wait_s(Life(failures=failures), jitter=jitter)
+    assert 0 < wait <= LONGEST_WAIT_S
+
+
+def test_a_camera_that_gives_one_frame_and_dies_waits_longer_each_time() -> None:
+    life = Life()
+    waits = []
+    for turn in range(4):
+        life = on_frame(life, turn * 10.0)
+        life = on_failure(life, turn * 10.0 + 0.1)
+        waits.append(retry_wait_s(life, jitter=1))
+    assert waits == [0.5, 1, 2, 4]
+    life = on_frame(on_frame(life, 100.0), 106.0)
+    assert retry_wait_s(on_failure(life, 107.0), jitter=1) == 0.5

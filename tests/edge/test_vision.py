@@ -1,0 +1,160 @@
+"""Frames to observations: counts, evidence with its detections, windows without frames, a model that fails."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import cv2
+import pytest
+
+from contracts.envelope import Envelope, decode
+from contracts.errors import ConfigurationError
+from contracts.quality import QualityFlag
+from contracts.vision import Evidence, Observation, ObservationBatch
+from edge.cameras.capture import CameraCapture
+from edge.cameras.source import open_source
+from edge.clock import SystemClock
+from edge.inference.engine import Engine, load_engine
+from edge.inference.pipeline import VisionPipeline
+from edge.inference.rules import end_after, evidence_due
+from edge.outbox.publisher import compose
+from edge.outbox.store import Outbox
+from edge.settings import CameraSettings, ModelSettings, ObservationSettings
+from edge.supervisor import Supervisor
+from tests.edge.farm import START, eventually, new_outbox
+from tests.models.tiny_bundle import bright_cells, edit_manifest, tiny_detector
+
+CLOCK = SystemClock(assume_synchronised=True)
+
+
+class Sight:
+    """One folder camera with its pipeline, running."""
+
+    def __init__(self, folder: Path, *, bundle: Path | None, window_s: float = 0.5) -> None:
+        self.outbox: Outbox = new_outbox(folder)
+        self.engines: list[tuple[Engine | None, str]] = []
+        camera = CameraSettings(name="cam-1", unit="tank-1", source=f"folder:{folder / 'frames'}", fps=20)
+        self.capture = CameraCapture(
+            camera,
+            open_source(camera, CLOCK),
+            queue=2,
+            clock=CLOCK,
+            on_frame=lambda: self.pipeline.wake(),
+            on_change=lambda *_: None,
+        )
+        self.pipeline = VisionPipeline(
+            [self.capture],
+            self.outbox,
+            settings=ObservationSettings(window_s=window_s, evidence_every_s=1.0),
+            clock=CLOCK,
+            load=None if bundle is None else lambda: load_engine(ModelSettings(bundle=str(bundle))),
+            on_engine=lambda engine, reason: self.engines.append((engine, reason)),
+            observe_latency=lambda _: None,
+        )
+        self._supervisor = Supervisor()
+        self._supervisor.start("vision", self.pipeline.run)
+        self._supervisor.start("camera", self.capture.run)
+
+    def bodies(self) -> list[Observation | Evidence]:
+        found: list[Observation | Evidence] = []
+        for row in self.outbox.rows_after(0, limit=1000):
+            envelope = decode(compose(row, site="f", device="d", backfill=False), row.kind)
+            assert isinstance(envelope, Envelope)
+            if isinstance(envelope.body, ObservationBatch):
+                found += envelope.body.observations
+            elif isinstance(envelope.body, Evidence):
+                found.append(envelope.body)
+        return found
+
+    def observations(self) -> list[Observation]:
+        return [body for body in self.bodies() if isinstance(body, Observation)]
+
+    def stop(self) -> None:
+        self._supervisor.stop_all(timeout_s=3)
+        self.outbox.close()
+
+
+@pytest.fixture
+def frames(tmp_path: Path) -> Path:
+    (tmp_path / "frames").mkdir()
+    for number, cells in enumerate([[(0, 0), (2, 1)], [(1, 1), (3, 0), (0, 1)]]):
+        cv2.imwrite(str(tmp_path / "frames" / f"{number}.png"), bright_cells(cells, scale=4))
+    return tmp_path
+
+
+def test_observations_carry_counts_model_and_an_image_whose_hash_is_its_bytes(frames: Path) -> None:
+    sight = Sight(frames, bundle=tiny_detector(frames / "bundle"))
+    eventually(lambda: len(sight.observations()) >= 4)
+    seen = [observation for observation in sight.observations() if observation.frames][1]
+    assert (seen.count_min, seen.count_max) == (2, 3)
+    assert seen.count_mean == pytest.approx(2.5, abs=0.2)
+    assert seen.model is not None
+    assert seen.quality is QualityFlag.GOOD
+    images = {body.sha256: body for body in sight.bodies() if isinstance(body, Evidence)}
+    shown = [observation for observation in sight.observations() if observation.image_sha256]
+    assert shown
+    assert all(observation.image_sha256 in images for observation in shown)
+    assert all(len(observation.detections) in {2, 3} for observation in shown)
+    assert len(shown) < len(sight.observations())
+    sight.stop()
+
+
+def test_windows_follow_each_other_without_gap_and_their_ends_are_unique_over_restarts(frames: Path) -> None:
+    bundle = tiny_detector(frames / "bundle")
+    first = Sight(frames, bundle=bundle, window_s=0.2)
+    eventually(lambda: len(first.observations()) >= 3)
+    first.stop()
+    second = Sight(frames, bundle=bundle, window_s=0.2)
+    eventually(lambda: len(second.observations()) >= 8)
+    ends = [observation.observed_at for observation in second.observations()]
+    assert ends == sorted(set(ends))
+    starts = [observation.started_at for observation in second.observations()]
+    assert starts[1:3] == ends[:2]
+    second.stop()
+
+
+def test_a_camera_that_shows_nothing_gives_observations_that_claim_nothing(tmp_path: Path) -> None:
+    sight = Sight(tmp_path, bundle=None)
+    seen = eventually(sight.observations)[0]
+    assert (seen.frames, seen.count_mean, seen.quality) == (0, None, QualityFlag.MISSING)
+    sight.stop()
+
+
+def test_without_a_model_frames_are_seen_and_not_counted(frames: Path) -> None:
+    sight = Sight(frames, bundle=None)
+    seen = eventually(lambda: [observation for observation in sight.observations() if observation.frames])[0]
+    assert (seen.count_mean, seen.model, seen.quality) == (None, None, QualityFlag.NOT_EVALUATED)
+    sight.stop()
+
+
+def test_a_damaged_model_degrades_to_observations_without_counts(frames: Path) -> None:
+    bundle = tiny_detector(frames / "bundle")
+    (bundle / "model.onnx").write_bytes(b"damaged")
+    sight = Sight(frames, bundle=bundle)
+    engine, reason = eventually(lambda: sight.engines)[0]
+    assert engine is None
+    assert "truncated or altered" in reason
+    assert eventually(sight.observations)[0].count_mean is None
+    sight.stop()
+
+
+def test_a_model_whose_golden_frame_gives_another_result_is_refused(tmp_path: Path) -> None:
+    bundle = tiny_detector(tmp_path / "bundle")
+    cv2.imwrite(str(bundle / "golden.png"), bright_cells([(0, 0)]))
+    (bundle / "golden.json").write_text('{"detections": []}')
+    edit_manifest(bundle, golden=["golden.png"])
+    with pytest.raises(ConfigurationError, match="golden"):
+        load_engine(ModelSettings(bundle=str(bundle)))
+
+
+def test_ends_increase_and_evidence_keeps_its_rhythm() -> None:
+    later = START + timedelta(seconds=1)
+    assert end_after(None, START) == START
+    assert end_after(START, later) == later
+    assert end_after(later, START) > later
+    assert isinstance(end_after(later, later), datetime)
+    assert evidence_due(None, 0, 30)
+    assert not evidence_due(0, 20, 30)
+    assert evidence_due(0, 29.9, 30)
+    assert evidence_due(0, 10, 0)
