@@ -151,7 +151,8 @@ def _add_routes(app: FastAPI, settings: CloudSettings) -> None:
         api.include_router(feature.router)
     app.include_router(api)
     app.include_router(health.router)
-    app.mount("/", SinglePageApp(settings.dashboard_dir, reserved=_RESERVED), name="dashboard")
+    # Not mounted: a mount at "/" would answer before a wrong method could become a 405.
+    app.router.default = SinglePageApp(settings.dashboard_dir, reserved=_RESERVED)
 
 
 def _add_middleware(app: FastAPI, settings: CloudSettings) -> None:

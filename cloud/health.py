@@ -20,7 +20,6 @@ from cloud.kit.schemas import ApiModel
 router = APIRouter(tags=["health"])
 
 _MISSING = text("SELECT name FROM unnest(CAST(:names AS text[])) AS name WHERE to_regclass(name) IS NULL ORDER BY name")
-_TABLES = tuple(sorted(Base.metadata.tables))
 
 
 class SchemaRepository(Repository):
@@ -28,7 +27,7 @@ class SchemaRepository(Repository):
 
     async def missing_tables(self) -> list[str]:
         """Tables that the migrations have not made yet."""
-        rows = await self._all(_MISSING, {"names": list(_TABLES)})
+        rows = await self._all(_MISSING, {"names": sorted(Base.metadata.tables)})
         return [row["name"] for row in rows]
 
 

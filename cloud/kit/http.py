@@ -56,16 +56,17 @@ class Border:
         answer = _Answer(scope, send, request_id)
         started = perf_counter()
         try:
-            await self._app(scope, self._limited(scope, receive), answer.send)
-        except PayloadTooLargeError as error:
-            await answer.refuse(error, receive)
+            await self._app(scope, self._limited(scope, receive, answer), answer.send)
+            await answer.finish(receive)
+        except PayloadTooLargeError:
+            await answer.finish(receive)
         except Exception:
             log.exception("request_failed", method=scope["method"], path=scope["path"])
             await answer.refuse(ApiError("Something went wrong on our side; it has been logged"), receive)
         finally:
             self._finish(scope, answer.status, perf_counter() - started)
 
-    def _limited(self, scope: Scope, receive: Receive) -> Receive:
+    def _limited(self, scope: Scope, receive: Receive, answer: _Answer) -> Receive:
         """``receive`` that refuses a body which is too large, whether or not its length was announced."""
         announced = Headers(scope=scope).get("content-length", "0")
         too_large = PayloadTooLargeError(f"A request body may have at most {self._max_request_bytes} bytes")
@@ -74,11 +75,11 @@ class Border:
         async def limited() -> Message:
             nonlocal received
             if announced.isdecimal() and int(announced) > self._max_request_bytes:
-                raise too_large
+                answer.overrule(too_large)
             message = await receive()
             received += len(message.get("body", b""))
             if received > self._max_request_bytes:
-                raise too_large
+                answer.overrule(too_large)
             return message
 
         return limited
@@ -105,14 +106,32 @@ class _Answer:
         self._request_id = request_id
         self.status = 500
         self._started = False
+        self._overruling: ApiError | None = None
 
     async def send(self, message: Message) -> None:
         """Send a part of the answer, with the security headers on its first."""
+        if self._overruling is not None:
+            return
         if message["type"] == "http.response.start":
             self._started = True
             self.status = message["status"]
             _add_headers(MutableHeaders(scope=message), self._scope, self._request_id)
         await self._send(message)
+
+    def overrule(self, error: ApiError) -> None:
+        """Stop the application; whatever it still answers is replaced by this problem, if nothing has been sent.
+
+        Raising alone would not do: a framework that reads a body takes any error for a malformed one.
+        """
+        if not self._started:
+            self._overruling = error
+        raise error
+
+    async def finish(self, receive: Receive) -> None:
+        """Send the problem that overruled the application, if one did."""
+        overruling, self._overruling = self._overruling, None
+        if overruling is not None:
+            await self.refuse(overruling, receive)
 
     async def refuse(self, error: ApiError, receive: Receive) -> None:
         """Answer with a problem, unless an answer is under way already (then the connection breaks off)."""

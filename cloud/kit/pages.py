@@ -24,7 +24,13 @@ class SinglePageApp(StaticFiles):
 
     def __init__(self, directory: Path, *, reserved: frozenset[str]) -> None:
         super().__init__(directory=directory, check_dir=False)
+        self._build = directory
         self._reserved = reserved
+
+    async def check_config(self) -> None:
+        """Without a build there is no page; the API around it runs on."""
+        if not (self._build / "index.html").is_file():
+            raise HTTPException(_NOT_FOUND, "the dashboard has not been built")
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """The file at a path, or the page."""

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
+import structlog
 import uvicorn
 from fastapi import FastAPI
 from psycopg.sql import SQL, Identifier
@@ -64,8 +65,10 @@ class Serving:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _logs_as_in_production() -> None:
+def _logs_as_in_production() -> Iterator[None]:
     configure_logging("info")
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -63,9 +63,7 @@ def test_anonymous_must_sign_in(anonymous: httpx.Client, path: str) -> None:
 
 
 def test_anonymous_cannot_acknowledge(anonymous: httpx.Client, farm: farms.Farm) -> None:
-    assert is_problem(
-        anonymous.post(f"/api/v1/alarms/{farm.active_alarm}/acknowledge"), 401, "unauthenticated"
-    )
+    assert is_problem(anonymous.post(f"/api/v1/alarms/{farm.active_alarm}/acknowledge"), 401, "unauthenticated")
 
 
 @pytest.mark.parametrize("path", OF_ANOTHER)

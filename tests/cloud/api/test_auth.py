@@ -110,9 +110,13 @@ FORGED: dict[str, Callable[[], str]] = {
     "no algorithm": unsigned,
     "another secret": lambda: jwt.encode(claims(), b"x" * 32, algorithm="HS256"),
     "the secret without derivation": lambda: jwt.encode(claims(), SECRET.encode(), algorithm="HS256"),
-    "the key of image addresses": lambda: jwt.encode(claims(), derive_key(SECRET.encode(), "image-url"), algorithm="HS256"),
+    "the key of image addresses": lambda: jwt.encode(
+        claims(), derive_key(SECRET.encode(), "image-url"), algorithm="HS256"
+    ),
     "another algorithm": lambda: jwt.encode(claims(), KEY + KEY, algorithm="HS512"),
-    "expired": lambda: jwt.encode(claims(exp=datetime.now(timezone.utc) - timedelta(seconds=1)), KEY, algorithm="HS256"),
+    "expired": lambda: jwt.encode(
+        claims(exp=datetime.now(timezone.utc) - timedelta(seconds=1)), KEY, algorithm="HS256"
+    ),
     "no expiry": lambda: jwt.encode(claims(exp=None), KEY, algorithm="HS256"),
     "another audience": lambda: jwt.encode(claims(aud="other"), KEY, algorithm="HS256"),
     "another issuer": lambda: jwt.encode(claims(iss="other"), KEY, algorithm="HS256"),
@@ -137,9 +141,7 @@ def test_good_token_of_the_same_make_is_accepted(anonymous: httpx.Client) -> Non
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Basic dXNlcjpwYXNz", "Token abc"])
 def test_other_schemes_are_no_credentials(anonymous: httpx.Client, header: str) -> None:
-    assert is_problem(
-        anonymous.get("/api/v1/auth/me", headers={"Authorization": header}), 401, "unauthenticated"
-    )
+    assert is_problem(anonymous.get("/api/v1/auth/me", headers={"Authorization": header}), 401, "unauthenticated")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,75 @@
+"""The list of alarms, and taking one on."""
+
+from __future__ import annotations
+
+import httpx
+import psycopg
+
+from cloud.alarms.schemas import Alarm, AlarmPage
+from cloud.dead_letters.schemas import DeadLetterPage
+from cloud.devices.schemas import DevicePage
+from contracts.alarms import Severity
+from tests.cloud.api import farm as farms
+
+
+def alarms_of(client: httpx.Client, query: str = "") -> AlarmPage:
+    answer = client.get(f"/api/v1/alarms{query}")
+    assert answer.status_code == 200, answer.text
+    return AlarmPage.model_validate_json(answer.content)
+
+
+def test_alarms_tell_what_happened_and_what_to_do(viewer: httpx.Client, farm: farms.Farm) -> None:
+    active = next(alarm for alarm in alarms_of(viewer, "?site=fjord").items if alarm.id == farm.active_alarm)
+    assert active.active
+    assert active.severity is Severity.CRITICAL
+    assert active.unit is not None
+    assert (active.site, active.unit.slug) == ("fjord", "tank-1")
+    assert (active.value, active.limit, active.ucum, active.quantity) == (4.9, 5.0, "mg/L", "do")
+    assert (active.message, active.action) == ("Oxygen is low", "Start the aerator")
+
+
+def test_alarms_come_in_pages(viewer: httpx.Client, farm: farms.Farm) -> None:
+    first = alarms_of(viewer, "?limit=1")
+    second = alarms_of(viewer, f"?limit=1&cursor={first.next_cursor}")
+    assert [alarm.id for alarm in first.items + second.items] == [farm.active_alarm, farm.cleared_alarm]
+    assert second.next_cursor is None
+
+
+def test_acknowledging_is_recorded_once_with_the_person(
+    operator: httpx.Client, platform_admin: httpx.Client, farm: farms.Farm, farm_url: str
+) -> None:
+    path = f"/api/v1/alarms/{farm.cleared_alarm}/acknowledge"
+    before = {alarm.id for alarm in alarms_of(operator, "?open=true").items}
+    assert before == {farm.active_alarm, farm.cleared_alarm}, "cleared, but nobody has seen it"
+
+    first = Alarm.model_validate_json(operator.post(path).content)
+    assert (first.acknowledged, first.active) == (True, False)
+    assert first.acknowledged_by == "operator@fjord.example"
+
+    again = Alarm.model_validate_json(platform_admin.post(path).content)
+    assert again == first, "the first person stays on record"
+    with psycopg.connect(farm_url) as database:
+        changes = database.execute(
+            "SELECT actor, recorded_at IS NOT NULL FROM alarm_change WHERE alarm_id = %s AND change = 'acknowledged'",
+            (farm.cleared_alarm,),
+        ).fetchall()
+    assert changes == [("operator@fjord.example", True)]
+    assert {alarm.id for alarm in alarms_of(operator, "?open=true").items} == {farm.active_alarm}
+    assert {alarm.id for alarm in alarms_of(operator, "?open=false").items} == {farm.cleared_alarm}
+
+
+def test_devices_tell_their_state(viewer: httpx.Client) -> None:
+    (device,) = DevicePage.model_validate_json(viewer.get("/api/v1/devices?site=fjord").content).items
+    assert (device.slug, device.site, device.state, device.agent_version) == ("box-1", "fjord", "online", "0.1.0")
+    assert device.state_at is not None
+    assert device.last_seen_at is not None
+
+
+def test_dead_letters_show_the_reason_and_the_head(fleet_admin: httpx.Client, platform_admin: httpx.Client) -> None:
+    every = DeadLetterPage.model_validate_json(platform_admin.get("/api/v1/dead-letters").content).items
+    assert {letter.reason for letter in every} == {"bad_json"}
+    assert any("not json" in letter.preview for letter in every)
+    assert all(letter.bytes > 0 and letter.count == 1 for letter in every)
+    assert len(every) == 2
+    own = DeadLetterPage.model_validate_json(fleet_admin.get("/api/v1/dead-letters?limit=1").content)
+    assert all(letter.site in {"fjord", None} for letter in own.items)
