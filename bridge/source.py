@@ -7,6 +7,7 @@ its limit or our Receive Maximum, and beyond the window reading pauses, so TCP h
 from __future__ import annotations
 
 import ssl
+import sys
 import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,7 @@ class SourceState:
         running: the network thread lives.
         subscribed: connected, and the broker granted every subscription on this connection.
         refused: filters that the broker refused.
+        refusal: why the last attempt to connect failed.
         connections: connections made so far; reconnects are one less.
         sessions_lost: reconnects at which the broker no longer knew our session, so that what it held for us is gone.
     """
@@ -46,6 +48,7 @@ class SourceState:
     connected: bool
     subscribed: bool
     refused: tuple[str, ...]
+    refusal: str | None
     connections: int
     sessions_lost: int
 
@@ -62,6 +65,7 @@ class MqttSource:
         self._connected = False
         self._subscribed = False
         self._refused: tuple[str, ...] = ()
+        self._refusal: str | None = None
         self._connections = 0
         self._sessions_lost = 0
         self._stopped = False
@@ -74,6 +78,7 @@ class MqttSource:
             on_connection_lost=window.connection_lost,
         )
         self._client.on_connect = self._on_connect
+        self._client.on_connect_fail = self._on_connect_fail
         self._client.on_disconnect = self._on_disconnect
         self._client.on_subscribe = self._on_subscribe
         self._client.reconnect_delay_set(1, settings.mqtt_reconnect_max_s)
@@ -113,6 +118,7 @@ class MqttSource:
                 connected=self._connected,
                 subscribed=self._subscribed,
                 refused=self._refused,
+                refusal=self._refusal,
                 connections=self._connections,
                 sessions_lost=self._sessions_lost,
             )
@@ -126,10 +132,11 @@ class MqttSource:
         _properties: Any,
     ) -> None:
         if reason.is_failure:
+            self._refusal = str(reason)
             log.error("mqtt.connection_refused", host=self._settings.mqtt_host, reason=str(reason))
             return
         with self._lock:
-            self._connected = True
+            self._connected, self._refusal = True, None
             self._connections += 1
             lost = self._connections > 1 and not flags.session_present
             self._sessions_lost += lost
@@ -138,6 +145,13 @@ class MqttSource:
             log.warning("mqtt.session_lost", client_id=self._settings.client_id)
         # On every connection: a broker that restarted may keep the session and still have forgotten subscriptions.
         client.subscribe([(topic, 1) for topic in self._filters])
+
+    def _on_connect_fail(self, _client: Client, _userdata: Any) -> None:
+        error = sys.exc_info()[1]  # paho calls this while it handles the error, and does not pass it on
+        reason = str(error) if error else "unknown"
+        if reason != self._refusal:
+            log.warning("mqtt.connection_failed", host=self._settings.mqtt_host, reason=reason)
+        self._refusal = reason
 
     def _on_subscribe(
         self,

@@ -130,8 +130,8 @@ class Uplink:
         alive = source.running and self._flow is not None and self._flow.is_alive()
         obstacles = []
         if not source.subscribed:
-            refused = f", refused: {', '.join(source.refused)}" if source.refused else ""
-            obstacles.append(f"not subscribed at the MQTT broker{refused}")
+            reason = source.refusal or (f"refused: {', '.join(source.refused)}" if source.refused else "connecting")
+            obstacles.append(f"not subscribed at the MQTT broker: {reason}")
         if self._sink_error is not None:
             obstacles.append(f"the sink fails: {self._sink_error}")
         if self._paused:
