@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Annotated
 import numpy as np
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from contracts.errors import ConfigurationError
 from models.data.frames import Located, fraction_corners, read_picture
@@ -69,7 +68,7 @@ def evaluate(
 
 def table(figures: Mapping[str, DetectionScores]) -> Table:
     """Lay the figures out for a terminal."""
-    out = Table("set", *DetectionScores._fields)
+    out = Table(Column("set", no_wrap=True), *DetectionScores._fields)
     for name, scores in figures.items():
         out.add_row(name, *(str(v) if isinstance(v, int) else f"{v:.3f}" for v in scores))
     return out
@@ -93,4 +92,4 @@ def main(
 
 
 if __name__ == "__main__":
-    sys.exit(typer.run(main))
+    typer.run(main)
