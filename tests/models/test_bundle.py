@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from contracts.bundles import ModelManifest
 from contracts.errors import ConfigurationError
+from models import runtime
 from models.runtime import BundleError, find_bundle, load_bundle, open_session, shipped_bundle
 from tests.models.tiny_bundle import edit_manifest, tiny_detector
 
@@ -135,3 +137,12 @@ def test_a_shipped_bundle_is_found_by_name_and_others_by_path(tmp_path: Path) ->
         find_bundle("some/where")
     with pytest.raises(BundleError):
         shipped_bundle("../bundles/fish-detector")
+
+
+def test_the_manifest_in_the_readme_is_a_manifest(tmp_path: Path) -> None:
+    readme = Path(runtime.__file__).with_name("README.md").read_text()
+    example = readme.split("```json\n")[1].split("```")[0]
+    manifest = ModelManifest.model_validate_json(example)
+    assert manifest.detection is not None
+    assert manifest.detection.format == "yolo"
+    assert set(json.loads(example)) <= set(ModelManifest.model_fields), "the example teaches no unknown field"
