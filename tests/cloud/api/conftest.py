@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +18,7 @@ from fastapi import FastAPI
 from psycopg.sql import SQL, Identifier
 from pydantic import SecretStr
 
-from cloud.app import create_app
+from cloud.app import _listen, create_app
 from cloud.db import migrate
 from cloud.kit.logs import configure_logging
 from cloud.settings import CloudSettings
@@ -48,7 +47,7 @@ class Serving:
         self._settings = settings
         self._app = create_app(settings)
         self._server = uvicorn.Server(uvicorn.Config(self._app, log_config=None, access_log=False, lifespan="on"))
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = _listen("127.0.0.1", 0)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [self._listener]})
 
     def __enter__(self) -> Api:
