@@ -41,12 +41,16 @@ class MjpegCamera:
                 try:
                     while not camera._closing.is_set():
                         if camera.mode == "close":
-                            self.wfile.write(b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: 9999\r\n\r\n\xff\xd8")
+                            self.wfile.write(
+                                b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: 9999\r\n\r\n\xff\xd8"
+                            )
                             return
                         if camera.mode != "stall":
                             data = b"not a picture" if camera.mode == "rubbish" else jpeg(camera.sent)
                             length = f"Content-Length: {len(data)}\r\n" if content_length else ""
-                            self.wfile.write(f"--frame\r\nContent-Type: image/jpeg\r\n{length}\r\n".encode() + data + b"\r\n")
+                            self.wfile.write(
+                                f"--frame\r\nContent-Type: image/jpeg\r\n{length}\r\n".encode() + data + b"\r\n"
+                            )
                             camera.sent += 1
                         camera._closing.wait(camera._period_s)
                 except OSError:

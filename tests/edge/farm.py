@@ -21,6 +21,7 @@ from contracts.telemetry import Reading, ReadingBatch
 from contracts.topics import committed, parse_uplink, uplink_kind_filters
 from edge.outbox.store import Draft, Outbox
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 START = datetime(2026, 11, 21, 6, 0, tzinfo=timezone.utc)
 
 
@@ -132,7 +133,8 @@ class Store:
     def confirm(self, site: str, device: str, stream: str) -> None:
         with self._lock:
             seen = sorted(self._seen[stream])
-        upto, above = 0, []
+        upto = 0
+        above: list[tuple[int, int]] = []
         for seq in seen:
             if seq == upto + 1:
                 upto = seq

@@ -28,9 +28,7 @@ CLOCK = SystemClock(assume_synchronised=True)
 
 
 def settings(source: str, *, fps: float = 60, loop: bool = True, read_timeout_s: float = 0.5) -> CameraSettings:
-    return CameraSettings(
-        name="cam-1", unit="tank-1", source=source, fps=fps, loop=loop, read_timeout_s=read_timeout_s
-    )
+    return CameraSettings(name="cam-1", unit="tank-1", source=source, fps=fps, loop=loop, read_timeout_s=read_timeout_s)
 
 
 @pytest.fixture

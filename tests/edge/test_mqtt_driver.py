@@ -17,8 +17,7 @@ from edge.sensors.drivers.mqtt.driver import MqttSensorDriver
 from edge.sensors.drivers.mqtt.mapping import read, topic_matches
 from edge.settings import ChannelSettings, MqttSettings, SensorSettings
 from edge.supervisor import Supervisor
-from tests.conftest import ROOT
-from tests.edge.farm import eventually, publisher_client
+from tests.edge.farm import ROOT, eventually, publisher_client
 from tests.servers.mosquitto import Mosquitto
 
 FOLDER = ROOT / "edge" / "sensors" / "drivers" / "mqtt"

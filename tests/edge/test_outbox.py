@@ -20,8 +20,7 @@ from edge.errors import OutboxUnavailableError
 from edge.outbox.publisher import compose
 from edge.outbox.rules import Priority, Usage, effective_limit, eviction_plan, resend_wait_s
 from edge.outbox.store import SEQUENCE_JUMP, Draft, Outbox, read_counters
-from tests.conftest import ROOT
-from tests.edge.farm import START, VirtualClock, alarm_draft, new_outbox, readings_draft
+from tests.edge.farm import ROOT, START, VirtualClock, alarm_draft, new_outbox, readings_draft
 
 
 def evidence_draft(number: int, size: int) -> Draft:
@@ -262,9 +261,7 @@ def test_a_full_disk_refuses_and_keeps_what_was_accepted(tmp_path: Path, monkeyp
 
 
 def test_the_outbox_stops_growing_when_the_disk_is_nearly_full(tmp_path: Path) -> None:
-    outbox = Outbox(
-        tmp_path / "o.db", boot="boot-0001", clock=VirtualClock(), max_bytes=10**9, min_free_bytes=10**18
-    )
+    outbox = Outbox(tmp_path / "o.db", boot="boot-0001", clock=VirtualClock(), max_bytes=10**9, min_free_bytes=10**18)
     for number in range(30):
         outbox.accept([readings_draft(*range(number * 10, number * 10 + 10))])
     assert outbox.depth().rows <= 2

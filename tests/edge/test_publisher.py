@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from contracts.devices import DeviceState, Inventory
 from contracts.topics import Kind
 from edge.clock import SystemClock
 from edge.messaging.client import MqttLink
+from edge.messaging.state import LinkEvent
 from edge.outbox.publisher import Publisher
 from edge.outbox.store import Outbox
 from edge.settings import MqttSettings
@@ -36,7 +38,7 @@ class Device:
             boot="boot-0001",
             clock=self.clock,
             inventory=lambda: Inventory(agent_version="1"),
-            on_event=lambda event: self.publisher.handle(event),
+            on_event=self._handle,
         )
         self.publisher = Publisher(
             self.outbox,
@@ -49,6 +51,9 @@ class Device:
             on_stream_restart=self.restarts.set,
         )
         self.supervisor = Supervisor()
+
+    def _handle(self, event: LinkEvent) -> None:
+        self.publisher.handle(event)
 
     def start(self) -> None:
         self.supervisor.start("publisher", self.publisher.run)
@@ -188,6 +193,6 @@ def test_birth_goodbye_and_last_will(tmp_path: Path, broker: Mosquitto, store: S
     eventually(lambda: len(store.statuses) == 3)
     sock = dying.link._client.socket()
     assert sock is not None
-    sock.shutdown(2)  # the box loses its cable: no DISCONNECT
+    socket.socket.shutdown(sock, socket.SHUT_RDWR)  # type: ignore[arg-type]  # the box loses its cable: no DISCONNECT
     eventually(lambda: any(status.reason == "last_will" for status in store.statuses))
     dying.stop()

@@ -22,7 +22,7 @@ from edge.sensors.driver import Delivery, RawReading
 from edge.sensors.rules import AHEAD_LIMIT, derive_saturation, saturation_channel, stamp
 from edge.sensors.sampler import OWED_MESSAGES, Sampler
 from edge.settings import ChannelSettings
-from tests.edge.farm import START, VirtualClock, new_outbox
+from tests.edge.farm import START, VirtualClock, new_outbox, reading
 
 DO = ChannelSettings(name="tank-1.do", unit="tank-1", quantity="do", topic="t", pointer="/do", time_pointer="/ts")
 WARMTH = ChannelSettings(name="tank-1.temperature", unit="tank-1", quantity="temperature", topic="t", pointer="/t")
@@ -191,18 +191,7 @@ def test_stamps_always_increase(node: timedelta | None, last: timedelta | None) 
 def test_names_of_derived_channels() -> None:
     assert saturation_channel("tank-1.do") == "tank-1.do_sat"
     assert saturation_channel("tank-1.oxygen") == "tank-1.oxygen.do_sat"
-    assert derive_saturation(Reading(**{**_oxygen(), "value": 9.0}), None, 0.0) is None
-
-
-def _oxygen() -> dict[str, object]:
-    return {
-        "channel": "tank-1.do",
-        "unit": "tank-1",
-        "quantity": "do",
-        "value": 1.0,
-        "ucum": "mg/L",
-        "observed_at": START,
-    }
+    assert derive_saturation(reading(1), None, 0.0) is None
 
 
 def test_kinds_of_rows(bench: Bench) -> None:

@@ -40,7 +40,7 @@ class Sight:
             open_source(camera, CLOCK),
             queue=2,
             clock=CLOCK,
-            on_frame=lambda: self.pipeline.wake(),
+            on_frame=self._wake,
             on_change=lambda *_: None,
         )
         self.pipeline = VisionPipeline(
@@ -55,6 +55,9 @@ class Sight:
         self._supervisor = Supervisor()
         self._supervisor.start("vision", self.pipeline.run)
         self._supervisor.start("camera", self.capture.run)
+
+    def _wake(self) -> None:
+        self.pipeline.wake()
 
     def bodies(self) -> list[Observation | Evidence]:
         found: list[Observation | Evidence] = []
