@@ -264,7 +264,7 @@ def configure(  # noqa: D417  (the plan and the rest say themselves)
 
 def write_edge_config(folder: BoxFolder, config: BoxConfig, site: str) -> Path:
     """The configuration of a demo site's edge agent, as a farmer would write it."""
-    from shoal.simulate.farm import DEFAULT_UNITS
+    from shoal.simulate.units import DEFAULT_UNITS
 
     assert config.demo is not None  # noqa: S101  (only demos have simulated sites)
     login = {

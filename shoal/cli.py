@@ -209,7 +209,7 @@ def cloud_api() -> None:
 @cloud.command("ingest")
 def cloud_ingest() -> None:
     """Read Kafka and write the database. Settings: SHOAL_... in the environment."""
-    from cloud.consumers import main as ingest
+    from cloud.consumers.__main__ import main as ingest
 
     raise typer.Exit(ingest())
 

@@ -16,7 +16,7 @@ from typing import Protocol
 import structlog
 
 from contracts.errors import ConfigurationError
-from shoal import summary
+from shoal import preflight, summary
 from shoal.box import DEMO_MODEL, BoxConfig, BoxFolder, Credentials, DemoPlan, configure, write_edge_config
 from shoal.summary import Books, Summary
 from shoal.up import Box, Progress
@@ -26,7 +26,6 @@ log = structlog.get_logger()
 DRAIN_S = 60.0
 """How long the outboxes may take to empty at the end; a healthy box needs two seconds."""
 POLL_S = 0.2
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp")
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,6 @@ def run(options: DemoOptions, screen: Screen, *, stopped: Callable[[], bool]) ->
     """
     began = time.monotonic()
     plan = _plan(options)
-    _check_model(DEMO_MODEL)
     folder = BoxFolder(options.data_dir)
     if options.fresh:
         _empty(folder)
@@ -93,35 +91,6 @@ def run(options: DemoOptions, screen: Screen, *, stopped: Callable[[], bool]) ->
             box.stop()
 
 
-def video_source(path: Path) -> str:
-    """The edge's name for a video file or a folder of frames, after reading one frame of it.
-
-    Raises:
-        ConfigurationError: there is no frame in it.
-    """
-    import cv2
-
-    if path.is_dir():
-        images = sorted(file for file in path.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
-        if not images:
-            raise ConfigurationError("video", str(path), "The folder has no .jpg, .png or .bmp files")
-        if cv2.imread(str(images[0])) is None:
-            raise ConfigurationError("video", str(images[0]), "It is not a readable image; remove or repair it")
-        return f"folder:{path.absolute()}"
-    if not path.is_file():
-        raise ConfigurationError("video", str(path), "There is no such file; give a video or a folder of frames")
-    capture = cv2.VideoCapture(str(path))
-    try:
-        readable = bool(capture.isOpened()) and bool(capture.read()[0])
-    finally:
-        capture.release()
-    if not readable:
-        raise ConfigurationError(
-            "video", str(path), "No frame can be read from it; try a file that ffmpeg or VLC plays"
-        )
-    return f"file:{path.absolute()}"
-
-
 class _StoppedEarlyError(Exception):
     """Ctrl-C during the start."""
 
@@ -129,13 +98,6 @@ class _StoppedEarlyError(Exception):
 def _stop_early(stopped: Callable[[], bool]) -> None:
     if stopped():
         raise _StoppedEarlyError
-
-
-def _check_model(bundle: str) -> None:
-    """Refuse a missing or altered model file before anything starts."""
-    from models.runtime.bundle import find_bundle, load_bundle, read_model
-
-    read_model(load_bundle(find_bundle(bundle)))
 
 
 def _plan(options: DemoOptions) -> DemoPlan:
@@ -149,7 +111,7 @@ def _plan(options: DemoOptions) -> DemoPlan:
         sites=tuple(f"farm-{number}" for number in range(1, options.sites + 1)),
         speed=options.speed,
         began_at=time.time(),
-        video=None if options.video is None else video_source(options.video),
+        video=preflight.check(model=DEMO_MODEL, video=options.video),
     )
 
 

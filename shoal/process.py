@@ -145,7 +145,7 @@ def _simulator(name: str, folder: BoxFolder, config: BoxConfig) -> None:
         )
     )
     simulator.start()
-    _on_stop(simulator.stop)
+    _on_stop(simulator.ask_to_stop)
     mark_ready(folder, name)
     simulator.run_forever()
     simulator.stop()
@@ -177,11 +177,12 @@ def _run_until_stopped(folder: BoxFolder, name: str) -> None:
 
 
 def _on_stop(stop: Callable[[], None]) -> None:
+    """Call ``stop``, which only sets an event, at SIGTERM; and end anyway if that does not help."""
+
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(int(STOP_S))
-        # Not here: a handler runs between two lines of the main thread, which may hold the very lock that stop needs.
-        threading.Thread(target=stop, name="stop", daemon=True).start()
+        stop()
 
     signal.signal(signal.SIGTERM, on_signal)
 

@@ -56,7 +56,7 @@ def _farm(config: BoxConfig) -> None:
     if config.demo is None:
         provision(config.dsn, ORGANIZATION)
         return
-    from shoal.simulate.farm import DEFAULT_UNITS
+    from shoal.simulate.units import DEFAULT_UNITS
 
     units = [
         {

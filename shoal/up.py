@@ -5,7 +5,6 @@ broker | postgres -> provision -> pipeline, with api, edges and simulator starti
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import sys
@@ -15,12 +14,12 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Protocol
 
 import structlog
 
 from shoal.box import BoxConfig, BoxFolder
+from shoal.children import child_environment
 from shoal.service_user import place, service_account
 from shoal.supervisor import ProcessSpec, Supervisor
 
@@ -99,7 +98,7 @@ class Box:
             progress.ready(name, time.monotonic() - began)
 
     def _spec(self, name: str) -> ProcessSpec:
-        return replace(self._described(name), environment=_import_path())
+        return replace(self._described(name), environment=child_environment())
 
     def _described(self, name: str) -> ProcessSpec:
         command = (sys.executable, "-m", "shoal.process", name, "--data-dir", str(self.folder.root))
@@ -120,14 +119,6 @@ class Box:
         if name == "api":
             return ProcessSpec(name, command, ready=partial(is_ok, f"http://127.0.0.1:{ports['http']}/ready"))
         return ProcessSpec(name, command, ready=self.folder.ready_file(name).exists)
-
-
-def _import_path() -> dict[str, str]:
-    """From a source tree the children must find the packages too, wherever they are started."""
-    root = Path(__file__).resolve().parent.parent
-    if root.name in {"site-packages", "dist-packages"}:
-        return {}
-    return {"PYTHONPATH": os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH")]))}
 
 
 def answers(port: int) -> bool:

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 from zlib import crc32
 
+import cv2
 import structlog
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
@@ -72,6 +73,7 @@ class Simulator:
 
     def start(self) -> None:
         """Serve the cameras and connect to the broker, now or as soon as it is there."""
+        cv2.setNumThreads(1)
         if self._cameras:
             self._server = CameraServer(self._cameras, port=self._settings.camera_port)
             self._server.start()
@@ -85,6 +87,10 @@ class Simulator:
             self._tick()
             due = max(due + PERIOD_S, time.monotonic() - PERIOD_S)
             self._stop.wait(max(0.0, due - time.monotonic()))
+
+    def ask_to_stop(self) -> None:
+        """Make ``run_forever`` return; returns at once."""
+        self._stop.set()
 
     def stop(self) -> None:
         """Stop publishing and close everything; safe twice."""

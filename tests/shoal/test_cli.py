@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import ConfigurationError
-from shoal import demo
+from shoal import demo, preflight
 from shoal.box import BoxFolder, DemoPlan, configure, port_is_free, write_edge_config
 from shoal.cli import default_data_dir
 from shoal.summary import Books, summarise
@@ -57,17 +57,17 @@ def test_unreadable_videos_are_refused(tmp_path: Path) -> None:
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(b"this is no video" * 100)
     with pytest.raises(ConfigurationError, match="No frame can be read"):
-        demo.video_source(broken)
+        preflight.video_source(broken)
     with pytest.raises(ConfigurationError, match=r"has no \.jpg"):
-        demo.video_source(tmp_path)
+        preflight.video_source(tmp_path)
     (tmp_path / "frame.jpg").write_bytes(b"no image")
     with pytest.raises(ConfigurationError, match="not a readable image"):
-        demo.video_source(tmp_path)
+        preflight.video_source(tmp_path)
 
 
 def test_a_real_folder_of_frames_and_a_real_video_are_taken(shared_data: Path) -> None:
-    assert demo.video_source(shared_data / "fish_detection/images").startswith("folder:/")
-    assert demo.video_source(shared_data / "fish_video/7268_F1.mp4").startswith("file:/")
+    assert preflight.video_source(shared_data / "fish_detection/images").startswith("folder:/")
+    assert preflight.video_source(shared_data / "fish_video/7268_F1.mp4").startswith("file:/")
 
 
 def test_a_chosen_port_in_use_is_refused_and_nothing_starts(tmp_path: Path) -> None:

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from aquaculture.water import oxygen_solubility_mg_l
 from shoal.simulate import faults, water
-from shoal.simulate.farm import DEFAULT_UNITS, Farm
+from shoal.simulate.farm import Farm
 from shoal.simulate.faults import FaultKind
+from shoal.simulate.units import DEFAULT_UNITS
 from shoal.simulate.water import UnitModel, WaterState
 
 TANK, PEN, POND = DEFAULT_UNITS
