@@ -26,7 +26,6 @@ from cloud.devices.directory import Directory
 from cloud.devices.ledger import StreamEntry, StreamKey
 from cloud.devices.messages import Accepted, DeviceRef, Quarantine, Stored
 from cloud.devices.rules import MAX_SEQUENCE, admit, watermark
-from cloud.metrics import INGEST_DEAD_LETTERS
 from cloud.observations import writer as observations
 from cloud.telemetry import writer as telemetry
 from contracts.alarms import AlarmBatch
@@ -72,7 +71,8 @@ class Batch:
         self._room = room
         self._storage_dir = storage_dir
         self._now = now
-        self._letters: list[DeadLetter] = []
+        self.letters: list[DeadLetter] = []
+        """Dead letters that came with the batch or were made of it."""
 
     def run(self, read: Sequence[ReadRecord]) -> IngestResult:
         """Lock, admit, write, advance."""
@@ -85,14 +85,12 @@ class Batch:
         devices.touch(self._database, _last_seen(placed, statuses))
         entries = _advanced(entries, placed, new)
         ledger.save(self._database, entries, self._now)
-        dead_letters.write(self._database, self._letters)
-        for letter in self._letters:
-            INGEST_DEAD_LETTERS.labels(letter.reason).inc()
+        dead_letters.write(self._database, self.letters)
         return IngestResult(
             messages_new=len(new) + len(statuses),
             messages_repeated=len(placed) - len(new),
             rows=rows,
-            dead_letters=len(self._letters),
+            dead_letters=len(self.letters),
             watermarks=_watermarks(entries, placed),
         )
 
@@ -102,7 +100,7 @@ class Batch:
         statuses: list[tuple[DeviceRef, ReadRecord]] = []
         for item in read:
             if isinstance(item.message, DeadLetter):
-                self._letters.append(item.message)
+                self.letters.append(item.message)
             try:
                 if isinstance(item.message, Status):
                     statuses.append((self._directory.device(item.message.site, item.message.device), item))
@@ -124,14 +122,13 @@ class Batch:
                 rows, letters = self._store_kinds(messages)
         except POISON as error:
             self._directory.rolled_back()
-            self._room.rolled_back()
             if len(messages) == 1:
                 reason, detail = _named(error)
                 self._bury(messages[0].item, reason, detail)
                 return 0
             half = len(messages) // 2
             return self._store(messages[:half]) + self._store(messages[half:])
-        self._letters += letters
+        self.letters += letters
         return rows
 
     def _store_kinds(self, messages: Sequence[_Placed]) -> tuple[int, list[DeadLetter]]:
@@ -174,7 +171,7 @@ class Batch:
 
     def _bury(self, item: ReadRecord, reason: str, detail: str) -> None:
         log.warning("message.refused", reason=reason, detail=detail, origin=item.record.origin)
-        self._letters.append(_letter(item, reason, detail))
+        self.letters.append(_letter(item, reason, detail))
 
 
 def _accepted(one: _Placed) -> Accepted:

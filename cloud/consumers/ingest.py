@@ -15,9 +15,10 @@ from cloud.consumers.batch import Batch
 from cloud.consumers.records import IngestResult, StreamRecord, read
 from cloud.db import bulk
 from cloud.db.session import psycopg_url
-from cloud.db.timeseries import Room, engine_of
+from cloud.db.timeseries import MissingRoomError, Room, engine_of
 from cloud.devices.directory import Directory
-from cloud.metrics import INGEST_BATCH_SECONDS, INGEST_MESSAGES, INGEST_ROWS
+from cloud.metrics import INGEST_BATCH_SECONDS, INGEST_DEAD_LETTERS, INGEST_MESSAGES, INGEST_ROWS
+from contracts.dead_letters import DeadLetter
 from contracts.errors import RetryableError
 
 _COLLISION = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
@@ -45,6 +46,7 @@ class Ingest:
         self._url = psycopg_url(database_url)
         self._storage_dir = storage_dir
         self._clock = clock
+        self._auto_register = auto_register
         self._directory = Directory(auto_register=auto_register)
         self._database: psycopg.Connection[Any] | None = None
         self._room: Room | None = None
@@ -60,24 +62,13 @@ class Ingest:
             return IngestResult(0, 0, 0, 0, ())
         with self._turn:
             started = time.perf_counter()
-            for attempt in range(1, _TRIES + 1):
-                try:
-                    result = self._write(records)
-                    break
-                except _COLLISION as error:
-                    self._rolled_back()
-                    if attempt == _TRIES:
-                        raise RetryableError(f"other writers were in the way {_TRIES} times: {error}") from error
-                except (psycopg.Error, OSError) as error:
-                    self._disconnect()
-                    raise RetryableError(f"database: {type(error).__name__}: {error}") from error
-                except BaseException:
-                    self._rolled_back()
-                    raise
+            result, letters = self._written(records)
             INGEST_BATCH_SECONDS.observe(time.perf_counter() - started)
         INGEST_MESSAGES.labels("new").inc(result.messages_new)
         INGEST_MESSAGES.labels("repeated").inc(result.messages_repeated)
         INGEST_ROWS.inc(result.rows)
+        for letter in letters:
+            INGEST_DEAD_LETTERS.labels(letter.reason).inc()
         return result
 
     def close(self) -> None:
@@ -85,17 +76,44 @@ class Ingest:
         with self._turn:
             self._disconnect()
 
-    def _write(self, records: Sequence[StreamRecord]) -> IngestResult:
+    def _written(self, records: Sequence[StreamRecord]) -> tuple[IngestResult, Sequence[DeadLetter]]:
+        """The batch in one committed transaction, tried again after what a batch may run into."""
+        collisions = 0
+        while True:
+            try:
+                return self._try(records)
+            except MissingRoomError as missing:  # noqa: PERF203  (a loop of retries)
+                self._directory.rolled_back()
+                self._make_room(missing)
+            except _COLLISION as error:
+                self._directory.rolled_back()
+                collisions += 1
+                if collisions == _TRIES:
+                    raise RetryableError(f"other writers were in the way {_TRIES} times: {error}") from error
+            except (psycopg.Error, OSError) as error:
+                self._disconnect()
+                raise RetryableError(f"database: {type(error).__name__}: {error}") from error
+            except BaseException:
+                self._directory.rolled_back()
+                raise
+
+    def _try(self, records: Sequence[StreamRecord]) -> tuple[IngestResult, Sequence[DeadLetter]]:
         database, room = self._connected()
-        now = self._clock()
         items = [read(record) for record in records]
         self._directory.learn(database, {name for item in items for name in item.names()})
-        batch = Batch(database, self._directory, room, self._storage_dir, now)
+        batch = Batch(database, self._directory, room, self._storage_dir, self._clock())
         with database.transaction():
             result = batch.run(items)
         self._directory.committed()
-        room.committed()
-        return result
+        return result, batch.letters
+
+    def _make_room(self, missing: MissingRoomError) -> None:
+        database, room = self._connected()
+        try:
+            room.make(database, missing)
+        except psycopg.Error as error:
+            self._disconnect()
+            raise RetryableError(f"database: {type(error).__name__}: {error}") from error
 
     def _connected(self) -> tuple[psycopg.Connection[Any], Room]:
         if self._database is None or self._database.closed or self._room is None:
@@ -115,12 +133,8 @@ class Ingest:
         return self._database, self._room
 
     def _disconnect(self) -> None:
-        self._rolled_back()
+        # Behind the next connection there may be another database: ids are looked up again.
+        self._directory = Directory(auto_register=self._auto_register)
         if self._database is not None:
             self._database.close()
         self._database = None
-
-    def _rolled_back(self) -> None:
-        self._directory.rolled_back()
-        if self._room is not None:
-            self._room.rolled_back()

@@ -7,7 +7,7 @@ The engine is chosen by ``pg_extension``. It works on a psycopg connection and l
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any, Protocol, TypeAlias
@@ -146,6 +146,8 @@ class PlainEngine:
         wanted = _chunk_starts(table, start, end)
         if not wanted - self._existing(database, table).keys():
             return
+        # Behind a reader that takes minutes all new readers would queue; rather give up and be tried again.
+        database.execute("SET LOCAL lock_timeout = '5s'")
         # One maker at a time per table. After the lock another one may have been here.
         database.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (f"partitions of {table.name}",))
         for chunk_start in sorted(wanted - self._existing(database, table).keys()):
@@ -206,11 +208,21 @@ class PlainEngine:
         return {_start_of_partition(table, name): name for (name,) in rows}
 
 
-class Room:
-    """Makes room for the rows of one writer and remembers where there is room.
+class MissingRoomError(Exception):
+    """A table has no chunk for some rows yet: roll back, ``Room.make`` it, and write again."""
 
-    Stamps that are far from now go where they can (the default partition): a broken clock must not make thousands of
-    partitions.
+    def __init__(self, table: TimeseriesTable, starts: Sequence[datetime]) -> None:
+        super().__init__(f"{table.name} has no room at {', '.join(start.isoformat() for start in starts)}")
+        self.table = table
+        self.starts = starts
+
+
+class Room:
+    """Remembers where one writer has room, and makes more.
+
+    Making room needs strong locks, so it happens in transactions of its own: a batch that already holds locks of
+    other tables could deadlock with a reader. Stamps that are far from now go where they can (the default partition):
+    a broken clock must not make thousands of partitions.
 
     Args:
         engine: of the writer's database.
@@ -221,26 +233,29 @@ class Room:
 
     def __init__(self, engine: TimeseriesEngine) -> None:
         self._engine = engine
-        self._durable: set[tuple[str, datetime]] = set()
-        self._tentative: set[tuple[str, datetime]] = set()
+        self._made: set[tuple[str, datetime]] = set()
 
-    def ensure(self, database: Database, table: TimeseriesTable, moments: Iterable[datetime], now: datetime) -> None:
-        """Make room in ``table`` for rows at these moments."""
-        for start in sorted({table.start_of(moment) for moment in moments}):
-            key = (table.name, start)
-            if key in self._durable or key in self._tentative or not now - self.PAST <= start <= now + self.AHEAD:
-                continue
-            self._engine.ensure_range(database, table, start, start)
-            self._tentative.add(key)
+    def check(self, table: TimeseriesTable, moments: Iterable[datetime], now: datetime) -> None:
+        """Before rows of these moments are written.
 
-    def committed(self) -> None:
-        """The room made so far is durable."""
-        self._durable |= self._tentative
-        self._tentative.clear()
+        Raises:
+            MissingRoomError: for some of them room must be made first.
+        """
+        starts = {table.start_of(moment) for moment in moments}
+        missing = [
+            start
+            for start in sorted(starts)
+            if (table.name, start) not in self._made and now - self.PAST <= start <= now + self.AHEAD
+        ]
+        if missing:
+            raise MissingRoomError(table, missing)
 
-    def rolled_back(self) -> None:
-        """The room made since the last commit is gone."""
-        self._tentative.clear()
+    def make(self, database: Database, missing: MissingRoomError) -> None:
+        """Make what was missing; the connection must not be in a transaction."""
+        for start in missing.starts:
+            with database.transaction():
+                self._engine.ensure_range(database, missing.table, start, start)
+            self._made.add((missing.table.name, start))
 
 
 def _default_of(table: TimeseriesTable) -> str:

@@ -90,7 +90,7 @@ def write_health(database: Connection[Any], room: Room, messages: Sequence[Accep
         body = health.model_dump(mode="json", exclude_none=True)
         rows.append((message.device.id, health.observed_at, Jsonb(body)))
         moments.append(health.observed_at)
-    room.ensure(database, DEVICE_HEALTH, moments, now)
+    room.check(DEVICE_HEALTH, moments, now)
     return Stored(_insert(database, _HEALTH, rows), quarantined)
 
 

@@ -48,7 +48,7 @@ def write(
             quarantined.append(Quarantine(position, "implausible_time", detail))
         rows += [_row(database, directory, message, observation) for observation in plausible]
         moments += [observation.observed_at for observation in plausible]
-    room.ensure(database, OBSERVATION, moments, now)
+    room.check(OBSERVATION, moments, now)
     return Stored(_insert(database, _OBSERVATION, rows), quarantined)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,8 @@ ON CONFLICT (channel_id) DO UPDATE SET observed_at = excluded.observed_at, value
     quality = excluded.quality, received_at = excluded.received_at
 WHERE latest.observed_at < excluded.observed_at
 """
+_KEY = itemgetter("channel", "unit", "quantity", "ucum", "derived")
+_OBSERVED_AT, _VALUE, _QUALITY = attrgetter("observed_at"), attrgetter("value"), attrgetter("quality")
 _DAY_US = 86_400_000_000
 _TOLERANCE_US = FUTURE_TOLERANCE // timedelta(microseconds=1)
 _EARLIEST_US = (EARLIEST - EPOCH) // timedelta(microseconds=1)
@@ -60,7 +63,7 @@ def write(
     if not len(columns.channel):
         return Stored(0, quarantined)
     days = np.unique(columns.observed_us // _DAY_US)
-    room.ensure(database, READING, (EPOCH + timedelta(days=int(day)) for day in days), now)
+    room.check(READING, (EPOCH + timedelta(days=int(day)) for day in days), now)
     rows = _copy(database, columns.stream())
     _keep_latest(database, columns)
     return Stored(rows, quarantined)
@@ -115,7 +118,7 @@ _NAMES = ("channel", "observed_us", "value", "quality", "received_us", "message"
 def _extract(
     database: Connection[Any], directory: Directory, messages: Sequence[Accepted]
 ) -> tuple[_Columns, list[Quarantine]]:
-    """Take the readings apart. The inner loops are comprehensions because this is where the time goes."""
+    """Take the readings apart. The inner loops run in C because this is where the time goes."""
     channels: list[int] = []
     stamps: list[float] = []
     values: list[float] = []
@@ -129,15 +132,16 @@ def _extract(
         readings: Sequence[Reading] = body.readings
         known = directory.channels_of(message.device)
         try:
-            ids = [known[r.channel, r.unit, r.quantity, r.ucum, r.derived] for r in readings]
+            # vars(): one look-up of the fields for all, instead of one per attribute.
+            ids = [known[key] for key in map(_KEY, map(vars, readings))]
         except KeyError:
             ids, readings, refused = _registered(database, directory, message, readings)
             if refused is not None:
                 quarantined.append(Quarantine(position, refused.reason, refused.detail))
         channels += ids
-        stamps += [r.observed_at.timestamp() for r in readings]
-        values += [r.value for r in readings]
-        flags += [r.quality for r in readings]
+        stamps += map(datetime.timestamp, map(_OBSERVED_AT, readings))
+        values += map(_VALUE, readings)
+        flags += map(_QUALITY, readings)
         sizes.append(len(ids))
         received.append(message.received_at.timestamp())
     message_of = np.repeat(np.arange(len(messages)), sizes)
@@ -145,7 +149,7 @@ def _extract(
         np.array(channels, dtype=np.int32),
         _microseconds(stamps),
         np.array(values, dtype=np.float64),
-        np.array(flags, dtype=np.int16),
+        np.fromiter(flags, dtype=np.int16, count=len(flags)),  # enum members: half the time of np.array
         _microseconds(received)[message_of],
         message_of,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -12,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Consumer, KafkaException, Producer
+from confluent_kafka.admin import AdminClient
 
 from cloud.consumers import StreamRecord
-from cloud.consumers.kafka import Consumers, kind_of
+from cloud.consumers.kafka import GROUPS, Consumers, kind_of
 from cloud.db import migrate
 from cloud.settings import load_ingest_settings
 from contracts.alarms import AlarmChange
@@ -67,11 +69,23 @@ def settings_for(kafka: Kafka, url: str, folder: Path, **more: object) -> dict[s
     return {"database_url": url, "storage_dir": folder, "kafka_bootstrap": kafka.bootstrap, **more}
 
 
+@pytest.fixture
+def fresh_kafka(kafka_topics: Kafka) -> Kafka:
+    """Kafka with empty topics and without the groups of the test before, whose offsets outlive the topics a while."""
+    admin = AdminClient({"bootstrap.servers": kafka_topics.bootstrap})
+    names = [f"shoal-{group}" for group in GROUPS]
+    present = {group.group_id for group in admin.list_consumer_groups().result(20).valid or ()}
+    for deleted in admin.delete_consumer_groups([name for name in names if name in present] or ["none"]).values():
+        with contextlib.suppress(KafkaException):
+            deleted.result(20)
+    return kafka_topics
+
+
 @pytest.fixture(params=["confluent", "kafka-python"])
 def consumers(
-    request: pytest.FixtureRequest, kafka_topics: Kafka, database_url: str, tmp_path: Path
+    request: pytest.FixtureRequest, fresh_kafka: Kafka, database_url: str, tmp_path: Path
 ) -> Iterator[Consumers]:
-    settings = load_ingest_settings(**settings_for(kafka_topics, database_url, tmp_path, kafka_client=request.param))
+    settings = load_ingest_settings(**settings_for(fresh_kafka, database_url, tmp_path, kafka_client=request.param))
     consumers = Consumers(settings)
     consumers.start()
     yield consumers
@@ -103,13 +117,13 @@ def watermarks(kafka: Kafka) -> list[Watermark]:
 
 
 def test_every_topic_reaches_its_tables_and_the_device_hears_of_it(
-    consumers: Consumers, kafka_topics: Kafka, database_url: str
+    consumers: Consumers, fresh_kafka: Kafka, database_url: str
 ) -> None:
     letter = DeadLetter(
         id="f" * 64, received_at=NOON, stage="decode", reason="bad_json", detail="", origin="x", payload=b"{"
     )
     produce(
-        kafka_topics,
+        fresh_kafka,
         readings(1),
         observations(2),
         evidence(3),
@@ -123,14 +137,14 @@ def test_every_topic_reaches_its_tables_and_the_device_hears_of_it(
     eventually(lambda: expected.items() <= counts(database_url).items())
     eventually(lambda: counts(database_url)["dead_letter"] == 1)
     assert one(database_url, "SELECT state FROM device") == "online"
-    eventually(lambda: (STREAM, 6, ()) in {(w.stream, w.committed, w.above) for w in watermarks(kafka_topics)})
+    eventually(lambda: (STREAM, 6, ()) in {(w.stream, w.committed, w.above) for w in watermarks(fresh_kafka)})
 
 
 def test_poison_on_a_topic_is_a_dead_letter_with_its_place_in_kafka(
-    consumers: Consumers, kafka_topics: Kafka, database_url: str
+    consumers: Consumers, fresh_kafka: Kafka, database_url: str
 ) -> None:
     poison = [StreamRecord(b"\x00\xff", kind, NOON, "") for kind in (Kind.READINGS, Kind.EVIDENCE, Kind.ALARMS)]
-    produce(kafka_topics, *poison, readings(1))
+    produce(fresh_kafka, *poison, readings(1))
     eventually(lambda: counts(database_url)["dead_letter"] == 3 and counts(database_url)["reading"] == 1)
     origins = one(database_url, "SELECT array_agg(split_part(origin, '/', 1) ORDER BY origin) FROM dead_letter")
     assert origins == ["camera-events", "sensor-data", "system-events"]
@@ -138,15 +152,15 @@ def test_poison_on_a_topic_is_a_dead_letter_with_its_place_in_kafka(
 
 @pytest.mark.faults
 def test_consumers_wait_for_a_dead_database_and_go_on_where_they_were(
-    kafka_topics: Kafka, postgres: Postgres, tmp_path: Path
+    fresh_kafka: Kafka, postgres: Postgres, tmp_path: Path
 ) -> None:
     migrate.upgrade(postgres.url())
-    consumers = Consumers(load_ingest_settings(**settings_for(kafka_topics, postgres.url(), tmp_path)))
+    consumers = Consumers(load_ingest_settings(**settings_for(fresh_kafka, postgres.url(), tmp_path)))
     consumers.start()
-    produce(kafka_topics, *(readings(seq) for seq in range(1, 101)))
+    produce(fresh_kafka, *(readings(seq) for seq in range(1, 101)))
     eventually(lambda: counts(postgres.url())["reading"] == 100)
     postgres.kill()
-    produce(kafka_topics, *(readings(seq) for seq in range(101, 301)))
+    produce(fresh_kafka, *(readings(seq) for seq in range(101, 301)))
     time.sleep(2)
     postgres.start()
     eventually(lambda: counts(postgres.url())["reading"] == 300)
@@ -155,15 +169,16 @@ def test_consumers_wait_for_a_dead_database_and_go_on_where_they_were(
     assert one(postgres.url(), "SELECT seen::text FROM ingest_stream") == "{[1,301)}"
 
 
+@pytest.mark.slow
 @pytest.mark.faults
 def test_killed_consumer_processes_lose_nothing_and_double_nothing(
-    request: pytest.FixtureRequest, kafka_topics: Kafka, database_url: str, tmp_path: Path
+    request: pytest.FixtureRequest, fresh_kafka: Kafka, database_url: str, tmp_path: Path
 ) -> None:
     environment = {
         **os.environ,
         "SHOAL_DATABASE_URL": database_url,
         "SHOAL_STORAGE_DIR": str(tmp_path),
-        "SHOAL_KAFKA_BOOTSTRAP": kafka_topics.bootstrap,
+        "SHOAL_KAFKA_BOOTSTRAP": fresh_kafka.bootstrap,
         "SHOAL_INGEST_METRICS_PORT": "0",
         "SHOAL_INGEST_BATCH_MESSAGES": "20",
     }
@@ -181,7 +196,7 @@ def test_killed_consumer_processes_lose_nothing_and_double_nothing(
     total = 1500
     start()
     start()
-    produce(kafka_topics, *(readings(seq) for seq in range(1, total + 1)))
+    produce(fresh_kafka, *(readings(seq) for seq in range(1, total + 1)))
     for _ in range(2):
         reached = counts(database_url)["reading"]
         eventually(lambda reached=reached: counts(database_url)["reading"] > reached)  # type: ignore[misc]
@@ -194,7 +209,7 @@ def test_killed_consumer_processes_lose_nothing_and_double_nothing(
         process.send_signal(signal.SIGTERM)
     assert [process.wait(timeout=30) for process in running] == [0, 0]
     assert one(database_url, "SELECT seen::text, messages FROM ingest_stream") == (f"{{[1,{total + 1})}}", total)
-    assert max(mark.committed for mark in watermarks(kafka_topics)) == total
+    assert max(mark.committed for mark in watermarks(fresh_kafka)) == total
 
 
 def test_kinds_are_told_by_topic_and_body() -> None:

@@ -13,7 +13,7 @@ import pytest
 from cloud.consumers import Ingest, IngestResult, StreamRecord
 from cloud.db import migrate
 from contracts.errors import ConfigurationError, RetryableError
-from tests.cloud.messages import NOON, clock, counts, one, reading, readings, seconds
+from tests.cloud.messages import NOON, clock, counts, evidence, health, observations, one, reading, readings, seconds
 from tests.cloud.postgres import Postgres
 
 
@@ -113,8 +113,6 @@ def test_another_kind_of_database_is_refused_by_name(url: str, tmp_path: Path) -
 
 
 def test_a_storage_folder_that_cannot_be_written_keeps_the_message(database_url: str, tmp_path: Path) -> None:
-    from tests.cloud.messages import evidence
-
     blocked = tmp_path / "file"
     blocked.write_text("in the way")
     ingest = Ingest(database_url, storage_dir=blocked, clock=clock)
@@ -123,6 +121,21 @@ def test_a_storage_folder_that_cannot_be_written_keeps_the_message(database_url:
     assert counts(database_url)["reading"] == 0
     blocked.unlink()
     assert ingest.write([evidence(1), readings(2)]).messages_new == 2
+    ingest.close()
+
+
+def test_a_reader_of_many_tables_and_the_first_rows_of_a_day_do_not_lock_each_other_out(
+    database_url: str, tmp_path: Path
+) -> None:
+    ingest = Ingest(database_url, storage_dir=tmp_path, clock=clock)
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(database_url) as reader:
+        reader.execute("SELECT count(*) FROM reading")
+        writing = pool.submit(ingest.write, [observations(1), health(2), readings(3)])
+        time.sleep(0.3)
+        for table in ("observation", "device_health", "reading"):
+            reader.execute(f"SELECT count(*) FROM {table}")  # noqa: S608
+        reader.commit()
+        assert writing.result(timeout=30).rows == 3
     ingest.close()
 
 

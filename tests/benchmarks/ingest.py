@@ -1,0 +1,139 @@
+"""Decoded batches to commit (ledger, sorted COPY under the key, latest), against raw binary COPY of the same rows.
+
+The floor is the fastest way PostgreSQL takes rows from one connection: buffers that were built beforehand, into a table
+without any key. Both run on the same server in turn. Redelivery and the way from JSON bytes are reported beside it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psycopg
+
+from cloud.consumers import Ingest, StreamRecord
+from cloud.db import migrate
+from cloud.db.bulk import FLOAT8, INT2, INT4, TIMESTAMPTZ, copy_stream
+from contracts.envelope import decode
+from contracts.topics import Kind
+from tests.benchmarks.harness import paired_rates, result, timed
+from tests.cloud.postgres import Postgres
+
+DEVICES = 5
+CHANNELS = 100
+MESSAGES = 20
+"""Per device and batch. A message carries one reading of each channel of its device, so a batch has 10,000 rows."""
+ROWS = DEVICES * CHANNELS * MESSAGES
+BAR = 0.25
+START = datetime(2026, 11, 20, tzinfo=timezone.utc)
+
+_RAW = "CREATE TABLE raw (channel_id int4, observed_at timestamptz, value float8, quality int2)"
+
+
+def run(quick: bool) -> dict[str, Any]:
+    """Measure; `quick` only shows that it works."""
+    rounds, batches = (2, 1) if quick else (7, 3)
+    server = Postgres()
+    server.start()
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            return _measure(server.url(), Path(folder), rounds=rounds, batches=batches)
+    finally:
+        server.stop()
+
+
+def _measure(url: str, folder: Path, *, rounds: int, batches: int) -> dict[str, Any]:
+    migrate.upgrade(url)
+    wire = [_wire(number) for number in range((rounds + 1) * batches)]
+    decoded = [[_decoded(record) for record in batch] for batch in wire]
+    buffers = [_buffer(number) for number in range(len(wire))]
+    ingest = Ingest(url, storage_dir=folder)
+    raw = psycopg.connect(url)
+    raw.execute(_RAW)
+    raw.commit()
+    ours_next, floor_next = iter(decoded), iter(buffers)
+
+    def ours() -> float:
+        rows = sum(ingest.write(next(ours_next)).rows for _ in range(batches))
+        assert rows == batches * ROWS
+        return rows
+
+    def floor() -> float:
+        for _ in range(batches):
+            with raw.cursor() as cursor, cursor.copy("COPY raw FROM STDIN (FORMAT binary)") as copy:
+                copy.write(next(floor_next))
+            raw.commit()
+        return batches * ROWS
+
+    pairs = paired_rates(ours, floor, rounds=rounds)
+    redelivered = timed(lambda: sum(len(batch) and ROWS for batch in decoded if ingest.write(batch).rows == 0))
+    from_wire = _from_wire(ingest, [_wire(number) for number in range(len(wire), len(wire) + batches)])
+    ingest.close()
+    raw.close()
+    new_rate = sorted(pair.ours for pair in pairs)[len(pairs) // 2]
+    return result(
+        "ingest",
+        pairs,
+        unit="rows/s",
+        bar=BAR,
+        details={
+            "rows_per_transaction": ROWS,
+            "readings_per_message": CHANNELS,
+            "channels": DEVICES * CHANNELS,
+            "redelivered_rows_per_s": round(redelivered.rate),
+            "redelivered_times_new": round(redelivered.rate / new_rate, 1),
+            "wire_to_commit_rows_per_s": round(from_wire),
+            "server": "PostgreSQL, fsync off for both sides",
+        },
+    )
+
+
+def _from_wire(ingest: Ingest, batches: list[list[StreamRecord]]) -> float:
+    began = time.perf_counter()
+    rows = sum(ingest.write(batch).rows for batch in batches)
+    return rows / (time.perf_counter() - began)
+
+
+def _stamp(number: int, message: int) -> datetime:
+    return START + timedelta(seconds=number * MESSAGES + message)
+
+
+def _wire(number: int) -> list[StreamRecord]:
+    """One batch as bytes, as the bridge would hand it over: the devices' messages interleaved."""
+    return [_record(number, message, device) for message in range(MESSAGES) for device in range(DEVICES)]
+
+
+def _record(number: int, message: int, device: int) -> StreamRecord:
+    at = _stamp(number, message)
+    stamp = at.isoformat()
+    readings = ",".join(
+        f'{{"channel":"tank-{channel}.do","unit":"tank-{channel}","quantity":"do","value":{8 + channel / 100},'
+        f'"ucum":"mg/L","observed_at":"{stamp}","quality":1}}'
+        for channel in range(CHANNELS)
+    )
+    seq = number * MESSAGES + message + 1
+    value = (
+        f'{{"v":1,"site":"bench","device":"box-{device}","boot":"boot-0001","stream":"outbox-01","seq":{seq},'
+        f'"sent_at":"{stamp}","body":{{"type":"readings","readings":[{readings}]}}}}'
+    ).encode()
+    return StreamRecord(value, Kind.READINGS, at, f"shoal/1/bench/box-{device}/readings")
+
+
+def _decoded(record: StreamRecord) -> StreamRecord:
+    message = decode(record.value, Kind.READINGS)
+    return StreamRecord(record.value, record.kind, record.received_at, record.origin, message)
+
+
+def _buffer(number: int) -> bytes:
+    """The same rows as a COPY stream, in the order of arrival."""
+    seconds = (START - datetime(1970, 1, 1, tzinfo=timezone.utc)) // timedelta(seconds=1) + number * MESSAGES
+    stamps = np.repeat(np.arange(seconds, seconds + MESSAGES, dtype=np.int64) * 1_000_000, DEVICES * CHANNELS)
+    channels = np.tile(np.arange(DEVICES * CHANNELS, dtype=np.int32), MESSAGES)
+    values = 8 + (channels % CHANNELS) / 100
+    return copy_stream(
+        [(channels, INT4), (stamps, TIMESTAMPTZ), (values, FLOAT8), (np.ones(ROWS, dtype=np.int16), INT2)]
+    )
