@@ -12,7 +12,9 @@ from cloud.farms.provision import provision
 from contracts.errors import ConfigurationError
 from tests.cloud.messages import clock, counts, one, readings, rows
 
-SITES: list[dict[str, Any]] = [{"slug": "fjord", "name": "Fjord farm", "timezone": "Europe/Oslo", "latitude": 60.1, "longitude": 5.2}]
+SITES: list[dict[str, Any]] = [
+    {"slug": "fjord", "name": "Fjord farm", "timezone": "Europe/Oslo", "latitude": 60.1, "longitude": 5.2}
+]
 UNITS: list[dict[str, Any]] = [
     {
         "site": "fjord",
