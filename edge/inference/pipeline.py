@@ -153,7 +153,7 @@ class VisionPipeline:
         batch = [(camera, frame) for camera in self._cameras if (frame := camera.capture.take()) is not None]
         good = [(camera, frame) for camera, frame in batch if self._decodes(camera, frame)]
         results = self._detect([frame for _, frame in good])
-        for (camera, frame), detections in zip(good, results):  # noqa: B905  (same length by construction)
+        for (camera, frame), detections in zip(good, results, strict=True):
             latency_s = self._clock.monotonic() - frame.captured_s
             camera.window.add(detections, latency_s * 1000)
             camera.latest = (frame, detections)

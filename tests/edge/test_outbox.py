@@ -207,16 +207,20 @@ def test_many_threads_share_transactions_and_lose_nothing(tmp_path: Path) -> Non
 _WRITER = """
 import sys
 from pathlib import Path
-from tests.edge.farm import new_outbox, readings_draft, alarm_draft
-outbox = new_outbox(Path(sys.argv[1]))
+from contracts.topics import Kind
+from edge.clock import SystemClock
+from edge.outbox.store import Draft, Outbox
+outbox = Outbox(Path(sys.argv[1]) / "outbox.db", boot="boot-0001", clock=SystemClock(), max_bytes=50_000_000)
 number = 0
 while True:
     number += 1
-    outbox.accept([alarm_draft(number) if number % 10 == 0 else readings_draft(number)], state={"mark:a": str(number)})
+    kind = Kind.ALARMS if number % 10 == 0 else Kind.READINGS
+    outbox.accept([Draft(kind, b"{}")], state={"mark:a": str(number)})
     sys.stdout.write(f"{number}\\n"); sys.stdout.flush()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.faults
 def test_sigkill_loses_no_accepted_row_in_twenty_rounds(tmp_path: Path) -> None:
     accepted = 0
