@@ -4,2011 +4,2011 @@
  */
 
 export interface paths {
-  '/api/v1/auth/login': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/auth/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign in
+         * @description Exchange an e-mail (as `username`) and a password for an access token.
+         *
+         *     After repeated failures the account is locked for this address for some minutes (429 with `Retry-After`).
+         */
+        post: operations["login"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    /**
-     * Sign in
-     * @description Exchange an e-mail (as `username`) and a password for an access token.
-     *
-     *     After repeated failures the account is locked for this address for some minutes (429 with `Retry-After`).
-     */
-    post: operations['login'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/auth/me': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/auth/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The signed-in user
+         * @description The user behind the access token, with role and organization.
+         */
+        get: operations["getMe"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /**
-     * The signed-in user
-     * @description The user behind the access token, with role and organization.
-     */
-    get: operations['getMe'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/sites': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/sites": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sites
+         * @description Farms of the user's organization, by slug, with how much there is at each.
+         */
+        get: operations["listSites"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /**
-     * Sites
-     * @description Farms of the user's organization, by slug, with how much there is at each.
-     */
-    get: operations['listSites'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/sites/{site}': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/sites/{site}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One site
+         * @description One farm, with how much there is.
+         */
+        get: operations["getSite"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /**
-     * One site
-     * @description One farm, with how much there is.
-     */
-    get: operations['getSite'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/sites/{site}/latest': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/sites/{site}/latest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The newest of everything at a site
+         * @description Newest readings with age and quality, newest observations with their image, active alarms and device states.
+         */
+        get: operations["getSiteLatest"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /**
-     * The newest of everything at a site
-     * @description Newest readings with age and quality, newest observations with their image, active alarms and device states.
-     */
-    get: operations['getSiteLatest'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/sites/{site}/units': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/sites/{site}/units": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Units of a site
+         * @description Tanks, raceways, ponds and net pens of one site, by slug.
+         */
+        get: operations["listUnits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /**
-     * Units of a site
-     * @description Tanks, raceways, ponds and net pens of one site, by slug.
-     */
-    get: operations['listUnits'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/units/{unit_id}': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/units/{unit_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One unit
+         * @description One tank, raceway, pond or net pen.
+         */
+        get: operations["getUnit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /**
-     * One unit
-     * @description One tank, raceway, pond or net pen.
-     */
-    get: operations['getUnit'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/devices': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/devices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Devices
+         * @description Edge boxes with their connection state, by site and slug.
+         */
+        get: operations["listDevices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /**
-     * Devices
-     * @description Edge boxes with their connection state, by site and slug.
-     */
-    get: operations['listDevices'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/channels/{channel_id}/series': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/channels/{channel_id}/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A channel over time
+         * @description Count, least, most, mean and last of every bucket that has readings; buckets without readings are absent.
+         */
+        get: operations["getChannelSeries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /**
-     * A channel over time
-     * @description Count, least, most, mean and last of every bucket that has readings; buckets without readings are absent.
-     */
-    get: operations['getChannelSeries'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/units/{unit_id}/observations': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/units/{unit_id}/observations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Observations of a unit
+         * @description Newest first, each with the signed address of its image and the model that made its numbers.
+         */
+        get: operations["listUnitObservations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /**
-     * Observations of a unit
-     * @description Newest first, each with the signed address of its image and the model that made its numbers.
-     */
-    get: operations['listUnitObservations'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/images/{sha256}': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/images/{sha256}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * An evidence image
+         * @description The image with this content, by signed address (`expires`, `signature`) or with an access token.
+         *
+         *     An address names content, so the answer never changes and may be cached for good.
+         */
+        get: operations["getImage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /**
-     * An evidence image
-     * @description The image with this content, by signed address (`expires`, `signature`) or with an access token.
-     *
-     *     An address names content, so the answer never changes and may be cached for good.
-     */
-    get: operations['getImage'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/alarms': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/alarms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Alarms
+         * @description Alarms, newest first.
+         */
+        get: operations["listAlarms"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /**
-     * Alarms
-     * @description Alarms, newest first.
-     */
-    get: operations['listAlarms'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/alarms/{alarm_id}/acknowledge': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/alarms/{alarm_id}/acknowledge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take an alarm on
+         * @description Record that the user has taken the alarm on. Doing it again changes nothing: the first person stays on record.
+         */
+        post: operations["acknowledgeAlarm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    get?: never;
-    put?: never;
-    /**
-     * Take an alarm on
-     * @description Record that the user has taken the alarm on. Doing it again changes nothing: the first person stays on record.
-     */
-    post: operations['acknowledgeAlarm'];
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/api/v1/dead-letters': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/api/v1/dead-letters": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Messages that failed
+         * @description Messages that could not be processed, newest first, with the reason; for fleet admins.
+         */
+        get: operations["listDeadLetters"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /**
-     * Messages that failed
-     * @description Messages that could not be processed, newest first, with the reason; for fleet admins.
-     */
-    get: operations['listDeadLetters'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/live': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Liveness
+         * @description Always ok while the process answers.
+         */
+        get: operations["getLive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /**
-     * Liveness
-     * @description Always ok while the process answers.
-     */
-    get: operations['getLive'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/ready': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/ready": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Readiness
+         * @description 200 when the database can be used; else 503 and what is missing.
+         */
+        get: operations["getReady"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /**
-     * Readiness
-     * @description 200 when the database can be used; else 503 and what is missing.
-     */
-    get: operations['getReady'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
-  '/health': {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    "/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Health summary
+         * @description Version, uptime and what is missing; always 200, so that it can be read when something is wrong.
+         */
+        get: operations["getHealth"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
     };
-    /**
-     * Health summary
-     * @description Version, uptime and what is missing; always 200, so that it can be read when something is wrong.
-     */
-    get: operations['getHealth'];
-    put?: never;
-    post?: never;
-    delete?: never;
-    options?: never;
-    head?: never;
-    patch?: never;
-    trace?: never;
-  };
 }
 export type webhooks = Record<string, never>;
 export interface components {
-  schemas: {
-    /**
-     * Alarm
-     * @description One occurrence of an alarm. Two facts, not one state: is it active, and has a person acknowledged it.
-     */
-    Alarm: {
-      /**
-       * Id
-       * Format: uuid
-       */
-      id: string;
-      /**
-       * Site
-       * @description Slug of the site.
-       */
-      site: string;
-      unit: components['schemas']['UnitRef'] | null;
-      /**
-       * Definition
-       * @description Stable name of the rule, e.g. ``do.low.critical``.
-       */
-      definition: string;
-      severity: components['schemas']['Severity'];
-      /**
-       * Active
-       * @description The condition holds now.
-       */
-      active: boolean;
-      /**
-       * Acknowledged
-       * @description A person has taken it on.
-       */
-      acknowledged: boolean;
-      /**
-       * Raised At
-       * Format: date-time
-       */
-      raised_at: string;
-      /** Cleared At */
-      cleared_at: string | null;
-      /** Acknowledged At */
-      acknowledged_at: string | null;
-      /**
-       * Acknowledged By
-       * @description E-mail of the person, or ``device:<slug>`` when it was acknowledged at the tank.
-       */
-      acknowledged_by: string | null;
-      /**
-       * Value
-       * @description The value that raised it.
-       */
-      value: number | null;
-      /**
-       * Limit
-       * @description The limit that the value crossed.
-       */
-      limit: number | null;
-      /** Ucum */
-      ucum: string | null;
-      /** Quantity */
-      quantity: string | null;
-      /** Message */
-      message: string;
-      /**
-       * Action
-       * @description What to do.
-       */
-      action: string | null;
-      /**
-       * Source
-       * @description Where the limit comes from.
-       */
-      source: string | null;
+    schemas: {
+        /**
+         * Alarm
+         * @description One occurrence of an alarm. Two facts, not one state: is it active, and has a person acknowledged it.
+         */
+        Alarm: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Site
+             * @description Slug of the site.
+             */
+            site: string;
+            unit: components["schemas"]["UnitRef"] | null;
+            /**
+             * Definition
+             * @description Stable name of the rule, e.g. ``do.low.critical``.
+             */
+            definition: string;
+            severity: components["schemas"]["Severity"];
+            /**
+             * Active
+             * @description The condition holds now.
+             */
+            active: boolean;
+            /**
+             * Acknowledged
+             * @description A person has taken it on.
+             */
+            acknowledged: boolean;
+            /**
+             * Raised At
+             * Format: date-time
+             */
+            raised_at: string;
+            /** Cleared At */
+            cleared_at: string | null;
+            /** Acknowledged At */
+            acknowledged_at: string | null;
+            /**
+             * Acknowledged By
+             * @description E-mail of the person, or ``device:<slug>`` when it was acknowledged at the tank.
+             */
+            acknowledged_by: string | null;
+            /**
+             * Value
+             * @description The value that raised it.
+             */
+            value: number | null;
+            /**
+             * Limit
+             * @description The limit that the value crossed.
+             */
+            limit: number | null;
+            /** Ucum */
+            ucum: string | null;
+            /** Quantity */
+            quantity: string | null;
+            /** Message */
+            message: string;
+            /**
+             * Action
+             * @description What to do.
+             */
+            action: string | null;
+            /**
+             * Source
+             * @description Where the limit comes from.
+             */
+            source: string | null;
+        };
+        /**
+         * AlarmCounts
+         * @description Active alarms by severity.
+         */
+        AlarmCounts: {
+            /**
+             * Critical
+             * @default 0
+             */
+            critical: number;
+            /**
+             * Major
+             * @default 0
+             */
+            major: number;
+            /**
+             * Minor
+             * @default 0
+             */
+            minor: number;
+            /**
+             * Warning
+             * @default 0
+             */
+            warning: number;
+        };
+        /**
+         * AlarmPage
+         * @description Some alarms, newest first.
+         */
+        AlarmPage: {
+            /** Items */
+            items: components["schemas"]["Alarm"][];
+            /**
+             * Next Cursor
+             * @description Give it back as ``cursor`` for the next page; null on the last page.
+             */
+            next_cursor?: string | null;
+        };
+        /** Body_login */
+        Body_login: {
+            /** Grant Type */
+            grant_type?: string | null;
+            /** Username */
+            username: string;
+            /**
+             * Password
+             * Format: password
+             */
+            password: string;
+            /**
+             * Scope
+             * @default
+             */
+            scope: string;
+            /** Client Id */
+            client_id?: string | null;
+            /**
+             * Client Secret
+             * Format: password
+             */
+            client_secret?: string | null;
+        };
+        /**
+         * Box
+         * @description Axis-aligned box as fractions of the image: left, top, width, height.
+         */
+        Box: {
+            /** X */
+            x: number;
+            /** Y */
+            y: number;
+            /** W */
+            w: number;
+            /** H */
+            h: number;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * DeadLetter
+         * @description A message that could not be processed; it is kept whole.
+         */
+        DeadLetter: {
+            /** Id */
+            id: string;
+            /**
+             * Received At
+             * Format: date-time
+             * @description When it came last.
+             */
+            received_at: string;
+            /**
+             * Stage
+             * @description Step that refused it: ``decode``, ``authorize``, ``route``, ``store`` or ``predict``.
+             */
+            stage: string;
+            /**
+             * Reason
+             * @description Stable code, e.g. ``bad_json``.
+             */
+            reason: string;
+            /** Detail */
+            detail: string;
+            /**
+             * Origin
+             * @description MQTT topic, or Kafka topic/partition/offset.
+             */
+            origin: string;
+            /** Site */
+            site: string | null;
+            /** Device */
+            device: string | null;
+            /**
+             * Count
+             * @description How often the same message came.
+             */
+            count: number;
+            /**
+             * Bytes
+             * @description Size of the whole message.
+             */
+            bytes: number;
+            /**
+             * Preview
+             * @description Its first 500 bytes as text; what is not UTF-8 is replaced.
+             */
+            preview: string;
+        };
+        /**
+         * DeadLetterPage
+         * @description Some dead letters, newest first.
+         */
+        DeadLetterPage: {
+            /** Items */
+            items: components["schemas"]["DeadLetter"][];
+            /**
+             * Next Cursor
+             * @description Give it back as ``cursor`` for the next page; null on the last page.
+             */
+            next_cursor?: string | null;
+        };
+        /**
+         * Detection
+         * @description One object that the detector found in one frame.
+         */
+        Detection: {
+            /** Label */
+            label: string;
+            /** Confidence */
+            confidence: number;
+            box: components["schemas"]["Box"];
+            /** Track */
+            track?: number | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * Device
+         * @description An edge box at a farm.
+         */
+        Device: {
+            /** Id */
+            id: number;
+            /** Slug */
+            slug: string;
+            /** Name */
+            name: string;
+            /**
+             * Site
+             * @description Slug of the site.
+             */
+            site: string;
+            /**
+             * State
+             * @description Whether its agent is connected; ``unknown`` until it has said so.
+             * @enum {string}
+             */
+            state: "unknown" | "online" | "offline";
+            /**
+             * State At
+             * @description Since when.
+             */
+            state_at: string | null;
+            /**
+             * Last Seen At
+             * @description When anything that the device sent was last stored.
+             */
+            last_seen_at: string | null;
+            /** Agent Version */
+            agent_version: string | null;
+        };
+        /**
+         * DevicePage
+         * @description Some devices.
+         */
+        DevicePage: {
+            /** Items */
+            items: components["schemas"]["Device"][];
+            /**
+             * Next Cursor
+             * @description Give it back as ``cursor`` for the next page; null on the last page.
+             */
+            next_cursor?: string | null;
+        };
+        /**
+         * FieldProblem
+         * @description One part of the request that is not as it should be.
+         */
+        FieldProblem: {
+            /**
+             * Location
+             * @description Where, e.g. ``query.limit``.
+             */
+            location: string;
+            /** Message */
+            message: string;
+        };
+        /**
+         * Health
+         * @description A summary for people.
+         */
+        Health: {
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "ok" | "degraded";
+            /** Version */
+            version: string;
+            /** Uptime S */
+            uptime_s: number;
+            /**
+             * Missing
+             * @description What is not there, in words.
+             */
+            missing: string[];
+        };
+        /**
+         * LatestReading
+         * @description The newest value of one channel, with what it takes to judge it.
+         */
+        LatestReading: {
+            /** Channel Id */
+            channel_id: number;
+            /**
+             * Channel
+             * @description Name of the channel within its device.
+             */
+            channel: string;
+            /**
+             * Quantity
+             * @description Code, e.g. ``do``.
+             */
+            quantity: string;
+            /**
+             * Label
+             * @description The quantity in English.
+             */
+            label: string;
+            /**
+             * Value
+             * @description In ``ucum``; null when the channel never reported.
+             */
+            value: number | null;
+            /**
+             * Ucum
+             * @description Unit in UCUM, e.g. ``mg/L``.
+             */
+            ucum: string;
+            /**
+             * Decimals
+             * @description Digits after the point that are worth showing.
+             */
+            decimals: number;
+            /**
+             * Observed At
+             * @description When it was measured, at the tank.
+             */
+            observed_at: string | null;
+            /**
+             * Age S
+             * @description Seconds between ``observed_at`` and the answer's ``server_time``.
+             */
+            age_s: number | null;
+            /** @description QARTOD flag: 1 good, 2 not evaluated, 3 suspect, 4 fail, 9 missing. */
+            quality: components["schemas"]["QualityFlag"];
+            /**
+             * Stale
+             * @description True when the value says nothing about now: older than 60 s and than three usual periods of the channel.
+             */
+            stale: boolean;
+            /**
+             * Stale After S
+             * @description Age from which the value is stale, so that a page which keeps counting can tell by itself.
+             */
+            stale_after_s: number;
+            /**
+             * Derived
+             * @description Computed from other channels.
+             */
+            derived: boolean;
+        };
+        /**
+         * Live
+         * @description The process answers.
+         */
+        Live: {
+            /**
+             * Status
+             * @default ok
+             * @constant
+             */
+            status: "ok";
+        };
+        /**
+         * LoginAnswer
+         * @description A successful login.
+         */
+        LoginAnswer: {
+            /**
+             * Access Token
+             * @description Send it as ``Authorization: Bearer <access_token>``.
+             */
+            access_token: string;
+            /**
+             * Token Type
+             * @default bearer
+             * @constant
+             */
+            token_type: "bearer";
+            /**
+             * Expires In
+             * @description Seconds until the token stops working.
+             */
+            expires_in: number;
+            user: components["schemas"]["User"];
+        };
+        /**
+         * ModelRef
+         * @description Which model made a number: the sha256 is the one of the *running* session's file.
+         */
+        ModelRef: {
+            /** Name */
+            name: string;
+            /** Version */
+            version: string;
+            /** Sha256 */
+            sha256: string;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * ObservationOut
+         * @description What one camera saw over one window (ten seconds by default), with the image and the model behind it.
+         */
+        ObservationOut: {
+            /**
+             * Id
+             * @description ``{camera_id}-{microseconds since 1970}``.
+             */
+            id: string;
+            /** Camera */
+            camera: string;
+            /** Unit Id */
+            unit_id: number;
+            /**
+             * Observed At
+             * Format: date-time
+             * @description End of the window, at the tank.
+             */
+            observed_at: string;
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /**
+             * Frames
+             * @description Frames that went through the model.
+             */
+            frames: number;
+            /**
+             * Frames Dropped
+             * @description Frames captured and not processed.
+             */
+            frames_dropped: number;
+            /**
+             * Count Mean
+             * @description Fish in view, mean over the frames; null when the frames could not be judged.
+             */
+            count_mean: number | null;
+            /** Count Min */
+            count_min: number | null;
+            /** Count Max */
+            count_max: number | null;
+            /** Confidence Mean */
+            confidence_mean: number | null;
+            /**
+             * Latency Ms
+             * @description Mean time from capture to result, in milliseconds.
+             */
+            latency_ms: number | null;
+            /**
+             * Detections
+             * @description What the model found in the evidence image; boxes are fractions of it (left, top, width, height).
+             */
+            detections: components["schemas"]["Detection"][];
+            /**
+             * Image Url
+             * @description Signed address of the evidence image; null until the image has arrived.
+             */
+            image_url: string | null;
+            /** Image Sha256 */
+            image_sha256: string | null;
+            /** Image Observed At */
+            image_observed_at: string | null;
+            /**
+             * Image Quality
+             * @description Clarity between 0 and 1.
+             */
+            image_quality: number | null;
+            /** @description The model that counted: the sha256 is the one of the running session's file. */
+            model: components["schemas"]["ModelRef"] | null;
+            quality: components["schemas"]["QualityFlag"];
+        };
+        /**
+         * ObservationPage
+         * @description Some observations, newest first.
+         */
+        ObservationPage: {
+            /** Items */
+            items: components["schemas"]["ObservationOut"][];
+            /**
+             * Next Cursor
+             * @description Give it back as ``cursor`` for the next page; null on the last page.
+             */
+            next_cursor?: string | null;
+        };
+        /**
+         * Problem
+         * @description Why a request was refused (RFC 9457).
+         */
+        Problem: {
+            /**
+             * Type
+             * @description URI of the kind of problem.
+             * @example urn:shoal:problem:not_found
+             */
+            type: string;
+            /**
+             * Title
+             * @description The kind of problem, in words; the same for every occurrence.
+             */
+            title: string;
+            /** Status */
+            status: number;
+            /**
+             * Detail
+             * @description What was wrong with this request.
+             */
+            detail: string;
+            /**
+             * Code
+             * @description Stable name of the kind of problem; programs branch on this.
+             * @example not_found
+             */
+            code: string;
+            /**
+             * Request Id
+             * @description Quote it when asking for help; the server's log has the same id.
+             */
+            request_id: string;
+            /**
+             * Errors
+             * @description The parts that failed validation.
+             */
+            errors?: components["schemas"]["FieldProblem"][] | null;
+        };
+        /**
+         * QualityFlag
+         * @description How far a value can be trusted. The numbers are the standard's and are stored as they are.
+         * @enum {integer}
+         */
+        QualityFlag: 1 | 2 | 3 | 4 | 9;
+        /**
+         * Ready
+         * @description Whether requests can be served.
+         */
+        Ready: {
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "ok" | "unavailable";
+            /**
+             * Missing
+             * @description What is not there, in words; empty when ready.
+             */
+            missing: string[];
+        };
+        /**
+         * Role
+         * @description What a user may do; each role includes those before it.
+         * @enum {string}
+         */
+        Role: "viewer" | "operator" | "farm_manager" | "fleet_admin" | "platform_admin";
+        /**
+         * Series
+         * @description A channel over time. A bucket without readings is absent: gaps stay visible.
+         */
+        Series: {
+            /** Channel Id */
+            channel_id: number;
+            /** Quantity */
+            quantity: string;
+            /** Ucum */
+            ucum: string;
+            /**
+             * Bucket S
+             * @description Width of every bucket, in seconds; buckets start at multiples of it since 2000-01-03 (a Monday), UTC.
+             */
+            bucket_s: number;
+            /** Points */
+            points: components["schemas"]["SeriesPoint"][];
+        };
+        /**
+         * SeriesPoint
+         * @description One bucket of a series. Mean, least, most and last leave out readings that failed a quality test.
+         */
+        SeriesPoint: {
+            /**
+             * T
+             * Format: date-time
+             * @description Start of the bucket.
+             */
+            t: string;
+            /**
+             * N
+             * @description Readings in the bucket.
+             */
+            n: number;
+            /** Min */
+            min: number | null;
+            /** Max */
+            max: number | null;
+            /** Mean */
+            mean: number | null;
+            /** Last */
+            last: number | null;
+            /**
+             * Good
+             * @description Readings that no quality test doubted.
+             */
+            good: number;
+        };
+        /**
+         * Severity
+         * @description How fast a person must act. CRITICAL is life-critical for fish.
+         * @enum {string}
+         */
+        Severity: "critical" | "major" | "minor" | "warning";
+        /**
+         * Site
+         * @description A farm, with how much of it there is.
+         */
+        Site: {
+            /** Id */
+            id: number;
+            /** Slug */
+            slug: string;
+            /** Name */
+            name: string;
+            /**
+             * Timezone
+             * @description IANA name, e.g. ``Europe/Oslo``.
+             */
+            timezone: string;
+            /** Latitude */
+            latitude: number | null;
+            /** Longitude */
+            longitude: number | null;
+            /** Units */
+            units: number;
+            /** Devices Online */
+            devices_online: number;
+            /** Devices */
+            devices: number;
+            /**
+             * Open Alarms
+             * @description Alarms that are active or that nobody has acknowledged yet.
+             */
+            open_alarms: number;
+        };
+        /**
+         * SiteLatest
+         * @description The newest of everything at one site.
+         */
+        SiteLatest: {
+            site: components["schemas"]["Site"];
+            /**
+             * Server Time
+             * Format: date-time
+             * @description When this answer was made; every ``age_s`` counts to it.
+             */
+            server_time: string;
+            /** Devices */
+            devices: components["schemas"]["Device"][];
+            /** Units */
+            units: components["schemas"]["UnitLatest"][];
+        };
+        /**
+         * SitePage
+         * @description Some sites.
+         */
+        SitePage: {
+            /** Items */
+            items: components["schemas"]["Site"][];
+            /**
+             * Next Cursor
+             * @description Give it back as ``cursor`` for the next page; null on the last page.
+             */
+            next_cursor?: string | null;
+        };
+        /**
+         * Unit
+         * @description A tank, raceway, pond or net pen.
+         */
+        Unit: {
+            /** Id */
+            id: number;
+            /** Slug */
+            slug: string;
+            /** Name */
+            name: string;
+            /**
+             * Kind
+             * @description ``tank``, ``raceway``, ``pond`` or ``net_pen``.
+             */
+            kind: string;
+            /** Volume M3 */
+            volume_m3: number | null;
+            /** Species */
+            species: string | null;
+            /**
+             * Stage
+             * @description Life stage, as in the limits for fish.
+             */
+            stage: string | null;
+            /**
+             * Site
+             * @description Slug of the site.
+             */
+            site: string;
+        };
+        /**
+         * UnitLatest
+         * @description The newest of everything in one unit.
+         */
+        UnitLatest: {
+            unit: components["schemas"]["Unit"];
+            /**
+             * Readings
+             * @description One per channel, measured channels before derived ones.
+             */
+            readings: components["schemas"]["LatestReading"][];
+            /** @description The newest observation; its image may still be on the way. */
+            observation: components["schemas"]["ObservationOut"] | null;
+            /** @description The newest observation whose image has arrived: what to show as the last picture. */
+            evidence: components["schemas"]["ObservationOut"] | null;
+            /** @description Active alarms. */
+            alarms: components["schemas"]["AlarmCounts"];
+            /** @description Of the active alarms. */
+            worst_severity: components["schemas"]["Severity"] | null;
+        };
+        /**
+         * UnitPage
+         * @description Some units.
+         */
+        UnitPage: {
+            /** Items */
+            items: components["schemas"]["Unit"][];
+            /**
+             * Next Cursor
+             * @description Give it back as ``cursor`` for the next page; null on the last page.
+             */
+            next_cursor?: string | null;
+        };
+        /**
+         * UnitRef
+         * @description A unit by its names.
+         */
+        UnitRef: {
+            /** Id */
+            id: number;
+            /** Slug */
+            slug: string;
+            /** Name */
+            name: string;
+        };
+        /**
+         * User
+         * @description A person who may sign in.
+         */
+        User: {
+            /** Id */
+            id: number;
+            /** Email */
+            email: string;
+            /** Name */
+            name: string;
+            role: components["schemas"]["Role"];
+            /**
+             * Organization
+             * @description Slug of the organization; everything the user sees belongs to it.
+             */
+            organization: string;
+        };
     };
-    /**
-     * AlarmCounts
-     * @description Active alarms by severity.
-     */
-    AlarmCounts: {
-      /**
-       * Critical
-       * @default 0
-       */
-      critical: number;
-      /**
-       * Major
-       * @default 0
-       */
-      major: number;
-      /**
-       * Minor
-       * @default 0
-       */
-      minor: number;
-      /**
-       * Warning
-       * @default 0
-       */
-      warning: number;
-    };
-    /**
-     * AlarmPage
-     * @description Some alarms, newest first.
-     */
-    AlarmPage: {
-      /** Items */
-      items: components['schemas']['Alarm'][];
-      /**
-       * Next Cursor
-       * @description Give it back as ``cursor`` for the next page; null on the last page.
-       */
-      next_cursor?: string | null;
-    };
-    /** Body_login */
-    Body_login: {
-      /** Grant Type */
-      grant_type?: string | null;
-      /** Username */
-      username: string;
-      /**
-       * Password
-       * Format: password
-       */
-      password: string;
-      /**
-       * Scope
-       * @default
-       */
-      scope: string;
-      /** Client Id */
-      client_id?: string | null;
-      /**
-       * Client Secret
-       * Format: password
-       */
-      client_secret?: string | null;
-    };
-    /**
-     * Box
-     * @description Axis-aligned box as fractions of the image: left, top, width, height.
-     */
-    Box: {
-      /** X */
-      x: number;
-      /** Y */
-      y: number;
-      /** W */
-      w: number;
-      /** H */
-      h: number;
-    } & {
-      [key: string]: unknown;
-    };
-    /**
-     * DeadLetter
-     * @description A message that could not be processed; it is kept whole.
-     */
-    DeadLetter: {
-      /** Id */
-      id: string;
-      /**
-       * Received At
-       * Format: date-time
-       * @description When it came last.
-       */
-      received_at: string;
-      /**
-       * Stage
-       * @description Step that refused it: ``decode``, ``authorize``, ``route``, ``store`` or ``predict``.
-       */
-      stage: string;
-      /**
-       * Reason
-       * @description Stable code, e.g. ``bad_json``.
-       */
-      reason: string;
-      /** Detail */
-      detail: string;
-      /**
-       * Origin
-       * @description MQTT topic, or Kafka topic/partition/offset.
-       */
-      origin: string;
-      /** Site */
-      site: string | null;
-      /** Device */
-      device: string | null;
-      /**
-       * Count
-       * @description How often the same message came.
-       */
-      count: number;
-      /**
-       * Bytes
-       * @description Size of the whole message.
-       */
-      bytes: number;
-      /**
-       * Preview
-       * @description Its first 500 bytes as text; what is not UTF-8 is replaced.
-       */
-      preview: string;
-    };
-    /**
-     * DeadLetterPage
-     * @description Some dead letters, newest first.
-     */
-    DeadLetterPage: {
-      /** Items */
-      items: components['schemas']['DeadLetter'][];
-      /**
-       * Next Cursor
-       * @description Give it back as ``cursor`` for the next page; null on the last page.
-       */
-      next_cursor?: string | null;
-    };
-    /**
-     * Detection
-     * @description One object that the detector found in one frame.
-     */
-    Detection: {
-      /** Label */
-      label: string;
-      /** Confidence */
-      confidence: number;
-      box: components['schemas']['Box'];
-      /** Track */
-      track?: number | null;
-    } & {
-      [key: string]: unknown;
-    };
-    /**
-     * Device
-     * @description An edge box at a farm.
-     */
-    Device: {
-      /** Id */
-      id: number;
-      /** Slug */
-      slug: string;
-      /** Name */
-      name: string;
-      /**
-       * Site
-       * @description Slug of the site.
-       */
-      site: string;
-      /**
-       * State
-       * @description Whether its agent is connected; ``unknown`` until it has said so.
-       * @enum {string}
-       */
-      state: 'unknown' | 'online' | 'offline';
-      /**
-       * State At
-       * @description Since when.
-       */
-      state_at: string | null;
-      /**
-       * Last Seen At
-       * @description When anything that the device sent was last stored.
-       */
-      last_seen_at: string | null;
-      /** Agent Version */
-      agent_version: string | null;
-    };
-    /**
-     * DevicePage
-     * @description Some devices.
-     */
-    DevicePage: {
-      /** Items */
-      items: components['schemas']['Device'][];
-      /**
-       * Next Cursor
-       * @description Give it back as ``cursor`` for the next page; null on the last page.
-       */
-      next_cursor?: string | null;
-    };
-    /**
-     * FieldProblem
-     * @description One part of the request that is not as it should be.
-     */
-    FieldProblem: {
-      /**
-       * Location
-       * @description Where, e.g. ``query.limit``.
-       */
-      location: string;
-      /** Message */
-      message: string;
-    };
-    /**
-     * Health
-     * @description A summary for people.
-     */
-    Health: {
-      /**
-       * Status
-       * @enum {string}
-       */
-      status: 'ok' | 'degraded';
-      /** Version */
-      version: string;
-      /** Uptime S */
-      uptime_s: number;
-      /**
-       * Missing
-       * @description What is not there, in words.
-       */
-      missing: string[];
-    };
-    /**
-     * LatestReading
-     * @description The newest value of one channel, with what it takes to judge it.
-     */
-    LatestReading: {
-      /** Channel Id */
-      channel_id: number;
-      /**
-       * Channel
-       * @description Name of the channel within its device.
-       */
-      channel: string;
-      /**
-       * Quantity
-       * @description Code, e.g. ``do``.
-       */
-      quantity: string;
-      /**
-       * Label
-       * @description The quantity in English.
-       */
-      label: string;
-      /**
-       * Value
-       * @description In ``ucum``; null when the channel never reported.
-       */
-      value: number | null;
-      /**
-       * Ucum
-       * @description Unit in UCUM, e.g. ``mg/L``.
-       */
-      ucum: string;
-      /**
-       * Decimals
-       * @description Digits after the point that are worth showing.
-       */
-      decimals: number;
-      /**
-       * Observed At
-       * @description When it was measured, at the tank.
-       */
-      observed_at: string | null;
-      /**
-       * Age S
-       * @description Seconds between ``observed_at`` and the answer's ``server_time``.
-       */
-      age_s: number | null;
-      /** @description QARTOD flag: 1 good, 2 not evaluated, 3 suspect, 4 fail, 9 missing. */
-      quality: components['schemas']['QualityFlag'];
-      /**
-       * Stale
-       * @description True when the value says nothing about now: older than 60 s and than three usual periods of the channel.
-       */
-      stale: boolean;
-      /**
-       * Stale After S
-       * @description Age from which the value is stale, so that a page which keeps counting can tell by itself.
-       */
-      stale_after_s: number;
-      /**
-       * Derived
-       * @description Computed from other channels.
-       */
-      derived: boolean;
-    };
-    /**
-     * Live
-     * @description The process answers.
-     */
-    Live: {
-      /**
-       * Status
-       * @default ok
-       * @constant
-       */
-      status: 'ok';
-    };
-    /**
-     * LoginAnswer
-     * @description A successful login.
-     */
-    LoginAnswer: {
-      /**
-       * Access Token
-       * @description Send it as ``Authorization: Bearer <access_token>``.
-       */
-      access_token: string;
-      /**
-       * Token Type
-       * @default bearer
-       * @constant
-       */
-      token_type: 'bearer';
-      /**
-       * Expires In
-       * @description Seconds until the token stops working.
-       */
-      expires_in: number;
-      user: components['schemas']['User'];
-    };
-    /**
-     * ModelRef
-     * @description Which model made a number: the sha256 is the one of the *running* session's file.
-     */
-    ModelRef: {
-      /** Name */
-      name: string;
-      /** Version */
-      version: string;
-      /** Sha256 */
-      sha256: string;
-    } & {
-      [key: string]: unknown;
-    };
-    /**
-     * ObservationOut
-     * @description What one camera saw over one window (ten seconds by default), with the image and the model behind it.
-     */
-    ObservationOut: {
-      /**
-       * Id
-       * @description ``{camera_id}-{microseconds since 1970}``.
-       */
-      id: string;
-      /** Camera */
-      camera: string;
-      /** Unit Id */
-      unit_id: number;
-      /**
-       * Observed At
-       * Format: date-time
-       * @description End of the window, at the tank.
-       */
-      observed_at: string;
-      /**
-       * Started At
-       * Format: date-time
-       */
-      started_at: string;
-      /**
-       * Frames
-       * @description Frames that went through the model.
-       */
-      frames: number;
-      /**
-       * Frames Dropped
-       * @description Frames captured and not processed.
-       */
-      frames_dropped: number;
-      /**
-       * Count Mean
-       * @description Fish in view, mean over the frames; null when the frames could not be judged.
-       */
-      count_mean: number | null;
-      /** Count Min */
-      count_min: number | null;
-      /** Count Max */
-      count_max: number | null;
-      /** Confidence Mean */
-      confidence_mean: number | null;
-      /**
-       * Latency Ms
-       * @description Mean time from capture to result, in milliseconds.
-       */
-      latency_ms: number | null;
-      /**
-       * Detections
-       * @description What the model found in the evidence image; boxes are fractions of it (left, top, width, height).
-       */
-      detections: components['schemas']['Detection'][];
-      /**
-       * Image Url
-       * @description Signed address of the evidence image; null until the image has arrived.
-       */
-      image_url: string | null;
-      /** Image Sha256 */
-      image_sha256: string | null;
-      /** Image Observed At */
-      image_observed_at: string | null;
-      /**
-       * Image Quality
-       * @description Clarity between 0 and 1.
-       */
-      image_quality: number | null;
-      /** @description The model that counted: the sha256 is the one of the running session's file. */
-      model: components['schemas']['ModelRef'] | null;
-      quality: components['schemas']['QualityFlag'];
-    };
-    /**
-     * ObservationPage
-     * @description Some observations, newest first.
-     */
-    ObservationPage: {
-      /** Items */
-      items: components['schemas']['ObservationOut'][];
-      /**
-       * Next Cursor
-       * @description Give it back as ``cursor`` for the next page; null on the last page.
-       */
-      next_cursor?: string | null;
-    };
-    /**
-     * Problem
-     * @description Why a request was refused (RFC 9457).
-     */
-    Problem: {
-      /**
-       * Type
-       * @description URI of the kind of problem.
-       * @example urn:shoal:problem:not_found
-       */
-      type: string;
-      /**
-       * Title
-       * @description The kind of problem, in words; the same for every occurrence.
-       */
-      title: string;
-      /** Status */
-      status: number;
-      /**
-       * Detail
-       * @description What was wrong with this request.
-       */
-      detail: string;
-      /**
-       * Code
-       * @description Stable name of the kind of problem; programs branch on this.
-       * @example not_found
-       */
-      code: string;
-      /**
-       * Request Id
-       * @description Quote it when asking for help; the server's log has the same id.
-       */
-      request_id: string;
-      /**
-       * Errors
-       * @description The parts that failed validation.
-       */
-      errors?: components['schemas']['FieldProblem'][] | null;
-    };
-    /**
-     * QualityFlag
-     * @description How far a value can be trusted. The numbers are the standard's and are stored as they are.
-     * @enum {integer}
-     */
-    QualityFlag: 1 | 2 | 3 | 4 | 9;
-    /**
-     * Ready
-     * @description Whether requests can be served.
-     */
-    Ready: {
-      /**
-       * Status
-       * @enum {string}
-       */
-      status: 'ok' | 'unavailable';
-      /**
-       * Missing
-       * @description What is not there, in words; empty when ready.
-       */
-      missing: string[];
-    };
-    /**
-     * Role
-     * @description What a user may do; each role includes those before it.
-     * @enum {string}
-     */
-    Role: 'viewer' | 'operator' | 'farm_manager' | 'fleet_admin' | 'platform_admin';
-    /**
-     * Series
-     * @description A channel over time. A bucket without readings is absent: gaps stay visible.
-     */
-    Series: {
-      /** Channel Id */
-      channel_id: number;
-      /** Quantity */
-      quantity: string;
-      /** Ucum */
-      ucum: string;
-      /**
-       * Bucket S
-       * @description Width of every bucket, in seconds; buckets start at multiples of it since 2000-01-03 (a Monday), UTC.
-       */
-      bucket_s: number;
-      /** Points */
-      points: components['schemas']['SeriesPoint'][];
-    };
-    /**
-     * SeriesPoint
-     * @description One bucket of a series. Mean, least, most and last leave out readings that failed a quality test.
-     */
-    SeriesPoint: {
-      /**
-       * T
-       * Format: date-time
-       * @description Start of the bucket.
-       */
-      t: string;
-      /**
-       * N
-       * @description Readings in the bucket.
-       */
-      n: number;
-      /** Min */
-      min: number | null;
-      /** Max */
-      max: number | null;
-      /** Mean */
-      mean: number | null;
-      /** Last */
-      last: number | null;
-      /**
-       * Good
-       * @description Readings that no quality test doubted.
-       */
-      good: number;
-    };
-    /**
-     * Severity
-     * @description How fast a person must act. CRITICAL is life-critical for fish.
-     * @enum {string}
-     */
-    Severity: 'critical' | 'major' | 'minor' | 'warning';
-    /**
-     * Site
-     * @description A farm, with how much of it there is.
-     */
-    Site: {
-      /** Id */
-      id: number;
-      /** Slug */
-      slug: string;
-      /** Name */
-      name: string;
-      /**
-       * Timezone
-       * @description IANA name, e.g. ``Europe/Oslo``.
-       */
-      timezone: string;
-      /** Latitude */
-      latitude: number | null;
-      /** Longitude */
-      longitude: number | null;
-      /** Units */
-      units: number;
-      /** Devices Online */
-      devices_online: number;
-      /** Devices */
-      devices: number;
-      /**
-       * Open Alarms
-       * @description Alarms that are active or that nobody has acknowledged yet.
-       */
-      open_alarms: number;
-    };
-    /**
-     * SiteLatest
-     * @description The newest of everything at one site.
-     */
-    SiteLatest: {
-      site: components['schemas']['Site'];
-      /**
-       * Server Time
-       * Format: date-time
-       * @description When this answer was made; every ``age_s`` counts to it.
-       */
-      server_time: string;
-      /** Devices */
-      devices: components['schemas']['Device'][];
-      /** Units */
-      units: components['schemas']['UnitLatest'][];
-    };
-    /**
-     * SitePage
-     * @description Some sites.
-     */
-    SitePage: {
-      /** Items */
-      items: components['schemas']['Site'][];
-      /**
-       * Next Cursor
-       * @description Give it back as ``cursor`` for the next page; null on the last page.
-       */
-      next_cursor?: string | null;
-    };
-    /**
-     * Unit
-     * @description A tank, raceway, pond or net pen.
-     */
-    Unit: {
-      /** Id */
-      id: number;
-      /** Slug */
-      slug: string;
-      /** Name */
-      name: string;
-      /**
-       * Kind
-       * @description ``tank``, ``raceway``, ``pond`` or ``net_pen``.
-       */
-      kind: string;
-      /** Volume M3 */
-      volume_m3: number | null;
-      /** Species */
-      species: string | null;
-      /**
-       * Stage
-       * @description Life stage, as in the limits for fish.
-       */
-      stage: string | null;
-      /**
-       * Site
-       * @description Slug of the site.
-       */
-      site: string;
-    };
-    /**
-     * UnitLatest
-     * @description The newest of everything in one unit.
-     */
-    UnitLatest: {
-      unit: components['schemas']['Unit'];
-      /**
-       * Readings
-       * @description One per channel, measured channels before derived ones.
-       */
-      readings: components['schemas']['LatestReading'][];
-      /** @description The newest observation; its image may still be on the way. */
-      observation: components['schemas']['ObservationOut'] | null;
-      /** @description The newest observation whose image has arrived: what to show as the last picture. */
-      evidence: components['schemas']['ObservationOut'] | null;
-      /** @description Active alarms. */
-      alarms: components['schemas']['AlarmCounts'];
-      /** @description Of the active alarms. */
-      worst_severity: components['schemas']['Severity'] | null;
-    };
-    /**
-     * UnitPage
-     * @description Some units.
-     */
-    UnitPage: {
-      /** Items */
-      items: components['schemas']['Unit'][];
-      /**
-       * Next Cursor
-       * @description Give it back as ``cursor`` for the next page; null on the last page.
-       */
-      next_cursor?: string | null;
-    };
-    /**
-     * UnitRef
-     * @description A unit by its names.
-     */
-    UnitRef: {
-      /** Id */
-      id: number;
-      /** Slug */
-      slug: string;
-      /** Name */
-      name: string;
-    };
-    /**
-     * User
-     * @description A person who may sign in.
-     */
-    User: {
-      /** Id */
-      id: number;
-      /** Email */
-      email: string;
-      /** Name */
-      name: string;
-      role: components['schemas']['Role'];
-      /**
-       * Organization
-       * @description Slug of the organization; everything the user sees belongs to it.
-       */
-      organization: string;
-    };
-  };
-  responses: never;
-  parameters: never;
-  requestBodies: never;
-  headers: never;
-  pathItems: never;
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
 }
 export type $defs = Record<string, never>;
 export interface operations {
-  login: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    login: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/x-www-form-urlencoded": components["schemas"]["Body_login"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoginAnswer"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
     };
-    requestBody: {
-      content: {
-        'application/x-www-form-urlencoded': components['schemas']['Body_login'];
-      };
+    getMe: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
     };
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
+    listSites: {
+        parameters: {
+            query?: {
+                /** @description Items per page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        content: {
-          'application/json': components['schemas']['LoginAnswer'];
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SitePage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
-      };
-      /** @description Unauthorized */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description Too Many Requests */
-      429: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
     };
-  };
-  getMe: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
+    getSite: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Site"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
     };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
+    getSiteLatest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                site: string;
+            };
+            cookie?: never;
         };
-        content: {
-          'application/json': components['schemas']['User'];
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SiteLatest"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
-      };
-      /** @description Unauthorized */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
     };
-  };
-  listSites: {
-    parameters: {
-      query?: {
-        /** @description Items per page. */
-        limit?: number;
-        /** @description `next_cursor` of the page before. */
-        cursor?: string | null;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
+    listUnits: {
+        parameters: {
+            query?: {
+                /** @description Items per page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnitPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
     };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
+    getUnit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                unit_id: number;
+            };
+            cookie?: never;
         };
-        content: {
-          'application/json': components['schemas']['SitePage'];
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Unit"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
-      };
-      /** @description Bad Request */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description Unauthorized */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
     };
-  };
-  getSite: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        site: string;
-      };
-      cookie?: never;
+    listDevices: {
+        parameters: {
+            query?: {
+                /** @description Slug of a site; without it, all of the organization. */
+                site?: string | null;
+                /** @description Items per page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DevicePage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
     };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
+    getChannelSeries: {
+        parameters: {
+            query: {
+                /** @description First moment, ISO 8601 with a time zone. */
+                start: string;
+                /** @description Moment after the last. */
+                end: string;
+                /** @description Buckets at most; the width follows from it. */
+                max_points?: number;
+            };
+            header?: never;
+            path: {
+                channel_id: number;
+            };
+            cookie?: never;
         };
-        content: {
-          'application/json': components['schemas']['Site'];
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Series"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
-      };
-      /** @description Unauthorized */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description Not Found */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
     };
-  };
-  getSiteLatest: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        site: string;
-      };
-      cookie?: never;
+    listUnitObservations: {
+        parameters: {
+            query?: {
+                /** @description Observations per page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before, or a moment in ISO 8601. */
+                before?: string | null;
+            };
+            header?: never;
+            path: {
+                unit_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ObservationPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
     };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
+    getImage: {
+        parameters: {
+            query?: {
+                /** @description From the signed address. */
+                expires?: number | null;
+                /** @description From the signed address. */
+                signature?: string | null;
+            };
+            header?: {
+                "if-none-match"?: string | null;
+            };
+            path: {
+                sha256: string;
+            };
+            cookie?: never;
         };
-        content: {
-          'application/json': components['schemas']['SiteLatest'];
+        requestBody?: never;
+        responses: {
+            /** @description The image */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": unknown;
+                    "image/png": unknown;
+                };
+            };
+            /** @description The cached image is the one */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
-      };
-      /** @description Unauthorized */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description Not Found */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
     };
-  };
-  listUnits: {
-    parameters: {
-      query?: {
-        /** @description Items per page. */
-        limit?: number;
-        /** @description `next_cursor` of the page before. */
-        cursor?: string | null;
-      };
-      header?: never;
-      path: {
-        site: string;
-      };
-      cookie?: never;
+    listAlarms: {
+        parameters: {
+            query?: {
+                /** @description Slug of a site; without it, all of the organization. */
+                site?: string | null;
+                /** @description true: active or not acknowledged yet; false: the others; without it, all. */
+                open?: boolean | null;
+                /** @description Items per page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlarmPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
     };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
+    acknowledgeAlarm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alarm_id: string;
+            };
+            cookie?: never;
         };
-        content: {
-          'application/json': components['schemas']['UnitPage'];
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alarm"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
         };
-      };
-      /** @description Bad Request */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description Unauthorized */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description Not Found */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description Unprocessable Entity */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
     };
-  };
-  getUnit: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        unit_id: number;
-      };
-      cookie?: never;
+    listDeadLetters: {
+        parameters: {
+            query?: {
+                /** @description Items per page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
     };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
+    getLive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        content: {
-          'application/json': components['schemas']['Unit'];
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Live"];
+                };
+            };
         };
-      };
-      /** @description Unauthorized */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description Not Found */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
     };
-  };
-  listDevices: {
-    parameters: {
-      query?: {
-        /** @description Slug of a site; without it, all of the organization. */
-        site?: string | null;
-        /** @description Items per page. */
-        limit?: number;
-        /** @description `next_cursor` of the page before. */
-        cursor?: string | null;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
+    getReady: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ready"];
+                };
+            };
+            /** @description Not ready */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ready"];
+                };
+            };
+        };
     };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
+    getHealth: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
         };
-        content: {
-          'application/json': components['schemas']['DevicePage'];
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
         };
-      };
-      /** @description Bad Request */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description Unauthorized */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description Not Found */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
     };
-  };
-  getChannelSeries: {
-    parameters: {
-      query: {
-        /** @description First moment, ISO 8601 with a time zone. */
-        start: string;
-        /** @description Moment after the last. */
-        end: string;
-        /** @description Buckets at most; the width follows from it. */
-        max_points?: number;
-      };
-      header?: never;
-      path: {
-        channel_id: number;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Series'];
-        };
-      };
-      /** @description Bad Request */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description Unauthorized */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description Not Found */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  listUnitObservations: {
-    parameters: {
-      query?: {
-        /** @description Observations per page. */
-        limit?: number;
-        /** @description `next_cursor` of the page before, or a moment in ISO 8601. */
-        before?: string | null;
-      };
-      header?: never;
-      path: {
-        unit_id: number;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['ObservationPage'];
-        };
-      };
-      /** @description Bad Request */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description Unauthorized */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description Not Found */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  getImage: {
-    parameters: {
-      query?: {
-        /** @description From the signed address. */
-        expires?: number | null;
-        /** @description From the signed address. */
-        signature?: string | null;
-      };
-      header?: {
-        'if-none-match'?: string | null;
-      };
-      path: {
-        sha256: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description The image */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'image/jpeg': unknown;
-          'image/png': unknown;
-        };
-      };
-      /** @description The cached image is the one */
-      304: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content?: never;
-      };
-      /** @description Unauthorized */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description Forbidden */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description Not Found */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  listAlarms: {
-    parameters: {
-      query?: {
-        /** @description Slug of a site; without it, all of the organization. */
-        site?: string | null;
-        /** @description true: active or not acknowledged yet; false: the others; without it, all. */
-        open?: boolean | null;
-        /** @description Items per page. */
-        limit?: number;
-        /** @description `next_cursor` of the page before. */
-        cursor?: string | null;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['AlarmPage'];
-        };
-      };
-      /** @description Bad Request */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description Unauthorized */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description Not Found */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  acknowledgeAlarm: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path: {
-        alarm_id: string;
-      };
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Alarm'];
-        };
-      };
-      /** @description Unauthorized */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description Forbidden */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description Not Found */
-      404: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  listDeadLetters: {
-    parameters: {
-      query?: {
-        /** @description Items per page. */
-        limit?: number;
-        /** @description `next_cursor` of the page before. */
-        cursor?: string | null;
-      };
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['DeadLetterPage'];
-        };
-      };
-      /** @description Bad Request */
-      400: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description Unauthorized */
-      401: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description Forbidden */
-      403: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-      /** @description Validation Error */
-      422: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/problem+json': components['schemas']['Problem'];
-        };
-      };
-    };
-  };
-  getLive: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Live'];
-        };
-      };
-    };
-  };
-  getReady: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Ready'];
-        };
-      };
-      /** @description Not ready */
-      503: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Ready'];
-        };
-      };
-    };
-  };
-  getHealth: {
-    parameters: {
-      query?: never;
-      header?: never;
-      path?: never;
-      cookie?: never;
-    };
-    requestBody?: never;
-    responses: {
-      /** @description Successful Response */
-      200: {
-        headers: {
-          [name: string]: unknown;
-        };
-        content: {
-          'application/json': components['schemas']['Health'];
-        };
-      };
-    };
-  };
 }

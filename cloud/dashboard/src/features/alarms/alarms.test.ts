@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { mayAcknowledge } from '../auth/rules';
-import { countBySeverity, inAlarmOrder, tidy } from './order';
+import { countBySeverity, inAlarmOrder, tidy, worstActive } from './order';
 
 const alarm = (
   id: string,
@@ -30,7 +30,17 @@ describe('the alarm rail', () => {
 
   it('keeps numbers and their units on one line', () => {
     expect(tidy('Oxygen 4.6 mg/L is below 6 mg/L')).toBe('Oxygen 4.6\u00a0mg/L is below 6\u00a0mg/L');
+    expect(tidy('in tank-1 is')).toBe('in tank\u20111 is');
     expect(tidy('14.2 °C, above 14 °C')).toBe('14.2\u00a0°C, above 14\u00a0°C');
+  });
+
+  it('knows the worst alarm about a value, and forgets cleared ones', () => {
+    const oxygen = [
+      { ...alarm('a', 'critical', false, false), quantity: 'do' },
+      { ...alarm('b', 'minor', true, true), quantity: 'do' },
+    ];
+    expect(worstActive(oxygen, 'do')).toBe('minor');
+    expect(worstActive(oxygen, 'ph')).toBeNull();
   });
 
   it('counts by severity', () => {

@@ -29,9 +29,20 @@ export function countBySeverity(alarms: readonly Pick<Alarm, 'severity'>[]): Rec
   return counts;
 }
 
-/** A sentence whose numbers stay on one line with their units. */
+/** A sentence that does not break inside a name (`tank-1`) or between a number and its unit. */
 export function tidy(message: string): string {
-  return message.replace(/(\d) (?=[%°µa-zA-Z‰]+(\/[a-zA-Z]+)?(\s|$|[,.;]))/g, '$1\u00a0');
+  return message
+    .replace(/(\w)-(?=\w)/g, '$1\u2011')
+    .replace(/(\d) (?=[%°µa-zA-Z‰]+(\/[a-zA-Z]+)?(\s|$|[,.;]))/g, '$1\u00a0');
+}
+
+/** The worst active alarm about one quantity, or `null`. */
+export function worstActive(
+  alarms: readonly Pick<Alarm, 'active' | 'severity' | 'quantity'>[],
+  quantity: string,
+): Severity | null {
+  const about = alarms.filter((alarm) => alarm.active && alarm.quantity === quantity);
+  return SEVERITIES.find((severity) => about.some((alarm) => alarm.severity === severity)) ?? null;
 }
 
 function stateRank(alarm: Facts): number {

@@ -5,7 +5,7 @@ import { useState, type JSX, type ReactNode } from 'react';
 import type { Observation } from '../../api/types';
 import { CameraOffIcon } from '../../kit/icons';
 
-/** Boxes below this confidence are dashed. */
+/** Boxes below this confidence are fainter. */
 const UNSURE_BELOW = 0.5;
 
 interface Props {
@@ -87,9 +87,9 @@ function Boxes({ detections, aspect, labelled }: BoxesProps): JSX.Element {
     >
       {detections.map(({ box, confidence }, index) => {
         const place = { x: box.x * wide, y: box.y * 100, width: box.w * wide, height: box.h * 100 };
-        const unsure = confidence < UNSURE_BELOW;
+        const opacity = confidence < UNSURE_BELOW ? 0.7 : 1;
         return (
-          <g key={index} fill="none" vectorEffect="non-scaling-stroke">
+          <g key={index} fill="none" opacity={opacity}>
             <rect
               {...place}
               rx="1"
@@ -102,7 +102,6 @@ function Boxes({ detections, aspect, labelled }: BoxesProps): JSX.Element {
               rx="1"
               stroke="currentColor"
               style={{ strokeWidth: '0.105rem' }}
-              strokeDasharray={unsure ? '5 3' : undefined}
               vectorEffect="non-scaling-stroke"
             />
             {labelled && (

@@ -21,7 +21,7 @@ export function LimitBarView({ value, limits, stale, ucum }: Props): JSX.Element
   if (bar === null) return <Box sx={{ height: '0.875rem' }} />;
   const tint: Record<Zone, string> = {
     critical: palette.severity.critical,
-    warning: palette.severity.major,
+    warning: palette.severity.warning,
     normal: palette.text.disabled,
   };
   const marker = bar.marker === null ? null : bar.marker * 100;

@@ -2,12 +2,12 @@
 import Box from '@mui/material/Box';
 import Typography from '@mui/material/Typography';
 import type { JSX } from 'react';
-import type { LatestReading } from '../../api/types';
+import type { LatestReading, Severity } from '../../api/types';
 import { useNow, type Moment } from '../../kit/clock';
 import { ageText, shortAgeText } from '../../kit/time';
+import { SeverityMark } from '../alarms/SeverityMark';
 import { LimitBarView } from './LimitBarView';
 import type { Limits } from './limitBar';
-import { zoneOf } from './limitBar';
 import { QualityFlag } from './QualityFlag';
 import { isStale, readingAge } from './staleness';
 import { shortLabel, unitText, valueText } from './units';
@@ -16,12 +16,13 @@ interface Props {
   reading: LatestReading;
   receivedAt: Moment;
   limits: Limits;
+  /** Severity of the worst active alarm about this value. */
+  alarm: Severity | null;
   size?: 'hero' | 'normal';
 }
 
-export function ReadingValue({ reading, receivedAt, limits, size = 'normal' }: Props): JSX.Element {
+export function ReadingValue({ reading, receivedAt, limits, alarm, size = 'normal' }: Props): JSX.Element {
   const stale = useNow((now) => isStale(reading, receivedAt, now));
-  const zone = reading.value === null || stale ? 'normal' : zoneOf(reading.value, limits);
   const hero = size === 'hero';
   const unit = unitText(reading.ucum);
   return (
@@ -48,8 +49,7 @@ export function ReadingValue({ reading, receivedAt, limits, size = 'normal' }: P
             lineHeight: 1.12,
             fontWeight: hero ? 650 : 600,
             letterSpacing: '-0.015em',
-            color:
-              zone === 'critical' ? 'severity.critical' : zone === 'warning' ? 'severity.major' : 'inherit',
+            color: alarm === null || stale ? 'inherit' : `severity.${alarm}`,
           }}
         >
           {valueText(reading.value, reading.decimals)}

@@ -174,7 +174,8 @@ function padded(low: number | null, high: number | null, decimals: number): [num
   const least = 20 * 10 ** -decimals;
   const spread = Math.max(high - low, least);
   const middle = (low + high) / 2;
-  return [middle - spread * 0.62, middle + spread * 0.62];
+  const floor = middle - spread * 0.62;
+  return [low >= 0 ? Math.max(0, floor) : floor, middle + spread * 0.62];
 }
 
 function tickText(value: number, decimals: number): string {
@@ -185,8 +186,8 @@ function drawLimits(chart: uPlot, limits: Limits, { palette }: Theme): void {
   const lines: [number | null, string][] = [
     [limits.criticalLow, palette.severity.critical],
     [limits.criticalHigh, palette.severity.critical],
-    [limits.warningLow, palette.severity.major],
-    [limits.warningHigh, palette.severity.major],
+    [limits.warningLow, palette.severity.warning],
+    [limits.warningHigh, palette.severity.warning],
   ];
   const { ctx, bbox } = chart;
   ctx.save();

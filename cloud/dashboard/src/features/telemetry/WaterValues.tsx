@@ -4,6 +4,7 @@ import Typography from '@mui/material/Typography';
 import { useMemo, type JSX } from 'react';
 import type { Alarm, LatestReading } from '../../api/types';
 import type { Moment } from '../../kit/clock';
+import { worstActive } from '../alarms/order';
 import { limitsFor } from './limitBar';
 import { ReadingValue } from './ReadingValue';
 import { inReadingOrder } from './units';
@@ -35,6 +36,7 @@ export function WaterValues({ readings, alarms, receivedAt }: Props): JSX.Elemen
       reading={reading}
       receivedAt={receivedAt}
       limits={limitsFor(reading, alarms)}
+      alarm={worstActive(alarms, reading.quantity)}
       size={size}
     />
   );
