@@ -29,7 +29,6 @@ class ReadingLatest(Base):
     """The newest reading of each channel; never goes backwards in ``observed_at``."""
 
     __tablename__ = "reading_latest"
-    __table_args__ = {"postgresql_with": {"fillfactor": 50}}  # noqa: RUF012  (SQLAlchemy reads it from the class)
 
     channel_id: Mapped[int] = mapped_column(ForeignKey("channel.id"), primary_key=True, autoincrement=False)
     observed_at: Mapped[datetime]

@@ -42,7 +42,16 @@ def export_onnx(module: nn.Module, image: ImageInput, outputs: tuple[str, ...], 
         raise RuntimeError("the exporter returned nothing")
     program.optimize()
     program.save(str(path), external_data=False)
+    _forget_the_exporting_machine(path)
     onnx.checker.check_model(str(path))
+
+
+def _forget_the_exporting_machine(path: Path) -> None:
+    """Drop the stack traces that the exporter leaves in every node: paths of one machine, in a file whose hash is its name."""
+    model = onnx.load(str(path))
+    for part in (model.graph, *model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output):
+        part.ClearField("metadata_props")
+    onnx.save(model, str(path))
 
 
 def opset_of(path: Path) -> int:

@@ -189,9 +189,10 @@ def _readings() -> None:
         _float("value"),
         sa.Column("quality", sa.SmallInteger, nullable=False),
         _time("received_at"),
-        # Every row is rewritten all the time: room on its page keeps the update heap-only.
-        postgresql_with={"fillfactor": 50},
     )
+    # Every row is rewritten all the time: room on its page keeps the update heap-only. (SQLAlchemy 2.0, the last one for
+    # Python 3.10, knows no storage parameters of a table.)
+    op.execute("ALTER TABLE reading_latest SET (fillfactor = 50)")
 
 
 def _observations() -> None:
