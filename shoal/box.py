@@ -15,7 +15,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
-import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from contracts.errors import ConfigurationError
@@ -40,8 +39,6 @@ class DemoPlan(BaseModel):
 
     sites: tuple[str, ...]
     speed: float
-    began_at: float
-    """Unix time of the beginning of this run."""
     video: str | None = None
     """``file:`` or ``folder:`` source that replaces the simulated cameras."""
 
@@ -128,6 +125,11 @@ class BoxFolder:
     def ready_file(self, name: str) -> Path:
         """Written by a process when it is ready; holds its id."""
         return self.root / "run" / f"{name}.ready"
+
+    @property
+    def began_file(self) -> Path:
+        """Unix time at which this run of a demo was ready."""
+        return self.root / "run" / "began"
 
     def create(self) -> None:
         """Make the folder; 0755, because the database's own user must walk through it. Secrets are files of 0600.
@@ -264,6 +266,8 @@ def configure(  # noqa: D417  (the plan and the rest say themselves)
 
 def write_edge_config(folder: BoxFolder, config: BoxConfig, site: str) -> Path:
     """The configuration of a demo site's edge agent, as a farmer would write it."""
+    import yaml
+
     from shoal.simulate.units import DEFAULT_UNITS
 
     assert config.demo is not None  # noqa: S101  (only demos have simulated sites)
@@ -350,7 +354,8 @@ def _claim(name: str, wanted: int | None, remembered: int | None, *, taken: Iter
     """The port that the user chose if it is free, or the remembered one, or the usual one, or any."""
     others = set(taken)
     if wanted is not None:
-        if wanted in others or not _free_soon(wanted):
+        free = _free_soon(wanted) if wanted == remembered else port_is_free(wanted)
+        if wanted in others or not free:
             raise ConfigurationError(
                 f"{name}_port", wanted, "Another program listens there. Stop it, or choose another port"
             )

@@ -69,12 +69,14 @@ def run(options: DemoOptions, screen: Screen, *, stopped: Callable[[], bool]) ->
         _empty(folder)
     folder.create()
     with folder.lock():
+        folder.began_file.unlink(missing_ok=True)
         box = Box(folder, _configured(folder, plan, options))
         if box.database_elsewhere is not None:
             screen.moved(box.database_elsewhere)
         try:
             box.start(screen, while_waiting=lambda: _stop_early(stopped))
             started_in_s = time.monotonic() - began
+            folder.began_file.write_text(str(time.time()))
             screen.running(box.address, folder.credentials(), folder, sites=plan.sites)
             _watch(box, options.duration_s, stopped)
             screen.draining()
@@ -110,7 +112,6 @@ def _plan(options: DemoOptions) -> DemoPlan:
     return DemoPlan(
         sites=tuple(f"farm-{number}" for number in range(1, options.sites + 1)),
         speed=options.speed,
-        began_at=time.time(),
         video=preflight.check(model=DEMO_MODEL, video=options.video),
     )
 

@@ -140,7 +140,7 @@ def _simulator(name: str, folder: BoxFolder, config: BoxConfig) -> None:
             password=config.mqtt_password,
             camera_port=config.ports["cameras"],
             cameras=plan.video is None,
-            began_at=plan.began_at,
+            began_file=folder.began_file,
             speed=plan.speed,
         )
     )

@@ -71,7 +71,11 @@ class Terminal:
             table.add_row("still in outboxes", f"{summary.held:,}")
         table.add_row("processes restarted", str(summary.processes_restarted))
         self.console.print(table)
-        if summary.is_good:
+        if summary.lost == 0 and summary.duplicates == 0 and summary.held:
+            self.console.print(
+                "[yellow]Nothing lost, but not everything has arrived; the next start sends the rest[/yellow]"
+            )
+        elif summary.is_good:
             self.console.print("[green]Nothing lost, nothing stored twice[/green]")
         else:
             self.console.print("[red]The books do not balance[/red]")

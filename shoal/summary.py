@@ -60,8 +60,8 @@ class Summary:
 
     @property
     def is_good(self) -> bool:
-        """Nothing lost, nothing counted twice."""
-        return self.lost == 0 and self.duplicates == 0
+        """Nothing lost, nothing counted twice, nothing left on the way."""
+        return self.lost == 0 and self.duplicates == 0 and self.held == 0
 
     def write(self, path: Path) -> None:
         """As one JSON object."""

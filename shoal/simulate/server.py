@@ -11,6 +11,7 @@ import threading
 import time
 from datetime import datetime, timezone
 from functools import partial
+from pathlib import Path
 from typing import Any
 from zlib import crc32
 
@@ -47,8 +48,9 @@ class SimulatorSettings(BaseModel):
     """HTTP port of the cameras on 127.0.0.1."""
     cameras: bool = True
     """False when the demo's cameras are a video file."""
-    began_at: float
-    """Unix time at which the demo began; a restarted simulator continues the same day."""
+    began_file: Path
+    """Holds the Unix time at which the demo began. Until it exists time stands still, so that nobody misses the first
+    fault; a restarted simulator reads it and continues the same day."""
     speed: float = 60.0
     """Simulated seconds per second: 60 makes a day last 24 minutes."""
     seed: int = 1
@@ -61,6 +63,7 @@ class Simulator:
     def __init__(self, settings: SimulatorSettings) -> None:
         self._settings = settings
         self._lock = threading.Lock()
+        self._began_at: float | None = None
         elapsed_s = self._elapsed_s()
         self._farms = {
             site: Farm(seed=settings.seed + number, speed=settings.speed, elapsed_s=elapsed_s)
@@ -136,7 +139,12 @@ class Simulator:
             self._client.publish(topic, json.dumps(body))
 
     def _elapsed_s(self) -> float:
-        return max(0.0, time.time() - self._settings.began_at)
+        if self._began_at is None:
+            try:
+                self._began_at = float(self._settings.began_file.read_text())
+            except (OSError, ValueError):
+                return 0.0
+        return max(0.0, time.time() - self._began_at)
 
     def _make_cameras(self) -> dict[str, Camera]:
         cameras = {}
