@@ -1,12 +1,14 @@
-/** How many alarms of each severity are open: shape, number and a spoken label. */
+/** How many alarms of each severity are open: shape, number and a spoken label. The shape is hollow when all have cleared. */
 import Box from '@mui/material/Box';
 import Typography from '@mui/material/Typography';
 import type { JSX } from 'react';
-import type { Severity } from '../../api/types';
-import { SEVERITIES, SEVERITY_LABEL } from './order';
+import type { Alarm } from '../../api/types';
+import { countBySeverity, SEVERITIES, SEVERITY_LABEL } from './order';
 import { SeverityMark } from './SeverityMark';
 
-export function AlarmCounts({ counts }: { counts: Record<Severity, number> }): JSX.Element {
+export function AlarmCounts({ alarms }: { alarms: readonly Alarm[] }): JSX.Element {
+  const counts = countBySeverity(alarms);
+  const active = countBySeverity(alarms.filter((alarm) => alarm.active));
   const words = SEVERITIES.map((severity) => `${counts[severity]} ${SEVERITY_LABEL[severity].toLowerCase()}`);
   return (
     <Box
@@ -29,7 +31,7 @@ export function AlarmCounts({ counts }: { counts: Record<Severity, number> }): J
               filter: quiet ? 'grayscale(1)' : 'none',
             }}
           >
-            <SeverityMark severity={severity} size="1.125rem" hollow={quiet} silent />
+            <SeverityMark severity={severity} size="1.125rem" hollow={active[severity] === 0} silent />
             <Typography component="span" sx={{ fontWeight: 650 }}>
               {counts[severity]}
             </Typography>

@@ -7,7 +7,7 @@ import { AcknowledgeButton } from './AcknowledgeButton';
 import { inAlarmOrder, SEVERITY_LABEL, tidy } from './order';
 import { SeverityMark } from './SeverityMark';
 
-const SHOWN = 3;
+const SHOWN = 2;
 
 export function UnitAlarmLines({ alarms }: { alarms: readonly Alarm[] }): JSX.Element | null {
   if (alarms.length === 0) return null;
@@ -36,7 +36,7 @@ export function UnitAlarmLines({ alarms }: { alarms: readonly Alarm[] }): JSX.El
         >
           <SeverityMark severity={alarm.severity} hollow={!alarm.active} silent />
           <Box sx={{ flex: '1 1 8rem', minWidth: 0 }}>
-            <Typography variant="body2" sx={{ fontWeight: alarm.acknowledged ? 400 : 600 }}>
+            <Typography variant="body2" sx={{ fontWeight: alarm.active && !alarm.acknowledged ? 600 : 400 }}>
               {tidy(alarm.message)}
             </Typography>
             <Typography variant="caption" color="textSecondary">

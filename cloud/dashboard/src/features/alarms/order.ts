@@ -29,11 +29,11 @@ export function countBySeverity(alarms: readonly Pick<Alarm, 'severity'>[]): Rec
   return counts;
 }
 
+const UNIT = /(\d) (?=(?:[mµ]?g\/k?[gL]|%|°C|NTU|mV|cm|hPa|[LA])(?![\w/]))/g;
+
 /** A sentence that does not break inside a name (`tank-1`) or between a number and its unit. */
 export function tidy(message: string): string {
-  return message
-    .replace(/(\w)-(?=\w)/g, '$1\u2011')
-    .replace(/(\d) (?=[%°µa-zA-Z‰]+(\/[a-zA-Z]+)?(\s|$|[,.;]))/g, '$1\u00a0');
+  return message.replace(/(\w)-(?=\w)/g, '$1\u2011').replace(UNIT, '$1\u00a0');
 }
 
 /** The worst active alarm about one quantity, or `null`. */

@@ -9,7 +9,6 @@ import { BellIcon, CloseIcon } from '../../kit/icons';
 import { Failed, Loading } from '../../kit/States';
 import { AlarmCounts } from '../alarms/AlarmCounts';
 import { AlarmRail } from '../alarms/AlarmRail';
-import { countBySeverity } from '../alarms/order';
 import { useOpenAlarms, type OpenAlarms } from '../alarms/queries';
 import { ConnectionBanner } from '../devices/ConnectionBanner';
 import { useLatest, type Snapshot } from '../telemetry/queries';
@@ -45,11 +44,7 @@ export function FarmFrame({ site, children }: Props): JSX.Element {
         snapshot={snapshot}
         alarms={
           snapshot &&
-          (wide ? (
-            <AlarmCounts counts={countBySeverity(open.alarms)} />
-          ) : (
-            <AlarmDrawer open={open} skewMs={skewMs} />
-          ))
+          (wide ? <AlarmCounts alarms={open.alarms} /> : <AlarmDrawer open={open} skewMs={skewMs} />)
         }
       />
       {snapshot && (
@@ -104,7 +99,7 @@ function AlarmDrawer({ open, skewMs }: { open: OpenAlarms; skewMs: number }): JS
         aria-label="Show open alarms"
         sx={{ width: '100%', borderColor: 'divider', justifyContent: 'flex-start', gap: 1 }}
       >
-        <AlarmCounts counts={countBySeverity(open.alarms)} />
+        <AlarmCounts alarms={open.alarms} />
         <Box component="span" sx={{ ml: 'auto', color: 'text.secondary', fontWeight: 500 }}>
           {open.alarms.length === 0 ? 'No open alarms' : 'Open alarms'}
         </Box>

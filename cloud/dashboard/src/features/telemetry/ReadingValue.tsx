@@ -36,8 +36,9 @@ export function ReadingValue({ reading, receivedAt, limits, alarm, size = 'norma
         component="div"
         noWrap
         title={reading.label}
-        sx={{ color: 'text.secondary' }}
+        sx={{ color: 'text.secondary', display: 'flex', alignItems: 'center', gap: '0.25rem' }}
       >
+        {alarm !== null && <SeverityMark severity={alarm} size="0.875rem" />}
         {hero ? reading.label : shortLabel(reading.quantity, reading.label)}
       </Typography>
       <Box sx={{ display: 'flex', alignItems: 'baseline', gap: '0.3em', whiteSpace: 'nowrap' }}>
