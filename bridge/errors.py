@@ -24,3 +24,7 @@ class RecordRefusedError(ShoalError):
     def __init__(self, refused: Mapping[int, str]) -> None:
         super().__init__(f"{len(refused)} records refused: {next(iter(refused.values()), '')}")
         self.refused = dict(refused)
+
+
+class UplinkBrokenError(ShoalError):
+    """The uplink cannot go on in this process; the broker still has what was not acknowledged, so start a new one."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bridge.downlink import Downlink, KafkaDownlink, close_publisher, open_consumer, open_publisher
+from bridge.errors import UplinkBrokenError
 from bridge.health import Health, HealthServer
 from bridge.metrics import DownlinkCollector, UplinkCollector, registry_of
 from bridge.sink import open_sink
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from bridge.settings import BridgeSettings
 
 log = structlog.get_logger()
+
+_WATCH_S = 2.0
 
 
 class Bridge:
@@ -69,6 +72,10 @@ class Bridge:
             close_publisher(self._publisher)
         self.health.stop()
 
+    def alive(self) -> bool:
+        """Whether every thread runs; False calls for a new process."""
+        return self._state().alive
+
     def _start_downlink(self) -> None:
         self._publisher = open_publisher(self._settings)
         self._downlink = Downlink(self._publisher)
@@ -88,6 +95,7 @@ def run(settings: BridgeSettings) -> None:
 
     Raises:
         ConfigurationError: a setting cannot be used; nothing was started.
+        UplinkBrokenError: a thread ended by a fault; a supervisor should start the program again.
     """
     stop = threading.Event()
 
@@ -99,5 +107,9 @@ def run(settings: BridgeSettings) -> None:
         signal.signal(number, on_signal)
     bridge = Bridge(settings)
     bridge.start()
-    stop.wait()
-    bridge.stop()
+    try:
+        while not stop.wait(_WATCH_S):
+            if not bridge.alive():
+                raise UplinkBrokenError("a thread of the bridge has ended; start it again")
+    finally:
+        bridge.stop()

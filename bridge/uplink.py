@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from bridge.dead_letter import DeadLetterLimit, dead_letter
-from bridge.errors import RecordRefusedError
+from bridge.errors import RecordRefusedError, UplinkBrokenError
 from bridge.inflight import Batch, InFlight
 from bridge.sink import Routed
 from bridge.source import MqttSource
@@ -38,6 +38,7 @@ log = structlog.get_logger()
 
 _TAKE_S = 0.2
 _RESOLVE_S = 1.0
+_WATCH_S = 2.0
 _CUT_AGAIN_BYTES = 16_000
 
 
@@ -120,9 +121,15 @@ class Uplink:
         self._stopped.set()
 
     def run_forever(self) -> None:
-        """Start and block until ``stop`` is called from another thread or a signal handler."""
+        """Start and block until ``stop`` is called from another thread.
+
+        Raises:
+            UplinkBrokenError: a thread ended by a fault; only a new process can go on.
+        """
         self.start()
-        self._stopped.wait()
+        while not self._stopped.wait(_WATCH_S):
+            if not self._stopping.is_set() and not self.state().alive:
+                raise UplinkBrokenError("a thread of the uplink has ended; start the bridge again")
 
     def state(self) -> UplinkState:
         """How it goes, for health and metrics."""

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from contracts.dead_letters import DeadLetter
 from contracts.envelope import Envelope, decode
 from contracts.topics import Kind
 from tests.bridge.bridge_process import BridgeProcess
@@ -19,6 +20,7 @@ from tests.bridge.farm import READINGS_TOPIC, Farm, eventually, payload
 from tests.bridge.test_sinks import read_topic
 from tests.servers.kafka.server import Kafka
 from tests.servers.mosquitto import Mosquitto
+from tests.servers.presence import MissingServerError, missing
 
 pytestmark = [pytest.mark.integration, pytest.mark.kafka, pytest.mark.faults]
 
@@ -135,3 +137,45 @@ def test_sigterm_drains_and_the_next_bridge_gets_only_what_is_left(
     eventually(lambda: set(stored(kafka_topics)) == accepted, "every accepted message is in Kafka")
     time.sleep(0.5)
     assert stored(kafka_topics).total() == len(accepted), "a clean stop repeats nothing"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("sink", "idempotent"), [("confluent", False), ("confluent", True), ("kafka-python", False)])
+def test_killing_kafka_under_load_loses_nothing(
+    sink: str, idempotent: bool, tmp_path: Path, farm: Farm, broker: Mosquitto
+) -> None:
+    kafka = Kafka(tmp_path / "kafka")
+    try:
+        kafka.start()
+    except MissingServerError as error:
+        missing(kafka.name, str(error))
+    kafka.create_topics()
+    extra = f"kafka_idempotence: {str(idempotent).lower()}\n"
+    bridge = BridgeProcess(tmp_path, mqtt_port=broker.port, bootstrap=kafka.bootstrap, sink=sink, extra=extra)
+    try:
+        bridge.start()
+        load = Load(farm, messages=3000, rate=500)
+        load.start()
+        time.sleep(1.0)
+        kafka.kill()
+        eventually(bridge.obstacles, "readiness says that Kafka is away", within_s=30)
+        assert bridge.metric("in_flight") + bridge.metric("waiting") <= 2000
+        kafka.start()
+        accepted = load.finish()
+        eventually(lambda: set(stored(kafka)) == accepted, "every accepted message is in Kafka", within_s=40)
+        eventually(lambda: not bridge.obstacles(), "ready again")
+        assert bridge.metric("reconnects_total") == 0
+    finally:
+        bridge.kill()
+        kafka.stop()
+
+
+def test_poison_under_load_reaches_error_messages_whole(bridge: BridgeProcess, farm: Farm, kafka_topics: Kafka) -> None:
+    poison = [b"\xff\x00 broken %d" % n for n in range(50)]
+    farm.send(READINGS_TOPIC, poison)
+    farm.send_readings(range(1, 51))
+    eventually(lambda: len(stored(kafka_topics)) == 50, "the readings pass")
+    eventually(lambda: bridge.metric("acked_total") == 100, "everything is acknowledged")
+    letters = [DeadLetter.model_validate_json(value) for _, _, value in read_topic(kafka_topics, "error-messages")]
+    assert sorted(letter.payload for letter in letters) == sorted(poison)
+    assert {(letter.reason, letter.site, letter.device) for letter in letters} == {("bad_json", "north", "edge-1")}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 
 import pytest
 
+from bridge.errors import UplinkBrokenError
+from bridge.settings import BridgeSettings
 from bridge.uplink import Uplink
 from contracts.dead_letters import DeadLetter
 from contracts.topics import Kind, uplink
@@ -259,3 +262,21 @@ def test_an_image_of_a_megabyte_passes_between_small_readings(
     farm.send(READINGS_TOPIC, [payload(1), big, payload(3)])
     eventually(lambda: sink.sequences() == [1, 2, 3], "all three arrive in order")
     assert sink.stored[1].value == big
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_dies_ends_the_program_instead_of_hanging(
+    settings_for: Callable[..., BridgeSettings], sink: MemorySink, farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bridge = Uplink(settings_for(drain_timeout_s=0.1), sink)
+
+    def fault(_batch: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(bridge, "_forward", fault)
+    publisher = threading.Timer(0.5, farm.send_readings, [[1]])
+    publisher.start()
+    with pytest.raises(UplinkBrokenError):
+        bridge.run_forever()
+    publisher.join()
+    bridge.stop()
