@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from functools import lru_cache
-from importlib.metadata import packages_distributions
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,13 @@ def foreign_imports(path: Path) -> Iterator[tuple[int, str]]:
 
 @lru_cache(maxsize=1)
 def _owners() -> dict[str, list[str]]:
-    return dict(packages_distributions())
+    """Distributions by the top-level modules in their file lists (before Python 3.11 importlib knows only some)."""
+    found: dict[str, list[str]] = {}
+    for distribution in distributions():
+        tops = {file.parts[0].partition(".")[0] for file in distribution.files or [] if file.suffix in {".py", ".so"}}
+        for top in tops:
+            found.setdefault(top, []).append(distribution.metadata["Name"])
+    return found
 
 
 def owners(module: str) -> set[str]:
