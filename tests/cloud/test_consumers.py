@@ -73,11 +73,12 @@ def settings_for(kafka: Kafka, url: str, folder: Path, **more: object) -> dict[s
 def fresh_kafka(kafka_topics: Kafka) -> Kafka:
     """Kafka with empty topics and without the groups of the test before, whose offsets outlive the topics a while."""
     admin = AdminClient({"bootstrap.servers": kafka_topics.bootstrap})
-    names = [f"shoal-{group}" for group in GROUPS]
+    ours = {f"shoal-{group}" for group in GROUPS}
     present = {group.group_id for group in admin.list_consumer_groups().result(20).valid or ()}
-    for deleted in admin.delete_consumer_groups([name for name in names if name in present] or ["none"]).values():
-        with contextlib.suppress(KafkaException):
-            deleted.result(20)
+    if ours & present:
+        for deleted in admin.delete_consumer_groups(sorted(ours & present)).values():
+            with contextlib.suppress(KafkaException):
+                deleted.result(20)
     return kafka_topics
 
 
