@@ -45,10 +45,12 @@ def load_engine(settings: ModelSettings) -> Engine:
         ConfigurationError: the bundle is unknown or damaged, a provider is missing, or a golden frame gives another result
             than the one that was published with the model.
     """
+    import cv2
     import numpy as np
 
     from models.runtime import Detector, check_golden, find_bundle, load_bundle, open_session
 
+    cv2.setNumThreads(settings.threads)  # its own pool would fight the cameras for the processor
     bundle = load_bundle(find_bundle(settings.bundle))
     session = open_session(bundle, providers=settings.providers, threads=settings.threads)
     detector = Detector(session, threshold=settings.threshold)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from edge.outbox.publisher import compose
 from edge.outbox.store import Outbox
 from edge.settings import CameraSettings, ModelSettings, ObservationSettings
 from edge.supervisor import Supervisor
+from models.runtime import load_bundle, shipped_bundle
 from tests.edge.farm import START, eventually, new_outbox
 from tests.models.tiny_bundle import bright_cells, edit_manifest, tiny_detector
 
@@ -161,3 +163,24 @@ def test_ends_increase_and_evidence_keeps_its_rhythm() -> None:
     assert not evidence_due(0, 20, 30)
     assert evidence_due(0, 29.9, 30)
     assert evidence_due(0, 10, 0)
+
+
+def test_real_underwater_frames_give_detections_with_their_image_and_model(tmp_path: Path, shared_data: Path) -> None:
+    (tmp_path / "frames").mkdir()
+    for path in sorted((shared_data / "fish_detection" / "images").glob("*.jpg"))[::200]:
+        (tmp_path / "frames" / path.name).symlink_to(path)
+    bundle = shipped_bundle("fish-detector")
+    sight = Sight(tmp_path, bundle=bundle)
+    found = eventually(
+        lambda: [one for one in sight.observations() if one.detections and one.image_sha256 is not None], timeout_s=40
+    )
+    images = {body.sha256: body for body in sight.bodies() if isinstance(body, Evidence)}
+    for observation in found:
+        assert observation.model is not None
+        assert observation.model.sha256 == load_bundle(bundle).sha256
+        assert hashlib.sha256(images[str(observation.image_sha256)].data).hexdigest() == observation.image_sha256
+        assert {detection.label for detection in observation.detections} == {"fish"}
+    engine, _ = sight.engines[0]
+    assert engine is not None
+    assert engine.golden_frames > 0
+    sight.stop()
