@@ -48,6 +48,10 @@ OUTBOX_FILE = "outbox.db"
 """Name of the outbox in ``data_dir``."""
 
 
+MODEL_TROUBLE_S = 60.0
+"""How long a failure of the model is shown."""
+
+
 def outbox_path(settings: EdgeSettings) -> Path:
     """Where the agent with these settings keeps its outbox."""
     return settings.data_dir / OUTBOX_FILE
@@ -327,7 +331,8 @@ class Agent:
             for driver in self._drivers
             if not driver.health().connected
         ]
-        if self._vision.stats.model_errors:
+        failed_s = self._vision.stats.model_failed_s
+        if failed_s is not None and self.clock.monotonic() - failed_s < MODEL_TROUBLE_S:
             wrong.append(f"the model failed on {self._vision.stats.model_errors} frames")
         return tuple(wrong)
 

@@ -168,4 +168,5 @@ class AlarmGuard:
                 orphans.append(clear)
             forget[key] = None
         if orphans:
-            self._outbox.accept([Draft.of(AlarmBatch(alarms=tuple(orphans)))], state=forget)
+            drafts = [Draft.of(AlarmBatch(alarms=(event,))) for event in orphans]
+            self._outbox.accept(drafts, state=forget)

@@ -43,6 +43,8 @@ class VisionStats:
     frames: int = 0
     undecodable: int = 0
     model_errors: int = 0
+    model_failed_s: float | None = None
+    """Monotonic time of the last failure."""
     observations: int = 0
     evidence: int = 0
     not_persisted: int = 0
@@ -177,6 +179,7 @@ class VisionPipeline:
             return self._engine.detect([frame.image for frame in frames])
         except Exception as error:  # noqa: BLE001  (a model may fail in any way; the cameras go on without it)
             self.stats.model_errors += len(frames)
+            self.stats.model_failed_s = self._clock.monotonic()
             log.error("model.failed", error=f"{type(error).__name__}: {error}")  # noqa: TRY400  (the event says it all)
             return [None] * len(frames)
 

@@ -87,6 +87,7 @@ class MqttLink:
         self.connected = threading.Event()
         self._ended = threading.Event()
         self._accepted = False
+        self._leaving = False
         self._settings = settings
         self._site, self._device, self._boot = site, device, boot
         self._clock = clock
@@ -144,6 +145,7 @@ class MqttLink:
         """Publish the clean offline status and disconnect; without a connection the last will says it."""
         if not self.connected.is_set():
             return
+        self._leaving = True
         message = self._client.publish(
             self._status_topic, encode(self._status(DeviceState.OFFLINE, "stopped")), qos=1, retain=True
         )
@@ -192,7 +194,7 @@ class MqttLink:
         if reason.is_failure:
             log.warning("mqtt.refused", host=self._settings.host, reason=str(reason))
             return
-        client.subscribe(self._committed_topic, qos=1)
+        client.subscribe([(self._committed_topic, 1), (self._status_topic, 1)])
         log.info("mqtt.connected", host=self._settings.host, port=self._settings.port)
         self._accepted = True
         self.connected.set()
@@ -222,6 +224,9 @@ class MqttLink:
         self._on_event(Acknowledged(mid))
 
     def _message(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
+        if message.topic == self._status_topic:
+            self._contradict(message.payload)
+            return
         if message.topic != self._committed_topic or not message.payload:
             return
         try:
@@ -230,6 +235,15 @@ class MqttLink:
             log.warning("mqtt.bad_watermark", error=str(error))
             return
         self._on_event(Committed(watermark))
+
+    def _contradict(self, payload: bytes | bytearray) -> None:
+        """The will of an earlier connection may come after our birth: whoever reads "offline" then would be wrong."""
+        try:
+            status = Status.model_validate_json(payload)
+        except ValidationError:
+            return
+        if status.state is DeviceState.OFFLINE and not self._leaving:
+            self.announce()
 
     def _status(self, state: DeviceState, reason: str | None, inventory: Inventory | None = None) -> Status:
         return Status(

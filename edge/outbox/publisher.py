@@ -31,6 +31,8 @@ WATERMARK_WAIT_S = 2.0
 """How long a new connection waits for the retained watermark before it sends everything it has."""
 UNCONFIRMED_LIMIT = 10_000
 """Rows that may be acknowledged by the broker and not yet confirmed by the store; bounds memory, the rest waits on disk."""
+IN_FLIGHT_BYTES = 1_000_000
+"""Bytes in flight beyond which only alarms are handed over: on a slow link an alarm must not wait behind images."""
 _CHUNK_ROWS = 20
 _ENVELOPE = '{"v":1,"site":"%s","device":"%s","boot":"%s","stream":"%s","seq":%d,"sent_at":"%s","time_trusted":%s,"backfill":%s,"body":'
 
@@ -108,7 +110,8 @@ class Publisher:
         self._on_stream_restart = on_stream_restart
         self._events: SimpleQueue[LinkEvent | None] = SimpleQueue()
         self._awake = False
-        self._in_flight: dict[int, int] = {}
+        self._in_flight: dict[int, tuple[int, int]] = {}
+        self._in_flight_bytes = 0
         self._acked: dict[int, tuple[float, int]] = {}
         self._attempts: dict[int, int] = {}
         self._again: deque[int] = deque()
@@ -172,12 +175,13 @@ class Publisher:
             self._send_from_s = time.monotonic() + WATERMARK_WAIT_S
         elif isinstance(event, Disconnected):
             self._connected = False
-            self._in_flight.clear()  # their acknowledgements will never come; the next connection sends them again
+            self._forget_in_flight()  # their acknowledgements will never come; the next connection sends them again
 
     def _acknowledged(self, mid: int) -> None:
-        seq = self._in_flight.pop(mid, None)
+        seq, size = self._in_flight.pop(mid, (None, 0))
         if seq is None:
             return  # the birth message, or a message of an earlier stream
+        self._in_flight_bytes -= size
         self.stats.acknowledged += 1
         attempt = self._attempts.pop(seq, 0) + 1
         self._acked[seq] = (time.monotonic(), attempt)
@@ -204,7 +208,7 @@ class Publisher:
 
     def _begin_stream(self) -> None:
         self._stream = self._outbox.stream
-        self._in_flight.clear()
+        self._forget_in_flight()
         self._boundary = self._outbox.last_seq
         self._begin_sending()
 
@@ -233,17 +237,25 @@ class Publisher:
         if not self._again:
             self._again.extend(due_for_resend(self._acked, now_s=now, first_s=self._resend_after_s))
         lanes = (self._send_alarms, self._send_live, self._send_again, self._send_backfill)
-        while len(self._in_flight) < self._window:
-            if not any(lane() for lane in lanes):  # the first lane that has something wins, then all over again
+        # The first lane that has something wins, then all over again; events are looked at in between.
+        while self._room() and self._events.empty():
+            if not any(lane() for lane in lanes):
                 return
-            if not self._events.empty():
-                return
+
+    def _room(self) -> int:
+        """Messages that may still be handed over."""
+        return self._window - len(self._in_flight)
+
+    def _is_full(self) -> bool:
+        """Whether everything but alarms must wait."""
+        too_many = len(self._acked) >= UNCONFIRMED_LIMIT
+        return too_many or self._in_flight_bytes >= IN_FLIGHT_BYTES or not self._room()
 
     def _send_alarms(self) -> bool:
         if self._alarm_cursor >= self._outbox.last_seq:
             return False
         last = self._outbox.last_seq
-        rows = self._outbox.rows_after(self._alarm_cursor, limit=_CHUNK_ROWS, alarms=True)
+        rows = self._outbox.rows_after(self._alarm_cursor, limit=min(_CHUNK_ROWS, self._room()), alarms=True)
         for row in rows:
             self._send(row)
             self._alarm_cursor = row.seq
@@ -252,11 +264,13 @@ class Publisher:
         return bool(rows)
 
     def _send_live(self) -> bool:
-        if self._live_cursor >= self._outbox.last_seq or len(self._acked) >= UNCONFIRMED_LIMIT:
+        if self._live_cursor >= self._outbox.last_seq or self._is_full():
             return False
         last = self._outbox.last_seq
         rows = self._outbox.rows_after(self._live_cursor, limit=_CHUNK_ROWS, alarms=False)
         for row in rows:
+            if self._is_full():
+                break
             self._send(row)
             self._live_cursor = row.seq
         if not rows:
@@ -264,7 +278,7 @@ class Publisher:
         return bool(rows)
 
     def _send_again(self) -> bool:
-        while self._again:
+        while self._again and not self._is_full():
             seq = self._again.popleft()
             _, attempt = self._acked.pop(seq, (0.0, 0))
             row = self._outbox.row(seq)
@@ -277,10 +291,12 @@ class Publisher:
 
     def _send_backfill(self) -> bool:
         """In sequence order whatever the class: skipping a class would leave the store with more gaps than it reports."""
-        if self._backfill_cursor >= self._boundary or len(self._acked) >= UNCONFIRMED_LIMIT:
+        if self._backfill_cursor >= self._boundary or self._is_full():
             return False
         rows = self._outbox.rows_after(self._backfill_cursor, limit=_CHUNK_ROWS, up_to=self._boundary, alarms=False)
         for row in rows:
+            if self._is_full():
+                break
             self._send(row)
             self._backfill_cursor = row.seq
         if not rows:
@@ -291,8 +307,13 @@ class Publisher:
         waited = (self._clock.now() - row.sent_at).total_seconds()
         payload = compose(row, site=self._site, device=self._device, backfill=waited > self._backfill_after_s)
         mid = self._link.publish(uplink(self._site, self._device, row.kind), payload)
-        self._in_flight[mid] = row.seq
+        self._in_flight[mid] = (row.seq, len(payload))
+        self._in_flight_bytes += len(payload)
         self.stats.sent += 1
+
+    def _forget_in_flight(self) -> None:
+        self._in_flight.clear()
+        self._in_flight_bytes = 0
 
     def _publish_stats(self) -> None:
         self.stats.in_flight = len(self._in_flight)

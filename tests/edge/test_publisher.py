@@ -9,16 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from contracts.devices import DeviceState, Inventory
-from contracts.topics import Kind
+from contracts.devices import DeviceState, Inventory, Status
+from contracts.envelope import encode
+from contracts.topics import Kind, uplink
 from edge.clock import SystemClock
 from edge.messaging.client import MqttLink
-from edge.messaging.state import LinkEvent
+from edge.messaging.state import Connected, LinkEvent
 from edge.outbox.publisher import Publisher
-from edge.outbox.store import Outbox
+from edge.outbox.store import Draft, Outbox
 from edge.settings import MqttSettings
 from edge.supervisor import Supervisor
-from tests.edge.farm import Store, alarm_draft, eventually, readings_draft
+from tests.edge.farm import START, Store, VirtualClock, alarm_draft, eventually, new_outbox, readings_draft
 from tests.servers.mosquitto import Mosquitto
 
 FORGETFUL = "persistence false"
@@ -196,3 +197,41 @@ def test_birth_goodbye_and_last_will(tmp_path: Path, broker: Mosquitto, store: S
     socket.socket.shutdown(sock, socket.SHUT_RDWR)  # type: ignore[arg-type]  # the box loses its cable: no DISCONNECT
     eventually(lambda: any(status.reason == "last_will" for status in store.statuses))
     dying.stop()
+
+
+def test_a_late_will_of_an_earlier_connection_is_contradicted(device: Device, store: Store) -> None:
+    device.start()
+    eventually(lambda: store.statuses)
+    will = Status(
+        site="farm", device="edge-1", boot="boot-0001", sent_at=START, state=DeviceState.OFFLINE, reason="last_will"
+    )
+    store._client.publish(uplink("farm", "edge-1", Kind.STATUS), encode(will), qos=1, retain=True)
+    eventually(lambda: [status.state for status in store.statuses[-2:]] == [DeviceState.OFFLINE, DeviceState.ONLINE])
+
+
+def test_images_in_flight_leave_room_for_alarms(tmp_path: Path) -> None:
+    class Link:
+        def __init__(self) -> None:
+            self.topics: list[str] = []
+
+        def publish(self, topic: str, payload: bytes) -> int:
+            self.topics.append(topic)
+            return len(self.topics)
+
+    link = Link()
+    outbox = new_outbox(tmp_path)
+    publisher = Publisher(outbox, link, site="farm", device="edge-1", clock=VirtualClock(), window=100)
+    publisher._connected = True
+    for _ in range(40):
+        outbox.accept([Draft(Kind.EVIDENCE, b"x" * 200_000)])
+    publisher.handle(Connected())
+    publisher._take_events(timeout_s=1)
+    publisher._send_from_s = 0.0
+    publisher._apply_watermark()
+    publisher._pump()
+    assert len(link.topics) == 5  # a megabyte of images, then they wait
+    outbox.accept([alarm_draft(1)])
+    publisher._take_events(timeout_s=1)
+    publisher._pump()
+    assert link.topics[5:] == ["shoal/1/farm/edge-1/alarms"]
+    outbox.close()
