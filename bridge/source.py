@@ -177,9 +177,14 @@ class MqttSource:
         _properties: Any,
     ) -> None:
         with self._lock:
-            self._connected = self._subscribed = False
-        if not self._stopped:
+            accepted, self._connected, self._subscribed = self._connected, False, False
+        if self._stopped:
+            return
+        if accepted:
             log.warning("mqtt.disconnected", host=self._settings.mqtt_host, reason=str(reason))
+        elif self._refusal is None:  # some brokers answer a wrong password by closing the line
+            self._refusal = f"closed before it was accepted ({reason}); check user, password and certificate"
+            log.error("mqtt.connection_closed", host=self._settings.mqtt_host, reason=str(reason))
 
 
 def secure(client: Client, settings: BridgeSettings) -> None:

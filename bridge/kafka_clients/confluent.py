@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 _POLL_S = 0.2
+_REPEAT_S = 30.0
 _REFUSED = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG, KafkaError.INVALID_RECORD})
 """Errors that a record earns by itself; trying it again cannot help."""
 
@@ -35,7 +36,7 @@ class ConfluentSink:
         self._fatal = threading.Event()
         self._stopping = threading.Event()
         self._poller: threading.Thread | None = None
-        self._rebuilding = threading.Lock()
+        self._errors = ErrorEvents()
 
     def start(self) -> None:
         """Build the producer; librdkafka connects by itself, whenever Kafka is there."""
@@ -117,7 +118,7 @@ class ConfluentSink:
 
     def _on_error(self, error: KafkaError) -> None:
         self._note_fatal(error)
-        log.warning("kafka.error", code=error.name(), reason=error.str(), fatal=error.fatal())
+        self._errors(error)
 
     def _rebuild(self) -> None:
         """A producer with a fatal error never recovers (an idempotent one whose broker forgot it, for instance)."""
@@ -191,6 +192,20 @@ class ConfluentConsumer:
         self._consumer.close()
 
 
+class ErrorEvents:
+    """Logs what librdkafka complains of: each kind of error once in a while, not at every attempt."""
+
+    def __init__(self) -> None:
+        self._logged: dict[str, float] = {}
+
+    def __call__(self, error: KafkaError) -> None:
+        """Called by librdkafka from poll and flush."""
+        now = time.monotonic()
+        if now - self._logged.get(error.name(), -_REPEAT_S) >= _REPEAT_S:
+            self._logged[error.name()] = now
+            log.warning("kafka.error", code=error.name(), reason=error.str(), fatal=error.fatal())
+
+
 def client_options(settings: BridgeSettings) -> dict[str, Any]:
     """How every librdkafka client of the bridge reaches Kafka."""
     options: dict[str, Any] = {
@@ -198,8 +213,10 @@ def client_options(settings: BridgeSettings) -> dict[str, Any]:
         "client.id": settings.client_id,
         "security.protocol": settings.kafka_security_protocol,
         "socket.nagle.disable": True,
-        "reconnect.backoff.ms": 50,
+        "reconnect.backoff.ms": 500,  # librdkafka's consumer keeps to this one, however long Kafka is away
         "reconnect.backoff.max.ms": 2000,
+        "log_level": 0,  # what matters comes as an error event, which we log; the rest is a line per attempt
+        "error_cb": ErrorEvents(),
     }
     if settings.kafka_ca_file is not None:
         options["ssl.ca.location"] = str(settings.kafka_ca_file)
