@@ -10,6 +10,8 @@ import os
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
+_MODE = 0o644  # the API may run as another user than the ingest
+
 
 def path_of(storage_dir: Path, sha256: str) -> Path:
     """Where the image with this hash is, or would be."""
@@ -26,6 +28,7 @@ def store(storage_dir: Path, sha256: str, data: bytes) -> Path:
         try:
             file.write(data)
             file.flush()
+            Path(file.name).chmod(_MODE)
             os.fsync(file.fileno())
             Path(file.name).replace(path)
         except BaseException:
