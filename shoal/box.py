@@ -9,27 +9,22 @@ import fcntl
 import json
 import os
 import secrets
-import socket
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from contracts.errors import ConfigurationError
+from shoal import ports
+from shoal.ports import PortClaims
 
 MQTT_USER = "shoal"
 ORGANIZATION = "shoal"
 OPERATOR_EMAIL = "operator@shoal.local"
 ADMIN_EMAIL = "admin@shoal.local"
-PREFERRED_PORTS = {"http": 8080, "mqtt": 1883, "postgres": 5433, "cameras": 8554, "bridge": 9464}
-EDGE_PORTS = 9600
-"""First port of the edges' local pages."""
 DEMO_MODEL = "fish-detector"
 """Shipped bundle that the demo's cameras use."""
-PORT_PATIENCE_S = 6.0
-"""How long to wait for the ports of a box that was killed and is still going down."""
 
 
 class DemoPlan(BaseModel):
@@ -156,7 +151,7 @@ class BoxFolder:
             ConfigurationError: another box runs in it.
         """
         file = (self.root / "lock").open("a+")
-        deadline = time.monotonic() + PORT_PATIENCE_S
+        deadline = time.monotonic() + ports.PATIENCE_S
         while not _locked(file):
             if time.monotonic() > deadline:
                 file.seek(0)
@@ -225,6 +220,7 @@ def write_private(path: Path, text: str) -> None:
 
 def configure(  # noqa: D417  (the plan and the rest say themselves)
     folder: BoxFolder,
+    claims: PortClaims,
     *,
     wanted_ports: dict[str, int | None],
     demo: DemoPlan | None = None,
@@ -236,6 +232,7 @@ def configure(  # noqa: D417  (the plan and the rest say themselves)
 
     Args:
         folder: the box's folder, created and locked.
+        claims: holds the ports until the box has stopped.
         wanted_ports: ports that the user chose, by name (``http``, ``mqtt``); None leaves the choice to us.
 
     Raises:
@@ -243,16 +240,17 @@ def configure(  # noqa: D417  (the plan and the rest say themselves)
     """
     before = folder.load()
     remembered = before.ports if before else {}
-    names = [name for name in PREFERRED_PORTS if name != "postgres" or database_url is None]
+    names = [name for name in ports.PREFERRED if name != "postgres" or database_url is None]
     if demo is None:
         names.remove("cameras")
     names += [f"edge-{site}" for site in (demo.sites if demo else ())]
-    ports: dict[str, int] = {}
-    for name in names:
-        wanted = wanted_ports.get(name)
-        ports[name] = _claim(name, wanted, remembered.get(name), taken=ports.values())
+    # What the user chose comes first, so that no other name takes it.
+    names.sort(key=lambda name: wanted_ports.get(name) is None)
+    claimed = {
+        name: claims.claim(name, wanted=wanted_ports.get(name), remembered=remembered.get(name)) for name in names
+    }
     config = BoxConfig(
-        ports={**remembered, **ports},
+        ports={**remembered, **claimed},
         mqtt_password=before.mqtt_password if before else secrets.token_urlsafe(18),
         database_password=before.database_password if before else secrets.token_urlsafe(24),
         database_url=database_url,
@@ -336,47 +334,6 @@ def _locked(file: IO[str]) -> bool:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return False
-    return True
-
-
-def port_is_free(port: int) -> bool:
-    """Whether a server could listen on 127.0.0.1 at this port now."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
-def _claim(name: str, wanted: int | None, remembered: int | None, *, taken: Iterable[int]) -> int:
-    """The port that the user chose if it is free, or the remembered one, or the usual one, or any."""
-    others = set(taken)
-    if wanted is not None:
-        free = _free_soon(wanted) if wanted == remembered else port_is_free(wanted)
-        if wanted in others or not free:
-            raise ConfigurationError(
-                f"{name}_port", wanted, "Another program listens there. Stop it, or choose another port"
-            )
-        return wanted
-    if remembered is not None and remembered not in others and _free_soon(remembered):
-        return remembered
-    usual = PREFERRED_PORTS.get(name, EDGE_PORTS)
-    for port in range(usual, usual + 50):
-        if port not in others and port_is_free(port):
-            return port
-    with socket.socket() as any_port:
-        any_port.bind(("127.0.0.1", 0))
-        return int(any_port.getsockname()[1])
-
-
-def _free_soon(port: int) -> bool:
-    deadline = time.monotonic() + PORT_PATIENCE_S
-    while not port_is_free(port):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.2)
     return True
 
 

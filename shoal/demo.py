@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -18,6 +19,7 @@ import structlog
 from contracts.errors import ConfigurationError
 from shoal import preflight, summary
 from shoal.box import DEMO_MODEL, BoxConfig, BoxFolder, Credentials, DemoPlan, configure, write_edge_config
+from shoal.ports import PortClaims
 from shoal.summary import Books, Summary
 from shoal.up import Box, Progress
 
@@ -68,9 +70,9 @@ def run(options: DemoOptions, screen: Screen, *, stopped: Callable[[], bool]) ->
     if options.fresh:
         _empty(folder)
     folder.create()
-    with folder.lock():
+    with folder.lock(), closing(PortClaims()) as claims:
         folder.began_file.unlink(missing_ok=True)
-        box = Box(folder, _configured(folder, plan, options))
+        box = Box(folder, _configured(folder, claims, plan, options))
         if box.database_elsewhere is not None:
             screen.moved(box.database_elsewhere)
         try:
@@ -116,8 +118,8 @@ def _plan(options: DemoOptions) -> DemoPlan:
     )
 
 
-def _configured(folder: BoxFolder, plan: DemoPlan, options: DemoOptions) -> BoxConfig:
-    config = configure(folder, wanted_ports={"http": options.http_port}, demo=plan, log_level=options.log_level)
+def _configured(folder: BoxFolder, claims: PortClaims, plan: DemoPlan, options: DemoOptions) -> BoxConfig:
+    config = configure(folder, claims, wanted_ports={"http": options.http_port}, demo=plan, log_level=options.log_level)
     edges = {f"edge-{site}": str(write_edge_config(folder, config, site)) for site in plan.sites}
     config = config.model_copy(update={"edges": edges})
     folder.save(config)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from contracts.errors import ConfigurationError
 from shoal.box import BoxFolder, configure
+from shoal.ports import PortClaims
 from shoal.screen import Terminal
 from shoal.up import Box
 
@@ -38,9 +40,10 @@ def run(options: UpOptions, screen: Terminal, *, stopped: Callable[[], bool]) ->
     edges = _edges(options.edges)
     folder = BoxFolder(options.data_dir)
     folder.create()
-    with folder.lock():
+    with folder.lock(), closing(PortClaims()) as claims:
         config = configure(
             folder,
+            claims,
             wanted_ports={"http": options.http_port, "mqtt": options.mqtt_port},
             edges=edges,
             database_url=options.database_url,
