@@ -69,7 +69,17 @@ export function Failed({ error, retry }: { error: unknown; retry?: () => void })
     );
   }
   if (failure === 'not_found') {
-    return <Note title="Not found" text="It does not exist, or it belongs to another farm." />;
+    return (
+      <Note
+        title="Not found"
+        text="It does not exist, or it belongs to another farm."
+        action={
+          <Button variant="outlined" href="/">
+            Back to your farms
+          </Button>
+        }
+      />
+    );
   }
   if (failure === 'connection') {
     return (

@@ -104,7 +104,9 @@ export function themeOf(mode: Mode): Theme {
       },
       MuiIconButton: { styleOverrides: { root: { minWidth: TOUCH, minHeight: TOUCH, borderRadius: 8 } } },
       MuiToggleButton: {
-        styleOverrides: { root: { minHeight: TOUCH, minWidth: TOUCH, textTransform: 'none' } },
+        styleOverrides: {
+          root: { minHeight: TOUCH, minWidth: TOUCH, textTransform: 'none', color: 'inherit' },
+        },
       },
       MuiMenuItem: { styleOverrides: { root: { minHeight: TOUCH } } },
       MuiPaper: { styleOverrides: { root: { backgroundImage: 'none' } } },

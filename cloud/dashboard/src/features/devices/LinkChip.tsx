@@ -3,6 +3,7 @@ import Box from '@mui/material/Box';
 import Typography from '@mui/material/Typography';
 import type { JSX } from 'react';
 import { useNow } from '../../kit/clock';
+import { visuallyHidden } from '../../kit/hidden';
 import { elapsedSeconds, serverNowMs } from '../../kit/time';
 import type { Snapshot } from '../telemetry/queries';
 import { linkOf, type LinkState } from './link';
@@ -69,12 +70,3 @@ export function LinkChip({ snapshot }: { snapshot: Snapshot }): JSX.Element {
     </Box>
   );
 }
-
-const visuallyHidden = {
-  position: 'absolute',
-  width: '1px',
-  height: '1px',
-  overflow: 'hidden',
-  clipPath: 'inset(50%)',
-  whiteSpace: 'nowrap',
-};

@@ -8,6 +8,7 @@ import Typography from '@mui/material/Typography';
 import { useMemo, useState, type JSX } from 'react';
 import { Link, useParams } from 'react-router';
 import type { UnitLatest } from '../../api/types';
+import { useNow } from '../../kit/clock';
 import { BackIcon } from '../../kit/icons';
 import { Failed, Loading, Note } from '../../kit/States';
 import { UnitAlarmLines } from '../alarms/UnitAlarmLines';
@@ -15,6 +16,7 @@ import { ObservationPanel } from '../observations/ObservationPanel';
 import { ObservationStrip } from '../observations/ObservationStrip';
 import { ChannelChart } from '../telemetry/ChannelChart';
 import { SPANS } from '../telemetry/queries';
+import { isStale } from '../telemetry/staleness';
 import { inReadingOrder } from '../telemetry/units';
 import { WaterValues } from '../telemetry/WaterValues';
 import { FarmFrame, type FarmView } from './FarmFrame';
@@ -50,6 +52,7 @@ export default function UnitPage(): JSX.Element {
 function Detail({ latest, snapshot, open, skewMs }: FarmView & { latest: UnitLatest }): JSX.Element {
   const { unit, readings, observation, evidence } = latest;
   const { site, server_time: serverTime } = snapshot.latest;
+  const risk = useNow((now) => riskOf(latest, (reading) => isStale(reading, snapshot.receivedAt, now)));
   const [span, setSpan] = useState(SPANS[0]);
   const mine = useMemo(
     () => open.alarms.filter((alarm) => alarm.unit?.id === unit.id),
@@ -70,7 +73,7 @@ function Detail({ latest, snapshot, open, skewMs }: FarmView & { latest: UnitLat
             {unitLine(unit)}
           </Typography>
         </Box>
-        <RiskBadge risk={riskOf(latest)} />
+        <RiskBadge risk={risk} />
       </Box>
       <Box
         sx={{

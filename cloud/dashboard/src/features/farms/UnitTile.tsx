@@ -4,10 +4,11 @@ import Typography from '@mui/material/Typography';
 import { useMemo, type JSX } from 'react';
 import { Link } from 'react-router';
 import type { Alarm, UnitLatest } from '../../api/types';
-import type { Moment } from '../../kit/clock';
+import { useNow, type Moment } from '../../kit/clock';
 import { ForwardIcon } from '../../kit/icons';
 import { UnitAlarmLines } from '../alarms/UnitAlarmLines';
 import { ObservationPanel } from '../observations/ObservationPanel';
+import { isStale } from '../telemetry/staleness';
 import { WaterValues } from '../telemetry/WaterValues';
 import { RiskBadge } from './RiskBadge';
 import { riskOf, type Risk } from './risk';
@@ -22,7 +23,7 @@ interface Props {
 
 export function UnitTile({ latest, alarms, serverTime, receivedAt }: Props): JSX.Element {
   const { unit, readings, observation, evidence } = latest;
-  const risk = riskOf(latest);
+  const risk = useNow((now) => riskOf(latest, (reading) => isStale(reading, receivedAt, now)));
   const mine = useMemo(() => alarms.filter((alarm) => alarm.unit?.id === unit.id), [alarms, unit.id]);
   const edge = edgeOf(risk);
   return (

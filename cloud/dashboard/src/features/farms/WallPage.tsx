@@ -2,6 +2,7 @@
 import Box from '@mui/material/Box';
 import { useMemo, type JSX } from 'react';
 import { useParams } from 'react-router';
+import { visuallyHidden } from '../../kit/hidden';
 import { Note } from '../../kit/States';
 import { FarmFrame, type FarmView } from './FarmFrame';
 import { byRisk } from './risk';
@@ -23,22 +24,27 @@ function Wall({ snapshot: { latest, receivedAt }, open }: FarmView): JSX.Element
     );
   }
   return (
-    <Box
-      sx={{
-        display: 'grid',
-        gridTemplateColumns: 'repeat(auto-fit, minmax(min(19.5rem, 100%), 1fr))',
-        gap: 2,
-      }}
-    >
-      {units.map((unit) => (
-        <UnitTile
-          key={unit.unit.id}
-          latest={unit}
-          alarms={open.alarms}
-          serverTime={latest.server_time}
-          receivedAt={receivedAt}
-        />
-      ))}
-    </Box>
+    <>
+      <Box component="h1" sx={visuallyHidden}>
+        {latest.site.name}: all units
+      </Box>
+      <Box
+        sx={{
+          display: 'grid',
+          gridTemplateColumns: 'repeat(auto-fit, minmax(min(19.5rem, 100%), 1fr))',
+          gap: 2,
+        }}
+      >
+        {units.map((unit) => (
+          <UnitTile
+            key={unit.unit.id}
+            latest={unit}
+            alarms={open.alarms}
+            serverTime={latest.server_time}
+            receivedAt={receivedAt}
+          />
+        ))}
+      </Box>
+    </>
   );
 }

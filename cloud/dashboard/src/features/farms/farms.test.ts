@@ -37,6 +37,10 @@ describe('risk', () => {
     expect(riskOf(unit('a', null, [reading('do'), reading('ph', true)]))).toBe('stale');
   });
 
+  it('can be judged with the page’s own count of ages', () => {
+    expect(riskOf(unit('a', null), () => true)).toBe('silent');
+  });
+
   it('keeps a critical alarm critical when its probe falls silent', () => {
     expect(riskOf(unit('a', 'critical', [reading('do', true)]))).toBe('critical');
   });

@@ -1,5 +1,5 @@
 /** Which unit a person should look at first. Pure; the same input always gives the same order. */
-import type { Severity, UnitLatest } from '../../api/types';
+import type { LatestReading, Severity, UnitLatest } from '../../api/types';
 
 export type Risk = Severity | 'silent' | 'stale' | 'normal';
 
@@ -11,15 +11,16 @@ const LIFE_CRITICAL = new Set(['do', 'do_sat']);
 
 type Facts = Pick<UnitLatest, 'worst_severity' | 'readings'>;
 
-/** The risk of one unit: its worst open alarm, or what it no longer tells. */
-export function riskOf(unit: Facts): Risk {
+type IsStale = (reading: LatestReading) => boolean;
+
+/** The risk of one unit: its worst open alarm, or what it no longer tells. A tile may judge staleness by the second. */
+export function riskOf(unit: Facts, stale: IsStale = (reading) => reading.stale): Risk {
   const { worst_severity: worst, readings } = unit;
   if (worst === 'critical' || worst === 'major') return worst;
   const oxygen = readings.filter((reading) => LIFE_CRITICAL.has(reading.quantity));
-  if (readings.length === 0 || (oxygen.length > 0 && oxygen.every((reading) => reading.stale)))
-    return 'silent';
+  if (readings.every(stale) || (oxygen.length > 0 && oxygen.every(stale))) return 'silent';
   if (worst !== null) return worst;
-  return readings.some((reading) => reading.stale) ? 'stale' : 'normal';
+  return readings.some(stale) ? 'stale' : 'normal';
 }
 
 /**

@@ -16,6 +16,9 @@ import { countText, imageTime, shortHash, spreadText, windowSeconds } from './wo
 /** A picture older than this many seconds is shown as old: boxes send one every 30 s. */
 const IMAGE_STALE_AFTER_S = 120;
 
+/** A count older than this is: a window ends every 10 s. */
+const COUNT_STALE_AFTER_S = 60;
+
 interface Props {
   /** The newest count. */
   observation: Observation | null;
@@ -99,7 +102,7 @@ function Count({ observation, serverTime, receivedAt }: Seen): JSX.Element {
   const [open, setOpen] = useState(false);
   const details = useId();
   const ageThen = secondsBetween(observation.observed_at, serverTime);
-  const stale = useNow((now) => ageThen + elapsedSeconds(receivedAt, now) > IMAGE_STALE_AFTER_S);
+  const stale = useNow((now) => ageThen + elapsedSeconds(receivedAt, now) > COUNT_STALE_AFTER_S);
   const age = useNow((now) => ageText(ageThen + elapsedSeconds(receivedAt, now)));
   const spread = spreadText(observation);
   return (

@@ -1,0 +1,37 @@
+"""The mock farm answers in the shapes of the real API; otherwise the browser tests would prove nothing."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from cloud.alarms.schemas import Alarm
+from cloud.farms.schemas import Unit
+from cloud.observations.schemas import ObservationOut
+from cloud.overview.schemas import SiteLatest
+from cloud.telemetry.schemas import Series
+from tests.dashboard.mock_api import MockFarm
+
+
+def test_latest_has_the_shape_of_the_api() -> None:
+    farm = MockFarm()
+    answer = SiteLatest.model_validate(farm.latest("nordfjord"))
+    assert [unit.unit.slug for unit in answer.units] == ["tank-1", "tank-2", "tank-3", "pen-north"]
+    assert answer.units[2].worst_severity == "critical"
+
+
+def test_alarms_have_the_shape_of_the_api() -> None:
+    farm = MockFarm()
+    alarms = [Alarm.model_validate(alarm) for alarm in farm.open_alarms()]
+    done = Alarm.model_validate(farm.acknowledge(str(alarms[0].id), farm.users["operator@nordfjord.example"]))
+    assert done.acknowledged
+    assert done.active
+
+
+def test_series_units_and_observations_have_the_shape_of_the_api() -> None:
+    farm = MockFarm()
+    series = Series.model_validate(farm.series(10, farm.now() - timedelta(hours=1), farm.now(), 100))
+    assert 0 < len(series.points) <= 100
+    tank = farm.units[0]
+    assert Unit.model_validate(farm.unit_out(tank)).name == "Tank 1"
+    seen = ObservationOut.model_validate(farm.observation(tank, farm.now().timestamp()))
+    assert len(seen.detections) == tank.fish
