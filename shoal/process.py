@@ -17,7 +17,7 @@ from types import FrameType
 
 import structlog
 
-from contracts.errors import ConfigurationError
+from contracts.errors import ConfigurationError, ShoalError
 from shoal import logs
 from shoal.box import MQTT_USER, BoxConfig, BoxFolder
 from shoal.parent import die_with_parent
@@ -26,6 +26,14 @@ log = structlog.get_logger()
 
 STOP_S = 8.0
 """A role that has not stopped this long after its signal is ended by the kernel's alarm."""
+
+
+WATCH_S = 1.0
+"""How often a role looks whether its workers live."""
+
+
+class RoleEndedError(ShoalError):
+    """Only a new process can go on."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -85,6 +93,7 @@ def _pipeline(name: str, folder: BoxFolder, config: BoxConfig) -> None:
         mqtt_username=MQTT_USER,
         mqtt_password=config.mqtt_password,  # type: ignore[arg-type]  # pydantic makes it a secret
         mqtt_reconnect_max_s=1,
+        retry_max_s=1,
         client_id="shoal-box",
         metrics_port=config.ports["bridge"],
     )
@@ -94,7 +103,7 @@ def _pipeline(name: str, folder: BoxFolder, config: BoxConfig) -> None:
     uplink = Uplink(settings, BoxSink(ingest, downlink.publish_watermark))
     downlink.start()
     uplink.start()
-    _run_until_stopped(folder, name)
+    _run_until_stopped(folder, name, ready=lambda: not uplink.state().obstacles, alive=lambda: uplink.state().alive)
     uplink.stop()  # drains into the database, then the last watermarks go out
     downlink.stop()
     close_publisher(publisher)
@@ -169,11 +178,22 @@ def mark_ready(folder: BoxFolder, name: str) -> None:
     path.write_text(str(os.getpid()))
 
 
-def _run_until_stopped(folder: BoxFolder, name: str) -> None:
+def _run_until_stopped(
+    folder: BoxFolder,
+    name: str,
+    *,
+    ready: Callable[[], bool] = lambda: True,
+    alive: Callable[[], bool] = lambda: True,
+) -> None:
+    """Wait for SIGTERM; a role whose threads have ended ends too, so that the supervisor starts it anew."""
     stopped = threading.Event()
     _on_stop(stopped.set)
+    while not ready() and not stopped.wait(0.05):
+        pass
     mark_ready(folder, name)
-    stopped.wait()
+    while not stopped.wait(WATCH_S):
+        if not alive():
+            raise RoleEndedError(f"{name}: a worker has ended")
 
 
 def _on_stop(stop: Callable[[], None]) -> None:
