@@ -68,7 +68,8 @@ def farm(frames: Path, browser: Browser, tmp_path_factory: pytest.TempPathFactor
 
         def live() -> dict[str, Any] | None:
             shown = operator.unit(SITE, "tank-1")
-            return shown if shown and shown["readings"] and shown["observation"] else None
+            measured = shown is not None and all(reading["value"] is not None for reading in shown["readings"])
+            return shown if shown and measured and shown["observation"] else None
 
         seen: dict[str, Any] = {"tank": eventually(live, timeout_s=60, what="live values and an observation of tank-1")}
 
