@@ -115,8 +115,7 @@ def _plot(outcome: dict[str, Any]) -> None:
     axes.set_title(f"{outcome['name']}: ratio {outcome['ratio']:.2f}", loc="left", fontsize=11)
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_ylim(bottom=0)
-    axes.margins(y=0.18)
-    axes.legend(frameon=False, ncols=2, loc="upper right", fontsize=9)
+    axes.legend(frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1.0, 1.0), fontsize=9)
     figure.savefig(FOLDER / f"{outcome['name']}.svg", metadata={"Date": None})
     plt.close(figure)
 
