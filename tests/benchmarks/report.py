@@ -57,7 +57,7 @@ def render(results: list[dict[str, Any]]) -> str:
     """The page of these results."""
     lines = [INTRODUCTION, "| benchmark | ours | floor | ratio | bar | measured |", "|---|---|---|---|---|---|"]
     lines += [
-        f"| [{r['name']}](#{r['name']}) | {r['value']:g} {r['unit']} | {r['floor']:g} {r['unit']} | {r['ratio']:.2f} "
+        f"| [{r['name']}](#{r['name']}) | {_figure(r['value'])} {r['unit']} | {_figure(r['floor'])} {r['unit']} | {r['ratio']:.2f} "
         f"| {r.get('bar', '')} | {r['measured_at'][:10]}{', quick' if r.get('quick') else ''} |"
         for r in results
     ]
@@ -76,6 +76,10 @@ def render(results: list[dict[str, Any]]) -> str:
         ]
         lines += _details(r.get("details", {}))
     return "\n".join(lines) + "\n"
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:g}"
 
 
 def _details(details: dict[str, Any]) -> list[str]:
