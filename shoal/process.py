@@ -77,6 +77,8 @@ def _pipeline(name: str, folder: BoxFolder, config: BoxConfig) -> None:
     from bridge.settings import BridgeSettings
     from bridge.uplink import Uplink
     from cloud.consumers import Ingest
+    from cloud.db.maintenance import Maintainer
+    from cloud.settings import load_retention_settings
     from shoal.box_sink import BoxSink
 
     settings = BridgeSettings(
@@ -92,9 +94,12 @@ def _pipeline(name: str, folder: BoxFolder, config: BoxConfig) -> None:
     downlink = Downlink(publisher)
     ingest = Ingest(config.dsn, storage_dir=folder.storage)
     uplink = Uplink(settings, BoxSink(ingest, downlink.publish_watermark))
+    maintainer = Maintainer(config.dsn, load_retention_settings(database_url=config.dsn))
     downlink.start()
     uplink.start()
+    maintainer.start()
     _run_until_stopped(folder, name)
+    maintainer.stop(timeout_s=1)
     uplink.stop()  # drains into the database, then the last watermarks go out
     downlink.stop()
     close_publisher(publisher)

@@ -81,9 +81,7 @@ def maintain(database_url: str, retention: RetentionSettings, now: datetime) -> 
 def _round(database: psycopg.Connection[Any], retention: RetentionSettings, now: datetime) -> MaintenanceReport:
     """Roll up before anything is dropped: what was never rolled up must not be lost."""
     engine = engine_of(database)
-    raw_before = _before(now, retention.retention_raw_days)
-    oldest = None if raw_before is None else READING.start_of(raw_before)
-    refreshed = engine.refresh_changed(database, now=now, oldest=oldest)
+    refreshed = engine.refresh_changed(database, now)
     compressed = 0
     if (columns_before := _before(now, retention.compress_after_days)) is not None:
         compressed = engine.compress(database, READING, columns_before)

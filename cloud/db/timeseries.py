@@ -104,9 +104,9 @@ class TimeseriesEngine(Protocol):
         readings do not say is forgotten. Outside a transaction.
         """
 
-    def refresh_changed(self, database: Database, *, now: datetime, oldest: datetime | None) -> int:
-        """Refresh the days that got readings since the last call, but none before ``oldest``, whose readings may have
-        been dropped; returns how many days. Outside a transaction.
+    def refresh_changed(self, database: Database, now: datetime) -> int:
+        """Refresh the days that got readings since the last call, but none whose readings have been dropped; returns
+        how many days. Outside a transaction.
         """
 
     def compress(self, database: Database, table: TimeseriesTable, before: datetime) -> int:
@@ -151,6 +151,8 @@ class TimescaleEngine:
         database.execute(
             "CREATE TABLE rollup_change (id int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY, day timestamptz NOT NULL)"
         )
+        database.execute("CREATE TABLE rollup_horizon (before timestamptz NOT NULL)")
+        database.execute("INSERT INTO rollup_horizon VALUES ('-infinity')")
         database.execute(
             SQL("INSERT INTO rollup_change (day) SELECT DISTINCT date_bin('1 day', observed_at, {}) FROM reading").format(
                 Literal(EPOCH)
@@ -165,7 +167,7 @@ class TimescaleEngine:
         """Drop the aggregates, and make rows of the columns again."""
         for rollup in reversed(ROLLUPS):
             database.execute(SQL("DROP MATERIALIZED VIEW {}").format(Identifier(rollup.name)))
-        database.execute("DROP TABLE rollup_change")
+        database.execute("DROP TABLE rollup_change, rollup_horizon")
         for chunk in self._chunks(database, READING, "is_compressed"):
             database.execute("SELECT decompress_chunk(%s::regclass)", (chunk,))
         database.execute("ALTER TABLE reading SET (timescaledb.enable_columnstore = false)")
@@ -182,19 +184,21 @@ class TimescaleEngine:
         for rollup in ROLLUPS:
             self._refresh(database, rollup.name, start, end)
 
-    def refresh_changed(self, database: Database, *, now: datetime, oldest: datetime | None) -> int:
+    def refresh_changed(self, database: Database, now: datetime) -> int:
         """Oldest day first: a refresh moves the point up to which nothing else is computed at the time of a query.
 
         The running hour and the running day are left to real-time aggregation for the same reason.
         """
-        noted = database.execute("SELECT max(id), array_agg(DISTINCT day) FROM rollup_change").fetchone()
+        noted = database.execute(
+            "SELECT max(id), coalesce(array_agg(DISTINCT day) FILTER (WHERE day >= before), '{}')"
+            " FROM rollup_change, rollup_horizon"
+        ).fetchone()
         assert noted is not None  # noqa: S101  (an aggregate always answers with one row)
-        last, days = noted
+        last, due = noted
         if last is None:
             return 0
         hour, today = (EPOCH + (now - EPOCH) // rollup.width * rollup.width for rollup in (HOUR, DAY))
-        due = sorted(day for day in days if oldest is None or day >= oldest)
-        for day in due:
+        for day in sorted(due):
             for rollup in ROLLUPS:
                 self._refresh(database, rollup.name, day, min(day + DAY.width, today if rollup is DAY else hour))
         with database.transaction():
@@ -211,7 +215,13 @@ class TimescaleEngine:
         return len(chunks)
 
     def drop_old(self, database: Database, table: TimeseriesTable, before: datetime) -> int:
-        """Drop chunks through the extension, which keeps continuous aggregates as they are."""
+        """Drop chunks through the extension, which keeps continuous aggregates as they are.
+
+        The horizon remembers up to where readings are gone: a refresh there would make their rollups forget them.
+        """
+        if table == READING:
+            horizon = table.start_of(before)
+            database.execute("UPDATE rollup_horizon SET before = %s WHERE before < %s", (horizon, horizon))
         return len(
             database.execute("SELECT drop_chunks(%s::regclass, older_than => %s)", (table.name, before)).fetchall()
         )
@@ -303,9 +313,9 @@ class PlainEngine:
         with database.transaction():
             rollups.rebuild(database, start, end)
 
-    def refresh_changed(self, database: Database, *, now: datetime, oldest: datetime | None) -> int:
+    def refresh_changed(self, database: Database, now: datetime) -> int:
         """Nothing to do: the tables change with the readings."""
-        del database, now, oldest
+        del database, now
         return 0
 
     def compress(self, database: Database, table: TimeseriesTable, before: datetime) -> int:
@@ -408,7 +418,7 @@ class Room:
         missing = [
             start
             for start in sorted(starts)
-            if (table.name, start) not in self._made and now - self.PAST <= start <= now + self.AHEAD
+            if (table.name, start) not in self._made and now - self.PAST < start + table.chunk and start <= now + self.AHEAD
         ]
         if missing:
             raise MissingRoomError(table, missing)

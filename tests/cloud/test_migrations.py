@@ -22,7 +22,7 @@ from cloud.db.session import sqlalchemy_url
 from cloud.db.timeseries import engine_of
 
 
-OF_THE_ENGINE = re.compile("_default|^reading_1|^rollup_change|_p[0-9]{8}")
+OF_THE_ENGINE = re.compile("_default|^reading_1|^rollup_|_p[0-9]{8}")
 """Tables that the engine makes by itself and no class is mapped to."""
 
 

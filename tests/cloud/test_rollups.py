@@ -103,19 +103,19 @@ def test_late_readings_enter_what_was_rolled_up_already(database: psycopg.Connec
     engine, items = engine_of(database), some_days()
     numbers = count(1)
     ingest.write(messages(items, numbers))
-    engine.refresh_changed(database, now=NOON, oldest=None)
+    engine.refresh_changed(database, NOON)
     assert_exact(database)
     late = [at(NOON - timedelta(days=2, seconds=step), step) for step in range(120)]
     ingest.write(messages([*late, at(NOON + seconds(1), 5)], numbers))
-    engine.refresh_changed(database, now=NOON, oldest=None)
+    engine.refresh_changed(database, NOON)
     assert_exact(database)
-    assert engine.refresh_changed(database, now=NOON, oldest=None) <= 1  # nothing but the running day
+    assert engine.refresh_changed(database, NOON) <= 1  # nothing but the running day
 
 
 def test_the_newest_readings_are_in_every_rollup_at_once(database: psycopg.Connection[Any], ingest: Ingest) -> None:
     engine, numbers = engine_of(database), count(1)
     ingest.write(messages(some_days(days=1), numbers))
-    engine.refresh_changed(database, now=NOON, oldest=None)
+    engine.refresh_changed(database, NOON)
     ingest.write(messages([at(NOON + seconds(step), step) for step in range(70)], numbers))
     assert_exact(database)
 
@@ -145,7 +145,7 @@ def test_poison_beside_readings_leaves_the_rollups_exact(database: psycopg.Conne
 def test_refresh_repairs_what_was_changed_by_hand(database: psycopg.Connection[Any], ingest: Ingest) -> None:
     engine = engine_of(database)
     ingest.write(messages(some_days(), count(1)))
-    engine.refresh_changed(database, now=NOON + 2 * DAY.width, oldest=None)
+    engine.refresh_changed(database, NOON + 2 * DAY.width)
     day = NOON.replace(hour=0) - 2 * DAY.width
     database.execute("DELETE FROM reading WHERE observed_at BETWEEN %s AND %s", (day, day + seconds(7200)))
     engine.refresh(database, day, day + DAY.width)
@@ -160,27 +160,26 @@ def test_readings_of_before_the_rollups_are_rolled_up(store_url: str, ingest: In
     migrate.upgrade(store_url)
     with psycopg.connect(store_url, autocommit=True) as database:
         assert_exact(database)
-        engine_of(database).refresh_changed(database, now=NOON, oldest=None)
+        engine_of(database).refresh_changed(database, NOON)
         assert_exact(database)
     other = Ingest(store_url, storage_dir=tmp_path, clock=clock)
     other.write([readings(500, at(NOON - timedelta(days=1, seconds=3), 77))])
     other.close()
     with psycopg.connect(store_url, autocommit=True) as database:
-        engine_of(database).refresh_changed(database, now=NOON, oldest=None)
+        engine_of(database).refresh_changed(database, NOON)
         assert_exact(database)
 
 
 def test_rollups_outlive_their_readings(store_url: str, database: psycopg.Connection[Any], ingest: Ingest) -> None:
     engine, numbers = engine_of(database), count(1)
     ingest.write(messages(some_days(), numbers))
-    engine.refresh_changed(database, now=NOON, oldest=None)
+    engine.refresh_changed(database, NOON)
     before = [kept(database, rollup) for rollup in ROLLUPS]
-    oldest = READING.start_of(NOON)
     assert engine.drop_old(database, READING, NOON) == 3
     assert [kept(database, rollup) for rollup in ROLLUPS] == before
     # A straggler of a dropped day must not make its day forget the others.
     ingest.write([readings(next(numbers), at(NOON - timedelta(days=2, microseconds=77), 1))])
-    engine.refresh_changed(database, now=NOON, oldest=oldest)
+    engine.refresh_changed(database, NOON)
     for rollup, rows_before in zip(ROLLUPS, before, strict=True):
         assert len(kept(database, rollup)) >= len(rows_before)
     total = one(store_url, "SELECT sum(n)::int8 FROM reading_1d")
@@ -191,13 +190,13 @@ def test_a_compressed_day_still_takes_late_readings(database: psycopg.Connection
     engine, numbers = engine_of(database), count(1)
     items = some_days()
     ingest.write(messages(items, numbers))
-    engine.refresh_changed(database, now=NOON, oldest=None)
+    engine.refresh_changed(database, NOON)
     assert engine.compress(database, READING, NOON) == (3 if engine.name == "timescaledb" else 0)
     assert engine.compress(database, READING, NOON) == 0
     late = [at(NOON - timedelta(days=1, seconds=step), step) for step in range(30)]
     assert ingest.write(messages(late, numbers)).rows == 30
     assert ingest.write([readings(1, *items[:20], stream="outbox-0003")]).rows == 0
-    engine.refresh_changed(database, now=NOON, oldest=None)
+    engine.refresh_changed(database, NOON)
     assert_exact(database)
 
 
