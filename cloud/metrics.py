@@ -33,4 +33,6 @@ STORE_BYTES = Gauge("shoal_store_bytes", "Size of a time series with its indexes
 STORE_STRAY_ROWS = Gauge(
     "shoal_store_stray_rows", "Rows far from now that no partition takes; many mean a wrong clock", ["table"]
 )
-STORE_MAINTAINED_AT = Gauge("shoal_store_maintained_timestamp_seconds", "When this process last finished the maintenance")
+STORE_MAINTAINED_AT = Gauge(
+    "shoal_store_maintained_timestamp_seconds", "When this process last finished the maintenance"
+)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -50,7 +51,7 @@ class RetentionSettings(BaseSettings):
     def _finer_ends_first(self) -> RetentionSettings:
         """Every level must reach at least as far back as the finer one, or a chart would find a hole."""
         levels = ("raw", "1m", "1h", "1d")
-        for finer, coarser in zip(levels, levels[1:], strict=False):
+        for finer, coarser in pairwise(levels):
             short, long = (getattr(self, f"retention_{level}_days") for level in (finer, coarser))
             if long is not None and (short is None or short > long):
                 raise ValueError(f"retention_{coarser}_days must not be shorter than retention_{finer}_days")

@@ -145,7 +145,9 @@ def continuous_aggregate(rollup: Rollup) -> Composed:
     """
     time = "observed_at" if rollup is MINUTE else "bucket"
     bucket = SQL("time_bucket({}, {})").format(Literal(rollup.width), Identifier(time))
-    last = SQL("last(value, observed_at) FILTER (WHERE quality NOT IN (4, 9))" if rollup is MINUTE else "last(last, last_at)")
+    last = SQL(
+        "last(value, observed_at) FILTER (WHERE quality NOT IN (4, 9))" if rollup is MINUTE else "last(last, last_at)"
+    )
     return (
         SQL(
             "CREATE MATERIALIZED VIEW {} WITH (timescaledb.continuous, timescaledb.materialized_only = false) AS "

@@ -154,9 +154,9 @@ class TimescaleEngine:
         database.execute("CREATE TABLE rollup_horizon (before timestamptz NOT NULL)")
         database.execute("INSERT INTO rollup_horizon VALUES ('-infinity')")
         database.execute(
-            SQL("INSERT INTO rollup_change (day) SELECT DISTINCT date_bin('1 day', observed_at, {}) FROM reading").format(
-                Literal(EPOCH)
-            )
+            SQL(
+                "INSERT INTO rollup_change (day) SELECT DISTINCT date_bin('1 day', observed_at, {}) FROM reading"
+            ).format(Literal(EPOCH))
         )
         database.execute(
             "ALTER TABLE reading SET (timescaledb.enable_columnstore = true, timescaledb.segmentby = 'channel_id',"
@@ -190,19 +190,20 @@ class TimescaleEngine:
         The running hour and the running day are left to real-time aggregation for the same reason.
         """
         noted = database.execute(
-            "SELECT max(id), coalesce(array_agg(DISTINCT day) FILTER (WHERE day >= before), '{}')"
+            "SELECT array_agg(id), coalesce(array_agg(DISTINCT day) FILTER (WHERE day >= before), '{}')"
             " FROM rollup_change, rollup_horizon"
         ).fetchone()
         assert noted is not None  # noqa: S101  (an aggregate always answers with one row)
-        last, due = noted
-        if last is None:
+        seen, due = noted
+        if seen is None:
             return 0
         hour, today = (EPOCH + (now - EPOCH) // rollup.width * rollup.width for rollup in (HOUR, DAY))
         for day in sorted(due):
             for rollup in ROLLUPS:
                 self._refresh(database, rollup.name, day, min(day + DAY.width, today if rollup is DAY else hour))
         with database.transaction():
-            database.execute("DELETE FROM rollup_change WHERE id <= %s", (last,))
+            # Only notes that were seen: one with a lower number may have been committed meanwhile.
+            database.execute("DELETE FROM rollup_change WHERE id = ANY(%s)", (seen,))
             running = [day for day in due if day >= today]
             database.execute("INSERT INTO rollup_change (day) SELECT unnest(%s::timestamptz[])", (running,))
         return len(due)
@@ -355,7 +356,8 @@ class PlainEngine:
         end = start + table.chunk
         names = {"partition": Identifier(partition), "table": Identifier(table.name), "time": Identifier(table.time)}
         bounds = {"start": Literal(start), "end": Literal(end)}
-        database.execute(SQL("CREATE TABLE {partition} (LIKE {table} INCLUDING ALL) WITH (fillfactor = {fill})").format(
+        database.execute(
+            SQL("CREATE TABLE {partition} (LIKE {table} INCLUDING ALL) WITH (fillfactor = {fill})").format(
                 fill=Literal(table.fillfactor), **names
             )
         )
@@ -418,7 +420,9 @@ class Room:
         missing = [
             start
             for start in sorted(starts)
-            if (table.name, start) not in self._made and now - self.PAST < start + table.chunk and start <= now + self.AHEAD
+            if (table.name, start) not in self._made
+            and now - self.PAST < start + table.chunk
+            and start <= now + self.AHEAD
         ]
         if missing:
             raise MissingRoomError(table, missing)

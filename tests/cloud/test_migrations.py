@@ -21,7 +21,6 @@ from cloud.db.base import Base
 from cloud.db.session import sqlalchemy_url
 from cloud.db.timeseries import engine_of
 
-
 OF_THE_ENGINE = re.compile("_default|^reading_1|^rollup_|_p[0-9]{8}")
 """Tables that the engine makes by itself and no class is mapped to."""
 

@@ -22,6 +22,10 @@ READS = (
     "/units/1",
     "/units/1/observations",
     f"/channels/1/series?{RANGE}",
+    f"/channels/1/series.csv?{RANGE}",
+    f"/channels/1/series.parquet?{RANGE}",
+    f"/sites/fjord/export.csv?{RANGE}",
+    f"/sites/fjord/export.parquet?{RANGE}&quantities=do",
     IMAGE,
     "/alarms",
     "/alarms?site=fjord",
@@ -36,6 +40,10 @@ OF_ANOTHER = (
     "/units/1",
     "/units/1/observations",
     f"/channels/1/series?{RANGE}",
+    f"/channels/1/series.csv?{RANGE}",
+    f"/channels/1/series.parquet?{RANGE}",
+    f"/sites/fjord/export.csv?{RANGE}",
+    f"/sites/fjord/export.parquet?{RANGE}&quantities=do",
     IMAGE,
     "/alarms?site=fjord",
     "/devices?site=fjord",
@@ -68,6 +76,8 @@ def test_anonymous_cannot_acknowledge(anonymous: httpx.Client, farm: farms.Farm)
 
 @pytest.mark.parametrize("path", OF_ANOTHER)
 def test_another_organizations_things_do_not_exist(rival: httpx.Client, viewer: httpx.Client, path: str) -> None:
+    if "parquet" in path:
+        pytest.importorskip("pyarrow")
     assert viewer.get(f"/api/v1{path}").status_code == 200
     assert is_problem(rival.get(f"/api/v1{path}"), 404, "not_found")
 
@@ -120,6 +130,13 @@ def test_dead_letters_need_a_fleet_admin(api: Api, token_of: Callable[[str], str
         f"/channels/1/series?{RANGE}&max_points=2001",
         f"/channels/99999999999/series?{RANGE}",
         "/channels/1/series?start=0001-01-01T00:00:00%2B14:00&end=0001-01-02T00:00:00%2B14:00",
+        "/channels/1/series.csv",
+        f"/channels/99999999999/series.csv?{RANGE}",
+        f"/channels/1/series.csv?{RANGE}&resolution=1s",
+        "/channels/1/series.csv?start=0001-01-01T00:00:00Z&end=9999-12-31T23:59:59Z",
+        f"/sites/nowhere/export.csv?{RANGE}",
+        f"/sites/fjord%00/export.csv?{RANGE}",
+        "/sites/fjord/export.csv?start=2026-01-02T00:00:00Z&end=2026-01-01T00:00:00Z",
         "/alarms?cursor=WyJ4IiwieSJd",
         "/alarms?open=perhaps",
         "/alarms?site=%00",
