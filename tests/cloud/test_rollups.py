@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -19,6 +20,7 @@ from cloud.consumers import Ingest, StreamRecord
 from cloud.db import migrate
 from cloud.db.rollups import DAY, ROLLUPS, Rollup
 from cloud.db.timeseries import READING, engine_of
+from contracts.errors import RetryableError
 from contracts.quality import QualityFlag
 from contracts.telemetry import Reading
 from tests.cloud.messages import NOON, STREAM, clock, one, reading, readings, rows, seconds
@@ -155,6 +157,8 @@ def test_refresh_repairs_what_was_changed_by_hand(database: psycopg.Connection[A
 def test_readings_of_before_the_rollups_are_rolled_up(store_url: str, ingest: Ingest, tmp_path: Path) -> None:
     ingest.write(messages(some_days(), count(1)))
     ingest.close()
+    with psycopg.connect(store_url, autocommit=True) as database:
+        engine_of(database).compress(database, READING, NOON - DAY.width)
     migrate.downgrade(store_url, to="0001")
     assert one(store_url, "SELECT count(*) FROM reading") == len(some_days())
     migrate.upgrade(store_url)
@@ -225,3 +229,54 @@ def test_any_batches_leave_exact_rollups(database_url: str, tmp_path: Path, batc
         ingest.close()
         assert rows(database_url, "SELECT 1 FROM dead_letter") == []
         assert_exact(database)
+
+
+def test_columns_are_the_same_on_both_engines(database: psycopg.Connection[Any]) -> None:
+    query = (
+        "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute"
+        " WHERE attrelid = %s::regclass AND attnum > 0 ORDER BY attnum"
+    )
+    for rollup in ROLLUPS:
+        assert database.execute(query, (rollup.name,)).fetchall() == [
+            ("channel_id", "integer"),
+            ("bucket", "timestamp with time zone"),
+            ("n", "integer"),
+            ("good", "integer"),
+            ("usable", "integer"),
+            ("sum", "double precision"),
+            ("min", "double precision"),
+            ("max", "double precision"),
+            ("last", "double precision"),
+            ("last_at", "timestamp with time zone"),
+        ]
+
+
+def test_writers_that_share_buckets_and_a_repair_beside_them_leave_exact_rollups(
+    database_url: str, tmp_path: Path
+) -> None:
+    """Two replicas with two streams of one device, and a rebuild of the same day, all at once."""
+
+    def replica(number: int) -> None:
+        ingest = Ingest(database_url, storage_dir=tmp_path, clock=clock)
+        for batch in range(20):
+            items = [at(NOON - seconds(batch * 40 + step * 2 + number), step) for step in range(20)]
+            while True:
+                try:
+                    ingest.write([readings(batch + 1, *items, stream=f"outbox-000{number}")])
+                    break
+                except RetryableError:
+                    continue
+        ingest.close()
+
+    first = Ingest(database_url, storage_dir=tmp_path, clock=clock)
+    first.write([readings(1, at(NOON, 1), stream="outbox-0009")])
+    first.close()
+    day = NOON.replace(hour=0)
+    with ThreadPoolExecutor(2) as pool, psycopg.connect(database_url, autocommit=True) as database:
+        running = [pool.submit(replica, number) for number in (0, 1)]
+        while not all(future.done() for future in running):
+            engine_of(database).refresh(database, day, day + DAY.width)
+        for future in running:
+            future.result()
+        assert_exact(database)
+        assert one(database_url, "SELECT n FROM reading_1d") == 800
