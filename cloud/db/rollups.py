@@ -83,6 +83,7 @@ ON CONFLICT (channel_id, bucket) DO UPDATE SET
     last = CASE WHEN kept.last_at IS NULL OR excluded.last_at > kept.last_at THEN excluded.last ELSE kept.last END,
     last_at = greatest(kept.last_at, excluded.last_at)
 """  # noqa: S608  (names of columns only)
+_MERGES = {rollup.name: SQL(_MERGE).format(name=Identifier(rollup.name)).as_string() for rollup in ROLLUPS}
 
 _OF_READINGS = """
 SELECT channel_id, {bucket} AS bucket,
@@ -107,7 +108,7 @@ FROM {source} {where} GROUP BY 1, 2
 def merge(database: Connection[Any], fresh: FreshReadings) -> None:
     """Add readings that are new in the database to all three tables."""
     for rollup in ROLLUPS:
-        database.execute(SQL(_MERGE).format(name=Identifier(rollup.name)), _grouped(fresh, rollup.width))
+        database.execute(_MERGES[rollup.name], _grouped(fresh, rollup.width))
 
 
 def rebuild(database: Connection[Any], start: datetime, end: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -10,11 +11,13 @@ from typing import Any
 import psycopg
 import pytest
 from pydantic import SecretStr
+from typer.testing import CliRunner
 
 from cloud.consumers import Ingest
 from cloud.db.maintenance import _LOCK, Maintainer, maintain
 from cloud.settings import RetentionSettings, load_retention_settings
 from contracts.errors import ConfigurationError
+from shoal.cli import app
 from tests.cloud.messages import NOON, clock, health, one, reading, readings, rows
 
 DAY = timedelta(days=1)
@@ -75,6 +78,17 @@ def test_one_process_at_a_time_maintains(database_url: str) -> None:
     while maintain(database_url, retention(database_url), NOON) is None:
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_the_command_does_one_round_and_tells_sizes(old_store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOAL_RETENTION_RAW_DAYS", "5")
+    done = CliRunner().invoke(app, ["cloud", "maintain", "--database-url", old_store])
+    assert done.exit_code == 0, done.output
+    first, *tables = done.output.splitlines()
+    assert re.fullmatch(r"days rolled up again: \d+, chunks compressed: \d+, chunks dropped: \d+", first)
+    assert [line.split()[0] for line in tables] == [
+        *("reading", "observation", "device_health", "reading_1m", "reading_1h", "reading_1d")
+    ]
 
 
 def test_a_reader_who_takes_long_only_delays_the_drop(database_url: str, tmp_path: Path) -> None:

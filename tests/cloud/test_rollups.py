@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,11 @@ from psycopg.sql import SQL, Identifier, Literal
 from cloud.consumers import Ingest, StreamRecord
 from cloud.db import migrate
 from cloud.db.rollups import DAY, ROLLUPS, Rollup
+from cloud.db.session import sqlalchemy_url
 from cloud.db.timeseries import READING, engine_of
+from cloud.kit.repository import Database, Row
+from cloud.telemetry.repository import TelemetryRepository
+from cloud.telemetry.rules import resolution_for
 from contracts.errors import RetryableError
 from contracts.quality import QualityFlag
 from contracts.telemetry import Reading
@@ -280,3 +285,27 @@ def test_writers_that_share_buckets_and_a_repair_beside_them_leave_exact_rollups
             future.result()
         assert_exact(database)
         assert one(database_url, "SELECT n FROM reading_1d") == 800
+
+
+@pytest.mark.parametrize("bucket_s", [60, 300, 3600, 7200, 86400, 7 * 86400])
+def test_a_chart_from_a_rollup_shows_what_one_from_the_readings_would(
+    store_url: str, database: psycopg.Connection[Any], ingest: Ingest, bucket_s: int
+) -> None:
+    ingest.write(messages(some_days(), count(1)))
+    engine_of(database).refresh_changed(database, NOON)
+    channel = one(store_url, "SELECT id FROM channel WHERE name = 'tank-1.do'")
+    period = {"start": NOON.replace(hour=0) - timedelta(days=3), "end": NOON.replace(hour=0) + timedelta(days=1)}
+
+    async def both() -> tuple[list[Row], list[Row]]:
+        api = Database(sqlalchemy_url(store_url), pool_size=1, statement_timeout_s=60)
+        api.start()
+        async with api.read() as reader:
+            repository = TelemetryRepository(reader)
+            of_readings = await repository.series(channel, **period, bucket_s=bucket_s)
+            of_rollup = await repository.rolled_up(channel, resolution_for(bucket_s), **period, bucket_s=bucket_s)
+        await api.stop()
+        return of_readings, of_rollup
+
+    of_readings, of_rollup = asyncio.run(both())
+    assert len(of_readings) > 0
+    assert of_rollup == of_readings
