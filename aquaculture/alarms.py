@@ -123,7 +123,7 @@ def acknowledge(state: AlarmState) -> AlarmState:
 def default_hysteresis(quantity: str, limit: float) -> float:
     """Deadband in the quantity's unit: 0.5 mg/L for oxygen, 5 points for saturation, 5 % of the limit otherwise.
 
-    Source: facts on alarms (GSA process control; site-editable defaults).
+    Source: GSA process control; defaults that a site may edit.
     """
     fixed = {"do": 0.5, "do_sat": 5.0, "temperature": 0.5, "ph": 0.1, "salinity": 0.5}
     return fixed.get(quantity, 0.05 * abs(limit))

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+_NO_SUCH_FILTER = "shoal/bridge/round-trip"
+_ROUND_TRIP_S = 2.0
+
 
 @dataclass(frozen=True)
 class SourceState:
@@ -69,6 +72,7 @@ class MqttSource:
         self._connections = 0
         self._sessions_lost = 0
         self._stopped = False
+        self._answered = threading.Event()
         self._client = open_client(
             buffered=settings.mqtt_buffered,
             client_id=settings.client_id,
@@ -103,10 +107,16 @@ class MqttSource:
         return sent
 
     def stop(self) -> None:
-        """Write what is queued, disconnect, and leave the session with the broker. Safe twice."""
+        """See the last PUBACKs through, disconnect, and leave the session with the broker. Safe twice."""
         if self._stopped:
             return
         self._stopped = True
+        # A broker that meets the closed socket while it still sends drops what it has not read of ours, PUBACKs
+        # included; it answers in order, so this answer says that it has read them.
+        if self._connected:
+            self._client.on_unsubscribe = lambda *_: self._answered.set()
+            self._client.unsubscribe(_NO_SUCH_FILTER)
+            self._answered.wait(_ROUND_TRIP_S)
         self._client.disconnect()
         self._client.loop_stop()
 
@@ -132,8 +142,9 @@ class MqttSource:
         _properties: Any,
     ) -> None:
         if reason.is_failure:
+            if self._refusal != str(reason):
+                log.error("mqtt.connection_refused", host=self._settings.mqtt_host, reason=str(reason))
             self._refusal = str(reason)
-            log.error("mqtt.connection_refused", host=self._settings.mqtt_host, reason=str(reason))
             return
         with self._lock:
             self._connected, self._refusal = True, None

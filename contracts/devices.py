@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from contracts.base import ChannelName, Sha256Hex, Slug, UtcDatetime, WireModel
 from contracts.alarms import Severity
+from contracts.base import ChannelName, Sha256Hex, Slug, UtcDatetime, WireModel
 from contracts.vision import ModelRef
 
 

@@ -43,6 +43,7 @@ def doctor(config_path: Path | str) -> Sequence[Finding]:
     Raises:
         ConfigurationError: the configuration file itself cannot be read.
     """
+    configure_logging("error")  # the findings are the output
     return tuple(examine(load_settings(config_path)))
 
 

@@ -20,6 +20,7 @@ from contracts.errors import ConfigurationError
 from shoal import preflight, summary
 from shoal.box import DEMO_MODEL, BoxConfig, BoxFolder, Credentials, DemoPlan, configure, write_edge_config
 from shoal.ports import PortClaims
+from shoal.service_user import place, service_account
 from shoal.summary import Books, Summary
 from shoal.up import Box, Progress
 
@@ -136,10 +137,7 @@ def _empty(folder: BoxFolder) -> None:
         )
     with folder.lock():
         pass
-    from shoal.embedded_postgres import EmbeddedPostgres
-
-    elsewhere = EmbeddedPostgres(folder.database, port=0, password="").data_dir
-    shutil.rmtree(elsewhere, ignore_errors=True)
+    shutil.rmtree(place(folder.database, service_account()), ignore_errors=True)
     shutil.rmtree(folder.root)
 
 

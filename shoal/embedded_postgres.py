@@ -2,7 +2,7 @@
 
 ``prepare`` leaves a data directory that a postmaster can start on, whatever happened before (power cut, kill -9, a
 recycled process id in ``postmaster.pid``); ``command`` is what to execute then. The wheel's own ``get_server`` is not
-used: it trusts any process that has the id in a stale file (facts in docs/decisions). As root it runs as an
+used: it trusts any process that has the id in a stale file (decision 0005). As root it runs as an
 unprivileged user, because PostgreSQL refuses to be root.
 """
 

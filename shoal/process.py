@@ -17,7 +17,7 @@ from types import FrameType
 
 import structlog
 
-from contracts.errors import ConfigurationError
+from contracts.errors import ConfigurationError, ShoalError
 from shoal import logs
 from shoal.box import MQTT_USER, BoxConfig, BoxFolder
 from shoal.parent import die_with_parent
@@ -26,6 +26,14 @@ log = structlog.get_logger()
 
 STOP_S = 8.0
 """A role that has not stopped this long after its signal is ended by the kernel's alarm."""
+
+
+WATCH_S = 1.0
+"""How often a role looks whether its workers live."""
+
+
+class RoleEndedError(ShoalError):
+    """Only a new process can go on."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -73,7 +81,11 @@ def _provision(_name: str, folder: BoxFolder, config: BoxConfig) -> None:
 
 
 def _pipeline(name: str, folder: BoxFolder, config: BoxConfig) -> None:
+    from prometheus_client import REGISTRY
+
     from bridge.downlink import Downlink, close_publisher, open_publisher
+    from bridge.health import Health, HealthServer
+    from bridge.metrics import DownlinkCollector, UplinkCollector
     from bridge.settings import BridgeSettings
     from bridge.uplink import Uplink
     from cloud.consumers import Ingest
@@ -87,22 +99,34 @@ def _pipeline(name: str, folder: BoxFolder, config: BoxConfig) -> None:
         mqtt_username=MQTT_USER,
         mqtt_password=config.mqtt_password,  # type: ignore[arg-type]  # pydantic makes it a secret
         mqtt_reconnect_max_s=1,
+        retry_max_s=1,
         client_id="shoal-box",
         metrics_port=config.ports["bridge"],
+        dead_letter_max_bytes=4_000_000,  # no Kafka record limit here: what is refused is kept whole
     )
     publisher = open_publisher(settings)
     downlink = Downlink(publisher)
     ingest = Ingest(config.dsn, storage_dir=folder.storage)
     uplink = Uplink(settings, BoxSink(ingest, downlink.publish_watermark))
+    for collector in (UplinkCollector(uplink), DownlinkCollector(downlink)):
+        REGISTRY.register(collector)  # beside those of the ingest, which runs in this process too
+    health = HealthServer(
+        settings.metrics_host,
+        settings.metrics_port,
+        health=lambda: Health(alive=uplink.state().alive, obstacles=uplink.state().obstacles),
+        registry=REGISTRY,
+    )
     maintainer = Maintainer(config.dsn, load_retention_settings(database_url=config.dsn))
+    health.start()
     downlink.start()
     uplink.start()
     maintainer.start()
-    _run_until_stopped(folder, name)
+    _run_until_stopped(folder, name, ready=lambda: not uplink.state().obstacles, alive=lambda: uplink.state().alive)
     maintainer.stop(timeout_s=1)
     uplink.stop()  # drains into the database, then the last watermarks go out
     downlink.stop()
     close_publisher(publisher)
+    health.stop()
 
 
 def _api(_name: str, folder: BoxFolder, config: BoxConfig) -> None:
@@ -174,11 +198,22 @@ def mark_ready(folder: BoxFolder, name: str) -> None:
     path.write_text(str(os.getpid()))
 
 
-def _run_until_stopped(folder: BoxFolder, name: str) -> None:
+def _run_until_stopped(
+    folder: BoxFolder,
+    name: str,
+    *,
+    ready: Callable[[], bool] = lambda: True,
+    alive: Callable[[], bool] = lambda: True,
+) -> None:
+    """Wait for SIGTERM; a role whose threads have ended ends too, so that the supervisor starts it anew."""
     stopped = threading.Event()
     _on_stop(stopped.set)
+    while not ready() and not stopped.wait(0.05):
+        pass
     mark_ready(folder, name)
-    stopped.wait()
+    while not stopped.wait(WATCH_S):
+        if not alive():
+            raise RoleEndedError(f"{name}: a worker has ended")
 
 
 def _on_stop(stop: Callable[[], None]) -> None:

@@ -1,6 +1,6 @@
 """The box as running processes: what to start, in which order, and how each is known to be ready.
 
-broker | postgres -> provision -> pipeline, with api, edges and simulator starting beside them: those wait by themselves.
+broker | postgres -> provision; pipeline, api, edges and simulator start beside them and wait by themselves.
 """
 
 from __future__ import annotations
@@ -64,16 +64,14 @@ class Box:
         embedded = self.config.database_url is None
         first = ["broker", *(["postgres"] if embedded else [])]
         # These wait for broker and database by themselves, so they load their libraries meanwhile.
-        early = ["api", *(["simulator"] if self.config.demo is not None else []), *self.config.edges]
+        early = ["pipeline", "api", *(["simulator"] if self.config.demo is not None else []), *self.config.edges]
         self._launch([*first, *early], progress)
         self._await([*first], progress, while_waiting)
         began = time.monotonic()
         progress.started("provision")
         self.supervisor.run_once(self._spec("provision"))
         progress.ready("provision", time.monotonic() - began)
-        late = ["pipeline"]
-        self._launch(late, progress)
-        self._await([*early, *late], progress, while_waiting)
+        self._await(early, progress, while_waiting)
 
     def stop(self) -> None:
         """Stop everything in reverse order; safe twice."""

@@ -73,7 +73,7 @@ def open_session(bundle: Bundle, *, providers: Sequence[str] | None = None, thre
         providers: onnxruntime execution providers in order of preference; None takes the best that is installed.
             The first one must be the one that runs: a silent fall back to the CPU is refused.
         threads: threads per call; 1 is the default because cameras scale by calls, and more threads on a busy box
-            cost up to 7 times more processor time (facts measured on x86-64).
+            cost up to 7 times more processor time (measured on x86-64).
 
     Raises:
         BundleError: the file is not a usable ONNX graph, does not fit its manifest, or a provider is not available.

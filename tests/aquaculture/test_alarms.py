@@ -10,9 +10,7 @@ from aquaculture.alarms import AlarmRule, AlarmState, IsaState, Transition, ackn
 from aquaculture.limits import Side
 from contracts.alarms import Severity
 
-LOW_OXYGEN = AlarmRule(
-    "do.low.critical", Severity.CRITICAL, Side.LOW, hysteresis=0.5, on_delay_s=30, off_delay_s=60
-)
+LOW_OXYGEN = AlarmRule("do.low.critical", Severity.CRITICAL, Side.LOW, hysteresis=0.5, on_delay_s=30, off_delay_s=60)
 LIMIT = 5.0
 
 
@@ -27,7 +25,9 @@ def run(values: list[tuple[float, float]], rule: AlarmRule = LOW_OXYGEN) -> tupl
 
 
 def test_low_oxygen_raises_one_alarm_and_clears_after_deadband() -> None:
-    state, seen = run([(0, 8), (10, 4.5), (39, 4.4), (41, 4.3), (60, 4.2), (100, 5.3), (200, 5.6), (259, 5.7), (261, 6)])
+    state, seen = run(
+        [(0, 8), (10, 4.5), (39, 4.4), (41, 4.3), (60, 4.2), (100, 5.3), (200, 5.6), (259, 5.7), (261, 6)]
+    )
     assert seen == [Transition.RAISED, Transition.CLEARED]
     assert state.occurrence == 1
 

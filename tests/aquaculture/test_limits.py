@@ -54,7 +54,9 @@ def test_every_row_has_a_known_quantity_its_unit_a_source_and_ordered_bounds() -
         assert line["ucum"] == quantity.ucum, line
         assert line["source"], line
         assert line["evidence"], line
-        numbers = [float(line[c]) for c in ("crit_lo", "warn_lo", "warn_hi", "crit_hi") if line[c] and "T" not in line[c]]
+        numbers = [
+            float(line[c]) for c in ("crit_lo", "warn_lo", "warn_hi", "crit_hi") if line[c] and "T" not in line[c]
+        ]
         assert numbers == sorted(numbers), line
 
 

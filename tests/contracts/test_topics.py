@@ -17,7 +17,15 @@ def test_every_uplink_topic_parses_back(kind: Kind) -> None:
 
 @pytest.mark.parametrize(
     "topic",
-    ["", "shoal", "shoal/1/a/b", "shoal/2/a/b/readings", "shoal/1/a/b/pictures", "shoal/1/A B/b/readings", "x/1/a/b/readings"],
+    [
+        "",
+        "shoal",
+        "shoal/1/a/b",
+        "shoal/2/a/b/readings",
+        "shoal/1/a/b/pictures",
+        "shoal/1/A B/b/readings",
+        "x/1/a/b/readings",
+    ],
 )
 def test_a_foreign_topic_is_refused_by_name(topic: str) -> None:
     with pytest.raises(InvalidMessageError, match="bad_topic"):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -216,6 +218,16 @@ def test_an_unreachable_stream_is_an_error_within_its_time_limit() -> None:
     with pytest.raises(SourceError) as caught:
         source.open()
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.faults
+def test_an_rtsp_server_that_accepts_and_says_nothing_is_given_up_in_time() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        source = open_source(settings(f"rtsp://127.0.0.1:{silent.getsockname()[1]}/x", read_timeout_s=1.0), CLOCK)
+        started = time.monotonic()
+        with pytest.raises(SourceError):
+            source.open()
+        assert time.monotonic() - started < 5
 
 
 def test_evidence_fits_under_its_limit_and_names_its_bytes() -> None:

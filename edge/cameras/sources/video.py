@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import cv2
 
 OPEN_TIMEOUT_S = 10.0
+_AV_LOG_QUIET = -8
 
 
 class VideoSource:
@@ -40,6 +41,9 @@ class VideoSource:
         """Connect and find the video."""
         import cv2
 
+        # What is wrong is told as an error, once; FFmpeg would write it to the terminal at every attempt.
+        os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", str(_AV_LOG_QUIET))
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_ERROR)
         name = str(self._target)
         if name.startswith("rtsp"):
             os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_transport;tcp")

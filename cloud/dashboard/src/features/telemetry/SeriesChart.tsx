@@ -126,6 +126,7 @@ function chartOptions({
         ...axis,
         size: 3.3 * rem,
         space: 1.7 * rem,
+        incrs: stepsFor(decimals),
         values: (_chart, splits) => splits.map((value) => tickText(value, decimals)),
       },
     ],
@@ -176,6 +177,13 @@ function padded(low: number | null, high: number | null, decimals: number): [num
   const middle = (low + high) / 2;
   const floor = middle - spread * 0.62;
   return [low >= 0 ? Math.max(0, floor) : floor, middle + spread * 0.62];
+}
+
+/** Steps of 1, 2 and 5 that the shown digits can tell apart. */
+function stepsFor(decimals: number): number[] {
+  const smallest = -Math.min(decimals, 2);
+  const powers = Array.from({ length: 8 }, (_, index) => 10 ** (smallest + index));
+  return powers.flatMap((power) => [power, 2 * power, 5 * power]);
 }
 
 function tickText(value: number, decimals: number): string {
