@@ -161,7 +161,8 @@ def tell(report: MaintenanceReport, now: datetime) -> None:
         STORE_BYTES.labels(each.table).set(each.bytes)
         STORE_STRAY_ROWS.labels(each.table).set(each.stray_rows)
     STORE_MAINTAINED_AT.set(now.timestamp())
-    log.info(
+    worked = report.refreshed_days or report.compressed or report.dropped
+    (log.info if worked else log.debug)(
         "maintenance.done",
         refreshed_days=report.refreshed_days,
         compressed=report.compressed,
