@@ -19,6 +19,7 @@ from typing import Any
 
 import structlog
 import uvicorn
+from anyio import CapacityLimiter
 from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
@@ -43,6 +44,7 @@ from cloud.observations import endpoints as observations
 from cloud.overview import endpoints as overview
 from cloud.settings import CloudSettings, secret_key
 from cloud.telemetry import endpoints as telemetry
+from cloud.telemetry.exports import MAX_AT_ONCE
 from cloud.telemetry.service import ChannelPeriods
 from contracts.errors import ConfigurationError
 
@@ -102,6 +104,7 @@ def create_app(settings: CloudSettings) -> FastAPI:
     app.state.login = LoginService(database, tokens)
     app.state.signer = UrlSigner(secret, minutes=settings.image_url_minutes)
     app.state.periods = ChannelPeriods()
+    app.state.export_limiter = CapacityLimiter(MAX_AT_ONCE)
     app.state.started = monotonic()
     app.state.product_version = _product_version()
 

@@ -116,6 +116,14 @@ class LockedOutError(ApiError):
         super().__init__(f"Try again in {retry_after_s} seconds", headers={"Retry-After": str(retry_after_s)})
 
 
+class NotInstalledError(ApiError):
+    """This server lacks a library that the request needs."""
+
+    status = 501
+    code = "not_installed"
+    title = "Not installed on this server"
+
+
 class UnavailableError(ApiError):
     """Something that the API needs is away; the same request may succeed later."""
 

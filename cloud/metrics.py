@@ -29,3 +29,10 @@ INGEST_RETRIES = Counter(
 INGEST_LAG_SECONDS = Gauge(
     "shoal_ingest_lag_seconds", "Age of the newest message of the last committed batch, from its receipt", ["group"]
 )
+STORE_BYTES = Gauge("shoal_store_bytes", "Size of a time series with its indexes, at the last maintenance", ["table"])
+STORE_STRAY_ROWS = Gauge(
+    "shoal_store_stray_rows", "Rows far from now that no partition takes; many mean a wrong clock", ["table"]
+)
+STORE_MAINTAINED_AT = Gauge(
+    "shoal_store_maintained_timestamp_seconds", "When this process last finished the maintenance"
+)

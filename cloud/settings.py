@@ -1,14 +1,15 @@
-"""Settings of the API and of ingest: environment variables with the prefix ``SHOAL_``, checked before anything connects."""
+"""Settings of the API, of ingest and of the maintenance: environment variables with the prefix ``SHOAL_``, checked before anything connects."""
 
 from __future__ import annotations
 
 import os
 import secrets
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.errors import ConfigurationError
@@ -18,13 +19,48 @@ _MIN_SECRET = 32
 _DASHBOARD = Path(__file__).parent / "dashboard" / "dist"
 
 
-class CloudSettings(BaseSettings):
-    """What the API needs to know. Lists are written as JSON in the environment."""
+class RetentionSettings(BaseSettings):
+    """How long the store keeps what. Give the same to the API and to the ingest: charts choose by it what to read."""
 
     model_config = SettingsConfigDict(env_prefix="SHOAL_", extra="ignore", frozen=True)
 
     database_url: SecretStr
     """PostgreSQL as ``postgresql://user:password@host:port/name``. Secret, because it carries the password."""
+    retention_raw_days: float | None = Field(default=90, ge=3)
+    """Days that single readings are kept; a season's charts need no seconds. Longer than any edge box may be offline,
+    because late readings of dropped days are in no rollup on TimescaleDB. None: for ever."""
+    retention_1m_days: float | None = Field(default=730, ge=3)
+    """Days that the rollup by minute is kept: two years, so that a batch of fish can be compared with the one before.
+    Not shorter than ``retention_raw_days``. None: for ever."""
+    retention_1h_days: float | None = Field(default=None, ge=3)
+    """Days that the rollup by hour is kept. None, the default: for ever, it is small."""
+    retention_1d_days: float | None = Field(default=None, ge=3)
+    """Days that the rollup by day is kept. None, the default: for ever."""
+    retention_observations_days: float | None = Field(default=None, ge=3)
+    """Days that observations of cameras are kept (images are not covered). None, the default: for ever."""
+    retention_health_days: float | None = Field(default=90, ge=3)
+    """Days that heartbeats of devices are kept. None: for ever."""
+    compress_after_days: float | None = Field(default=14, ge=2)
+    """Age in days at which TimescaleDB turns readings into columns (a tenth of the size); late readings cost double from
+    then on. Without effect on plain PostgreSQL. None: never."""
+    maintain_every_s: float = Field(default=300, ge=1)
+    """Seconds between two rounds of maintenance. Charts are exact in between, but for readings that are late by more than
+    this on TimescaleDB."""
+
+    @model_validator(mode="after")
+    def _finer_ends_first(self) -> RetentionSettings:
+        """Every level must reach at least as far back as the finer one, or a chart would find a hole."""
+        levels = ("raw", "1m", "1h", "1d")
+        for finer, coarser in pairwise(levels):
+            short, long = (getattr(self, f"retention_{level}_days") for level in (finer, coarser))
+            if long is not None and (short is None or short > long):
+                raise ValueError(f"retention_{coarser}_days must not be shorter than retention_{finer}_days")
+        return self
+
+
+class CloudSettings(RetentionSettings):
+    """What the API needs to know. Lists are written as JSON in the environment."""
+
     storage_dir: Path = Path("storage")
     """Folder of the image store; ingest writes ``images/ab/<sha256>`` in it and the API reads them."""
     secret_key: SecretStr | None = None
@@ -53,13 +89,9 @@ class CloudSettings(BaseSettings):
     """Least severe event that is logged."""
 
 
-class IngestSettings(BaseSettings):
+class IngestSettings(RetentionSettings):
     """What the Kafka consumers need to know (``shoal cloud ingest``)."""
 
-    model_config = SettingsConfigDict(env_prefix="SHOAL_", extra="ignore", frozen=True)
-
-    database_url: SecretStr
-    """PostgreSQL as ``postgresql://user:password@host:port/name``. Secret, because it carries the password."""
     storage_dir: Path = Path("storage")
     """Folder of the image store, shared with the API."""
     kafka_bootstrap: str = Field(default="127.0.0.1:9092", pattern=r"^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$")
@@ -113,12 +145,24 @@ def load_ingest_settings(**overrides: object) -> IngestSettings:
     return _loaded(IngestSettings, overrides)
 
 
+def load_retention_settings(**overrides: object) -> RetentionSettings:
+    """Settings of the maintenance from the environment, with ``overrides`` on top.
+
+    Raises:
+        ConfigurationError: the first setting that is missing or cannot be used.
+    """
+    return _loaded(RetentionSettings, overrides)
+
+
 def _loaded(kind: type[_Settings], overrides: Mapping[str, object]) -> _Settings:
     try:
         return kind(**overrides)  # type: ignore[arg-type]  # pydantic checks them
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         field = ".".join(str(part) for part in first["loc"])
+        if not field:  # several settings that do not fit together
+            remedy = f"{first['msg']}. Set SHOAL_RETENTION_..._DAYS."
+            raise ConfigurationError("retention", "(together)", remedy) from error
         value = "(not set)" if first["type"] == "missing" else _shown(field, first["input"])
         raise ConfigurationError(field, value, f"{first['msg']}. Set SHOAL_{field.upper()}.") from error
 

@@ -223,6 +223,27 @@ def cloud_migrate(database_url: DatabaseUrl = None) -> None:
     typer.echo(f"schema is at {migrate.head()}")
 
 
+@cloud.command("maintain")
+def cloud_maintain(database_url: DatabaseUrl = None) -> None:
+    """Do one round of maintenance: roll up, compress, drop what is too old. The ingest does the same by itself."""
+    from datetime import datetime, timezone
+
+    from cloud.db.maintenance import maintain
+    from cloud.settings import load_retention_settings
+
+    settings = load_retention_settings(database_url=_needed(database_url))
+    report = maintain(settings.database_url.get_secret_value(), settings, datetime.now(timezone.utc))
+    if report is None:
+        typer.echo("another process is at it")
+        return
+    typer.echo(
+        f"days rolled up again: {report.refreshed_days}, chunks compressed: {report.compressed},"
+        f" chunks dropped: {report.dropped}"
+    )
+    for table in report.health:
+        typer.echo(f"{table.table:<14} {table.chunks:>5} chunks {table.bytes / 1e6:>10.1f} MB")
+
+
 @cloud.command("create-user")
 def cloud_create_user(
     email: str,

@@ -89,6 +89,8 @@ def _pipeline(name: str, folder: BoxFolder, config: BoxConfig) -> None:
     from bridge.settings import BridgeSettings
     from bridge.uplink import Uplink
     from cloud.consumers import Ingest
+    from cloud.db.maintenance import Maintainer
+    from cloud.settings import load_retention_settings
     from shoal.box_sink import BoxSink
 
     settings = BridgeSettings(
@@ -114,10 +116,13 @@ def _pipeline(name: str, folder: BoxFolder, config: BoxConfig) -> None:
         health=lambda: Health(alive=uplink.state().alive, obstacles=uplink.state().obstacles),
         registry=REGISTRY,
     )
+    maintainer = Maintainer(config.dsn, load_retention_settings(database_url=config.dsn))
     health.start()
     downlink.start()
     uplink.start()
+    maintainer.start()
     _run_until_stopped(folder, name, ready=lambda: not uplink.state().obstacles, alive=lambda: uplink.state().alive)
+    maintainer.stop(timeout_s=1)
     uplink.stop()  # drains into the database, then the last watermarks go out
     downlink.stop()
     close_publisher(publisher)

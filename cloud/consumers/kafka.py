@@ -22,6 +22,7 @@ from pydantic_core import from_json
 
 from cloud.consumers.ingest import Ingest
 from cloud.consumers.records import StreamRecord
+from cloud.db.maintenance import Maintainer
 from cloud.db.session import psycopg_url
 from cloud.kit.logs import configure_logging
 from cloud.kit.stream import (
@@ -144,8 +145,11 @@ def run_consumers(settings: IngestSettings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: consumers.end())
     consumers.start()
+    maintainer = Maintainer(settings.database_url.get_secret_value(), settings)
+    maintainer.start()
     log.info("ingest.started", kafka=settings.kafka_bootstrap, groups=settings.ingest_groups)
     consumers.wait()
+    maintainer.stop()
     consumers.stop()
     log.info("ingest.stopped")
     return 1 if consumers.failure is not None else 0

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import bindparam, select, text
+from sqlalchemy import TextClause, bindparam, select, text
 
 from cloud.devices.tables import Channel
 from cloud.farms.tables import Site, Unit
 from cloud.kit.repository import Repository, Row
+from cloud.telemetry.rules import Resolution
 from cloud.telemetry.tables import ReadingLatest
 
 # The last value of each bucket is looked up by key afterwards: at most max_points look-ups, no sort of all readings.
@@ -31,6 +33,42 @@ FROM bucket
 LEFT JOIN reading AS last ON last.channel_id = :channel_id AND last.observed_at = bucket.last_at
 ORDER BY bucket.t
 """)
+
+# Buckets of a rollup that are as wide as its rows, or are made of several.
+_ROLLUP_ROWS = """
+SELECT bucket AS t, n, min, max, sum / nullif(usable, 0) AS mean, last, good
+FROM {name}
+WHERE channel_id = :channel_id AND bucket >= :first AND bucket < :end
+ORDER BY bucket
+"""
+_ROLLUP_BUCKETS = """
+SELECT date_bin(make_interval(secs => :bucket_s), bucket, TIMESTAMPTZ '2000-01-03 00:00:00+00') AS t,
+       sum(n)::int8 AS n, min(min) AS min, max(max) AS max, sum(sum) / nullif(sum(usable), 0) AS mean,
+       (array_agg(last ORDER BY last_at DESC) FILTER (WHERE usable > 0))[1] AS last, sum(good)::int8 AS good
+FROM {name}
+WHERE channel_id = :channel_id AND bucket >= :first AND bucket < :end
+GROUP BY 1 ORDER BY 1
+"""
+_ROLLUPS: dict[Resolution, str] = {each: f"reading_{each.value}" for each in Resolution if each is not Resolution.RAW}
+_SERIES_OF: dict[tuple[Resolution, bool], TextClause] = {
+    (resolution, whole): text((_ROLLUP_ROWS if whole else _ROLLUP_BUCKETS).format(name=name))
+    for resolution, name in _ROLLUPS.items()
+    for whole in (True, False)
+}
+
+_EXPORT = text("""
+SELECT observed_at, value, quality FROM reading
+WHERE channel_id = :channel_id AND observed_at >= :start AND observed_at < :end
+ORDER BY observed_at LIMIT :rows
+""")
+_EXPORT_OF: dict[Resolution, TextClause] = {
+    resolution: text(f"""
+SELECT bucket, n, good, min, max, sum / nullif(usable, 0), last FROM {name}
+WHERE channel_id = :channel_id AND bucket >= :start AND bucket < :end
+ORDER BY bucket LIMIT :rows
+""")  # noqa: S608  (a constant name)
+    for resolution, name in _ROLLUPS.items()
+}
 
 # Twenty gaps are enough for a median; the three days let the planner skip older partitions.
 _PERIODS = text("""
@@ -88,6 +126,56 @@ class TelemetryRepository(Repository):
             .where(Channel.id == channel_id, Site.organization_id == organization_id)
         )
 
+    async def channels(
+        self,
+        *,
+        organization_id: int,
+        site: str | None = None,
+        channel_id: int | None = None,
+        quantities: Collection[str] = (),
+    ) -> list[Row]:
+        """Channels of the organization with the names of where they are, by key; all quantities, or some."""
+        statement = (
+            select(
+                Channel.id,
+                Channel.name.label("channel"),
+                Unit.slug.label("unit"),
+                Site.slug.label("site"),
+                Channel.quantity,
+                Channel.ucum,
+            )
+            .join(Unit, Unit.id == Channel.unit_id)
+            .join(Site, Site.id == Unit.site_id)
+            .where(Site.organization_id == organization_id)
+            .order_by(Channel.id)
+        )
+        if site is not None:
+            statement = statement.where(Site.slug == site)
+        if channel_id is not None:
+            statement = statement.where(Channel.id == channel_id)
+        if quantities:
+            statement = statement.where(Channel.quantity.in_(quantities))
+        return await self._all(statement)
+
     async def series(self, channel_id: int, *, start: datetime, end: datetime, bucket_s: int) -> list[Row]:
-        """Buckets that have readings, oldest first; ``end`` is not included."""
+        """Buckets of readings, those that have some, oldest first; ``end`` is not included."""
         return await self._all(_SERIES, {"channel_id": channel_id, "start": start, "end": end, "bucket_s": bucket_s})
+
+    async def rolled_up(
+        self, channel_id: int, resolution: Resolution, *, start: datetime, end: datetime, bucket_s: int
+    ) -> list[Row]:
+        """The same of a rollup; the row that ``start`` falls in is included whole."""
+        since = timedelta(seconds=start.timestamp() % resolution.width_s)
+        parameters: Row = {"channel_id": channel_id, "first": start - since, "end": end}
+        whole = bucket_s == resolution.width_s
+        if not whole:
+            parameters["bucket_s"] = bucket_s
+        return await self._all(_SERIES_OF[resolution, whole], parameters)
+
+    async def export_page(
+        self, channel_id: int, resolution: Resolution, *, start: datetime, end: datetime, rows: int
+    ) -> list[tuple[Any, ...]]:
+        """The oldest ``rows`` rows since ``start``: time and what was measured, as ``exports.COLUMNS`` names it."""
+        statement = _EXPORT if resolution is Resolution.RAW else _EXPORT_OF[resolution]
+        parameters = {"channel_id": channel_id, "start": start, "end": end, "rows": rows}
+        return [tuple(row) for row in await self._connection.execute(statement, parameters)]

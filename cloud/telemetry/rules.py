@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum
 
 STALE_FLOOR_S = 60.0
 """No value is called stale before this age, however fast its channel is: a page must not flicker over one late batch."""
@@ -21,17 +23,56 @@ MAX_RANGE = timedelta(days=366)
 """Longest series of one request."""
 
 
-def bucket_width_s(start: datetime, end: datetime, max_points: int) -> int:
+class Resolution(str, Enum):
+    """What a series or an export is read from."""
+
+    RAW = "raw"
+    MINUTE = "1m"
+    HOUR = "1h"
+    DAY = "1d"
+
+    @property
+    def width_s(self) -> int:
+        """Seconds of one row; 0 of single readings."""
+        return _WIDTH_S[self]
+
+
+_WIDTH_S = {Resolution.RAW: 0, Resolution.MINUTE: _MINUTE, Resolution.HOUR: _HOUR, Resolution.DAY: _DAY}
+
+
+@dataclass(frozen=True)
+class Kept:
+    """How many days back each resolution reaches; None is for ever. No resolution outlives a coarser one."""
+
+    raw: float | None = None
+    minute: float | None = None
+    hour: float | None = None
+    day: float | None = None
+
+    def finest(self, start: datetime, now: datetime) -> Resolution:
+        """The finest resolution that still has everything since ``start``."""
+        for resolution, days in zip(Resolution, (self.raw, self.minute, self.hour), strict=False):
+            if days is None or start >= now - timedelta(days=days):
+                return resolution
+        return Resolution.DAY
+
+
+def bucket_width_s(start: datetime, end: datetime, max_points: int, *, at_least_s: int = 0) -> int:
     """The narrowest bucket of the ladder with which the range takes at most ``max_points`` buckets.
 
     A range that starts inside a bucket touches one bucket more than it is long, so that one is counted too.
     """
     span_s = (end - start).total_seconds()
     for width_s in BUCKETS_S:
-        if span_s / width_s + 1 <= max_points:
+        if width_s >= at_least_s and span_s / width_s + 1 <= max_points:
             return width_s
     widest = BUCKETS_S[-1]
     return widest * max(1, -(-int(span_s) // (widest * max(1, max_points - 1))))
+
+
+def resolution_for(bucket_s: int) -> Resolution:
+    """The coarsest resolution that buckets of this width (of the ladder) can be made of: the fewest rows."""
+    return max((each for each in Resolution if each.width_s <= bucket_s), key=lambda each: each.width_s)
 
 
 def range_fault(start: datetime, end: datetime) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cloud.kit.schemas import ApiModel
+from cloud.telemetry.rules import Resolution
 from contracts.base import UtcDatetime
 from contracts.quality import QualityFlag
 
@@ -61,3 +62,8 @@ class Series(ApiModel):
     bucket_s: int
     """Width of every bucket, in seconds; buckets start at multiples of it since 2000-01-03 (a Monday), UTC."""
     points: list[SeriesPoint]
+    resolution: Resolution = Resolution.RAW
+    """What the buckets were made of: single readings, or a rollup by minute, hour or day. Of a rollup the first and last
+    bucket reach over ``start`` and ``end`` to whole minutes, hours or days."""
+    good_share: float | None = None
+    """Share of the readings that no quality test doubted, 0 to 1; null without readings."""

@@ -1,17 +1,19 @@
-"""Latest values and series of channels."""
+"""Latest values, series and exports of channels."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from cloud.auth.dependencies import Principal
 from cloud.errors import InvalidRangeError, NotFoundError
-from cloud.farms.service import checked_id
+from cloud.farms.service import checked_id, find_site_id
 from cloud.kit.repository import ReadConnection, Row
 from cloud.telemetry import rules
 from cloud.telemetry.repository import TelemetryRepository
+from cloud.telemetry.rules import Resolution
 from cloud.telemetry.schemas import LatestReading, Series, SeriesPoint
 from contracts.quality import QualityFlag
 from contracts.quantities import QUANTITIES, Quantity
@@ -60,30 +62,109 @@ async def latest_by_unit(
 
 
 async def get_series(
-    reader: ReadConnection, user: Principal, channel_id: int, *, start: datetime, end: datetime, max_points: int
+    reader: ReadConnection,
+    user: Principal,
+    channel_id: int,
+    *,
+    start: datetime,
+    end: datetime,
+    max_points: int,
+    kept: rules.Kept,
+    now: datetime,
 ) -> Series:
-    """A channel between two moments in at most ``max_points`` buckets.
+    """A channel between two moments in at most ``max_points`` buckets, of what is the least to read and still there.
 
     Raises:
         InvalidRangeError: the range is empty, reversed or too long.
         NotFoundError: the user's organization has no such channel.
     """
-    fault = rules.range_fault(start, end)
-    if fault is not None:
-        raise InvalidRangeError(fault)
+    _check_range(start, end)
     repository = TelemetryRepository(reader)
     channel = await repository.channel(checked_id(channel_id, "channel"), organization_id=user.organization_id)
     if channel is None:
         raise NotFoundError(f"There is no channel {channel_id}")
-    bucket_s = rules.bucket_width_s(start, end, max_points)
-    rows = await repository.series(channel_id, start=start, end=end, bucket_s=bucket_s)
+    bucket_s = rules.bucket_width_s(start, end, max_points, at_least_s=kept.finest(start, now).width_s)
+    resolution = rules.resolution_for(bucket_s)
+    if resolution is Resolution.RAW:
+        rows = await repository.series(channel_id, start=start, end=end, bucket_s=bucket_s)
+    else:
+        rows = await repository.rolled_up(channel_id, resolution, start=start, end=end, bucket_s=bucket_s)
+    points = [SeriesPoint(**row) for row in rows]
+    readings = sum(point.n for point in points)
     return Series(
         channel_id=channel_id,
         quantity=channel["quantity"],
         ucum=channel["ucum"],
         bucket_s=bucket_s,
-        points=[SeriesPoint(**row) for row in rows],
+        points=points,
+        resolution=resolution,
+        good_share=sum(point.good for point in points) / readings if readings else None,
     )
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What an export contains.
+
+    Attributes:
+        name: for the file.
+        channels: in the order of the file.
+        start: first moment.
+        end: moment after the last.
+    """
+
+    name: str
+    channels: Sequence[Row]
+    start: datetime
+    end: datetime
+
+
+async def select_channel(
+    reader: ReadConnection, user: Principal, channel_id: int, *, start: datetime, end: datetime
+) -> Selection:
+    """One channel.
+
+    Raises:
+        InvalidRangeError: the range is empty, reversed or too long.
+        NotFoundError: the user's organization has no such channel.
+    """
+    _check_range(start, end)
+    repository = TelemetryRepository(reader)
+    channels = await repository.channels(
+        organization_id=user.organization_id, channel_id=checked_id(channel_id, "channel")
+    )
+    if not channels:
+        raise NotFoundError(f"There is no channel {channel_id}")
+    return Selection(f"channel-{channel_id}", channels, start, end)
+
+
+async def select_site(
+    reader: ReadConnection,
+    user: Principal,
+    site: str,
+    *,
+    quantities: Collection[str],
+    start: datetime,
+    end: datetime,
+) -> Selection:
+    """All channels of a site, or those of some quantities.
+
+    Raises:
+        InvalidRangeError: the range is empty, reversed or too long.
+        NotFoundError: the user's organization has no such site.
+    """
+    _check_range(start, end)
+    await find_site_id(reader, user, site)
+    channels = await TelemetryRepository(reader).channels(
+        organization_id=user.organization_id, site=site, quantities=quantities
+    )
+    return Selection(site, channels, start, end)
+
+
+def _check_range(start: datetime, end: datetime) -> None:
+    fault = rules.range_fault(start, end)
+    if fault is not None:
+        raise InvalidRangeError(fault)
 
 
 def _latest(row: Row, period_s: float | None, now: datetime) -> LatestReading:

@@ -1,4 +1,4 @@
-"""Readings into the database: sorted binary COPY built by numpy, then the latest value of each channel.
+"""Readings into the database: sorted binary COPY built by numpy, then rollups and the latest value of each channel.
 
 The ledger has already decided which messages are new, so the COPY expects no conflict. When there is one after all
 (a lost ledger, two streams that carry the same reading) the batch is redone through a stage that skips known keys.
@@ -18,7 +18,8 @@ from psycopg import Connection
 from psycopg.errors import UniqueViolation
 
 from cloud.db.bulk import FLOAT8, INT2, INT4, TIMESTAMPTZ, PgArray, copy_stream
-from cloud.db.timeseries import EPOCH, READING, Room
+from cloud.db.rollups import FreshReadings
+from cloud.db.timeseries import EPOCH, READING, ROLLUP_TABLES, Room
 from cloud.devices.directory import Directory
 from cloud.devices.messages import Accepted, Quarantine, Stored
 from cloud.devices.rules import EARLIEST, FUTURE_TOLERANCE
@@ -35,6 +36,7 @@ _FROM_STAGE = """
 INSERT INTO reading (channel_id, observed_at, value, quality)
 SELECT channel_id, observed_at, value, quality FROM reading_stage ORDER BY channel_id, observed_at
 ON CONFLICT DO NOTHING
+RETURNING channel_id, (extract(epoch FROM observed_at) * 1000000)::int8, value, quality
 """
 _LATEST = """
 INSERT INTO reading_latest AS latest (channel_id, observed_at, value, quality, received_at)
@@ -45,6 +47,7 @@ WHERE latest.observed_at < excluded.observed_at
 """
 _KEY = itemgetter("channel", "unit", "quantity", "ucum", "derived")
 _OBSERVED_AT, _VALUE, _QUALITY = attrgetter("observed_at"), attrgetter("value"), attrgetter("quality")
+_TYPES = (INT4, TIMESTAMPTZ, FLOAT8, INT2)
 _DAY_US = 86_400_000_000
 _TOLERANCE_US = FUTURE_TOLERANCE // timedelta(microseconds=1)
 _EARLIEST_US = (EARLIEST - EPOCH) // timedelta(microseconds=1)
@@ -62,11 +65,14 @@ def write(
     columns = columns.in_key_order()
     if not len(columns.channel):
         return Stored(0, quarantined)
-    days = np.unique(columns.observed_us // _DAY_US)
-    room.check(READING, (EPOCH + timedelta(days=int(day)) for day in days), now)
-    rows = _copy(database, columns.stream())
+    days = [EPOCH + timedelta(days=int(day)) for day in np.unique(columns.observed_us // _DAY_US)]
+    for table in (READING, *ROLLUP_TABLES):
+        room.check(table, days, now)
+    fresh = _copy(database, columns)
+    if len(fresh.channel):
+        room.engine.roll_up(database, fresh)
     _keep_latest(database, columns)
-    return Stored(rows, quarantined)
+    return Stored(len(fresh.channel), quarantined)
 
 
 class _Columns:
@@ -105,11 +111,9 @@ class _Columns:
         repeated = (np.diff(ordered.channel) == 0) & (np.diff(ordered.observed_us) == 0)
         return ordered.where(np.concatenate(([True], ~repeated))) if repeated.any() else ordered
 
-    def stream(self) -> bytes:
-        """The COPY stream of the rows."""
-        return copy_stream(
-            [(self.channel, INT4), (self.observed_us, TIMESTAMPTZ), (self.value, FLOAT8), (self.quality, INT2)]
-        )
+    def readings(self) -> FreshReadings:
+        """The columns of the table."""
+        return FreshReadings(self.channel, self.observed_us, self.value, self.quality)
 
 
 _NAMES = ("channel", "observed_us", "value", "quality", "received_us", "message")
@@ -190,23 +194,35 @@ def _wrong_clock(messages: NDArray[np.int64]) -> list[Quarantine]:
     ]
 
 
-def _copy(database: Connection[Any], stream: bytes) -> int:
-    """COPY the rows, or stage them when some are there already; returns how many are new."""
+def _copy(database: Connection[Any], columns: _Columns) -> FreshReadings:
+    """COPY the rows, or stage them when some are there already; returns those that are new."""
+    readings = columns.readings()
+    stream = copy_stream(list(zip(readings, _TYPES, strict=True)))
     try:
         with database.transaction():
-            return _copy_in(database, _COPY, stream)
+            _copy_in(database, _COPY, stream)
     except UniqueViolation:
         database.execute(_STAGE)
         database.execute("DELETE FROM reading_stage")
         _copy_in(database, _COPY_TO_STAGE, stream)
-        return database.execute(_FROM_STAGE).rowcount
+        return _in_key_order(database.execute(_FROM_STAGE).fetchall())
+    return readings
 
 
-def _copy_in(database: Connection[Any], statement: str, stream: bytes) -> int:
-    with database.cursor() as cursor:
-        with cursor.copy(statement) as copy:
-            copy.write(stream)
-        return cursor.rowcount
+def _in_key_order(rows: Sequence[tuple[int, int, float, int]]) -> FreshReadings:
+    """Rows of the table as columns; the order of RETURNING is nobody's promise."""
+    channel, observed_us, value, quality = zip(*sorted(rows), strict=True) if rows else ((), (), (), ())
+    return FreshReadings(
+        np.array(channel, dtype=np.int32),
+        np.array(observed_us, dtype=np.int64),
+        np.array(value, dtype=np.float64),
+        np.array(quality, dtype=np.int16),
+    )
+
+
+def _copy_in(database: Connection[Any], statement: str, stream: bytes) -> None:
+    with database.cursor() as cursor, cursor.copy(statement) as copy:
+        copy.write(stream)
 
 
 def _keep_latest(database: Connection[Any], columns: _Columns) -> None:

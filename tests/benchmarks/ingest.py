@@ -1,4 +1,4 @@
-"""Decoded batches to commit (ledger, sorted COPY under the key, latest), against raw binary COPY of the same rows.
+"""Decoded batches to commit (ledger, sorted COPY under the key, rollups, latest), against raw binary COPY of the same rows.
 
 The floor is the fastest way PostgreSQL takes rows from one connection: buffers that were built beforehand, into a table
 without any key. Both run on the same server in turn. Redelivery and the way from JSON bytes are reported beside it.

@@ -74,6 +74,8 @@ def test_no_committed_row_is_lost_and_none_doubled_when_the_database_is_killed(
         acknowledged * 10,
     )
     assert one(url, "SELECT messages, rows FROM ingest_stream") == (acknowledged, acknowledged * 10)
+    for rollup in ("reading_1m", "reading_1h", "reading_1d"):
+        assert one(url, f"SELECT sum(n), sum(good) FROM {rollup}") == (acknowledged * 10, acknowledged * 10)  # noqa: S608
 
 
 @pytest.mark.faults

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import psycopg
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -18,6 +20,9 @@ from cloud.db import migrate
 from cloud.db.base import Base
 from cloud.db.session import sqlalchemy_url
 from cloud.db.timeseries import engine_of
+
+OF_THE_ENGINE = re.compile("_default|^reading_1|^rollup_|_p[0-9]{8}")
+"""Tables that the engine makes by itself and no class is mapped to."""
 
 
 def tables_of(url: str) -> set[str]:
@@ -50,7 +55,7 @@ def test_mapped_tables_are_those_of_the_migrations(store_url: str) -> None:
         options = {
             "compare_type": True,
             "compare_server_default": True,
-            "include_object": lambda _object, name, *_: name is None or "_default" not in name,
+            "include_object": lambda _object, name, *_: name is None or not OF_THE_ENGINE.search(name),
         }
         context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, Base.metadata) == []
@@ -66,7 +71,7 @@ def test_readings_are_a_time_series_in_the_way_of_the_engine(store_url: str) -> 
             else []
         )
     if engine.name == "timescaledb":
-        assert {name for (name,) in hypertables} == {"reading", "observation", "device_health"}
+        assert {"reading", "observation", "device_health"} <= {name for (name,) in hypertables}
     else:
         assert kind in {("p",), (b"p",)}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from uuid import uuid4
 
 import httpx
@@ -10,6 +11,7 @@ import pytest
 
 from tests.cloud.api import farm as farms
 from tests.cloud.api.conftest import Api
+from tests.servers.presence import missing
 
 RANGE = "start=2026-01-01T00:00:00Z&end=2026-01-02T00:00:00Z"
 IMAGE = f"/images/{farms.JPEG_SHA256}"
@@ -22,6 +24,10 @@ READS = (
     "/units/1",
     "/units/1/observations",
     f"/channels/1/series?{RANGE}",
+    f"/channels/1/series.csv?{RANGE}",
+    f"/channels/1/series.parquet?{RANGE}",
+    f"/sites/fjord/export.csv?{RANGE}",
+    f"/sites/fjord/export.parquet?{RANGE}&quantities=do",
     IMAGE,
     "/alarms",
     "/alarms?site=fjord",
@@ -36,6 +42,10 @@ OF_ANOTHER = (
     "/units/1",
     "/units/1/observations",
     f"/channels/1/series?{RANGE}",
+    f"/channels/1/series.csv?{RANGE}",
+    f"/channels/1/series.parquet?{RANGE}",
+    f"/sites/fjord/export.csv?{RANGE}",
+    f"/sites/fjord/export.parquet?{RANGE}&quantities=do",
     IMAGE,
     "/alarms?site=fjord",
     "/devices?site=fjord",
@@ -68,6 +78,8 @@ def test_anonymous_cannot_acknowledge(anonymous: httpx.Client, farm: farms.Farm)
 
 @pytest.mark.parametrize("path", OF_ANOTHER)
 def test_another_organizations_things_do_not_exist(rival: httpx.Client, viewer: httpx.Client, path: str) -> None:
+    if "parquet" in path and find_spec("pyarrow") is None:
+        missing("pyarrow", "pip install '.[cloud]'")
     assert viewer.get(f"/api/v1{path}").status_code == 200
     assert is_problem(rival.get(f"/api/v1{path}"), 404, "not_found")
 
@@ -120,6 +132,13 @@ def test_dead_letters_need_a_fleet_admin(api: Api, token_of: Callable[[str], str
         f"/channels/1/series?{RANGE}&max_points=2001",
         f"/channels/99999999999/series?{RANGE}",
         "/channels/1/series?start=0001-01-01T00:00:00%2B14:00&end=0001-01-02T00:00:00%2B14:00",
+        "/channels/1/series.csv",
+        f"/channels/99999999999/series.csv?{RANGE}",
+        f"/channels/1/series.csv?{RANGE}&resolution=1s",
+        "/channels/1/series.csv?start=0001-01-01T00:00:00Z&end=9999-12-31T23:59:59Z",
+        f"/sites/nowhere/export.csv?{RANGE}",
+        f"/sites/fjord%00/export.csv?{RANGE}",
+        "/sites/fjord/export.csv?start=2026-01-02T00:00:00Z&end=2026-01-01T00:00:00Z",
         "/alarms?cursor=WyJ4IiwieSJd",
         "/alarms?open=perhaps",
         "/alarms?site=%00",

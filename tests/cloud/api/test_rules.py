@@ -19,7 +19,16 @@ from cloud.kit.ids import (
     observation_id,
     parse_observation_id,
 )
-from cloud.telemetry.rules import BUCKETS_S, bucket_width_s, is_stale, range_fault, stale_after_s
+from cloud.telemetry.rules import (
+    BUCKETS_S,
+    Kept,
+    Resolution,
+    bucket_width_s,
+    is_stale,
+    range_fault,
+    resolution_for,
+    stale_after_s,
+)
 from contracts.alarms import Severity
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -49,6 +58,36 @@ def test_buckets_never_exceed_what_was_asked_for(start: datetime, span_s: int, m
     width_s = bucket_width_s(start, start + timedelta(seconds=span_s), max_points)
     # The worst case starts one microsecond before the end of a bucket.
     assert span_s / width_s + 1 <= max_points
+
+
+KEPT = Kept(raw=90, minute=730)
+
+
+@pytest.mark.parametrize(
+    ("age_days", "span", "resolution", "bucket_s"),
+    [
+        (1, timedelta(minutes=10), Resolution.RAW, 2),
+        (1, timedelta(hours=24), Resolution.MINUTE, 300),
+        (30, timedelta(days=30), Resolution.HOUR, 7200),
+        (400, timedelta(days=366), Resolution.DAY, 86400),
+        (91, timedelta(minutes=10), Resolution.MINUTE, 60),
+        (731, timedelta(minutes=10), Resolution.HOUR, 3600),
+        (5000, timedelta(days=1), Resolution.HOUR, 3600),
+    ],
+)
+def test_a_series_reads_the_least_that_is_still_there(
+    age_days: int, span: timedelta, resolution: Resolution, bucket_s: int
+) -> None:
+    start = NOON - timedelta(days=age_days)
+    width_s = bucket_width_s(start, start + span, 500, at_least_s=KEPT.finest(start, NOON).width_s)
+    assert (resolution_for(width_s), width_s) == (resolution, bucket_s)
+
+
+def test_every_bucket_of_the_ladder_is_made_of_whole_rows() -> None:
+    for width_s in BUCKETS_S:
+        row_s = resolution_for(width_s).width_s
+        assert row_s == 0 or width_s % row_s == 0
+    assert Kept(raw=1, minute=2, hour=3, day=None).finest(NOON - timedelta(days=9), NOON) is Resolution.DAY
 
 
 def test_range_must_be_forward_and_within_a_year() -> None:

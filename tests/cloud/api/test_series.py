@@ -61,6 +61,28 @@ def test_wider_buckets_summarise(viewer: httpx.Client, farm: farms.Farm) -> None
         assert point.last == point.max
 
 
+def test_wide_buckets_come_from_rollups_and_tell_the_same(viewer: httpx.Client, farm: farms.Farm) -> None:
+    spans = {"1m": (timedelta(hours=2), 120), "1h": (timedelta(days=3), 80), "1d": (timedelta(days=300), 400)}
+    for resolution, (span, points) in spans.items():
+        series = series_of(viewer, "tank-1.do", farm.now - span, farm.now + timedelta(seconds=1), points)
+        assert series.resolution.value == resolution
+        assert sum(point.n for point in series.points) == 540
+        assert sum(point.good for point in series.points) == 539
+        assert series.good_share == pytest.approx(539 / 540)
+        assert series.points[-1].last == pytest.approx(8.599)
+        assert min(point.min for point in series.points if point.min is not None) == pytest.approx(8.0)
+        means = [(point.mean or 0, point.n - (point.n - point.good)) for point in series.points]
+        assert sum(mean * good for mean, good in means) / 539 == pytest.approx(8.3, abs=0.05)
+
+
+def test_gap_of_a_minute_stays_a_gap_in_the_rollup(viewer: httpx.Client, farm: farms.Farm) -> None:
+    series = series_of(viewer, "tank-1.do", farm.now - timedelta(hours=3), farm.now + timedelta(seconds=1), 200)
+    assert (series.resolution.value, series.bucket_s) == ("1m", 60)
+    raw = series_of(viewer, "tank-1.do", farm.now - timedelta(seconds=599), farm.now + timedelta(seconds=1), 2000)
+    minutes = {point.t.replace(second=0) for point in raw.points}
+    assert [point.t for point in series.points] == sorted(minutes)
+
+
 def test_failed_reading_is_counted_and_kept_out_of_the_mean(viewer: httpx.Client, farm: farms.Farm) -> None:
     failed_at = farm.now - timedelta(seconds=599 - 30)
     alone = series_of(viewer, "tank-1.do", failed_at, failed_at + timedelta(milliseconds=500), 2000)

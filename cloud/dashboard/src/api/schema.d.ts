@@ -186,6 +186,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/channels/{channel_id}/series.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A channel as a CSV file
+         * @description Every reading with its time and quality flag (QARTOD), or the rows of a rollup; sent while it is read.
+         */
+        get: operations["getChannelCsv"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/channels/{channel_id}/series.parquet": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A channel as a Parquet file
+         * @description The same as CSV, smaller and with types.
+         */
+        get: operations["getChannelParquet"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/export.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All channels of a site as a CSV file
+         * @description One channel after the other, each by time; sent while it is read, so a year of a farm is no load.
+         */
+        get: operations["exportSiteCsv"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/export.parquet": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All channels of a site as a Parquet file
+         * @description The same as CSV, smaller and with types.
+         */
+        get: operations["exportSiteParquet"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/units/{unit_id}/observations": {
         parameters: {
             query?: never;
@@ -927,6 +1007,12 @@ export interface components {
             missing: string[];
         };
         /**
+         * Resolution
+         * @description What a series or an export is read from.
+         * @enum {string}
+         */
+        Resolution: "raw" | "1m" | "1h" | "1d";
+        /**
          * Role
          * @description What a user may do; each role includes those before it.
          * @enum {string}
@@ -950,6 +1036,17 @@ export interface components {
             bucket_s: number;
             /** Points */
             points: components["schemas"]["SeriesPoint"][];
+            /**
+             * @description What the buckets were made of: single readings, or a rollup by minute, hour or day. Of a rollup the first and last
+             *     bucket reach over ``start`` and ``end`` to whole minutes, hours or days.
+             * @default raw
+             */
+            resolution: components["schemas"]["Resolution"];
+            /**
+             * Good Share
+             * @description Share of the readings that no quality test doubted, 0 to 1; null without readings.
+             */
+            good_share?: number | null;
         };
         /**
          * SeriesPoint
@@ -1613,6 +1710,306 @@ export interface operations {
             };
             /** @description Validation Error */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getChannelCsv: {
+        parameters: {
+            query: {
+                /** @description First moment, ISO 8601 with a time zone. */
+                start: string;
+                /** @description Moment after the last. */
+                end: string;
+                /** @description `raw`: every reading. `1m`, `1h`, `1d`: its rollup, which is kept for longer. */
+                resolution?: components["schemas"]["Resolution"];
+            };
+            header?: never;
+            path: {
+                channel_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Implemented */
+            501: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getChannelParquet: {
+        parameters: {
+            query: {
+                /** @description First moment, ISO 8601 with a time zone. */
+                start: string;
+                /** @description Moment after the last. */
+                end: string;
+                /** @description `raw`: every reading. `1m`, `1h`, `1d`: its rollup, which is kept for longer. */
+                resolution?: components["schemas"]["Resolution"];
+            };
+            header?: never;
+            path: {
+                channel_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.apache.parquet": string;
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Implemented */
+            501: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportSiteCsv: {
+        parameters: {
+            query: {
+                /** @description First moment, ISO 8601 with a time zone. */
+                start: string;
+                /** @description Moment after the last. */
+                end: string;
+                /** @description Codes such as `do`; repeat it for several. Without it, all. */
+                quantities?: string[] | null;
+                /** @description `raw`: every reading. `1m`, `1h`, `1d`: its rollup, which is kept for longer. */
+                resolution?: components["schemas"]["Resolution"];
+            };
+            header?: never;
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Implemented */
+            501: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportSiteParquet: {
+        parameters: {
+            query: {
+                /** @description First moment, ISO 8601 with a time zone. */
+                start: string;
+                /** @description Moment after the last. */
+                end: string;
+                /** @description Codes such as `do`; repeat it for several. Without it, all. */
+                quantities?: string[] | null;
+                /** @description `raw`: every reading. `1m`, `1h`, `1d`: its rollup, which is kept for longer. */
+                resolution?: components["schemas"]["Resolution"];
+            };
+            header?: never;
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.apache.parquet": string;
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Implemented */
+            501: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,0 +1,187 @@
+"""Rollups of readings: one row per channel and minute, hour or day, with the same names and columns on both engines.
+
+On plain PostgreSQL they are tables, and the batch that brings new readings merges them in, in the same transaction. All
+that a row holds can be merged (counts, sum, least, most, the last by time), so late and unordered readings are as exact
+as fresh ones; readings that were there already never reach the merge. On TimescaleDB they are continuous aggregates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from psycopg import Connection
+from psycopg.sql import SQL, Composed, Identifier, Literal
+
+from cloud.db.bulk import FLOAT8, INT4, TIMESTAMPTZ, PgArray
+
+ORIGIN = "2000-01-03 00:00:00+00"
+"""Buckets start at multiples of their width since this Monday; days are days of UTC."""
+COUNTED_GOOD = (1, 2)
+"""Quality flags that no test doubted: good, not evaluated."""
+UNUSABLE = (4, 9)
+"""Quality flags whose values enter no sum, least, most or last: fail, missing."""
+
+
+@dataclass(frozen=True)
+class Rollup:
+    """One level.
+
+    Attributes:
+        name: of the table or continuous aggregate.
+        width: of its buckets.
+        source: what it is computed from.
+    """
+
+    name: str
+    width: timedelta
+    source: str
+
+
+MINUTE = Rollup("reading_1m", timedelta(minutes=1), "reading")
+HOUR = Rollup("reading_1h", timedelta(hours=1), "reading_1m")
+DAY = Rollup("reading_1d", timedelta(days=1), "reading_1h")
+ROLLUPS = (MINUTE, HOUR, DAY)
+"""The finest first: each is computed from the one before."""
+
+
+class FreshReadings(NamedTuple):
+    """Readings that have just become rows, as columns sorted by channel and time."""
+
+    channel: NDArray[np.int32]
+    observed_us: NDArray[np.int64]
+    value: NDArray[np.float64]
+    quality: NDArray[np.int16]
+
+
+_COLUMNS = "channel_id, bucket, n, good, usable, sum, min, max, last, last_at"
+COLUMNS_SQL = """
+    channel_id int4 NOT NULL, bucket timestamptz NOT NULL,
+    n int4 NOT NULL, good int4 NOT NULL, usable int4 NOT NULL,
+    sum float8, min float8, max float8, last float8, last_at timestamptz,
+    PRIMARY KEY (channel_id, bucket)
+"""
+"""Readings, those that no quality test doubted, those whose values count; then over these values, null without any."""
+
+_MERGE = f"""
+INSERT INTO {{name}} AS kept ({_COLUMNS})
+SELECT channel_id, bucket, n, good, usable, CASE WHEN usable > 0 THEN sum END, CASE WHEN usable > 0 THEN min END,
+       CASE WHEN usable > 0 THEN max END, CASE WHEN usable > 0 THEN last END, CASE WHEN usable > 0 THEN last_at END
+FROM unnest(%s::int4[], %s::timestamptz[], %s::int4[], %s::int4[], %s::int4[], %s::float8[], %s::float8[], %s::float8[],
+            %s::float8[], %s::timestamptz[]) AS fresh ({_COLUMNS})
+ON CONFLICT (channel_id, bucket) DO UPDATE SET
+    n = kept.n + excluded.n,
+    good = kept.good + excluded.good,
+    usable = kept.usable + excluded.usable,
+    sum = coalesce(kept.sum + excluded.sum, kept.sum, excluded.sum),
+    min = least(kept.min, excluded.min),
+    max = greatest(kept.max, excluded.max),
+    last = CASE WHEN kept.last_at IS NULL OR excluded.last_at > kept.last_at THEN excluded.last ELSE kept.last END,
+    last_at = greatest(kept.last_at, excluded.last_at)
+"""  # noqa: S608  (names of columns only)
+_MERGES = {rollup.name: SQL(_MERGE).format(name=Identifier(rollup.name)).as_string() for rollup in ROLLUPS}
+
+_OF_READINGS = """
+SELECT channel_id, {bucket} AS bucket,
+       count(*)::int4 AS n,
+       (count(*) FILTER (WHERE quality IN (1, 2)))::int4 AS good,
+       (count(*) FILTER (WHERE quality NOT IN (4, 9)))::int4 AS usable,
+       sum(value) FILTER (WHERE quality NOT IN (4, 9)) AS sum,
+       min(value) FILTER (WHERE quality NOT IN (4, 9)) AS min,
+       max(value) FILTER (WHERE quality NOT IN (4, 9)) AS max,
+       {last} AS last,
+       max(observed_at) FILTER (WHERE quality NOT IN (4, 9)) AS last_at
+FROM reading {where} GROUP BY 1, 2
+"""
+_OF_ROLLUP = """
+SELECT channel_id, {bucket} AS bucket,
+       sum(n)::int4 AS n, sum(good)::int4 AS good, sum(usable)::int4 AS usable,
+       sum(sum) AS sum, min(min) AS min, max(max) AS max, {last} AS last, max(last_at) AS last_at
+FROM {source} {where} GROUP BY 1, 2
+"""
+
+
+def merge(database: Connection[Any], fresh: FreshReadings) -> None:
+    """Add readings that are new in the database to all three tables."""
+    for rollup in ROLLUPS:
+        database.execute(_MERGES[rollup.name], _grouped(fresh, rollup.width))
+
+
+def rebuild(database: Connection[Any], start: datetime, end: datetime) -> None:
+    """Make the tables of ``[start, end)``, whole days, again from the readings; writers wait until the transaction ends."""
+    names = SQL(", ").join(Identifier(rollup.name) for rollup in ROLLUPS)
+    database.execute(SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(names))
+    for rollup in ROLLUPS:
+        time = "observed_at" if rollup is MINUTE else "bucket"
+        between = SQL("WHERE {time} >= {start} AND {time} < {end}").format(
+            time=Identifier(time), start=Literal(start), end=Literal(end)
+        )
+        database.execute(
+            SQL("DELETE FROM {} WHERE bucket >= {} AND bucket < {}").format(
+                Identifier(rollup.name), Literal(start), Literal(end)
+            )
+        )
+        bucket = SQL("date_bin({}, {}, TIMESTAMPTZ {})").format(
+            Literal(rollup.width), Identifier(time), Literal(ORIGIN)
+        )
+        value, usable = ("value", "WHERE quality NOT IN (4, 9)") if rollup is MINUTE else ("last", "WHERE usable > 0")
+        last = SQL("(array_agg({} ORDER BY {} DESC) FILTER ({}))[1]").format(
+            Identifier(value), Identifier("observed_at" if rollup is MINUTE else "last_at"), SQL(usable)
+        )
+        database.execute(
+            SQL("INSERT INTO {} ({}) ").format(Identifier(rollup.name), SQL(_COLUMNS))
+            + _select(rollup, bucket=bucket, last=last, where=between)
+        )
+
+
+def continuous_aggregate(rollup: Rollup) -> Composed:
+    """The statement that makes the level a continuous aggregate, without data yet.
+
+    Real-time aggregation is on: what is not materialized yet is computed from the level below at the time of the query,
+    so that the newest buckets are as exact as on plain PostgreSQL.
+    """
+    time = "observed_at" if rollup is MINUTE else "bucket"
+    bucket = SQL("time_bucket({}, {})").format(Literal(rollup.width), Identifier(time))
+    last = SQL(
+        "last(value, observed_at) FILTER (WHERE quality NOT IN (4, 9))" if rollup is MINUTE else "last(last, last_at)"
+    )
+    return (
+        SQL(
+            "CREATE MATERIALIZED VIEW {} WITH (timescaledb.continuous, timescaledb.materialized_only = false) AS "
+        ).format(Identifier(rollup.name))
+        + _select(rollup, bucket=bucket, last=last, where=SQL(""))
+        + SQL(" WITH NO DATA")
+    )
+
+
+def _select(rollup: Rollup, *, bucket: Composed, last: SQL | Composed, where: SQL | Composed) -> Composed:
+    if rollup is MINUTE:
+        return SQL(_OF_READINGS).format(bucket=bucket, last=last, where=where)
+    return SQL(_OF_ROLLUP).format(bucket=bucket, last=last, where=where, source=Identifier(rollup.source))
+
+
+def _grouped(fresh: FreshReadings, width: timedelta) -> Sequence[PgArray]:
+    """The columns of ``_MERGE``: one element per channel and bucket of this width."""
+    width_us = width // timedelta(microseconds=1)
+    bucket = fresh.observed_us // width_us * width_us
+    changes = (np.diff(fresh.channel) != 0) | (np.diff(bucket) != 0)
+    starts = np.concatenate(([0], np.flatnonzero(changes) + 1))
+    usable = ~np.isin(fresh.quality, UNUSABLE)
+    # Of a group without any usable value the position is -1; the statement makes nulls of what stands there then.
+    last = np.maximum.reduceat(np.where(usable, np.arange(len(bucket)), -1), starts)
+    return (
+        PgArray(fresh.channel[starts], INT4),
+        PgArray(bucket[starts], TIMESTAMPTZ),
+        PgArray(np.diff(np.append(starts, len(bucket))), INT4),
+        PgArray(np.add.reduceat(np.isin(fresh.quality, COUNTED_GOOD).astype(np.int32), starts), INT4),
+        PgArray(np.add.reduceat(usable.astype(np.int32), starts), INT4),
+        PgArray(np.add.reduceat(np.where(usable, fresh.value, 0.0), starts), FLOAT8),
+        PgArray(np.minimum.reduceat(np.where(usable, fresh.value, np.inf), starts), FLOAT8),
+        PgArray(np.maximum.reduceat(np.where(usable, fresh.value, -np.inf), starts), FLOAT8),
+        PgArray(fresh.value[last], FLOAT8),
+        PgArray(fresh.observed_us[last], TIMESTAMPTZ),
+    )
