@@ -92,6 +92,7 @@ class Batch:
             rows=rows,
             dead_letters=len(self.letters),
             watermarks=_watermarks(entries, placed),
+            refused=len(self.letters) - sum(item.record.kind is None for item in read),
         )
 
     def _place(self, read: Sequence[ReadRecord]) -> tuple[list[_Placed], list[tuple[DeviceRef, ReadRecord]]]:
