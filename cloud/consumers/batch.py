@@ -157,6 +157,7 @@ class Batch:
         if kind is Kind.ALARMS:
             return alarms.write(database, directory, messages, now)
         if kind is Kind.EVENTS:
+            telemetry.learn_offsets(database, room, messages, now)
             return devices.write_events(database, directory, messages)
         return devices.write_health(database, room, messages, now)
 
