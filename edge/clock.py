@@ -227,9 +227,8 @@ def _microseconds(moment: datetime) -> int:
 
 def _since_boot_s() -> float:
     """Of all clocks the one that neither jumps nor stops while the machine sleeps."""
-    if sys.platform == "linux":
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
-    return time.monotonic()
+    with_sleep: int | None = getattr(time, "CLOCK_BOOTTIME", None)  # Linux alone has it
+    return time.monotonic() if with_sleep is None else time.clock_gettime(with_sleep)
 
 
 def kernel_synchronised() -> bool | None:

@@ -147,9 +147,7 @@ def run_consumers(settings: IngestSettings) -> int:
     configure_logging(settings.log_level)
     psycopg_url(settings.database_url.get_secret_value())
     consumers = Consumers(settings)
-    probes = ProbeServer(
-        settings.ingest_metrics_host, settings.ingest_metrics_port, condition=lambda: consumers.condition()
-    )
+    probes = ProbeServer(settings.ingest_metrics_host, settings.ingest_metrics_port, condition=consumers.condition)
     try:
         probes.start()
     except OSError as error:

@@ -422,7 +422,17 @@ class Outbox:
         with self._reading() as connection:
             rows = connection.execute(query, arguments).fetchall()
         return [
-            Row(seq, Kind(kind), boot, self.stream, datetime.fromisoformat(sent_at), bool(trusted), items, body, timeline)
+            Row(
+                seq,
+                Kind(kind),
+                boot,
+                self.stream,
+                datetime.fromisoformat(sent_at),
+                bool(trusted),
+                items,
+                body,
+                timeline,
+            )
             for seq, kind, boot, sent_at, trusted, items, body, timeline in rows
         ]
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import groupby
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 
 import structlog
 

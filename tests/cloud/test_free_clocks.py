@@ -29,9 +29,7 @@ def counted(seq: int, *, start: datetime = LONG_AGO, offset_us: int | None = Non
 
 
 def synced(seq: int, offset_us: int = OFFSET_US) -> StreamRecord:
-    event = DeviceEvent(
-        name=CLOCK_SYNCED, occurred_at=NOON, detail={"timeline": TIMELINE, "offset_us": offset_us}
-    )
+    event = DeviceEvent(name=CLOCK_SYNCED, occurred_at=NOON, detail={"timeline": TIMELINE, "offset_us": offset_us})
     return record(envelope(seq, EventBatch(events=(event,))))
 
 

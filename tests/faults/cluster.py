@@ -266,11 +266,11 @@ def until(ask: Callable[[], bool], what: str, *, timeout_s: float = 60) -> None:
 
 
 @contextlib.contextmanager
-def running_cluster(folder: Path, *, postgres: Postgres | None = None, **more: str) -> Iterator[Cluster]:
+def running_cluster(folder: Path, **more: str) -> Iterator[Cluster]:
     """A cluster of the test's own; ``more`` goes into the programs' environment."""
     with contextlib.ExitStack() as stack:
         mosquitto, kafka = Mosquitto(folder / "mosquitto"), Kafka(folder / "kafka")
-        database = postgres or Postgres()
+        database = Postgres()
         for server in (kafka, mosquitto):
             stack.callback(server.stop)
             server.start()
