@@ -1,7 +1,7 @@
 """Two clocks kept apart: monotonic seconds decide (delays, ages, back-off), wall time only labels.
 
 A wall clock that jumps or starts in 1970 must neither raise nor hide anything. While it is not trusted the labels come
-from a count that never jumps, a *timeline*; when the time is known, one offset makes all of them right (decision 0008).
+from a count that never jumps, a *timeline*; when the time is known, one offset makes all of them right (decision 0009).
 """
 
 from __future__ import annotations

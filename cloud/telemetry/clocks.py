@@ -1,4 +1,4 @@
-"""SQL of readings that were stamped by a clock which did not know the time (decision 0008).
+"""SQL of readings that were stamped by a clock which did not know the time (decision 0009).
 
 A device's timeline has one row; whoever stores readings of it or learns its offset locks that row first. So the readings
 either see the offset or are held before it comes, in whatever order and in whichever process the messages arrive.

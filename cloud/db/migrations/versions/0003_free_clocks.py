@@ -1,4 +1,4 @@
-"""Readings of boxes that did not know the time, and the offset that makes them right (decision 0008)."""
+"""Readings of boxes that did not know the time, and the offset that makes them right (decision 0009)."""
 
 from __future__ import annotations
 
