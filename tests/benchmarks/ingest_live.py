@@ -65,11 +65,13 @@ def run(quick: bool) -> dict[str, Any]:
         stack.callback(postgres.stop)
         postgres.start()
         kafka.create_topics()
-        return _measure(Path(folder), kafka, postgres, stack, quick=quick)
+        rounds, seconds, backlog = (2, 5, 100_000) if quick else (5, 15, 1_000_000)
+        return _measure(Path(folder), kafka, postgres, stack, rounds=rounds, seconds=seconds, backlog=backlog)
 
 
-def _measure(folder: Path, kafka: Kafka, postgres: Postgres, stack: ExitStack, *, quick: bool) -> dict[str, Any]:
-    rounds, seconds, backlog = (2, 5, 100_000) if quick else (5, 15, 1_000_000)
+def _measure(
+    folder: Path, kafka: Kafka, postgres: Postgres, stack: ExitStack, *, rounds: int, seconds: int, backlog: int
+) -> dict[str, Any]:
     url = postgres.url()
     migrate.upgrade(url)
     provision(
