@@ -314,6 +314,7 @@ def write_edge_config(folder: BoxFolder, config: BoxConfig, site: str) -> Path:
         "model": {"bundle": DEMO_MODEL, "threads": 1},
         # Shorter than at a real farm: simulated time runs faster, and so must the alarms.
         "alarms": {"on_delay_s": 8, "off_delay_s": 15, "silence_after_s": 30},
+        "observations": {"evidence_every_s": 10},  # a fresh picture on the wall at every observation
         "health": {"every_s": 15},
         # The box confirms within milliseconds; what the broker took while nobody listened is sent again soon.
         "outbox": {"resend_after_s": 5},
