@@ -134,7 +134,7 @@ def test_boxes_that_start_in_1970_and_learn_the_time_while_the_ingest_dies(clust
     machine.synchronised = True
     clock.learn()
     (timeline,) = clock.untold()
-    detail = {"timeline": timeline.id, "offset_us": timeline.offset_us}
+    detail: dict[str, str | int | float | bool | None] = {"timeline": timeline.id, "offset_us": timeline.offset_us}
     event = DeviceEvent(name=CLOCK_SYNCED, occurred_at=clock.now(), detail=detail)
     for device in load.devices:
         device.outbox.accept([Draft.of(EventBatch(events=(event,)))])
