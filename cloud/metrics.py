@@ -24,7 +24,10 @@ INGEST_BATCH_SECONDS = Histogram(
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30),
 )
 INGEST_RETRIES = Counter(
-    "shoal_ingest_retries_total", "Batches that had to wait because the database was away", ["group"]
+    "shoal_ingest_retries_total", "Waits of a batch: the database was away, or too much had been refused", ["group"]
+)
+INGEST_PAUSED = Gauge(
+    "shoal_ingest_paused", "1 while the group pauses because too many messages became dead letters", ["group"]
 )
 INGEST_LAG_SECONDS = Gauge(
     "shoal_ingest_lag_seconds", "Age of the newest message of the last committed batch, from its receipt", ["group"]

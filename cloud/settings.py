@@ -119,10 +119,15 @@ class IngestSettings(RetentionSettings):
     """How long a batch waits for more after its first message; bounds the delay."""
     ingest_auto_register: bool = True
     """False refuses messages of devices that nobody provisioned; they become dead letters."""
+    ingest_dead_letter_rate_per_s: float = Field(default=5.0, gt=0)
+    """Messages per second that the store may refuse in the long run; above it the group pauses instead of draining the
+    stream into dead letters."""
+    ingest_dead_letter_burst: int = Field(default=500, ge=1)
+    """Refused messages that may come at once before the rate applies."""
     ingest_metrics_host: str = "127.0.0.1"
-    """Address of /metrics; 0.0.0.0 in a container."""
+    """Address of /healthz, /readyz and /metrics; 0.0.0.0 in a container."""
     ingest_metrics_port: int = Field(default=9465, ge=0, le=65535)
-    """TCP port of /metrics; 0 takes a free one."""
+    """TCP port of the same; 0 takes a free one."""
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     """Least severe event that is logged."""
 

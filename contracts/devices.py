@@ -99,6 +99,10 @@ class Health(WireModel):
     """What is not working as configured, in words."""
 
 
+CLOCK_SYNCED = "clock.synced"
+"""Event of a box that has learned the time. Its detail holds ``timeline`` and ``offset_us`` (``envelope.FreeClock``)."""
+
+
 class DeviceEvent(WireModel):
     """Something that happened on a device and is worth keeping: boot, camera lost, outbox rebuilt, model swapped."""
 

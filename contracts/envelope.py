@@ -28,6 +28,15 @@ Body: TypeAlias = Annotated[
 ]
 
 
+class FreeClock(WireModel):
+    """The clock of a box that did not know the time: it only counts. What it stamped is moved when the offset is known."""
+
+    timeline: str = Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")
+    """Names the count, from one start of the machine to the moment when it learned the time; unique within the device."""
+    offset_us: int | None = Field(default=None, ge=-(10**16), le=10**16)
+    """Microseconds to add to every stamp of this timeline; None while the box does not know it itself."""
+
+
 class Envelope(WireModel):
     """A sequenced message from a device."""
 
@@ -45,6 +54,8 @@ class Envelope(WireModel):
     """False when the clock had not been synchronised at ``sent_at``."""
     backfill: bool = False
     """True when the message waited through an outage, so it must not be taken for live."""
+    free_clock: FreeClock | None = None
+    """The clock that stamped the *readings* of the body, when it was a free-running one. None: their stamps are final."""
     body: Body
 
     @property

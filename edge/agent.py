@@ -18,13 +18,13 @@ import psutil
 import structlog
 
 from contracts.alarms import Severity
-from contracts.devices import CameraInventory, DeviceEvent, EventBatch, Inventory
+from contracts.devices import CLOCK_SYNCED, CameraInventory, DeviceEvent, EventBatch, Inventory
 from edge import __version__
 from edge.cameras.capture import CameraCapture
 from edge.cameras.source import kind_of, open_source
 from edge.cameras.state import Phase
 from edge.check import check
-from edge.clock import Clock, SystemClock
+from edge.clock import Clock, SteadyClock, SystemClock
 from edge.errors import OutboxUnavailableError
 from edge.guard.alarms import AlarmGuard
 from edge.guard.rules import plan, plan_silence
@@ -46,7 +46,10 @@ log = structlog.get_logger()
 
 OUTBOX_FILE = "outbox.db"
 """Name of the outbox in ``data_dir``."""
-
+CLOCK_FILE = "clock.json"
+"""Name of the clock's memory in ``data_dir``."""
+CLOCK_LOOKS_S = 1.0
+"""How soon a clock that has become right is noticed."""
 
 MODEL_TROUBLE_S = 60.0
 """How long a failure of the model is shown."""
@@ -68,7 +71,9 @@ class Agent:
     def __init__(self, settings: EdgeSettings, *, clock: Clock | None = None) -> None:
         check(settings)
         self.settings = settings
-        self.clock: Clock = clock or SystemClock(assume_synchronised=settings.clock.assume_synchronised)
+        machine = SystemClock(assume_synchronised=settings.clock.assume_synchronised)
+        self._steady = None if clock is not None else SteadyClock(machine, settings.data_dir / CLOCK_FILE)
+        self.clock: Clock = clock or self._steady or machine
         self.boot = uuid.uuid4().hex
         self._started_s = self.clock.monotonic()
         self._process = psutil.Process()
@@ -188,6 +193,8 @@ class Agent:
         self._input_workers = [start(f"sensor-{driver.name}", driver.run) for driver in self._drivers]
         self._output_workers = [start("link", self._link.run), start("publisher", self._publisher.run)]
         self._input_workers.append(start("health", self._send_health))
+        if self._steady is not None:
+            self._input_workers.append(start("clock", self._watch_clock))
         if self._captures:
             self._vision_workers = [start("vision", self._vision.run)]
             self._vision_workers += [start(f"camera-{c.settings.name}", c.run) for c in self._captures]
@@ -344,6 +351,24 @@ class Agent:
                 self.outbox.accept([Draft.of(self.snapshot().health())])
             except OutboxUnavailableError as error:
                 log.warning("health.not_persisted", reason=str(error))
+
+    def _watch_clock(self, stop: threading.Event) -> None:
+        """Notice when the machine knows the time, and tell what the count before it was off by."""
+        clock = self._steady
+        while clock is not None and not stop.wait(CLOCK_LOOKS_S):
+            clock.learn()
+            for timeline in clock.untold():
+                event = DeviceEvent(
+                    name=CLOCK_SYNCED,
+                    occurred_at=clock.now(),
+                    message="The clock is right now; what it stamped before is moved",
+                    detail={"timeline": timeline.id, "offset_us": timeline.offset_us},
+                )
+                try:
+                    self.outbox.accept([Draft.of(EventBatch(events=(event,)))])
+                except OutboxUnavailableError:
+                    break
+                clock.mark_told(timeline)
 
     # -- what happens to it --------------------------------------------------------------------------------------
 

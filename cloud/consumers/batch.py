@@ -92,6 +92,7 @@ class Batch:
             rows=rows,
             dead_letters=len(self.letters),
             watermarks=_watermarks(entries, placed),
+            refused=len(self.letters) - sum(item.record.kind is None for item in read),
         )
 
     def _place(self, read: Sequence[ReadRecord]) -> tuple[list[_Placed], list[tuple[DeviceRef, ReadRecord]]]:
@@ -156,6 +157,7 @@ class Batch:
         if kind is Kind.ALARMS:
             return alarms.write(database, directory, messages, now)
         if kind is Kind.EVENTS:
+            telemetry.learn_offsets(database, room, messages, now)
             return devices.write_events(database, directory, messages)
         return devices.write_health(database, room, messages, now)
 

@@ -4,12 +4,13 @@
     system      system-events, error-messages
 
 After the commit of a batch its watermarks go to ``device-downlink``, and then the offsets are committed. A watermark
-that gets lost is sent again with the next message of its device.
+that gets lost is sent again with the next message of its device. A group that refuses too much pauses, and says so.
 """
 
 from __future__ import annotations
 
 import signal
+import socket
 import threading
 import time
 from collections.abc import Sequence
@@ -17,14 +18,15 @@ from functools import partial
 from typing import Any
 
 import structlog
-from prometheus_client import start_http_server
 from pydantic_core import from_json
 
 from cloud.consumers.ingest import Ingest
 from cloud.consumers.records import StreamRecord
 from cloud.db.maintenance import Maintainer
 from cloud.db.session import psycopg_url
+from cloud.dead_letters.rules import LetterLimit
 from cloud.kit.logs import configure_logging
+from cloud.kit.probes import Condition, ProbeServer
 from cloud.kit.stream import (
     BatchLimits,
     KafkaAccess,
@@ -35,10 +37,10 @@ from cloud.kit.stream import (
     open_publisher,
     open_stream,
 )
-from cloud.metrics import INGEST_LAG_SECONDS, INGEST_RETRIES
+from cloud.metrics import INGEST_LAG_SECONDS, INGEST_PAUSED, INGEST_RETRIES
 from cloud.settings import IngestSettings
 from contracts.devices import Watermark
-from contracts.errors import ConfigurationError
+from contracts.errors import ConfigurationError, RetryableError
 from contracts.topics import KafkaTopic, Kind
 
 log = structlog.get_logger()
@@ -60,7 +62,7 @@ class Consumers:
         self._settings = settings
         self._access = _access(settings)
         self._publisher: StreamPublisher | None = None
-        self._ingests: list[Ingest] = []
+        self._groups: list[_Group] = []
         self._loops: list[StreamLoop] = []
         self._threads: list[threading.Thread] = []
         self._ended = threading.Event()
@@ -78,16 +80,18 @@ class Consumers:
                 storage_dir=settings.storage_dir,
                 auto_register=settings.ingest_auto_register,
             )
+            limit = LetterLimit(settings.ingest_dead_letter_rate_per_s, settings.ingest_dead_letter_burst)
+            group = _Group(name, ingest, downlink, limit)
             loop = StreamLoop(
                 name,
                 open_consumer=partial(
                     open_stream, self._access, group=f"shoal-{name}", topics=[topic.value for topic in GROUPS[name]]
                 ),
-                handle=partial(_store, name, ingest, downlink),
+                handle=group.store,
                 limits=limits,
                 on_retry=INGEST_RETRIES.labels(name).inc,
             )
-            self._ingests.append(ingest)
+            self._groups.append(group)
             self._loops.append(loop)
             self._threads.append(threading.Thread(target=self._run, args=(loop,), name=f"ingest-{name}", daemon=True))
         for thread in self._threads:
@@ -109,10 +113,18 @@ class Consumers:
         deadline = time.monotonic() + timeout_s
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
-        for ingest in self._ingests:
-            ingest.close()
+        for group in self._groups:
+            group.close()
         if self._publisher is not None:
             self._publisher.close()
+
+    def condition(self) -> Condition:
+        """Whether the loops run, and what is in their way."""
+        obstacles = [f"{group.name}: {group.obstacle}" for group in self._groups if group.obstacle]
+        if not _reachable(self._settings.kafka_bootstrap):
+            obstacles.append(f"kafka: nothing answers at {self._settings.kafka_bootstrap}")
+        running = bool(self._threads) and all(thread.is_alive() for thread in self._threads)
+        return Condition(alive=running and self.failure is None, obstacles=tuple(obstacles))
 
     def _run(self, loop: StreamLoop) -> None:
         try:
@@ -135,13 +147,14 @@ def run_consumers(settings: IngestSettings) -> int:
     """
     configure_logging(settings.log_level)
     psycopg_url(settings.database_url.get_secret_value())
+    consumers = Consumers(settings)
+    probes = ProbeServer(settings.ingest_metrics_host, settings.ingest_metrics_port, condition=consumers.condition)
     try:
-        start_http_server(settings.ingest_metrics_port, settings.ingest_metrics_host)
+        probes.start()
     except OSError as error:
         raise ConfigurationError(
             "ingest_metrics_port", settings.ingest_metrics_port, f"{error.strerror}. Set SHOAL_INGEST_METRICS_PORT."
         ) from error
-    consumers = Consumers(settings)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: consumers.end())
     consumers.start()
@@ -151,6 +164,7 @@ def run_consumers(settings: IngestSettings) -> int:
     consumers.wait()
     maintainer.stop()
     consumers.stop()
+    probes.stop()
     log.info("ingest.stopped")
     return 1 if consumers.failure is not None else 0
 
@@ -199,10 +213,60 @@ class _Downlink:
                 self._publisher.publish(KafkaTopic.DEVICE_DOWNLINK.value, key, mark.model_dump_json().encode())
 
 
-def _store(name: str, ingest: Ingest, downlink: _Downlink, batch: Sequence[StreamMessage]) -> None:
-    downlink.publish(ingest.write([record_of(message) for message in batch]).watermarks)
-    newest = max(message.timestamp for message in batch)
-    INGEST_LAG_SECONDS.labels(name).set(max(0.0, time.time() - newest.timestamp()))
+class TooManyRefusedError(RetryableError):
+    """So many messages became dead letters that the rest stays in Kafka for now."""
+
+
+class _Group:
+    """What one loop does with a batch, and what keeps it from doing so."""
+
+    def __init__(self, name: str, ingest: Ingest, downlink: _Downlink, limit: LetterLimit) -> None:
+        self.name = name
+        self.obstacle = ""
+        self._ingest = ingest
+        self._downlink = downlink
+        self._limit = limit
+
+    def store(self, batch: Sequence[StreamMessage]) -> None:
+        """Write the batch and tell the devices.
+
+        Raises:
+            RetryableError: nothing of the batch counts; the same batch may be tried again.
+        """
+        try:
+            self._wait_for_limit()
+            result = self._ingest.write([record_of(message) for message in batch])
+        except RetryableError as error:
+            self.obstacle = str(error)
+            raise
+        self.obstacle = ""
+        self._limit.spend(result.refused, time.monotonic())
+        self._downlink.publish(result.watermarks)
+        newest = max(message.timestamp for message in batch)
+        INGEST_LAG_SECONDS.labels(self.name).set(max(0.0, time.time() - newest.timestamp()))
+
+    def close(self) -> None:
+        self._ingest.close()
+
+    def _wait_for_limit(self) -> None:
+        wait_s = self._limit.wait_s(time.monotonic())
+        INGEST_PAUSED.labels(self.name).set(wait_s > 0)
+        if wait_s > 0:
+            raise TooManyRefusedError(
+                f"paused for {wait_s:.0f} s: too many messages were refused; see the dead letters, and stop their sender"
+            )
+
+
+def _reachable(bootstrap: str) -> bool:
+    """Whether any of the brokers takes a connection."""
+    for address in bootstrap.split(","):
+        host, port = address.rsplit(":", 1)
+        try:
+            socket.create_connection((host, int(port)), timeout=1).close()
+        except OSError:
+            continue
+        return True
+    return False
 
 
 def _access(settings: IngestSettings) -> KafkaAccess:

@@ -45,6 +45,7 @@ class IngestResult:
         messages_repeated: messages that had been stored before.
         rows: rows that are new in the database.
         dead_letters: letters stored.
+        refused: those of them that were made here, of messages that the store cannot take.
         watermarks: where each stream of the batch stands now, for the devices; repeats get one too.
     """
 
@@ -53,6 +54,7 @@ class IngestResult:
     rows: int
     dead_letters: int
     watermarks: tuple[Watermark, ...]
+    refused: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,31 +111,60 @@ def merge(database: Connection[Any], fresh: FreshReadings) -> None:
         database.execute(_MERGES[rollup.name], _grouped(fresh, rollup.width))
 
 
+def recount(database: Connection[Any], channel: NDArray[np.int32], observed_us: NDArray[np.int64]) -> None:
+    """Make the buckets that these readings were in again from what is left; they are gone from the table already."""
+    for rollup in ROLLUPS:
+        width_us = rollup.width // timedelta(microseconds=1)
+        touched = np.unique(np.stack((channel.astype(np.int64), observed_us // width_us * width_us)), axis=1)
+        if not touched.shape[1]:
+            return
+        buckets = (PgArray(touched[0], INT4), PgArray(touched[1], TIMESTAMPTZ))
+        database.execute(
+            SQL(
+                "DELETE FROM {} AS kept USING unnest(%s::int4[], %s::timestamptz[]) AS touched (id, start)"
+                " WHERE kept.channel_id = touched.id AND kept.bucket = touched.start"
+            ).format(Identifier(rollup.name)),
+            buckets,
+        )
+        only = SQL(
+            "JOIN unnest(%s::int4[], %s::timestamptz[]) AS touched (id, start)"
+            " ON channel_id = touched.id AND {time} >= touched.start AND {time} < touched.start + {width}"
+        ).format(time=Identifier(_time_of(rollup)), width=Literal(rollup.width))
+        database.execute(_insert(rollup, where=only), buckets)
+
+
 def rebuild(database: Connection[Any], start: datetime, end: datetime) -> None:
     """Make the tables of ``[start, end)``, whole days, again from the readings; writers wait until the transaction ends."""
     names = SQL(", ").join(Identifier(rollup.name) for rollup in ROLLUPS)
     database.execute(SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(names))
     for rollup in ROLLUPS:
-        time = "observed_at" if rollup is MINUTE else "bucket"
         between = SQL("WHERE {time} >= {start} AND {time} < {end}").format(
-            time=Identifier(time), start=Literal(start), end=Literal(end)
+            time=Identifier(_time_of(rollup)), start=Literal(start), end=Literal(end)
         )
         database.execute(
             SQL("DELETE FROM {} WHERE bucket >= {} AND bucket < {}").format(
                 Identifier(rollup.name), Literal(start), Literal(end)
             )
         )
-        bucket = SQL("date_bin({}, {}, TIMESTAMPTZ {})").format(
-            Literal(rollup.width), Identifier(time), Literal(ORIGIN)
-        )
-        value, usable = ("value", "WHERE quality NOT IN (4, 9)") if rollup is MINUTE else ("last", "WHERE usable > 0")
-        last = SQL("(array_agg({} ORDER BY {} DESC) FILTER ({}))[1]").format(
-            Identifier(value), Identifier("observed_at" if rollup is MINUTE else "last_at"), SQL(usable)
-        )
-        database.execute(
-            SQL("INSERT INTO {} ({}) ").format(Identifier(rollup.name), SQL(_COLUMNS))
-            + _select(rollup, bucket=bucket, last=last, where=between)
-        )
+        database.execute(_insert(rollup, where=between))
+
+
+def _time_of(rollup: Rollup) -> str:
+    """Column of the level below that says when."""
+    return "observed_at" if rollup is MINUTE else "bucket"
+
+
+def _insert(rollup: Rollup, *, where: Composed) -> Composed:
+    """Fill the level from the one below."""
+    bucket = SQL("date_bin({}, {}, TIMESTAMPTZ {})").format(
+        Literal(rollup.width), Identifier(_time_of(rollup)), Literal(ORIGIN)
+    )
+    value, usable = ("value", "WHERE quality NOT IN (4, 9)") if rollup is MINUTE else ("last", "WHERE usable > 0")
+    last = SQL("(array_agg({} ORDER BY {} DESC) FILTER ({}))[1]").format(
+        Identifier(value), Identifier("observed_at" if rollup is MINUTE else "last_at"), SQL(usable)
+    )
+    into = SQL("INSERT INTO {} ({}) ").format(Identifier(rollup.name), SQL(_COLUMNS))
+    return into + _select(rollup, bucket=bucket, last=last, where=where)
 
 
 def continuous_aggregate(rollup: Rollup) -> Composed:
@@ -144,8 +173,7 @@ def continuous_aggregate(rollup: Rollup) -> Composed:
     Real-time aggregation is on: what is not materialized yet is computed from the level below at the time of the query,
     so that the newest buckets are as exact as on plain PostgreSQL.
     """
-    time = "observed_at" if rollup is MINUTE else "bucket"
-    bucket = SQL("time_bucket({}, {})").format(Literal(rollup.width), Identifier(time))
+    bucket = SQL("time_bucket({}, {})").format(Literal(rollup.width), Identifier(_time_of(rollup)))
     last = SQL(
         "last(value, observed_at) FILTER (WHERE quality NOT IN (4, 9))" if rollup is MINUTE else "last(last, last_at)"
     )

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from psycopg import Connection
 from psycopg.sql import SQL, Identifier, Literal
 
@@ -99,6 +100,9 @@ class TimeseriesEngine(Protocol):
     def roll_up(self, database: Database, fresh: FreshReadings) -> None:
         """Tell the rollups of readings that this transaction has added; none of them was there before."""
 
+    def taken_out(self, database: Database, channel: NDArray[np.int32], observed_us: NDArray[np.int64]) -> None:
+        """Tell the rollups of readings that this transaction has deleted."""
+
     def refresh(self, database: Database, start: datetime, end: datetime) -> None:
         """Make the rollups of ``[start, end)``, whole days, again. Their readings must all be there still: what the
         readings do not say is forgotten. Outside a transaction.
@@ -174,7 +178,15 @@ class TimescaleEngine:
 
     def roll_up(self, database: Database, fresh: FreshReadings) -> None:
         """Note the days, so that ``refresh_changed`` finds them; a note is inserted only, so writers never wait."""
-        days = np.unique(fresh.observed_us // _DAY_US)
+        self._note(database, fresh.observed_us)
+
+    def taken_out(self, database: Database, channel: NDArray[np.int32], observed_us: NDArray[np.int64]) -> None:
+        """Note the days; the extension knows which rows have gone."""
+        del channel
+        self._note(database, observed_us)
+
+    def _note(self, database: Database, observed_us: NDArray[np.int64]) -> None:
+        days = np.unique(observed_us // _DAY_US)
         database.execute(
             "INSERT INTO rollup_change (day) SELECT unnest(%s::timestamptz[])", (PgArray(days * _DAY_US, TIMESTAMPTZ),)
         )
@@ -308,6 +320,10 @@ class PlainEngine:
     def roll_up(self, database: Database, fresh: FreshReadings) -> None:
         """Merge the readings into the tables."""
         rollups.merge(database, fresh)
+
+    def taken_out(self, database: Database, channel: NDArray[np.int32], observed_us: NDArray[np.int64]) -> None:
+        """Count again what is left in the buckets that these readings were in."""
+        rollups.recount(database, channel, observed_us)
 
     def refresh(self, database: Database, start: datetime, end: datetime) -> None:
         """Rebuild in one transaction. Needed only after readings were changed or deleted by hand."""

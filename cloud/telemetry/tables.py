@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Integer, SmallInteger
+from sqlalchemy import BigInteger, Double, ForeignKey, Index, Integer, SmallInteger
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
-from cloud.db.base import Base
+from cloud.db.base import Base, BigId
 
 
 class ReadingRow(Base):
@@ -35,3 +36,33 @@ class ReadingLatest(Base):
     value: Mapped[float]
     quality: Mapped[int] = mapped_column(SmallInteger)
     received_at: Mapped[datetime]
+
+
+class DeviceTimeline(Base):
+    """A free-running clock of a device, and what to add to its stamps."""
+
+    __tablename__ = "device_timeline"
+
+    device_id: Mapped[int] = mapped_column(ForeignKey("device.id"), primary_key=True, autoincrement=False)
+    timeline: Mapped[str] = mapped_column(primary_key=True)
+    offset_us: Mapped[int | None] = mapped_column(BigInteger)
+    """None while the device does not know the time itself. The first that it names holds for good."""
+    learned_at: Mapped[datetime | None]
+
+
+class FreeReadings(Base):
+    """Readings of one batch whose stamps are not final, as columns of equal length."""
+
+    __tablename__ = "reading_free"
+    __table_args__ = (Index("ix_reading_free_timeline", "device_id", "timeline"),)
+
+    id: Mapped[BigId]
+    device_id: Mapped[int] = mapped_column(ForeignKey("device.id"))
+    timeline: Mapped[str]
+    received_at: Mapped[datetime]
+    shown: Mapped[bool]
+    """Whether they stand in ``reading`` too, by the stamps that they came with, until the offset is known."""
+    channel_id: Mapped[list[int]] = mapped_column(ARRAY(Integer))
+    observed_us: Mapped[list[int]] = mapped_column(ARRAY(BigInteger))
+    value: Mapped[list[float]] = mapped_column(ARRAY(Double))
+    quality: Mapped[list[int]] = mapped_column(ARRAY(SmallInteger))

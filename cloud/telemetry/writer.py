@@ -6,13 +6,14 @@ The ledger has already decided which messages are new, so the COPY expects no co
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from operator import attrgetter, itemgetter
 from typing import Any
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 from psycopg import Connection
 from psycopg.errors import UniqueViolation
@@ -23,8 +24,13 @@ from cloud.db.timeseries import EPOCH, READING, ROLLUP_TABLES, Room
 from cloud.devices.directory import Directory
 from cloud.devices.messages import Accepted, Quarantine, Stored
 from cloud.devices.rules import EARLIEST, FUTURE_TOLERANCE
+from cloud.telemetry import clocks
+from contracts.devices import EventBatch
+from contracts.envelope import FreeClock
 from contracts.errors import InvalidMessageError
 from contracts.telemetry import Reading, ReadingBatch
+
+log = structlog.get_logger()
 
 _COPY = "COPY reading (channel_id, observed_at, value, quality) FROM STDIN (FORMAT binary)"
 _STAGE = """
@@ -58,13 +64,91 @@ def write(
 ) -> Stored:
     """Store the readings of new messages within the caller's transaction."""
     columns, quarantined = _extract(database, directory, messages)
+    if any(message.envelope.free_clock is not None for message in messages):
+        columns = _settled(database, room, messages, columns, now)
     wrong_clock = columns.implausible()
     if wrong_clock.any():
         quarantined += _wrong_clock(columns.message[wrong_clock])
         columns = columns.where(~wrong_clock)
+    return Stored(_put(database, room, columns, now), quarantined)
+
+
+def learn_offsets(database: Connection[Any], room: Room, messages: Sequence[Accepted], now: datetime) -> None:
+    """Take the offsets that events of these messages name, and move what waits for them."""
+    for message in messages:
+        body = message.envelope.body
+        assert isinstance(body, EventBatch)  # noqa: S101  (the ingest sorts by kind)
+        for event in body.events:
+            found = clocks.offset_in(event)
+            if found is not None:
+                _learn(database, room, message.device.id, found, now)
+
+
+def _settled(
+    database: Connection[Any], room: Room, messages: Sequence[Accepted], columns: _Columns, now: datetime
+) -> _Columns:
+    """Stamps of free-running clocks made final where the offset is known; else what cannot be true waits for it.
+
+    What can be true is stored as it came, so that people see it, and remembered, so that it can be moved.
+    """
+    timelines: dict[tuple[int, str], list[int]] = defaultdict(list)
+    for position, message in enumerate(messages):
+        clock = message.envelope.free_clock
+        if clock is not None:
+            timelines[message.device.id, clock.timeline].append(position)
+            if clock.offset_us is not None:
+                _learn(database, room, message.device.id, clock, now)
+    known = clocks.lock(database, sorted(timelines))
+    waits = np.zeros(len(columns.channel), dtype=np.bool_)
+    for (device_id, timeline), positions in sorted(timelines.items()):
+        ours = np.isin(columns.message, positions)
+        offset_us = known[device_id, timeline]
+        if offset_us is not None:
+            columns.observed_us[ours] += offset_us
+            continue
+        hidden = columns.implausible() & ours
+        waits |= hidden
+        for mask, shown in ((hidden, False), (ours & ~hidden, True)):
+            if mask.any():
+                some = columns.where(mask)
+                held = clocks.Held(some.channel, some.observed_us, some.value, some.quality, some.received_us)
+                clocks.hold(database, device_id, timeline, held, shown=shown, now=now)
+    return columns.where(~waits)
+
+
+def _learn(database: Connection[Any], room: Room, device_id: int, clock: FreeClock, now: datetime) -> None:
+    """Store an offset, unless one is known, and move the readings of its timeline to where they belong."""
+    if not clocks.learn(database, device_id, clock, now):
+        return
+    held = clocks.release(database, device_id, clock.timeline)
+    if held is None:
+        return
+    shown = held.observed_us >= _EARLIEST_US
+    room.engine.taken_out(database, held.channel[shown], held.observed_us[shown])
+    columns = _Columns(
+        held.channel,
+        held.observed_us + (clock.offset_us or 0),
+        held.value,
+        held.quality,
+        held.received_us,
+        np.zeros(len(held.channel), dtype=np.int64),
+    )
+    false = columns.implausible()
+    if false.any():  # an offset that cannot be right; they are kept, but nowhere seen
+        some = columns.where(false)
+        left = clocks.Held(some.channel, some.observed_us, some.value, some.quality, some.received_us)
+        clocks.hold(database, device_id, clock.timeline, left, shown=False, now=now)
+        columns = columns.where(~false)
+    rows = _put(database, room, columns, now)
+    clocks.renew_latest(database, np.unique(held.channel), now)
+    log.info("readings.restamped", device=device_id, timeline=clock.timeline, offset_us=clock.offset_us, rows=rows)
+
+
+def _put(database: Connection[Any], room: Room, columns: _Columns, now: datetime) -> int:
+    """Store readings whose stamps are final; returns how many are new."""
     columns = columns.in_key_order()
     if not len(columns.channel):
-        return Stored(0, quarantined)
+        return 0
     days = [EPOCH + timedelta(days=int(day)) for day in np.unique(columns.observed_us // _DAY_US)]
     for table in (READING, *ROLLUP_TABLES):
         room.check(table, days, now)
@@ -72,7 +156,7 @@ def write(
     if len(fresh.channel):
         room.engine.roll_up(database, fresh)
     _keep_latest(database, columns)
-    return Stored(len(fresh.channel), quarantined)
+    return len(fresh.channel)
 
 
 class _Columns:

@@ -34,7 +34,7 @@ UNCONFIRMED_LIMIT = 10_000
 IN_FLIGHT_BYTES = 1_000_000
 """Bytes in flight beyond which only alarms are handed over: on a slow link an alarm must not wait behind images."""
 _CHUNK_ROWS = 20
-_ENVELOPE = '{"v":1,"site":"%s","device":"%s","boot":"%s","stream":"%s","seq":%d,"sent_at":"%s","time_trusted":%s,"backfill":%s,"body":'
+_ENVELOPE = '{"v":1,"site":"%s","device":"%s","boot":"%s","stream":"%s","seq":%d,"sent_at":"%s","time_trusted":%s,"backfill":%s,%s"body":'
 
 
 class Link(Protocol):
@@ -49,8 +49,15 @@ class Link(Protocol):
         ...
 
 
-def compose(row: Row, *, site: str, device: str, backfill: bool) -> bytes:
-    """The envelope of a row as bytes; the body is not decoded again."""
+def compose(row: Row, *, site: str, device: str, backfill: bool, offset_us: int | None = None) -> bytes:
+    """The envelope of a row as bytes; the body is not decoded again.
+
+    A message never changes under its sequence: stamps of a free-running clock stay, and the offset goes with them.
+    """
+    free_clock = ""
+    if row.timeline is not None:
+        offset = "" if offset_us is None else f',"offset_us":{offset_us}'
+        free_clock = f'"free_clock":{{"timeline":"{row.timeline}"{offset}}},'
     head = _ENVELOPE % (
         site,
         device,
@@ -60,6 +67,7 @@ def compose(row: Row, *, site: str, device: str, backfill: bool) -> bytes:
         row.sent_at.isoformat(),
         "true" if row.trusted else "false",
         "true" if backfill else "false",
+        free_clock,
     )
     return head.encode() + row.body + b"}"
 
@@ -305,7 +313,9 @@ class Publisher:
 
     def _send(self, row: Row) -> None:
         waited = (self._clock.now() - row.sent_at).total_seconds()
-        payload = compose(row, site=self._site, device=self._device, backfill=waited > self._backfill_after_s)
+        backfill = waited > self._backfill_after_s
+        offset_us = None if row.timeline is None else self._clock.offset_us(row.timeline)
+        payload = compose(row, site=self._site, device=self._device, backfill=backfill, offset_us=offset_us)
         mid = self._link.publish(uplink(self._site, self._device, row.kind), payload)
         self._in_flight[mid] = (row.seq, len(payload))
         self._in_flight_bytes += len(payload)

@@ -30,7 +30,7 @@ from edge.outbox.rules import PRIORITY_OF_KIND, Priority, Usage, effective_limit
 
 log = structlog.get_logger()
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 GROUP_LIMIT = 256
 """Requests in one transaction: bounds how long the first of them waits."""
 SEQUENCE_JUMP = 100_000
@@ -40,11 +40,12 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS message (
     seq INTEGER PRIMARY KEY, priority INTEGER NOT NULL, kind TEXT NOT NULL, boot TEXT NOT NULL, sent_at TEXT NOT NULL,
-    trusted INTEGER NOT NULL, items INTEGER NOT NULL, bytes INTEGER NOT NULL, body BLOB NOT NULL);
+    trusted INTEGER NOT NULL, items INTEGER NOT NULL, bytes INTEGER NOT NULL, body BLOB NOT NULL, timeline TEXT);
 CREATE INDEX IF NOT EXISTS message_by_priority ON message (priority, seq, bytes);
 CREATE TABLE IF NOT EXISTS counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
+_COLUMNS = "seq, kind, boot, sent_at, trusted, items, body, timeline"
 _COUNT = "INSERT INTO counter VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value"
 
 
@@ -55,14 +56,16 @@ class Draft:
     kind: Kind
     body: bytes
     items: int = 1
+    timeline: str | None = None
+    """The free-running clock that stamped the readings; None when their stamps are final."""
 
     @classmethod
-    def of(cls, body: Body) -> Draft:
+    def of(cls, body: Body, *, timeline: str | None = None) -> Draft:
         """Encode a body; its items are the things in its batch."""
         kind = Kind(body.type)
         batch = getattr(body, kind.value, None)
         encoded = body.model_dump_json(exclude_none=True).encode()
-        return cls(kind, encoded, len(batch) if isinstance(batch, tuple) else 1)
+        return cls(kind, encoded, len(batch) if isinstance(batch, tuple) else 1, timeline)
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,7 @@ class Row:
     trusted: bool
     items: int
     body: bytes
+    timeline: str | None = None
 
 
 @dataclass(frozen=True)
@@ -176,14 +180,14 @@ class Outbox:
         """Rows with a higher sequence, lowest first; ``alarms`` True takes only alarms, False all but alarms."""
         which = {True: "AND priority = 0", False: "AND priority > 0", None: ""}[alarms]
         query = (
-            "SELECT seq, kind, boot, sent_at, trusted, items, body FROM message"  # noqa: S608  (fixed texts)
+            f"SELECT {_COLUMNS} FROM message"  # noqa: S608  (fixed texts)
             f" WHERE seq > ? AND seq <= ? {which} ORDER BY seq LIMIT ?"
         )
         return self._rows(query, (seq, up_to if up_to is not None else 2**62, limit))
 
     def row(self, seq: int) -> Row | None:
         """The row with this sequence, unless it is gone."""
-        rows = self._rows("SELECT seq, kind, boot, sent_at, trusted, items, body FROM message WHERE seq = ?", (seq,))
+        rows = self._rows(f"SELECT {_COLUMNS} FROM message WHERE seq = ?", (seq,))  # noqa: S608  (fixed text)
         return rows[0] if rows else None
 
     def release(self, committed: int, above: Sequence[tuple[int, int]] = ()) -> None:
@@ -346,7 +350,7 @@ class Outbox:
             priority = PRIORITY_OF_KIND[draft.kind]
             size = len(draft.body)
             connection.execute(
-                "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     transaction.next_seq,
                     priority,
@@ -357,6 +361,7 @@ class Outbox:
                     draft.items,
                     size,
                     draft.body,
+                    draft.timeline,
                 ),
             )
             connection.execute(_COUNT, (draft.kind.value, draft.items))
@@ -417,8 +422,18 @@ class Outbox:
         with self._reading() as connection:
             rows = connection.execute(query, arguments).fetchall()
         return [
-            Row(seq, Kind(kind), boot, self.stream, datetime.fromisoformat(sent_at), bool(trusted), items, body)
-            for seq, kind, boot, sent_at, trusted, items, body in rows
+            Row(
+                seq,
+                Kind(kind),
+                boot,
+                self.stream,
+                datetime.fromisoformat(sent_at),
+                bool(trusted),
+                items,
+                body,
+                timeline,
+            )
+            for seq, kind, boot, sent_at, trusted, items, body, timeline in rows
         ]
 
     def _open(self) -> None:
@@ -446,6 +461,8 @@ class Outbox:
     def _load(self) -> None:
         connection = self._connection
         connection.executescript(_SCHEMA)
+        if "timeline" not in {column[1] for column in connection.execute("PRAGMA table_info(message)")}:
+            connection.execute("ALTER TABLE message ADD COLUMN timeline TEXT")  # a file of version 1
         meta = dict(connection.execute("SELECT key, value FROM meta"))
         self.stream = meta.get("stream") or _new_stream()
         next_seq = int(meta.get("next_seq", 1))
@@ -496,9 +513,12 @@ class Outbox:
             transaction = _Transaction(self._connection, self._next_seq, dict(self._usage))
             with contextlib.suppress(sqlite3.Error, ValueError):
                 columns = "priority, kind, boot, sent_at, trusted, items, bytes, body"
+                if "timeline" in {column[1] for column in old.execute("PRAGMA table_info(message)")}:
+                    columns += ", timeline"
                 for values in old.execute(f"SELECT {columns} FROM message ORDER BY seq"):  # noqa: S608  (fixed text)
                     self._connection.execute(
-                        "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (transaction.next_seq, *values)
+                        f"INSERT INTO message (seq, {columns}) VALUES (?{', ?' * len(values)})",  # noqa: S608  (fixed text)
+                        (transaction.next_seq, *values),
                     )
                     transaction.add(Priority(values[0]), 1, values[6])
                     transaction.next_seq += 1

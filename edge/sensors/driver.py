@@ -35,6 +35,8 @@ class Delivery:
     """Monotonic time of arrival."""
     done: Callable[[], None]
     """Call once, after the readings are persisted or refused for good."""
+    timeline: str | None = None
+    """The free-running clock that ``received_at`` is on; None when it is the time."""
 
 
 Deliver: TypeAlias = Callable[[Delivery], None]

@@ -36,12 +36,17 @@ def stamp(node_time: datetime | None, received_at: datetime, last: datetime | No
     A believable node time that is not later than the last accepted one is a repeat (or came too late to be told from one).
     Without a believable node time the reading is stamped on arrival, at least a microsecond after the last.
     """
-    if node_time is not None and -AHEAD_LIMIT <= received_at - node_time <= AGE_LIMIT:
+    if node_time is not None and is_believable(node_time, received_at):
         return Stamp(node_time) if last is None or node_time > last else None
     test = None if node_time is None else "node_clock"
     if last is not None and received_at <= last:
         return Stamp(last + _TICK, test or ("clock_step" if last - received_at > AHEAD_LIMIT else None))
     return Stamp(received_at, test)
+
+
+def is_believable(node_time: datetime | None, received_at: datetime) -> bool:
+    """Whether a node's clock agrees with ours so far that its stamps are used."""
+    return node_time is not None and -AHEAD_LIMIT <= received_at - node_time <= AGE_LIMIT
 
 
 def saturation_channel(oxygen_channel: str) -> str:

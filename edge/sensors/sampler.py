@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 
 import structlog
 
@@ -25,12 +26,14 @@ from edge.errors import OutboxUnavailableError
 from edge.guard.alarms import AlarmGuard
 from edge.outbox.store import Draft, Outbox
 from edge.sensors.driver import Delivery, RawReading
-from edge.sensors.rules import PARTNER_MAX_AGE, derive_saturation, saturation_channel, stamp
+from edge.sensors.rules import PARTNER_MAX_AGE, derive_saturation, is_believable, saturation_channel, stamp
 from edge.settings import ChannelSettings, EdgeSettings
 
 log = structlog.get_logger()
 
 MARK_PREFIX = "mark:"
+NODE_PREFIX = "node:"
+"""State key of what a node's clock said last, while ours could not tell whether that is the time."""
 BATCH_S = 1.0
 BATCH_READINGS = 200
 OWED_MESSAGES = 10
@@ -104,7 +107,8 @@ class Sampler:
         self._quality = {channel.name: ChannelQuality(default_limits_for(channel.quantity)) for channel in channels}
         self._queue: deque[Delivery] = deque()
         self._arrived = threading.Event()
-        self._batch: list[Reading] = []
+        self._batch: list[tuple[str | None, Reading]] = []
+        """Readings with the timeline of their stamps."""
         self._owed: list[Callable[[], None]] = []
         self._batch_since_s = 0.0
         self._retry_s = 0.0
@@ -113,6 +117,8 @@ class Sampler:
         self._partners: dict[tuple[str, str], Reading] = {}
         marks = outbox.state(MARK_PREFIX)
         self._last = {key.removeprefix(MARK_PREFIX): datetime.fromisoformat(text) for key, text in marks.items()}
+        self._last_free: dict[tuple[str, str], datetime] = {}
+        self._nodes = outbox.state(NODE_PREFIX)
 
     def deliver(self, delivery: Delivery) -> None:
         """Take a delivery over; returns at once. When the queue is full the oldest is dropped and counted."""
@@ -151,24 +157,42 @@ class Sampler:
         return dict(self._latest)
 
     def _take(self, delivery: Delivery) -> None:
-        readings = [reading for raw in delivery.readings if (reading := self._reading(raw, delivery)) is not None]
-        readings += self._derive(readings)
+        found = [pair for raw in delivery.readings if (pair := self._reading(raw, delivery)) is not None]
+        readings = [reading for _, reading in found]
+        timelines = {id(reading): timeline for timeline, reading in found}
+        for oxygen, saturation in self._derive(readings):
+            found.append((timelines[id(oxygen)], saturation))
+            readings.append(saturation)
         self.stats.repeats += len(delivery.readings) - sum(not reading.derived for reading in readings)
         for reading in readings:
             self._latest[reading.channel] = Latest(reading, delivery.received_s)
         if not self._owed:
             self._batch_since_s = self._clock.monotonic()
-        self._batch += readings
+        self._batch += found
         # A repeat is acknowledged no earlier than its first copy, which may still be in this batch.
         self._owed.append(delivery.done)
         self._guard.see(readings, now_s=delivery.received_s)
 
-    def _reading(self, raw: RawReading, delivery: Delivery) -> Reading | None:
+    def _reading(self, raw: RawReading, delivery: Delivery) -> tuple[str | None, Reading] | None:
         channel = raw.channel
-        moment = stamp(raw.node_time, delivery.received_at, self._last.get(channel.name))
+        timeline = delivery.timeline
+        if timeline is not None and is_believable(raw.node_time, delivery.received_at):
+            timeline = None  # the node's stamp is not on our count
+        if timeline is None:
+            moment = stamp(raw.node_time, delivery.received_at, self._last.get(channel.name))
+        else:
+            said = None if raw.node_time is None else raw.node_time.isoformat()
+            if said is not None and self._nodes.get(NODE_PREFIX + channel.name) == said:
+                return None
+            if said is not None:
+                self._nodes[NODE_PREFIX + channel.name] = said
+            moment = stamp(None, delivery.received_at, self._last_free.get((timeline, channel.name)))
         if moment is None:
             return None
-        self._last[channel.name] = moment.observed_at
+        if timeline is None:
+            self._last[channel.name] = moment.observed_at
+        else:
+            self._last_free[timeline, channel.name] = moment.observed_at
         verdict = self._quality[channel.name].judge(raw.value, moment.observed_at)
         flag, test = verdict.flag, verdict.test
         if flag is QualityFlag.GOOD and moment.test is not None:
@@ -185,10 +209,11 @@ class Sampler:
         )
         if flag is not QualityFlag.FAIL and channel.quantity in {"temperature", "salinity"}:
             self._partners[channel.unit, channel.quantity] = reading
-        return reading
+        return timeline, reading
 
-    def _derive(self, readings: Sequence[Reading]) -> list[Reading]:
-        found: list[Reading] = []
+    def _derive(self, readings: Sequence[Reading]) -> list[tuple[Reading, Reading]]:
+        """Pairs of an oxygen reading and the saturation that follows from it."""
+        found: list[tuple[Reading, Reading]] = []
         for oxygen in readings:
             if oxygen.quantity != "do" or saturation_channel(oxygen.channel) not in self._derived:
                 continue
@@ -197,7 +222,7 @@ class Sampler:
             salinity_g_kg = salinity.value if salinity is not None and fresh else self._salinity_g_kg[oxygen.unit]
             saturation = derive_saturation(oxygen, self._partners.get((oxygen.unit, "temperature")), salinity_g_kg)
             if saturation is not None:
-                found.append(saturation)
+                found.append((oxygen, saturation))
         return found
 
     def _due(self) -> bool:
@@ -211,15 +236,13 @@ class Sampler:
         """Persist the batch with its marks, then acknowledge; on failure everything stays for the next try."""
         batch, owed = self._batch, self._owed
         if batch:
-            drafts = [
-                Draft.of(ReadingBatch(readings=tuple(batch[start : start + BATCH_READINGS])))
-                for start in range(0, len(batch), BATCH_READINGS)
-            ]
+            drafts = [draft for timeline, pairs in groupby(batch, _timeline_of) for draft in _drafts(timeline, pairs)]
             marks: dict[str, str | None] = {
                 MARK_PREFIX + reading.channel: reading.observed_at.isoformat()
-                for reading in batch
-                if not reading.derived
+                for timeline, reading in batch
+                if not reading.derived and timeline is None
             }
+            marks |= self._nodes
             try:
                 self._outbox.accept(drafts, state=marks)
             except OutboxUnavailableError as error:
@@ -230,3 +253,15 @@ class Sampler:
         self._batch, self._owed = [], []
         for done in owed:
             done()
+
+
+def _timeline_of(pair: tuple[str | None, Reading]) -> str | None:
+    return pair[0]
+
+
+def _drafts(timeline: str | None, pairs: Iterable[tuple[str | None, Reading]]) -> list[Draft]:
+    readings = [reading for _, reading in pairs]
+    return [
+        Draft.of(ReadingBatch(readings=tuple(readings[start : start + BATCH_READINGS])), timeline=timeline)
+        for start in range(0, len(readings), BATCH_READINGS)
+    ]

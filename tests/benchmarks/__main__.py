@@ -13,6 +13,7 @@ BENCHMARKS: dict[str, str] = {
     "bridge": "messages/s through decode, authorize and route, against a bare loop that hands bytes on",
     "ingest": "rows/s into PostgreSQL through the writer, against a raw binary COPY of the same rows",
     "query": "ms (95th percentile) for a 24-hour chart from 10 million readings, against the same SQL without the API",
+    "ingest_live": "processor share of the ingest at 8,000 readings/s, against a bare consumer that decodes the same; a backlog",
     "edge_pipeline": "frames/s through capture, detector and observation, against a ten-line decode-resize-infer loop",
     "footprint": "memory of an idle edge agent, against a bare Python process; sizes, imports and the box beside it",
 }

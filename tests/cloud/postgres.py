@@ -29,11 +29,12 @@ class Postgres:
 
     Args:
         durable: flush as a server in service does; benchmarks need it, tests do not.
+        folder: an empty folder to live in; ``stop`` empties it. None: a temporary one.
     """
 
-    def __init__(self, *, durable: bool = False) -> None:
+    def __init__(self, *, durable: bool = False, folder: Path | None = None) -> None:
         self._durable = durable
-        self._folder = Path(tempfile.mkdtemp(prefix="shoal-postgres-"))
+        self._folder = folder or Path(tempfile.mkdtemp(prefix="shoal-postgres-"))
         self._bin = _binaries()
         self._process: subprocess.Popen[bytes] | None = None
         self.port = _free_port()

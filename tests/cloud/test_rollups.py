@@ -25,10 +25,12 @@ from cloud.db.timeseries import READING, engine_of
 from cloud.kit.repository import Database, Row
 from cloud.telemetry.repository import TelemetryRepository
 from cloud.telemetry.rules import resolution_for
+from contracts.devices import CLOCK_SYNCED, DeviceEvent, EventBatch
+from contracts.envelope import FreeClock
 from contracts.errors import RetryableError
 from contracts.quality import QualityFlag
-from contracts.telemetry import Reading
-from tests.cloud.messages import NOON, STREAM, clock, one, reading, readings, rows, seconds
+from contracts.telemetry import Reading, ReadingBatch
+from tests.cloud.messages import NOON, STREAM, clock, envelope, one, reading, readings, record, rows, seconds
 
 EXPECTED = """
 SELECT channel_id, date_bin({width}, observed_at, TIMESTAMPTZ '2000-01-03 00:00:00+00') AS bucket, count(*),
@@ -103,6 +105,25 @@ def test_rollups_are_exact_whatever_the_order_and_however_often_it_comes(
     ingest.write(batch)  # redelivered: the ledger knows them
     again = [readings(1, *items[:80], stream="outbox-0002"), readings(2, at(NOON, 9), stream="outbox-0002")]
     assert ingest.write(again).rows == 1  # the same readings in another stream: only the key can tell
+    assert_exact(database)
+
+
+def test_readings_that_are_moved_to_their_right_time_leave_the_buckets_they_were_in(
+    database: psycopg.Connection[Any], ingest: Ingest
+) -> None:
+    wrong = NOON - timedelta(hours=30)
+    own = [at(wrong + seconds(i), i) for i in range(0, 400, 7)]
+    others = [at(wrong + seconds(i), -i, channel="tank-2.do") for i in range(0, 400, 7)]
+    staying = [at(wrong + seconds(i + 1), 1000 + i) for i in range(0, 200, 7)]
+    free = FreeClock(timeline="count-0001")
+    counted = envelope(1, ReadingBatch(readings=tuple(own))).model_copy(update={"free_clock": free})
+    ingest.write([record(counted), readings(2, *others), readings(3, *staying)])
+    assert_exact(database)
+    engine_of(database).refresh_changed(database, NOON)
+    detail: dict[str, str | int | float | bool | None] = {"timeline": "count-0001", "offset_us": 25 * 3_600_000_000}
+    synced = DeviceEvent(name=CLOCK_SYNCED, occurred_at=NOON, detail=detail)
+    ingest.write([record(envelope(4, EventBatch(events=(synced,))))])
+    engine_of(database).refresh_changed(database, NOON)
     assert_exact(database)
 
 

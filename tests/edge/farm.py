@@ -41,6 +41,12 @@ class VirtualClock:
     def trusted(self) -> bool:
         return True
 
+    def label(self) -> tuple[datetime, str | None]:
+        return self.wall, None
+
+    def offset_us(self, timeline: str) -> int | None:
+        return None
+
     def advance(self, seconds: float) -> None:
         self.wall += timedelta(seconds=seconds)
         self.seconds += seconds

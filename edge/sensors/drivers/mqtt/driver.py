@@ -126,4 +126,5 @@ class MqttSensorDriver:
             log.warning("sensor.message_rejected", sensor=self.name, topic=message.topic, faults=faults[:3])
             acknowledge()
             return
-        self._deliver(Delivery(tuple(readings), self._clock.now(), self._clock.monotonic(), acknowledge))
+        received_at, timeline = self._clock.label()
+        self._deliver(Delivery(tuple(readings), received_at, self._clock.monotonic(), acknowledge, timeline))
