@@ -32,6 +32,7 @@ class Routed:
         message: the same, typed.
         origin: MQTT topic that it arrived on.
         received_at: when the bridge received it, UTC.
+        headers: record headers that the route asked for.
     """
 
     topic: str
@@ -40,6 +41,7 @@ class Routed:
     message: Envelope | Status | DeadLetter
     origin: str
     received_at: datetime
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 class Sink(Protocol):

@@ -86,7 +86,9 @@ class ConfluentSink:
         patience = time.monotonic() + self._settings.kafka_delivery_timeout_s
         while True:
             try:
-                producer.produce(routed.topic, routed.value, routed.key, on_delivery=report)
+                producer.produce(
+                    routed.topic, routed.value, routed.key, on_delivery=report, headers=list(routed.headers) or None
+                )
             except BufferError:  # noqa: PERF203  (the loop is the retry)
                 if time.monotonic() > patience:
                     return KafkaError(KafkaError._QUEUE_FULL)  # noqa: SLF001  (the public name of the code)

@@ -60,7 +60,9 @@ class KafkaPythonSink:
             try:
                 if self._producer is None:
                     self._producer = self._build()
-                future = self._producer.send(routed.topic, key=routed.key, value=routed.value)
+                future = self._producer.send(
+                    routed.topic, key=routed.key, value=routed.value, headers=list(routed.headers) or None
+                )
             except _REFUSED as error:
                 self._room.release()
                 tracker.refused(index, str(error))
