@@ -124,7 +124,7 @@ class BridgeSettings(BaseSettings):
     kafka_max_message_bytes: int = Field(default=4_000_000, ge=10_000)
     """Largest record that is offered to Kafka; its topics must allow as much (max.message.bytes)."""
     downlink: bool = True
-    """Publish the watermarks of Kafka ``device-downlink`` back to the devices."""
+    """Publish Kafka ``device-downlink`` (watermarks, desired state, jobs, commands) to the devices."""
     downlink_group: str = Field(default="shoal-bridge-downlink", min_length=1)
     """Consumer group of the downlink; replicas share it."""
     metrics_host: str = "127.0.0.1"
