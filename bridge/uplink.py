@@ -67,12 +67,18 @@ class _Submission:
 
 
 class Uplink:
-    """Carries uplink messages from the MQTT broker into ``sink``; owns both from ``start`` to ``stop``."""
+    """Carries uplink messages from the MQTT broker into ``sink``; owns both from ``start`` to ``stop``.
 
-    def __init__(self, settings: BridgeSettings, sink: Sink) -> None:
+    Args:
+        settings: all of the bridge's.
+        sink: where routed messages become durable.
+        typed: False for a sink that takes bytes alone; it spares the objects of every message in flight.
+    """
+
+    def __init__(self, settings: BridgeSettings, sink: Sink, *, typed: bool = True) -> None:
         self._settings = settings
         self._sink = sink
-        self._walk = Walk(settings)
+        self._walk = Walk(settings, typed=typed)
         self._window = InFlight(settings.window, self._acknowledge)
         self._source = MqttSource(settings, self._window)
         self._limit = DeadLetterLimit(settings.dead_letter_rate_per_s, settings.dead_letter_burst)
