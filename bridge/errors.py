@@ -14,6 +14,10 @@ class SinkUnavailableError(RetryableError):
     """The sink could not make a batch durable now; the bridge keeps the batch and submits it again."""
 
 
+class NumbersUnavailableError(RetryableError):
+    """Adapted messages cannot be numbered durably now (disk full, say); the bridge keeps the batch and walks it again."""
+
+
 class RecordRefusedError(ShoalError):
     """The sink works, but some records of the batch can never be stored (too large, say): they go to dead letters.
 

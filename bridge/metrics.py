@@ -65,13 +65,14 @@ class DownlinkCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """All metrics of the downlink."""
         tally = self._downlink.tally()
-        yield _counter("watermarks", "Watermarks given to the downlink", tally.given)
-        yield _counter("watermarks_published", "Watermarks that the MQTT broker confirmed", tally.published)
+        yield _counter("downlink_given", "Messages for devices given to the downlink", tally.given)
+        yield _counter("downlink_published", "Messages for devices that the MQTT broker confirmed", tally.published)
         yield _counter(
-            "watermarks_superseded", "Watermarks replaced by a newer one before they were sent", tally.superseded
+            "downlink_superseded", "Retained messages replaced by a newer one before they were sent", tally.superseded
         )
+        yield _counter("downlink_expired", "Jobs and commands that were no longer worth sending", tally.expired)
         yield _counter("downlink_invalid", "Downlink records that could not be read", tally.invalid)
-        yield _gauge("watermarks_pending", "Watermarks waiting for the MQTT broker", tally.pending)
+        yield _gauge("downlink_pending", "Messages for devices waiting for the MQTT broker", tally.pending)
 
 
 def registry_of(*collectors: Collector) -> CollectorRegistry:

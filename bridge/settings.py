@@ -6,7 +6,9 @@ The environment wins over the file, so that a container can override one field.
 from __future__ import annotations
 
 import difflib
+import os
 from enum import Enum
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +21,8 @@ from pydantic_settings import (
     YamlConfigSettingsSource,
 )
 
+from bridge.adapters import Mapping, load_mappings
+from bridge.routes import Route, check_table, default_routes, overlap
 from contracts.errors import ConfigurationError
 
 DEFAULT_CLIENT_ID = "shoal-bridge"
@@ -69,6 +73,16 @@ class BridgeSettings(BaseSettings):
     """Name of our session at the broker. It must stay the same over restarts and differ between replicas."""
     shared_group: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]+$")
     """Name of the shared subscription that replicas divide among them; None subscribes alone."""
+    routes: tuple[Route, ...] = Field(default_factory=default_routes, min_length=1)
+    """Which topics go where: filter, kafka_topic, key, headers. By default every kind to its topic, keyed by device."""
+    kafka_topics: tuple[str, ...] = ()
+    """Names of further Kafka topics that routes may use, beside those of Shoal."""
+    unsubscribe: tuple[str, ...] = ()
+    """Filters to remove from our session at the broker; needed once after a change that ``state_dir`` cannot remember."""
+    adapter_file: Path | None = None
+    """YAML mapping of foreign JSON to readings (bridge/README.md); None takes our own messages alone. Needs ``state_dir``."""
+    state_dir: Path | None = None
+    """Folder of this replica's own small state: subscribed filters, numbers of adapted messages. None remembers nothing."""
     window: int = Field(default=1000, ge=1, le=65535)
     """Most messages received and not yet acknowledged. Set the broker's max_inflight_messages to the same."""
     batch_max: int = Field(default=500, ge=1, le=10_000)
@@ -110,7 +124,7 @@ class BridgeSettings(BaseSettings):
     kafka_max_message_bytes: int = Field(default=4_000_000, ge=10_000)
     """Largest record that is offered to Kafka; its topics must allow as much (max.message.bytes)."""
     downlink: bool = True
-    """Publish the watermarks of Kafka ``device-downlink`` back to the devices."""
+    """Publish Kafka ``device-downlink`` (watermarks, desired state, jobs, commands) to the devices."""
     downlink_group: str = Field(default="shoal-bridge-downlink", min_length=1)
     """Consumer group of the downlink; replicas share it."""
     metrics_host: str = "127.0.0.1"
@@ -144,7 +158,39 @@ class BridgeSettings(BaseSettings):
             if file is not None and not file.is_file():
                 message = f"{name}: there is no file {file}; write the path of an existing PEM file"
                 raise ValueError(message)
+        if self.state_dir is not None and not (self.state_dir.is_dir() and os.access(self.state_dir, os.W_OK)):
+            message = f"state_dir: {self.state_dir} is no folder that can be written; create it for the bridge's user"
+            raise ValueError(message)
+        if self.adapter_file is not None and self.state_dir is None:
+            message = "state_dir: adapted messages are numbered durably, so adapter_file needs a state_dir that is kept"
+            raise ValueError(message)
+        check_table(self.routes, self.kafka_topics)
         return self
+
+    @cached_property
+    def mappings(self) -> tuple[Mapping, ...]:
+        """What ``adapter_file`` says.
+
+        Raises:
+            ConfigurationError: the file cannot be used.
+        """
+        if self.adapter_file is None:
+            return ()
+        mappings = load_mappings(self.adapter_file)
+        for mapping in mappings:
+            for route in self.routes:
+                if overlap(mapping.filter, route.filter):
+                    raise ConfigurationError(
+                        "adapter_file",
+                        mapping.filter,
+                        f"It overlaps the route {route.filter}; a message needs one way.",
+                    )
+        return mappings
+
+    @property
+    def filters(self) -> tuple[str, ...]:
+        """Every MQTT filter that the configuration subscribes to, without the prefix of a shared group."""
+        return (*(route.filter for route in self.routes), *(mapping.filter for mapping in self.mappings))
 
     @property
     def tls(self) -> bool:
@@ -165,11 +211,15 @@ def load_settings(path: Path | None = None, **overrides: Any) -> BridgeSettings:
         model_config = SettingsConfigDict(yaml_file=path)
 
     try:
-        return FromFile(**overrides)
+        settings = FromFile(**overrides)
+        _ = settings.mappings  # read now, so that a bad file stops before anything connects
     except ValidationError as error:
         raise _named(error) from None  # the original repeats the values, secrets included
+    except ConfigurationError:
+        raise
     except (yaml.YAMLError, TypeError, ValueError) as error:
         raise ConfigurationError("config", str(path), f"It must be a YAML mapping of settings: {error}") from error
+    return settings
 
 
 def _named(error: ValidationError) -> ConfigurationError:
@@ -180,10 +230,11 @@ def _named(error: ValidationError) -> ConfigurationError:
         field, _, message = message.partition(": ")
         return ConfigurationError(field, "this combination", f"{message[:1].upper()}{message[1:]}.")
     if first["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(field, BridgeSettings.model_fields, n=1)
+        names = BridgeSettings.model_fields if len(first["loc"]) == 1 else Route.model_fields
+        close = difflib.get_close_matches(str(first["loc"][-1]), names, n=1)
         hint = f"did you mean {close[0]}" if close else "remove it"
         return ConfigurationError(field, first["input"], f"There is no such setting; {hint}.")
     value = "***" if _HIDDEN in field else first["input"]
-    known = BridgeSettings.model_fields.get(field)
+    known = BridgeSettings.model_fields.get(str(first["loc"][0]))
     meaning = f" {known.description}" if known is not None and known.description else ""
     return ConfigurationError(field, value, f"{message}.{meaning}")

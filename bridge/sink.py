@@ -29,17 +29,19 @@ class Routed:
         topic: Kafka topic name (a value of ``contracts.topics.KafkaTopic``).
         key: ``site/device``; for a dead letter whose device is unknown, its MQTT topic.
         value: payload exactly as received; for dead letters the JSON of the ``DeadLetter``.
-        message: the same, typed.
+        message: the same, typed; None where the sink does not look at it (``bridge.uplink.Uplink``).
         origin: MQTT topic that it arrived on.
         received_at: when the bridge received it, UTC.
+        headers: record headers that the route asked for.
     """
 
     topic: str
     key: bytes
     value: bytes
-    message: Envelope | Status | DeadLetter
+    message: Envelope | Status | DeadLetter | None
     origin: str
     received_at: datetime
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 class Sink(Protocol):

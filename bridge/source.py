@@ -17,6 +17,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from bridge.paho_client import open_client
+from bridge.subscriptions import SUBSCRIPTIONS_FILE, Subscriptions
 from contracts.topics import uplink_kind_filters
 
 if TYPE_CHECKING:
@@ -57,13 +58,21 @@ class SourceState:
 
 
 class MqttSource:
-    """Subscribes to all uplink kinds and fills the window."""
+    """Subscribes to what the settings route or adapt, unsubscribes what they no longer do, and fills the window."""
 
     def __init__(self, settings: BridgeSettings, window: InFlight) -> None:
         self._settings = settings
         self._window = window
         prefix = f"$share/{settings.shared_group}/" if settings.shared_group else ""
-        self._filters = tuple(prefix + topic for topic in uplink_kind_filters())
+        self._filters = tuple(prefix + topic for topic in settings.filters)
+        file = settings.state_dir / SUBSCRIPTIONS_FILE if settings.state_dir else None
+        self._subscriptions = Subscriptions(file, settings.client_id)
+        # Without a memory the default filters can still be told: unsubscribing what is not there does no harm.
+        defaults = {prefix + topic for topic in uplink_kind_filters()}
+        self._subscriptions.add(self._filters)
+        unwanted = {*self._subscriptions.stale(self._filters), *settings.unsubscribe, *defaults} - set(self._filters)
+        self._stale = tuple(sorted(unwanted))
+        self._unsubscribing: int | None = None
         self._lock = threading.Lock()
         self._connected = False
         self._subscribed = False
@@ -85,6 +94,7 @@ class MqttSource:
         self._client.on_connect_fail = self._on_connect_fail
         self._client.on_disconnect = self._on_disconnect
         self._client.on_subscribe = self._on_subscribe
+        self._client.on_unsubscribe = self._on_unsubscribe
         self._client.reconnect_delay_set(1, settings.mqtt_reconnect_max_s)
         secure(self._client, settings)
 
@@ -156,6 +166,8 @@ class MqttSource:
             log.warning("mqtt.session_lost", client_id=self._settings.client_id)
         # On every connection: a broker that restarted may keep the session and still have forgotten subscriptions.
         client.subscribe([(topic, 1) for topic in self._filters])
+        if self._stale:
+            _, self._unsubscribing = client.unsubscribe(list(self._stale))
 
     def _on_connect_fail(self, _client: Client, _userdata: Any) -> None:
         error = sys.exc_info()[1]  # paho calls this while it handles the error, and does not pass it on
@@ -178,6 +190,22 @@ class MqttSource:
             self._subscribed = not refused
         if refused:
             log.error("mqtt.subscription_refused", filters=refused)
+
+    def _on_unsubscribe(
+        self,
+        _client: Client,
+        _userdata: Any,
+        mid: int,
+        _reasons: list[ReasonCode],
+        _properties: Any,
+    ) -> None:
+        if mid != self._unsubscribing:
+            return
+        forgotten = self._subscriptions.stale(self._filters)
+        self._subscriptions.remove(forgotten)
+        self._stale, self._unsubscribing = (), None
+        if forgotten:
+            log.info("mqtt.unsubscribed", filters=forgotten)
 
     def _on_disconnect(
         self,

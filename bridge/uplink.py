@@ -14,24 +14,20 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from bridge.dead_letter import DeadLetterLimit, dead_letter
-from bridge.errors import RecordRefusedError, UplinkBrokenError
+from bridge.dead_letter import DeadLetterLimit
+from bridge.errors import NumbersUnavailableError, RecordRefusedError, UplinkBrokenError
 from bridge.inflight import Batch, InFlight
-from bridge.sink import Routed
 from bridge.source import MqttSource
-from bridge.steps.authorize import authorize
-from bridge.steps.decode import decode
-from bridge.steps.route import route
+from bridge.walk import Walk
 from contracts.dead_letters import DeadLetter
 from contracts.errors import InvalidMessageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bridge.dead_letter import Stage
-    from bridge.inflight import Delivery, Tally
+    from bridge.inflight import Tally
     from bridge.settings import BridgeSettings
-    from bridge.sink import Sink
+    from bridge.sink import Routed, Sink
     from bridge.source import SourceState
 
 log = structlog.get_logger()
@@ -71,11 +67,18 @@ class _Submission:
 
 
 class Uplink:
-    """Carries uplink messages from the MQTT broker into ``sink``; owns both from ``start`` to ``stop``."""
+    """Carries uplink messages from the MQTT broker into ``sink``; owns both from ``start`` to ``stop``.
 
-    def __init__(self, settings: BridgeSettings, sink: Sink) -> None:
+    Args:
+        settings: all of the bridge's.
+        sink: where routed messages become durable.
+        typed: False for a sink that takes bytes alone; it spares the objects of every message in flight.
+    """
+
+    def __init__(self, settings: BridgeSettings, sink: Sink, *, typed: bool = True) -> None:
         self._settings = settings
         self._sink = sink
+        self._walk = Walk(settings, typed=typed)
         self._window = InFlight(settings.window, self._acknowledge)
         self._source = MqttSource(settings, self._window)
         self._limit = DeadLetterLimit(settings.dead_letter_rate_per_s, settings.dead_letter_burst)
@@ -114,6 +117,7 @@ class Uplink:
         drained = self._window.wait_until_empty(self._settings.drain_timeout_s) if not self._failed else False
         self._sink.stop(timeout_s=self._settings.drain_timeout_s)
         self._source.stop()
+        self._walk.close()
         tally = self._window.tally()
         log.info(
             "uplink.stopped", drained=drained, acked=tally.acked, left_with_broker=tally.in_flight + tally.returned
@@ -165,37 +169,30 @@ class Uplink:
 
     def _forward(self, batch: Batch) -> None:
         """The sentence of the bridge, for one batch."""
-        submission = _Submission(batch, [self._walk(delivery) for delivery in batch.deliveries])
+        routed = self._walked(batch)
+        if routed is None:  # stopped: the broker keeps it
+            return
+        submission = _Submission(batch, routed)
         self._wait_for_dead_letters(submission.dead_lettered().total())
         if self._stopping.is_set():
             self._failed.append(submission)
         else:
             self._submit(submission)
 
-    def _walk(self, delivery: Delivery) -> Routed:
-        stage: Stage = "decode"
-        try:
-            uplink, message = decode(delivery.topic, delivery.payload)
-            stage = "authorize"
-            authorize(uplink, message)
-            stage = "route"
-            topic, key = route(uplink)
-        except InvalidMessageError as error:
-            return self._refuse(delivery, stage, error)
-        except Exception as error:
-            log.exception("uplink.step_failed", stage=stage, topic=delivery.topic)
-            return self._refuse(delivery, stage, InvalidMessageError("internal_error", repr(error)))
-        return Routed(topic, key, delivery.payload, message, delivery.topic, delivery.received_at)
-
-    def _refuse(self, delivery: Delivery, stage: Stage, error: InvalidMessageError, max_bytes: int = 0) -> Routed:
-        return dead_letter(
-            delivery.topic,
-            delivery.payload,
-            delivery.received_at,
-            stage=stage,
-            error=error,
-            max_bytes=max_bytes or self._settings.dead_letter_max_bytes,
-        )
+    def _walked(self, batch: Batch) -> list[Routed] | None:
+        """Every message with its destination, and the numbers of adapted ones durable; waits while those cannot be."""
+        while not self._stopping.is_set():
+            try:
+                routed = [self._walk.one(each.topic, each.payload, each.received_at) for each in batch.deliveries]
+                self._walk.commit()
+            except NumbersUnavailableError as error:  # noqa: PERF203  (the loop is the retry)
+                if self._sink_error is None:
+                    log.warning("uplink.numbers_failed", reason=str(error))
+                self._sink_error = str(error)
+                self._stopping.wait(self._settings.retry_max_s)
+            else:
+                return routed
+        return None
 
     def _wait_for_dead_letters(self, letters: int) -> None:
         wait_s = self._limit.spend(letters, time.monotonic())
@@ -248,7 +245,14 @@ class Uplink:
             delivery = submission.batch.deliveries[index]
             refusal = InvalidMessageError("refused_by_sink", reason)
             again = isinstance(routed[index].message, DeadLetter)  # even the letter is too large
-            letter = self._refuse(delivery, "store", refusal, _CUT_AGAIN_BYTES if again else 0)
+            letter = self._walk.refuse(
+                delivery.topic,
+                delivery.payload,
+                delivery.received_at,
+                stage="store",
+                error=refusal,
+                max_bytes=_CUT_AGAIN_BYTES if again else 0,
+            )
             routed[index] = replace(letter, received_at=delivery.received_at)
         return routed
 

@@ -137,6 +137,8 @@ class BoxSink:
 
 def record_of(routed: Routed) -> StreamRecord:
     """The same message in the words of the ingest."""
+    if routed.message is None:
+        raise TypeError("the ingest needs typed messages: open the uplink with typed=True")
     return StreamRecord(
         value=routed.value,
         kind=_kind(routed.message),

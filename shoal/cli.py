@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+from datetime import datetime, timezone
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -195,6 +196,33 @@ def bridge_run(
 
     logs.configure(_level(log_level))
     run(load_settings(config))
+
+
+@bridge.command("replay")
+def bridge_replay(
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="YAML file of the bridge; the environment wins over it")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="Dead letters as JSON lines. [default: Kafka error-messages]")
+    ] = None,
+    reason: Annotated[str | None, typer.Option(help="Only letters of this reason, such as bad_schema")] = None,
+    since: Annotated[datetime | None, typer.Option(help="Only letters received since then, UTC")] = None,
+    left: Annotated[Path | None, typer.Option(help="Write letters that still fail to this file")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would happen, send nothing")] = False,
+) -> None:
+    """Put dead letters back after a correction. Twice does no harm; letters that still fail stay where they are."""
+    from bridge.replay import Selection
+    from bridge.replay_program import run
+    from bridge.settings import load_settings
+
+    moment = None if since is None else since.replace(tzinfo=timezone.utc)
+    report = run(load_settings(config), Selection(reason, moment), file=file, left=left, dry_run=dry_run)
+    typer.echo(f"{'would replay' if dry_run else 'replayed'} {report.replayed}, still failing {len(report.left)}")
+    typer.echo(f"not selected {report.not_selected}, repeated {report.repeated}, unreadable {report.unreadable}")
+    for text, count in report.reasons().most_common(10):
+        typer.echo(f"{count:>6}  {text[:200]}")
+    raise typer.Exit(1 if report.left or report.unreadable else 0)
 
 
 @cloud.command("api")

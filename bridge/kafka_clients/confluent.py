@@ -8,13 +8,21 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
 
 from bridge.errors import SinkUnavailableError
 from bridge.kafka_clients.tracker import BatchTracker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from bridge.settings import BridgeSettings
     from bridge.sink import Routed
@@ -86,7 +94,9 @@ class ConfluentSink:
         patience = time.monotonic() + self._settings.kafka_delivery_timeout_s
         while True:
             try:
-                producer.produce(routed.topic, routed.value, routed.key, on_delivery=report)
+                producer.produce(
+                    routed.topic, routed.value, routed.key, on_delivery=report, headers=list(routed.headers) or None
+                )
             except BufferError:  # noqa: PERF203  (the loop is the retry)
                 if time.monotonic() > patience:
                     return KafkaError(KafkaError._QUEUE_FULL)  # noqa: SLF001  (the public name of the code)
@@ -190,6 +200,42 @@ class ConfluentConsumer:
     def close(self) -> None:
         """Leave the group."""
         self._consumer.close()
+
+
+def read_whole(settings: BridgeSettings, topic: str, deadline: float) -> Iterator[bytes]:
+    """Every value that ``topic`` holds now, without a group: nothing is committed, nobody else is disturbed.
+
+    Raises:
+        SinkUnavailableError: Kafka does not answer by ``deadline`` (monotonic), or stops answering.
+    """
+    consumer = Consumer(
+        {
+            **client_options(settings),
+            "group.id": f"{settings.client_id}-replay",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+        }
+    )
+    try:
+        try:
+            found = consumer.list_topics(topic, timeout=max(0.1, deadline - time.monotonic())).topics[topic].partitions
+        except KafkaException as error:
+            raise SinkUnavailableError(str(error)) from error
+        unread = set(found)
+        consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in unread])
+        heard = time.monotonic()
+        while unread:
+            for message in consumer.consume(500, _POLL_S):
+                heard = time.monotonic()
+                error_here = message.error()
+                if error_here is None:
+                    yield message.value() or b""
+                elif error_here.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  (the public name of the code)
+                    unread.discard(message.partition() or 0)
+            if time.monotonic() - heard > settings.kafka_delivery_timeout_s:
+                raise SinkUnavailableError("Kafka stopped answering")
+    finally:
+        consumer.close()
 
 
 class ErrorEvents:

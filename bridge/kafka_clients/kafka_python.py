@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from kafka import KafkaConsumer, KafkaProducer
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import (
     InvalidRecordError,
     KafkaError,
@@ -16,10 +17,11 @@ from kafka.errors import (
     RetriableError,
 )
 
+from bridge.errors import SinkUnavailableError
 from bridge.kafka_clients.tracker import BatchTracker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from bridge.settings import BridgeSettings
     from bridge.sink import Routed
@@ -60,7 +62,9 @@ class KafkaPythonSink:
             try:
                 if self._producer is None:
                     self._producer = self._build()
-                future = self._producer.send(routed.topic, key=routed.key, value=routed.value)
+                future = self._producer.send(
+                    routed.topic, key=routed.key, value=routed.value, headers=list(routed.headers) or None
+                )
             except _REFUSED as error:
                 self._room.release()
                 tracker.refused(index, str(error))
@@ -147,6 +151,37 @@ class KafkaPythonConsumer:
     def close(self) -> None:
         """Leave the group."""
         self._consumer.close()
+
+
+def read_whole(settings: BridgeSettings, topic: str, deadline: float) -> Iterator[bytes]:
+    """Every value that ``topic`` holds now, without a group: nothing is committed, nobody else is disturbed.
+
+    Raises:
+        SinkUnavailableError: Kafka does not answer by ``deadline`` (monotonic), or stops answering.
+    """
+    try:
+        _knock(settings.kafka_bootstrap)
+        consumer = KafkaConsumer(**client_options(settings), enable_auto_commit=False)
+    except (OSError, KafkaError) as error:
+        raise SinkUnavailableError(str(error)) from error
+    try:
+        while not (found := consumer.partitions_for_topic(topic)) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        parts = [TopicPartition(topic, partition) for partition in found or ()]
+        consumer.assign(parts)
+        consumer.seek_to_beginning(*parts)
+        ends = consumer.end_offsets(parts)
+        heard = time.monotonic()
+        while any(consumer.position(part) < ends[part] for part in parts):
+            for records in consumer.poll(timeout_ms=200).values():
+                heard = time.monotonic()
+                yield from (record.value or b"" for record in records)
+            if time.monotonic() - heard > settings.kafka_delivery_timeout_s:
+                raise SinkUnavailableError("Kafka stopped answering")
+    except KafkaError as error:  # records in a compression that kafka-python has no library for, among others
+        raise SinkUnavailableError(f"{type(error).__name__}: {error}") from error
+    finally:
+        consumer.close()
 
 
 def client_options(settings: BridgeSettings) -> dict[str, Any]:

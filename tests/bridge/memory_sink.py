@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from bridge.errors import RecordRefusedError, SinkUnavailableError
 from bridge.sink import Routed
+from contracts.envelope import Envelope
 
 OnDone = Callable[[BaseException | None], None]
 
@@ -57,7 +58,7 @@ class MemorySink:
 
     def sequences(self) -> list[int]:
         """Sequence numbers stored, in order."""
-        return [routed.message.seq for routed in self.stored if hasattr(routed.message, "seq")]
+        return [routed.message.seq for routed in self.stored if isinstance(routed.message, Envelope)]
 
     def _answer(self, batch: Sequence[Routed], on_done: OnDone) -> None:
         if self._stopped or self.away:

@@ -12,6 +12,7 @@ import pytest
 
 from bridge.settings import load_settings
 from bridge.uplink import Uplink
+from tests.bridge.certificates import authority, signed
 from tests.bridge.farm import READINGS_TOPIC, always, eventually, payload
 from tests.bridge.memory_sink import MemorySink
 from tests.servers.mosquitto import Mosquitto
@@ -25,47 +26,10 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two authorities; the first signed the broker and the bridge, the second a stranger."""
     folder = tmp_path_factory.mktemp("certificates")
 
-    def openssl(*arguments: str) -> None:
-        subprocess.run(
-            [program("openssl", "apt-get install openssl"), *arguments], cwd=folder, check=True, capture_output=True
-        )
-
-    curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    for authority in ("farm-ca", "other-ca"):
-        openssl(
-            "req",
-            "-x509",
-            *curve,
-            "-days",
-            "2",
-            "-subj",
-            f"/CN={authority}",
-            "-keyout",
-            f"{authority}.key",
-            "-out",
-            f"{authority}.pem",
-        )
-    for name, authority in (("broker", "farm-ca"), ("bridge", "farm-ca"), ("stranger", "other-ca")):
-        extension = folder / f"{name}.ext"
-        extension.write_text("subjectAltName=IP:127.0.0.1\n")
-        openssl("req", *curve, "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr")
-        openssl(
-            "x509",
-            "-req",
-            "-days",
-            "2",
-            "-in",
-            f"{name}.csr",
-            "-CA",
-            f"{authority}.pem",
-            "-CAkey",
-            f"{authority}.key",
-            "-CAcreateserial",
-            "-extfile",
-            extension.name,
-            "-out",
-            f"{name}.pem",
-        )
+    for name in ("farm-ca", "other-ca"):
+        authority(folder, name)
+    for name, by in (("broker", "farm-ca"), ("bridge", "farm-ca"), ("stranger", "other-ca")):
+        signed(folder, name, by=by)
     return folder
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -227,3 +228,20 @@ def test_a_producer_survives_a_fatal_error(kind: str, idempotent: bool, kafka_to
 
     eventually(durable, "a later attempt is durable", within_s=30)
     sink.stop()
+
+
+@pytest.mark.integration
+@pytest.mark.kafka
+@pytest.mark.parametrize("kind", KAFKA_SINKS)
+def test_the_headers_of_a_route_reach_kafka(kind: str, kafka_topics: Kafka) -> None:
+    sink = open_sink(settings_for(kind, kafka_topics.bootstrap))
+    sink.start()
+    answers: Answers = []
+    sink.submit([replace(batch_of([1])[0], headers=(("site", b"north"), ("kind", b"readings")))], answers.append)
+    sink.stop()
+    assert answers == [None]
+    consumer = Consumer({"bootstrap.servers": kafka_topics.bootstrap, "group.id": "headers"})
+    consumer.assign([TopicPartition("sensor-data", partition, 0) for partition in range(4)])
+    (record,) = consumer.consume(1, 10.0)
+    consumer.close()
+    assert record.headers() == [("site", b"north"), ("kind", b"readings")]

@@ -5,9 +5,10 @@ from datetime import timedelta
 import pytest
 
 from bridge.dead_letter import DeadLetterLimit, dead_letter
+from bridge.routes import default_routes
 from bridge.steps.authorize import authorize
 from bridge.steps.decode import decode
-from bridge.steps.route import route
+from bridge.steps.route import Destination, Router
 from contracts.dead_letters import DeadLetter
 from contracts.errors import InvalidMessageError
 from contracts.topics import KAFKA_TOPIC_OF_KIND, Kind, parse_uplink, uplink
@@ -16,9 +17,8 @@ from tests.bridge.farm import NOON, READINGS_TOPIC, envelope, payload
 
 @pytest.mark.parametrize("kind", list(Kind))
 def test_every_kind_has_a_kafka_topic_and_its_device_as_key(kind: Kind) -> None:
-    topic, key = route(parse_uplink(uplink("north", "edge-1", kind)))
-    assert topic == KAFKA_TOPIC_OF_KIND[kind].value
-    assert key == b"north/edge-1"
+    destination = Router(default_routes()).route(parse_uplink(uplink("north", "edge-1", kind)), envelope(1))
+    assert destination == Destination(KAFKA_TOPIC_OF_KIND[kind].value, b"north/edge-1")
 
 
 def test_a_good_message_walks_through() -> None:

@@ -280,3 +280,17 @@ def test_a_thread_that_dies_ends_the_program_instead_of_hanging(
         bridge.run_forever()
     publisher.join()
     bridge.stop()
+
+
+def test_a_sink_that_takes_bytes_gets_no_objects_and_letters_are_counted_all_the_same(
+    settings_for: Callable[..., BridgeSettings], sink: MemorySink, farm: Farm
+) -> None:
+    bridge = Uplink(settings_for(), sink, typed=False)
+    bridge.start()
+    eventually(lambda: bridge.state().source.subscribed, "subscribed")
+    farm.send(READINGS_TOPIC, [payload(1), b"{"])
+    eventually(lambda: bridge.state().tally.acked == 2, "acknowledged")
+    assert (sink.stored[0].message, sink.stored[0].value) == (None, payload(1))
+    assert isinstance(sink.stored[1].message, DeadLetter)
+    assert bridge.state().tally.dead_lettered == {"bad_json": 1}
+    bridge.stop()
