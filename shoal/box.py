@@ -319,6 +319,8 @@ def write_edge_config(folder: BoxFolder, config: BoxConfig, site: str) -> Path:
         # The box confirms within milliseconds; what the broker took while nobody listened is sent again soon.
         "outbox": {"resend_after_s": 5},
         "metrics": {"host": "127.0.0.1", "port": config.ports[f"edge-{site}"]},
+        # Store and edge share this machine's clock, so it is right between them whatever the kernel says about NTP.
+        "clock": {"assume_synchronised": True},
         "log_level": config.log_level,
     }
     path = folder.edge(site) / "edge.yaml"
