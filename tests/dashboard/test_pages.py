@@ -118,7 +118,7 @@ def test_unit_page_draws_charts_and_recent_pictures(page: Page, stack: Stack) ->
     page.get_by_test_id("unit-tile").first.get_by_role("link").first.click()
     page.wait_for_url(re.compile(r"/units/\d+"))
     page.locator("[data-testid=chart] canvas").first.wait_for()
-    assert page.get_by_test_id("chart").count() >= 3
+    page.get_by_test_id("chart").nth(2).wait_for()
     page.get_by_test_id("observation").first.wait_for()
     with page.expect_response(re.compile(r"/series\?")) as answered:
         page.get_by_role("button", name="7 d").click()
