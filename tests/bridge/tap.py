@@ -43,8 +43,12 @@ class Tap:
         while not self._closed:
             try:
                 near, _ = self._listener.accept()
+            except OSError:
+                continue
+            try:
                 far = socket.create_connection(("127.0.0.1", self._target))
             except OSError:
+                near.close()
                 continue
             self._links += [near, far]
             noted: list[int] = []

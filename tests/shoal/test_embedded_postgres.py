@@ -42,6 +42,8 @@ class Running:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
+        if self.process is not None and self.process.stderr is not None:
+            self.process.stderr.close()
         self.process = subprocess.Popen(
             [sys.executable, "-c", _CHILD, str(self.server.data_dir), str(self.server.port)],
             env=environment(),
