@@ -11,22 +11,25 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10 p
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # `make test` installs torch too, because the training script must stay runnable; TRAIN=0 leaves it out.
 LARGEST := $(if $(filter 0,$(TRAIN)),test,train)
+# A stamp in the environment says which lock was installed. Each lock holds the ones before it, so the largest will do.
+TOOLS := $(firstword $(wildcard $(VENV)/train.installed) $(VENV)/test.installed)
+BOX := $(firstword $(wildcard $(VENV)/train.installed $(VENV)/test.installed) $(VENV)/box.installed)
 
 .PHONY: help setup demo check quick test journeys bench servers system lock dashboard clean
 
 help:  ## list the targets
 	@awk -F ':.*##' '/^[a-z]+:.*##/ { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(VENV)/box.installed  ## make .venv and install a whole box into it, from the lock, without root
+setup: $(BOX)  ## make .venv and install a whole box into it, from the lock, without root
 
-demo: $(VENV)/box.installed  ## run a whole simulated farm and print the dashboard's address (ARGS="--duration 60")
+demo: $(BOX)  ## run a whole simulated farm and print the dashboard's address (ARGS="--duration 60")
 	@$(BIN)/shoal demo $(ARGS)
 
-check: $(VENV)/test.installed  ## the quick tier: format, lint, types, import contracts, dependencies, unit tests
+check: $(TOOLS)  ## the quick tier: format, lint, types, import contracts, dependencies, unit tests
 	$(MAKE) --no-print-directory quick
 	$(BIN)/pytest -q -n 2 -m "not (integration or kafka or node or browser or train or journey or faults or slow)"
 
-quick: $(VENV)/test.installed
+quick: $(TOOLS)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -34,16 +37,17 @@ quick: $(VENV)/test.installed
 	$(BIN)/deptry .
 
 test: system  ## everything, against real servers; as root on Debian or Ubuntu it installs them first
-	@$(MAKE) --no-print-directory $(VENV)/$(LARGEST).installed servers quick
+	@$(MAKE) --no-print-directory $(VENV)/$(LARGEST).installed
+	@$(MAKE) --no-print-directory servers quick
 	$(BIN)/pytest
 
-journeys: $(VENV)/test.installed servers  ## the three journeys of docs/journeys.md, on a box and on a cluster
+journeys: $(TOOLS) servers  ## the three journeys of docs/journeys.md, on a box and on a cluster
 	$(BIN)/pytest -m journey
 
-bench: $(VENV)/test.installed servers  ## measure everything against its floor and render docs/benchmarks.md
+bench: $(TOOLS) servers  ## measure everything against its floor and render docs/benchmarks.md
 	$(BIN)/python -m tests.benchmarks.report $(ARGS)
 
-servers: $(VENV)/test.installed  ## fetch Apache Kafka and TimescaleDB for tests into .servers and start each server once
+servers: $(TOOLS)  ## fetch Apache Kafka and TimescaleDB for tests into .servers and start each server once
 	$(BIN)/python -m tests.servers install
 
 system:
@@ -60,14 +64,13 @@ lock: | $(BIN)/python  ## resolve the dependencies of every extra again into req
 		lock $$extra --extra $$extra $$([ $$extra != edge ] || echo --extra cpu) --constraint requirements/train.txt; \
 	done
 
-dashboard: $(VENV)/test.installed  ## rebuild the committed dashboard (cloud/dashboard/dist) with Node.js 20 or newer
+dashboard: $(TOOLS)  ## rebuild the committed dashboard (cloud/dashboard/dist) with Node.js 20 or newer
 	cd cloud/dashboard && npm ci --no-audit --no-fund && npm run build
 
 clean:  ## remove the virtual environment, caches and demo data (asks nothing; keeps .servers)
 	rm -rf $(VENV) .shoal .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# A stamp beside the environment says which lock was installed last, so a second `make demo` starts at once.
 $(BIN)/python:
 	@if [ -z "$(PYTHON)" ]; then echo "Shoal needs Python 3.10 or newer; found: $$(python3 --version 2>&1)" >&2; exit 2; fi
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \

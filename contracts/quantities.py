@@ -57,3 +57,11 @@ _ALL = (
 
 QUANTITIES: dict[str, Quantity] = {quantity.code: quantity for quantity in _ALL}
 """Every known quantity by its code."""
+
+_SYMBOLS = {"Cel": "°C", "[pH]": "", "[NTU]": "NTU", "uS/cm": "µS/cm", "1": ""}
+
+
+def with_unit(value: float, quantity: Quantity) -> str:
+    """A value as people write it: rounded to what is worth showing, with the unit's symbol instead of its UCUM code."""
+    symbol = _SYMBOLS.get(quantity.ucum, quantity.ucum)
+    return f"{value:.{quantity.decimals}f} {symbol}".rstrip()

@@ -100,7 +100,7 @@ class Agent:
         self._guard = AlarmGuard(
             self.outbox,
             limits=plan(self._channels, settings.units, settings.alarms),
-            silences=plan_silence([c for c in self._channels if c.name in measured], settings.alarms),
+            silences=plan_silence([c for c in self._channels if c.name in measured], settings.units, settings.alarms),
             clock=clock,
         )
         self._sampler = Sampler(

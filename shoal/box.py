@@ -314,10 +314,13 @@ def write_edge_config(folder: BoxFolder, config: BoxConfig, site: str) -> Path:
         "model": {"bundle": DEMO_MODEL, "threads": 1},
         # Shorter than at a real farm: simulated time runs faster, and so must the alarms.
         "alarms": {"on_delay_s": 8, "off_delay_s": 15, "silence_after_s": 30},
+        "observations": {"evidence_every_s": 10},  # a fresh picture on the wall at every observation
         "health": {"every_s": 15},
         # The box confirms within milliseconds; what the broker took while nobody listened is sent again soon.
         "outbox": {"resend_after_s": 5},
         "metrics": {"host": "127.0.0.1", "port": config.ports[f"edge-{site}"]},
+        # Store and edge share this machine's clock, so it is right between them whatever the kernel says about NTP.
+        "clock": {"assume_synchronised": True},
         "log_level": config.log_level,
     }
     path = folder.edge(site) / "edge.yaml"

@@ -81,7 +81,11 @@ def _provision(_name: str, folder: BoxFolder, config: BoxConfig) -> None:
 
 
 def _pipeline(name: str, folder: BoxFolder, config: BoxConfig) -> None:
+    from prometheus_client import REGISTRY
+
     from bridge.downlink import Downlink, close_publisher, open_publisher
+    from bridge.health import Health, HealthServer
+    from bridge.metrics import DownlinkCollector, UplinkCollector
     from bridge.settings import BridgeSettings
     from bridge.uplink import Uplink
     from cloud.consumers import Ingest
@@ -96,17 +100,28 @@ def _pipeline(name: str, folder: BoxFolder, config: BoxConfig) -> None:
         retry_max_s=1,
         client_id="shoal-box",
         metrics_port=config.ports["bridge"],
+        dead_letter_max_bytes=4_000_000,  # no Kafka record limit here: what is refused is kept whole
     )
     publisher = open_publisher(settings)
     downlink = Downlink(publisher)
     ingest = Ingest(config.dsn, storage_dir=folder.storage)
     uplink = Uplink(settings, BoxSink(ingest, downlink.publish_watermark))
+    for collector in (UplinkCollector(uplink), DownlinkCollector(downlink)):
+        REGISTRY.register(collector)  # beside those of the ingest, which runs in this process too
+    health = HealthServer(
+        settings.metrics_host,
+        settings.metrics_port,
+        health=lambda: Health(alive=uplink.state().alive, obstacles=uplink.state().obstacles),
+        registry=REGISTRY,
+    )
+    health.start()
     downlink.start()
     uplink.start()
     _run_until_stopped(folder, name, ready=lambda: not uplink.state().obstacles, alive=lambda: uplink.state().alive)
     uplink.stop()  # drains into the database, then the last watermarks go out
     downlink.stop()
     close_publisher(publisher)
+    health.stop()
 
 
 def _api(_name: str, folder: BoxFolder, config: BoxConfig) -> None:

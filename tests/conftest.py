@@ -16,7 +16,7 @@ from tests.servers.presence import ROOT, missing
 TIERS = ("integration", "kafka", "node", "train", "journey", "faults", "browser")
 """Markers in the order in which their tests run; unmarked tests, the quick ones, run first."""
 
-pytest_plugins = ["tests.servers.fixtures"]
+pytest_plugins = ["tests.servers.fixtures", "tests.browser"]
 
 
 @pytest.fixture(scope="session")

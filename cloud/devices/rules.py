@@ -124,12 +124,13 @@ class Identity:
 def identity_in(payload: bytes) -> Identity | None:
     """The identity in a message that could not be read otherwise.
 
-    With it a refused message still counts as received, so that the device stops sending it again.
+    With it a refused message still counts as received, so that the device stops sending it again. A payload that was
+    cut to fit a dead letter is read as far as it goes: the identity stands before the body.
     """
     try:
         raw: Any = from_json(payload)
     except ValueError:
-        return None
+        raw = _beginning_of(payload)
     if not isinstance(raw, dict):
         return None
     site, device, stream, sequence = (raw.get(name) for name in ("site", "device", "stream", "seq"))
@@ -138,6 +139,16 @@ def identity_in(payload: bytes) -> Identity | None:
     if isinstance(sequence, bool) or not isinstance(sequence, int) or not is_storable(stream, sequence):
         return None
     return Identity(site, device, stream, sequence)
+
+
+def _beginning_of(payload: bytes) -> Any:
+    """What can be read of a JSON text that was cut off; None when the cut may have shortened the sequence itself."""
+    try:
+        raw: Any = from_json(payload, allow_partial=True)
+    except ValueError:
+        return None
+    whole = isinstance(raw, dict) and "sent_at" in raw  # stands behind the sequence in every envelope
+    return raw if whole else None
 
 
 def is_storable(stream: str, sequence: int) -> bool:

@@ -16,7 +16,7 @@ from aquaculture.alarms import AlarmRule, AlarmState, Transition, default_hyster
 from aquaculture.limits import Bound, Limit, Side, limits_for
 from contracts.alarms import AlarmChange, AlarmEvent, Severity
 from contracts.devices import ChannelInventory
-from contracts.quantities import QUANTITIES
+from contracts.quantities import QUANTITIES, with_unit
 from edge.sensors.rules import LIFE_CRITICAL
 from edge.settings import AlarmOverride, AlarmSettings, UnitSettings
 
@@ -32,6 +32,8 @@ class Watch:
     key: str
     channel: str
     unit: str
+    place: str
+    """The unit as people call it."""
     quantity: str
     ucum: str
     rule: AlarmRule
@@ -70,12 +72,15 @@ def plan(
         unit = by_slug[channel.unit]
         for limit in limits_for(unit.species, unit.stage, fresh=unit.salinity < FRESH_BELOW_G_KG):
             if limit.quantity == channel.quantity:
-                watches += _limit_watch(channel, limit, settings)
+                watches += _limit_watch(channel, unit.name or unit.slug, limit, settings)
     return tuple(watches)
 
 
-def plan_silence(channels: Sequence[ChannelInventory], settings: AlarmSettings) -> tuple[Watch, ...]:
+def plan_silence(
+    channels: Sequence[ChannelInventory], units: Sequence[UnitSettings], settings: AlarmSettings
+) -> tuple[Watch, ...]:
     """Dead-man watches: one per life-critical channel, on the age of its last usable value in seconds."""
+    names = {unit.slug: unit.name or unit.slug for unit in units}
     watches: list[Watch] = []
     for channel in channels:
         if channel.quantity not in LIFE_CRITICAL:
@@ -91,6 +96,7 @@ def plan_silence(channels: Sequence[ChannelInventory], settings: AlarmSettings) 
                 key=f"{channel.unit}/{channel.name}/{definition}",
                 channel=channel.name,
                 unit=channel.unit,
+                place=names[channel.unit],
                 quantity=channel.quantity,
                 ucum="s",
                 rule=rule,
@@ -176,7 +182,7 @@ def load(text: str) -> Remembered:
     )
 
 
-def _limit_watch(channel: ChannelInventory, limit: Limit, settings: AlarmSettings) -> list[Watch]:
+def _limit_watch(channel: ChannelInventory, place: str, limit: Limit, settings: AlarmSettings) -> list[Watch]:
     override = _override(settings.overrides, limit.definition, channel.unit)
     if override is not None and not override.enabled:
         return []
@@ -197,6 +203,7 @@ def _limit_watch(channel: ChannelInventory, limit: Limit, settings: AlarmSetting
             key=f"{channel.unit}/{channel.name}/{limit.definition}",
             channel=channel.name,
             unit=channel.unit,
+            place=place,
             quantity=channel.quantity,
             ucum=channel.ucum,
             rule=rule,
@@ -216,13 +223,13 @@ def _message(watch: Watch, value: float, limit: float, transition: Transition) -
     quantity = QUANTITIES[watch.quantity]
     if watch.ucum == "s":
         if transition is Transition.RAISED:
-            return f"{quantity.label} in {watch.unit} is silent: no usable value for {value:.0f} s"
-        return f"{quantity.label} in {watch.unit} is heard again"
-    shown, bound = f"{value:.{quantity.decimals}f}", f"{limit:.{quantity.decimals}f}"
+            return f"{quantity.label} in {watch.place} is silent: no usable value for {value:.0f} s"
+        return f"{quantity.label} in {watch.place} is heard again"
+    shown, bound = with_unit(value, quantity), with_unit(limit, quantity)
     if transition is Transition.RAISED:
         side = "below" if watch.rule.side is Side.LOW else "above"
-        return f"{quantity.label} in {watch.unit} is {shown} {watch.ucum}, {side} {bound}"
-    return f"{quantity.label} in {watch.unit} is back at {shown} {watch.ucum} (limit {bound})"
+        return f"{quantity.label} in {watch.place} was {shown}, {side} {bound}"
+    return f"{quantity.label} in {watch.place} is back at {shown} (limit {bound})"
 
 
 def _event(

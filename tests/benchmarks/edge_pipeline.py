@@ -60,7 +60,7 @@ class _Feed:
 
 def run(quick: bool) -> dict[str, Any]:
     """Measure frames per second, one inference thread on both sides."""
-    frames, rounds = (32, 2) if quick else (200, 5)
+    frames, rounds = (64, 3) if quick else (200, 5)
     pictures, origin = _pictures()
     with tempfile.TemporaryDirectory() as folder:
         bundle = _bundle(Path(folder))
@@ -99,8 +99,10 @@ def _pipeline(pictures: list[bytes], frames: int, *, engine: Engine, outbox: Out
     stop = threading.Event()
     worker = threading.Thread(target=pipeline.run, args=(stop,))
     worker.start()
+    pipeline.wake()  # as a camera does with every frame
     feed.finished.wait()
     stop.set()
+    pipeline.wake()
     worker.join()
     return float(pipeline.stats.frames)
 

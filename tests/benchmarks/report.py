@@ -57,7 +57,7 @@ def render(results: list[dict[str, Any]]) -> str:
     """The page of these results."""
     lines = [INTRODUCTION, "| benchmark | ours | floor | ratio | bar | measured |", "|---|---|---|---|---|---|"]
     lines += [
-        f"| [{r['name']}](#{r['name']}) | {r['value']:g} {r['unit']} | {r['floor']:g} {r['unit']} | {r['ratio']:.2f} "
+        f"| [{r['name']}](#{r['name']}) | {_figure(r['value'])} {r['unit']} | {_figure(r['floor'])} {r['unit']} | {r['ratio']:.2f} "
         f"| {r.get('bar', '')} | {r['measured_at'][:10]}{', quick' if r.get('quick') else ''} |"
         for r in results
     ]
@@ -76,6 +76,10 @@ def render(results: list[dict[str, Any]]) -> str:
         ]
         lines += _details(r.get("details", {}))
     return "\n".join(lines) + "\n"
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:g}"
 
 
 def _details(details: dict[str, Any]) -> list[str]:
@@ -115,8 +119,7 @@ def _plot(outcome: dict[str, Any]) -> None:
     axes.set_title(f"{outcome['name']}: ratio {outcome['ratio']:.2f}", loc="left", fontsize=11)
     axes.spines[["top", "right"]].set_visible(False)
     axes.set_ylim(bottom=0)
-    axes.margins(y=0.18)
-    axes.legend(frameon=False, ncols=2, loc="upper right", fontsize=9)
+    axes.legend(frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1.0, 1.0), fontsize=9)
     figure.savefig(FOLDER / f"{outcome['name']}.svg", metadata={"Date": None})
     plt.close(figure)
 

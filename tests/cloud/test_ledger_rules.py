@@ -98,3 +98,12 @@ def test_identity_of_a_broken_message() -> None:
         readings(7).value.replace(b'"seq":7', b'"seq":99999999999999999999'),
     ):
         assert identity_in(payload) is None
+
+
+def test_a_message_that_was_cut_for_its_dead_letter_still_has_its_identity() -> None:
+    """Otherwise a device would send an image that no store takes for ever."""
+    whole = readings(7).value
+    found = identity_in(whole[: len(whole) - 40])
+    assert found is not None
+    assert found.sequence == 7
+    assert identity_in(whole[: whole.index(b'"sent_at"')]) is None, "the cut may have shortened the sequence"

@@ -130,7 +130,7 @@ def test_a_restart_neither_raises_again_nor_forgets_to_clear(tmp_path: Path) -> 
 
 
 def test_silence_of_oxygen_is_an_alarm_and_ends_when_it_is_heard(tmp_path: Path) -> None:
-    tank = Tank(tmp_path, silences=plan_silence(OXYGEN, SETTINGS))
+    tank = Tank(tmp_path, silences=plan_silence(OXYGEN, [UNIT], SETTINGS))
     tank.measure(9.0, for_s=10)
     tank.silence(58)
     assert tank.events() == []
@@ -142,7 +142,7 @@ def test_silence_of_oxygen_is_an_alarm_and_ends_when_it_is_heard(tmp_path: Path)
 
 
 def test_values_that_fail_their_quality_test_count_as_silence_and_raise_no_limit_alarm(tmp_path: Path) -> None:
-    tank = Tank(tmp_path, silences=plan_silence(OXYGEN, SETTINGS))
+    tank = Tank(tmp_path, silences=plan_silence(OXYGEN, [UNIT], SETTINGS))
     tank.measure(-3.0, for_s=90, quality=4)
     assert tank.changes("do.silent") == ["raised"]
     assert tank.changes() == []
@@ -151,7 +151,10 @@ def test_values_that_fail_their_quality_test_count_as_silence_and_raise_no_limit
 
 def test_temperature_is_not_life_critical_but_oxygen_and_power_are() -> None:
     channels = (*OXYGEN, channel("temperature", "Cel"), channel("power", "1"))
-    assert [watch.rule.definition for watch in plan_silence(channels, SETTINGS)] == ["do.silent", "power.silent"]
+    assert [watch.rule.definition for watch in plan_silence(channels, [UNIT], SETTINGS)] == [
+        "do.silent",
+        "power.silent",
+    ]
 
 
 def test_a_site_may_move_a_limit_or_switch_an_alarm_off() -> None:
@@ -204,3 +207,12 @@ def test_an_alarm_that_cannot_be_persisted_is_tried_again(tmp_path: Path, monkey
     tank.measure(4.0, for_s=2)
     assert tank.changes() == ["raised"]
     tank.close()
+
+
+def test_an_alarm_speaks_of_the_unit_by_its_name_and_in_units_that_people_write(tmp_path: Path) -> None:
+    unit = UnitSettings(slug="tank-1", name="Smolt hall, tank 1", species="salmo_salar", stage="fry")
+    warm = (channel("temperature", "Cel"),)
+    tank = Tank(tmp_path, limits=plan(warm, [unit], SETTINGS))
+    tank.measure(21.04, for_s=40, quantity="temperature")
+    messages = {alarm.definition: alarm.message for alarm in tank.events()}
+    assert messages["temperature.high.critical"] == "Water temperature in Smolt hall, tank 1 was 21.0 °C, above 20.0 °C"

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
-from typing_extensions import Self
 
 ROOT = Path(__file__).resolve().parents[2]
 T = TypeVar("T")
@@ -34,7 +33,7 @@ class Program:
                 stderr=subprocess.STDOUT,
             )
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Program:  # noqa: PYI034  (typing.Self is newer than Python 3.10)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -92,7 +91,7 @@ class Api:
         answer.raise_for_status()
         self.client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Api:  # noqa: PYI034  (typing.Self is newer than Python 3.10)
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import ExitStack
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
 from contracts.bundles import ModelManifest
 from models.runtime import shipped_bundle
+from tests.dashboard.conftest import sign_in
+from tests.dashboard.stack import Account
 from tests.journeys.programs import Api, Program, eventually
 
-pytestmark = [pytest.mark.journey, pytest.mark.timeout(400)]
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+pytestmark = [pytest.mark.journey, pytest.mark.browser, pytest.mark.timeout(400)]
 
 SITE = "farm-1"
 
@@ -31,12 +37,23 @@ def frames(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def look_at_the_wall(browser: Browser, url: str, users: dict[str, str]) -> dict[str, Any]:
+    """What an operator sees after signing in: each tile's text, and how many pictures have really been drawn."""
+    with browser.new_context(viewport={"width": 1440, "height": 900}, base_url=url) as context:
+        tab = context.new_page()
+        sign_in(tab, Account(users["operator_email"], users["operator_password"]))
+        drawn = "() => [...document.querySelectorAll('[data-testid=evidence-image]')].filter(e => e.naturalWidth > 0).length"
+        tab.wait_for_function(drawn, timeout=60_000)
+        tiles = tab.get_by_test_id("unit-tile").all_inner_texts()
+        return {"tiles": tiles, "pictures": tab.evaluate(drawn), "link": tab.get_by_test_id("link-state").inner_text()}
+
+
 @pytest.fixture(scope="module")
-def farm(frames: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def farm(frames: Path, browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Run the demo on the real frames once, look at it while it runs, and keep what was seen."""
     work = tmp_path_factory.mktemp("box")
     data, summary = work / "data", work / "summary.json"
-    arguments = ("demo", "--data-dir", str(data), "--video", str(frames), "--duration", "75", "--summary", str(summary))
+    arguments = ("demo", "--data-dir", str(data), "--video", str(frames), "--duration", "80", "--summary", str(summary))
     with ExitStack() as stack:
         demo = stack.enter_context(Program(*arguments, log=work / "demo.log"))
 
@@ -51,7 +68,8 @@ def farm(frames: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, An
 
         def live() -> dict[str, Any] | None:
             shown = operator.unit(SITE, "tank-1")
-            return shown if shown and shown["readings"] and shown["observation"] else None
+            measured = shown is not None and all(reading["value"] is not None for reading in shown["readings"])
+            return shown if shown and measured and shown["observation"] else None
 
         seen: dict[str, Any] = {"tank": eventually(live, timeout_s=60, what="live values and an observation of tank-1")}
 
@@ -72,6 +90,7 @@ def farm(frames: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, An
         now = datetime.now(timezone.utc)
         seen["series"] = operator.get(f"channels/{channel}/series", start=now - timedelta(hours=1), end=now)
         seen["page"] = httpx.get(url + "/")
+        seen["wall"] = look_at_the_wall(browser, url, users)
         assert demo.wait(180) == 0, demo.tail()
     seen["summary"] = json.loads(summary.read_text())
     seen["log"] = demo.tail(400)
@@ -121,6 +140,14 @@ def test_the_series_of_a_channel_can_be_charted(farm: dict[str, Any]) -> None:
 def test_the_dashboard_is_served_without_node(farm: dict[str, Any]) -> None:
     assert farm["page"].status_code == httpx.codes.OK
     assert '<div id="root">' in farm["page"].text
+
+
+def test_an_operator_sees_live_values_and_pictures_in_a_real_browser(farm: dict[str, Any]) -> None:
+    wall = farm["wall"]
+    assert len(wall["tiles"]) == 3
+    assert all(re.search(r"\d+\.\d\d\s*mg/L", tile) for tile in wall["tiles"])
+    assert wall["pictures"] >= 1
+    assert "Live" in wall["link"]
 
 
 def test_nothing_accepted_is_lost_and_nothing_counts_twice(farm: dict[str, Any]) -> None:

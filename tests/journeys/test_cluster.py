@@ -202,7 +202,9 @@ def tank(operator: Api) -> dict[str, Any]:
 
     def live() -> dict[str, Any] | None:
         shown = operator.unit(SITE, UNIT)
-        fresh = shown is not None and any(r["quantity"] == "do" and r["age_s"] < 10 for r in shown["readings"])
+        fresh = shown is not None and any(
+            r["quantity"] == "do" and r["age_s"] is not None and r["age_s"] < 10 for r in shown["readings"]
+        )
         return shown if fresh else None
 
     return eventually(live, timeout_s=90, what="a live oxygen value through Kafka")

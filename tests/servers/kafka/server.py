@@ -168,7 +168,8 @@ class Kafka(Server):
                 "controller.listener.names=CONTROLLER",
                 "listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT",
                 f"log.dirs={self.folder / 'log'}",
-                "num.partitions=4",
+                # A consumer that another test left behind must not bring a deleted topic back.
+                "auto.create.topics.enable=false",
                 "offsets.topic.num.partitions=1",
                 "offsets.topic.replication.factor=1",
                 "transaction.state.log.num.partitions=1",
