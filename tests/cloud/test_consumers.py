@@ -73,12 +73,16 @@ def settings_for(kafka: Kafka, url: str, folder: Path, **more: object) -> dict[s
 def fresh_kafka(kafka_topics: Kafka) -> Kafka:
     """Kafka with empty topics and without the groups of the test before, whose offsets outlive the topics a while."""
     admin = AdminClient({"bootstrap.servers": kafka_topics.bootstrap})
-    ours = {f"shoal-{group}" for group in GROUPS}
-    present = {group.group_id for group in admin.list_consumer_groups().result(20).valid or ()}
-    if ours & present:
-        for deleted in admin.delete_consumer_groups(sorted(ours & present)).values():
-            with contextlib.suppress(KafkaException):
+
+    def gone() -> bool:
+        present = {group.group_id for group in admin.list_consumer_groups().result(20).valid or ()}
+        groups = sorted(present & {f"shoal-{group}" for group in GROUPS})
+        for deleted in (admin.delete_consumer_groups(groups) if groups else {}).values():
+            with contextlib.suppress(KafkaException):  # refused while a member of the test before is still leaving
                 deleted.result(20)
+        return not groups
+
+    eventually(gone)
     return kafka_topics
 
 
