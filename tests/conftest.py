@@ -14,6 +14,7 @@ import pytest
 from tests.servers.presence import ROOT, missing
 
 TIERS = ("integration", "kafka", "node", "train", "journey", "faults", "browser")
+REAL_SERVERS = {"integration", "kafka", "browser", "journey", "faults"}
 """Markers in the order in which their tests run; unmarked tests, the quick ones, run first."""
 
 pytest_plugins = ["tests.servers.fixtures", "tests.browser"]
@@ -30,12 +31,19 @@ def shared_data() -> Path:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Quick tests first: a typing slip shows before a server has started."""
+    """Quick tests first: a typing slip shows before a server has started. Real servers get a second try.
+
+    On a busy machine a test of real servers and processes may miss a deadline once; a second miss is a failure. Every
+    second try is listed at the end of the run, so that a test which needs it does not go unseen.
+    """
 
     def tier(item: pytest.Item) -> int:
         return max((TIERS.index(mark.name) + 1 for mark in item.iter_markers() if mark.name in TIERS), default=0)
 
     items.sort(key=tier)
+    for item in items:
+        if REAL_SERVERS & {mark.name for mark in item.iter_markers()}:
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -44,16 +52,3 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         if os.environ.get("TRAIN") == "0":
             pytest.skip("TRAIN=0 leaves torch out")
         missing("torch", "pip install '.[train]'")
-
-
-REAL_SERVERS = {"integration", "kafka", "browser", "journey", "faults"}
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test of real servers and processes may miss a deadline once on a busy machine; a second miss is a failure.
-
-    Every second try is listed at the end of the run, so that a test which needs it does not go unseen.
-    """
-    for item in items:
-        if REAL_SERVERS & {mark.name for mark in item.iter_markers()}:
-            item.add_marker(pytest.mark.flaky(reruns=1))
