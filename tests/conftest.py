@@ -14,8 +14,8 @@ import pytest
 from tests.servers.presence import ROOT, missing
 
 TIERS = ("integration", "kafka", "node", "train", "journey", "faults", "browser")
-REAL_SERVERS = {"integration", "kafka", "browser", "journey", "faults"}
 """Markers in the order in which their tests run; unmarked tests, the quick ones, run first."""
+REAL_SERVERS = {"integration", "kafka", "browser", "journey", "faults"}
 
 pytest_plugins = ["tests.servers.fixtures", "tests.browser"]
 
