@@ -8,41 +8,20 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from contracts.base import ChannelName, Fraction, Slug
 from contracts.errors import ConfigurationError
-from contracts.quantities import QUANTITIES
+from edge.sections import JsonPointer, MqttSettings, QuantityCode, Section
 
 # pydantic evaluates these annotations at run time, so they stay in the form that Python 3.10 and pydantic both read.
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
-
-
-def _known_quantity(code: str) -> str:
-    if code not in QUANTITIES:
-        near = difflib.get_close_matches(code, QUANTITIES, n=1)
-        hint = f" Did you mean {near[0]!r}?" if near else ""
-        raise ValueError(f"unknown quantity.{hint} Known are {', '.join(sorted(QUANTITIES))}")
-    return code
-
-
-def _pointer(text: str) -> str:
-    if text and not text.startswith("/"):
-        raise ValueError("a JSON pointer (RFC 6901) begins with '/'; use '' for the whole payload")
-    return text
-
-
-JsonPointer = Annotated[str, AfterValidator(_pointer)]
-
-
-class UnitSettings(_Section):
+class UnitSettings(Section):
     """One rearing unit: tank, raceway, pond or net pen."""
 
     slug: Slug
@@ -63,65 +42,14 @@ class UnitSettings(_Section):
     """Fish in kg; None when unknown."""
 
 
-class TlsSettings(_Section):
-    """TLS of an MQTT connection."""
-
-    ca_file: Path | None = None
-    """Certificate authority in PEM; None trusts the system's authorities."""
-    cert_file: Path | None = None
-    """Client certificate in PEM for mutual TLS; None sends none."""
-    key_file: Path | None = None
-    """Private key of ``cert_file``; None when the certificate file holds it."""
-
-
-class MqttSettings(_Section):
-    """Where an MQTT broker is and how to log in."""
-
-    host: str = "127.0.0.1"
-    """Name or address of the broker."""
-    port: int = Field(default=1883, ge=1, le=65535)
-    """TCP port; 1883 plain, 8883 by convention with TLS."""
-    username: str | None = None
-    """User name; None logs in without one."""
-    password: SecretStr | None = None
-    """Password; better in ``password_file`` or the environment than in this file."""
-    password_file: Path | None = None
-    """File whose first line is the password; None uses ``password``."""
-    tls: TlsSettings | None = None
-    """TLS; None connects in the clear, right only on the box itself or a closed farm network."""
-    client_id: str | None = None
-    """MQTT client id; None makes a stable one from site and device. Two clients with one id disconnect each other."""
-    protocol: Literal["3.1.1", "5"] = "3.1.1"
-    """MQTT version; every broker knows 3.1.1."""
-    keepalive_s: int = Field(default=30, ge=5, le=600)
-    """Seconds of silence after which the peer is asked; a dead link is noticed within 1.5 times this."""
-    reconnect_max_s: float = Field(default=30.0, gt=0)
-    """Longest wait in seconds between two attempts to connect."""
-
-    def secret(self) -> str | None:
-        """The password, from its file when there is one.
-
-        Raises:
-            ConfigurationError: the file cannot be read.
-        """
-        if self.password_file is not None:
-            try:
-                return self.password_file.read_text(encoding="utf-8").partition("\n")[0]
-            except OSError as error:
-                raise ConfigurationError(
-                    "mqtt.password_file", str(self.password_file), f"Make the file readable: {error.strerror}."
-                ) from error
-        return self.password.get_secret_value() if self.password is not None else None
-
-
-class ChannelSettings(_Section):
+class ChannelSettings(Section):
     """One measured quantity in one unit, and where in which message its number stands."""
 
     name: ChannelName
     """Stable name, unique within the box; conventionally ``<unit>.<quantity>``."""
     unit: Slug
     """Slug of the unit that the probe is in."""
-    quantity: Annotated[str, AfterValidator(_known_quantity)]
+    quantity: QuantityCode
     """Quantity code of contracts/quantities.py; it fixes the unit of measurement."""
     topic: str = Field(min_length=1)
     """MQTT topic, may hold the wildcards ``+`` and ``#``."""
@@ -136,7 +64,7 @@ class ChannelSettings(_Section):
     """Added after scaling, in our unit."""
 
 
-class SensorSettings(_Section):
+class SensorSettings(Section):
     """One source of sensor messages."""
 
     name: Slug
@@ -149,7 +77,7 @@ class SensorSettings(_Section):
     """What it measures."""
 
 
-class CameraSettings(_Section):
+class CameraSettings(Section):
     """One camera."""
 
     name: Slug
@@ -167,7 +95,7 @@ class CameraSettings(_Section):
     """Seconds without a frame after which a source is closed and opened again."""
 
 
-class ModelSettings(_Section):
+class ModelSettings(Section):
     """The model that looks at the frames."""
 
     bundle: str = "fish-detector"
@@ -180,7 +108,7 @@ class ModelSettings(_Section):
     """Inference providers, best first; None tries what the box has (TensorRT, CUDA, CPU)."""
 
 
-class ObservationSettings(_Section):
+class ObservationSettings(Section):
     """How frames become observations."""
 
     window_s: float = Field(default=10.0, gt=0, le=3600)
@@ -193,7 +121,7 @@ class ObservationSettings(_Section):
     """Frames that wait per camera; when it is full the oldest is dropped and counted, so the newest is never stale."""
 
 
-class AlarmOverride(_Section):
+class AlarmOverride(Section):
     """A site's own value for one alarm definition."""
 
     definition: str
@@ -212,7 +140,7 @@ class AlarmOverride(_Section):
     """Seconds before it clears; None keeps ``alarms.off_delay_s``."""
 
 
-class AlarmSettings(_Section):
+class AlarmSettings(Section):
     """When alarms are raised and cleared."""
 
     on_delay_s: float = Field(default=30.0, ge=0)
@@ -225,7 +153,7 @@ class AlarmSettings(_Section):
     """Site values; the last one that matches wins."""
 
 
-class OutboxSettings(_Section):
+class OutboxSettings(Section):
     """The durable queue towards the cloud."""
 
     max_bytes: int = Field(default=2_000_000_000, ge=1_000_000)
@@ -240,14 +168,14 @@ class OutboxSettings(_Section):
     """Messages older than this in seconds when they are sent are flagged as backfill."""
 
 
-class HealthSettings(_Section):
+class HealthSettings(Section):
     """The heartbeat."""
 
     every_s: float = Field(default=30.0, gt=0)
     """Seconds between two heartbeats."""
 
 
-class MetricsSettings(_Section):
+class MetricsSettings(Section):
     """The local page, with Prometheus metrics at /metrics."""
 
     host: str = "127.0.0.1"
@@ -256,7 +184,7 @@ class MetricsSettings(_Section):
     """TCP port; 0 takes any free one."""
 
 
-class ClockSettings(_Section):
+class ClockSettings(Section):
     """Trust in the wall clock."""
 
     assume_synchronised: bool | None = None

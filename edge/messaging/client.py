@@ -26,7 +26,7 @@ from contracts.topics import Kind, committed, uplink
 from edge.clock import Clock
 from edge.errors import LinkDownError
 from edge.messaging.state import Acknowledged, Committed, Connected, Disconnected, LinkEvent, backoff_s
-from edge.settings import MqttSettings
+from edge.sections import MqttSettings
 
 log = structlog.get_logger()
 

@@ -12,10 +12,11 @@ import pytest
 import yaml
 
 from edge.clock import SystemClock
+from edge.sections import MqttSettings
 from edge.sensors.driver import Delivery
 from edge.sensors.drivers.mqtt.driver import MqttSensorDriver
 from edge.sensors.drivers.mqtt.mapping import read, topic_matches
-from edge.settings import ChannelSettings, MqttSettings, SensorSettings
+from edge.settings import ChannelSettings, SensorSettings
 from edge.supervisor import Supervisor
 from tests.edge.farm import ROOT, eventually, publisher_client
 from tests.servers.mosquitto import Mosquitto

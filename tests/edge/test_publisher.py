@@ -17,7 +17,7 @@ from edge.messaging.client import MqttLink
 from edge.messaging.state import Connected, LinkEvent
 from edge.outbox.publisher import Publisher
 from edge.outbox.store import Draft, Outbox
-from edge.settings import MqttSettings
+from edge.sections import MqttSettings
 from edge.supervisor import Supervisor
 from tests.edge.farm import START, Store, VirtualClock, alarm_draft, eventually, new_outbox, readings_draft
 from tests.servers.mosquitto import Mosquitto

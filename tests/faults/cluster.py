@@ -26,7 +26,7 @@ from edge.messaging.client import MqttLink
 from edge.messaging.state import LinkEvent
 from edge.outbox.publisher import Publisher
 from edge.outbox.store import Draft, Outbox
-from edge.settings import MqttSettings
+from edge.sections import MqttSettings
 from edge.supervisor import Supervisor
 from tests.cloud.postgres import Postgres
 from tests.journeys.programs import Program

@@ -1,0 +1,99 @@
+"""What the sections of the configuration share: their base, names that must be known, and how to reach an MQTT broker.
+
+Each part keeps the models of its own section beside its code (``<part>/settings.py``); ``edge/settings.py`` joins them.
+"""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+
+from contracts.errors import ConfigurationError
+from contracts.quantities import QUANTITIES
+
+# pydantic evaluates these annotations at run time, so they stay in the form that Python 3.10 and pydantic both read.
+
+
+class Section(BaseModel):
+    """One section of the file: unknown names are refused, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+def known_quantity(code: str) -> str:
+    """The code itself.
+
+    Raises:
+        ValueError: no such quantity; the message names the nearest.
+    """
+    if code not in QUANTITIES:
+        near = difflib.get_close_matches(code, QUANTITIES, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"unknown quantity.{hint} Known are {', '.join(sorted(QUANTITIES))}")
+    return code
+
+
+def _pointer(text: str) -> str:
+    if text and not text.startswith("/"):
+        raise ValueError("a JSON pointer (RFC 6901) begins with '/'; use '' for the whole payload")
+    return text
+
+
+JsonPointer = Annotated[str, AfterValidator(_pointer)]
+
+QuantityCode = Annotated[str, AfterValidator(known_quantity)]
+"""Quantity code of contracts/quantities.py; it fixes the unit of measurement."""
+
+
+class TlsSettings(Section):
+    """TLS of an MQTT connection."""
+
+    ca_file: Path | None = None
+    """Certificate authority in PEM; None trusts the system's authorities."""
+    cert_file: Path | None = None
+    """Client certificate in PEM for mutual TLS; None sends none."""
+    key_file: Path | None = None
+    """Private key of ``cert_file``; None when the certificate file holds it."""
+
+
+class MqttSettings(Section):
+    """Where an MQTT broker is and how to log in."""
+
+    host: str = "127.0.0.1"
+    """Name or address of the broker."""
+    port: int = Field(default=1883, ge=1, le=65535)
+    """TCP port; 1883 plain, 8883 by convention with TLS."""
+    username: str | None = None
+    """User name; None logs in without one."""
+    password: SecretStr | None = None
+    """Password; better in ``password_file`` or the environment than in this file."""
+    password_file: Path | None = None
+    """File whose first line is the password; None uses ``password``."""
+    tls: TlsSettings | None = None
+    """TLS; None connects in the clear, right only on the box itself or a closed farm network."""
+    client_id: str | None = None
+    """MQTT client id; None makes a stable one from site and device. Two clients with one id disconnect each other."""
+    protocol: Literal["3.1.1", "5"] = "3.1.1"
+    """MQTT version; every broker knows 3.1.1."""
+    keepalive_s: int = Field(default=30, ge=5, le=600)
+    """Seconds of silence after which the peer is asked; a dead link is noticed within 1.5 times this."""
+    reconnect_max_s: float = Field(default=30.0, gt=0)
+    """Longest wait in seconds between two attempts to connect."""
+
+    def secret(self) -> str | None:
+        """The password, from its file when there is one.
+
+        Raises:
+            ConfigurationError: the file cannot be read.
+        """
+        if self.password_file is not None:
+            try:
+                return self.password_file.read_text(encoding="utf-8").partition("\n")[0]
+            except OSError as error:
+                raise ConfigurationError(
+                    "mqtt.password_file", str(self.password_file), f"Make the file readable: {error.strerror}."
+                ) from error
+        return self.password.get_secret_value() if self.password is not None else None
