@@ -25,6 +25,7 @@ from contracts.envelope import encode
 from contracts.topics import Kind, committed, uplink
 from edge.clock import Clock
 from edge.errors import LinkDownError
+from edge.messaging.routes import Handler, Routes
 from edge.messaging.state import Acknowledged, Committed, Connected, Disconnected, LinkEvent, backoff_s
 from edge.sections import MqttSettings
 
@@ -94,10 +95,20 @@ class MqttLink:
         self._inventory = inventory
         self._on_event = on_event
         self._status_topic = uplink(site, device, Kind.STATUS)
-        self._committed_topic = committed(site, device)
+        self._routes = Routes()
+        self._routes.add(committed(site, device), self._hear_watermark)
+        self._routes.add(self._status_topic, self._contradict)
         self._jitter = random.Random()  # noqa: S311  (spreads reconnects)
         self._window = window
         self._client = self._new_client()
+
+    def route(self, topic_filter: str, handler: Handler) -> None:
+        """Subscribe to ``topic_filter`` (QoS 1) at every connection and hand its messages to ``handler``; before ``run``.
+
+        The handler gets topic and payload in the network thread and must return at once. A message may come twice, and a
+        retained one comes again at every connection.
+        """
+        self._routes.add(topic_filter, handler)
 
     def run(self, stop: threading.Event) -> None:
         """Stay connected until ``stop`` is set."""
@@ -194,7 +205,7 @@ class MqttLink:
         if reason.is_failure:
             log.warning("mqtt.refused", host=self._settings.host, reason=str(reason))
             return
-        client.subscribe([(self._committed_topic, 1), (self._status_topic, 1)])
+        client.subscribe([(topic_filter, 1) for topic_filter in self._routes.filters()])
         log.info("mqtt.connected", host=self._settings.host, port=self._settings.port)
         self._accepted = True
         self.connected.set()
@@ -224,19 +235,19 @@ class MqttLink:
         self._on_event(Acknowledged(mid))
 
     def _message(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
-        if message.topic == self._status_topic:
-            self._contradict(message.payload)
-            return
-        if message.topic != self._committed_topic or not message.payload:
+        self._routes.dispatch(message.topic, bytes(message.payload))
+
+    def _hear_watermark(self, _topic: str, payload: bytes) -> None:
+        if not payload:
             return
         try:
-            watermark = Watermark.model_validate_json(message.payload)
+            watermark = Watermark.model_validate_json(payload)
         except ValidationError as error:
             log.warning("mqtt.bad_watermark", error=str(error))
             return
         self._on_event(Committed(watermark))
 
-    def _contradict(self, payload: bytes | bytearray) -> None:
+    def _contradict(self, _topic: str, payload: bytes) -> None:
         """The will of an earlier connection may come after our birth: whoever reads "offline" then would be wrong."""
         try:
             status = Status.model_validate_json(payload)

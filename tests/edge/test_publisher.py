@@ -11,7 +11,7 @@ import pytest
 
 from contracts.devices import DeviceState, Inventory, Status
 from contracts.envelope import encode
-from contracts.topics import Kind, uplink
+from contracts.topics import Kind, commands, uplink
 from edge.clock import SystemClock
 from edge.messaging.client import MqttLink
 from edge.messaging.state import Connected, LinkEvent
@@ -207,6 +207,30 @@ def test_a_late_will_of_an_earlier_connection_is_contradicted(device: Device, st
     )
     store._client.publish(uplink("farm", "edge-1", Kind.STATUS), encode(will), qos=1, retain=True)
     eventually(lambda: [status.state for status in store.statuses[-2:]] == [DeviceState.OFFLINE, DeviceState.ONLINE])
+
+
+def test_a_routed_topic_is_heard_again_after_every_reconnect(device: Device, store: Store, broker: Mosquitto) -> None:
+    heard: list[tuple[str, bytes]] = []
+
+    def fail(_topic: str, _payload: bytes) -> None:
+        raise ValueError("a handler that fails ends no connection")
+
+    device.link.route(commands("farm", "edge-1"), fail)
+    device.link.route("$aws/things/farm.edge-1/jobs/+", lambda topic, payload: heard.append((topic, payload)))
+    device.link.route(commands("farm", "edge-1"), lambda topic, payload: heard.append((topic, payload)))
+    device.start()
+    eventually(lambda: store.statuses)
+    store._client.publish(commands("farm", "edge-1"), b"one", qos=1)
+    store._client.publish("$aws/things/farm.edge-1/jobs/notify-next", b"two", qos=1)
+    store._client.publish(commands("farm", "edge-2"), b"not for us", qos=1)
+    eventually(lambda: [payload for _, payload in heard] == [b"one", b"two"])
+    broker.kill()
+    eventually(lambda: not device.link.connected.is_set())
+    broker.start()
+    births = len(store.statuses)
+    eventually(lambda: len(store.statuses) > births)
+    store._client.publish(commands("farm", "edge-1"), b"three", qos=1)
+    eventually(lambda: heard[2:] == [("shoal/1/farm/edge-1/commands", b"three")])
 
 
 def test_images_in_flight_leave_room_for_alarms(tmp_path: Path) -> None:
