@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 import structlog
-from paho.mqtt.client import topic_matches_sub
 
 log = structlog.get_logger()
 
@@ -35,8 +34,19 @@ class Routes:
     def dispatch(self, topic: str, payload: bytes) -> None:
         """Call the handlers of a message."""
         for topic_filter, handler in self._routes:
-            if topic_matches_sub(topic_filter, topic):
+            if matches(topic_filter, topic):
                 try:
                     handler(topic, payload)
                 except Exception:  # whatever a handler does wrong, the link stays
                     log.exception("downlink.handler_failed", topic=topic)
+
+
+def matches(topic_filter: str, topic: str) -> bool:
+    """Whether a topic is covered by a filter with ``+`` and ``#`` (MQTT 3.1.1, section 4.7)."""
+    wanted, levels = topic_filter.split("/"), topic.split("/")
+    if topic.startswith("$") and wanted[0] != levels[0]:
+        return False  # wildcards at the first level do not reach the server's own topics
+    if wanted[-1] == "#":
+        wanted.pop()
+        levels = levels[: len(wanted)]
+    return len(wanted) == len(levels) and all(want in {"+", level} for want, level in zip(wanted, levels, strict=True))

@@ -14,6 +14,7 @@ from contracts.envelope import encode
 from contracts.topics import Kind, commands, uplink
 from edge.clock import SystemClock
 from edge.messaging.client import MqttLink
+from edge.messaging.routes import matches
 from edge.messaging.state import Connected, LinkEvent
 from edge.outbox.publisher import Publisher
 from edge.outbox.store import Draft, Outbox
@@ -231,6 +232,24 @@ def test_a_routed_topic_is_heard_again_after_every_reconnect(device: Device, sto
     eventually(lambda: len(store.statuses) > births)
     store._client.publish(commands("farm", "edge-1"), b"three", qos=1)
     eventually(lambda: heard[2:] == [("shoal/1/farm/edge-1/commands", b"three")])
+
+
+@pytest.mark.parametrize(
+    ("topic_filter", "topic", "expected"),
+    [
+        ("a/b", "a/b", True),
+        ("a/+", "a/b", True),
+        ("a/+", "a/b/c", False),
+        ("a/#", "a/b/c", True),
+        ("a/#", "a", True),
+        ("a/b/#", "a", False),
+        ("#", "$aws/things/x", False),
+        ("+/things/x", "$aws/things/x", False),
+        ("$aws/things/+", "$aws/things/x", True),
+    ],
+)
+def test_topic_filters_match_as_the_standard_says(topic_filter: str, topic: str, expected: bool) -> None:
+    assert matches(topic_filter, topic) is expected
 
 
 def test_images_in_flight_leave_room_for_alarms(tmp_path: Path) -> None:
