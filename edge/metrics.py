@@ -1,6 +1,6 @@
 """Every metric of the agent, declared in one place with its unit and meaning; values are read when Prometheus asks.
 
-Conservation holds on every scrape: frames captured = taken + dropped + waiting; messages accepted = released + held + dropped.
+Conservation holds on every scrape: frames captured = processed + dropped + waiting; messages accepted = released + held + dropped.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ COUNTERS: dict[str, str] = {
     "readings_repeated": "Readings refused as repeats of accepted ones, since the start",
     "readings_overflowed": "Readings dropped because the outbox could not persist for too long, since the start",
     "frames_captured": "Frames captured, by camera, since the start",
-    "frames_taken": "Frames handed to the model, by camera, since the start",
-    "frames_dropped": "Frames dropped because a newer one came, by camera, since the start",
+    "frames_processed": "Frames that were looked at, by camera, since the start",
+    "frames_dropped": "Frames captured and never looked at, by camera, since the start",
     "camera_reconnects": "Times that a camera was lost and came back, by camera, since the start",
     "worker_restarts": "Times that a worker thread was started again, by worker, since the start",
 }
@@ -39,7 +39,7 @@ GAUGES: dict[str, str] = {
     "messages_unconfirmed": "Messages acknowledged by the broker and not yet confirmed by the store",
     "channel_age_seconds": "Seconds since the newest reading, by channel",
     "channel_value": "Newest value in the quantity's unit, by channel",
-    "frames_waiting": "Frames captured and waiting for the model, by camera",
+    "frames_waiting": "Frames captured and not ended yet, in the queue or with the model, by camera",
     "camera_fps": "Frames captured per second, by camera",
     "alarms_active": "Active alarms, by severity",
     "clock_trusted": "1 while the wall clock can be trusted",
@@ -50,7 +50,7 @@ _LABEL = {
     "accepted": "kind",
     "dropped": "kind",
     "frames_captured": "camera",
-    "frames_taken": "camera",
+    "frames_processed": "camera",
     "frames_dropped": "camera",
     "camera_reconnects": "camera",
     "frames_waiting": "camera",

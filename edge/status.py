@@ -11,7 +11,7 @@ from contracts.devices import CameraHealth, Health
 from contracts.vision import ModelRef
 from edge.cameras.capture import Counts
 from edge.guard.alarms import ActiveAlarm
-from edge.inference.pipeline import LatestSight
+from edge.inference.windows import LatestSight
 from edge.outbox.publisher import PublisherStats
 from edge.outbox.store import Depth
 from edge.sensors.driver import DriverHealth
@@ -102,7 +102,7 @@ class Snapshot:
             "accepted": {k: v for k, v in self.counters.items() if not k.startswith("dropped_")},
             "dropped": {k.removeprefix("dropped_"): v for k, v in self.counters.items() if k.startswith("dropped_")},
             "frames_captured": {name: counts.captured for name, counts in self.frames.items()},
-            "frames_taken": {name: counts.taken for name, counts in self.frames.items()},
+            "frames_processed": {name: counts.processed for name, counts in self.frames.items()},
             "frames_dropped": {name: counts.dropped for name, counts in self.frames.items()},
             "frames_waiting": {name: counts.waiting for name, counts in self.frames.items()},
             "camera_reconnects": {camera.name: camera.reconnects for camera in self.cameras},

@@ -1,16 +1,17 @@
 """One thread per camera: keeps its source open and its newest frames ready; drops the oldest and counts exactly.
 
-At every moment captured = taken + dropped + waiting. Frames above the configured rate are not captured at all (they are read
-and left undecoded). The consumer takes frames from other threads.
+At every moment captured = processed + dropped (by reason) + waiting. Frames above the configured rate are not captured at all
+(they are read and left undecoded). The consumer takes frames from other threads and says of each how it ended.
 """
 
 from __future__ import annotations
 
 import random
 import threading
-from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
 
 import structlog
 
@@ -26,14 +27,26 @@ log = structlog.get_logger()
 _RATE_WINDOW = 16
 
 
+class Drop(str, Enum):
+    """Why a captured frame never reached a result."""
+
+    NEWER = "newer"
+    """A newer frame came and the queue was full."""
+    UNDECODABLE = "undecodable"
+    """Its bytes are not an image."""
+
+
 @dataclass(frozen=True)
 class Counts:
-    """Frames since the start."""
+    """Frames since the start: captured = processed + dropped + waiting."""
 
     captured: int
-    taken: int
+    processed: int
     dropped: int
     waiting: int
+    """In the queue, or with the model."""
+    by_reason: Mapping[Drop, int] = field(default_factory=dict)
+    """``dropped``, taken apart."""
 
 
 class CameraCapture:
@@ -63,7 +76,8 @@ class CameraCapture:
         self._on_change = on_change
         self._lock = threading.Lock()
         self._waiting: deque[Frame] = deque()
-        self._captured = self._taken = self._dropped = 0
+        self._captured = self._processed = self._working = 0
+        self._dropped: Counter[Drop] = Counter()
         self._recent: deque[float] = deque(maxlen=_RATE_WINDOW)
         self._life = Life(since_s=clock.monotonic())
         self._period_s = 1.0 / settings.fps
@@ -86,17 +100,32 @@ class CameraCapture:
             self._source.close()
 
     def take(self) -> Frame | None:
-        """The oldest waiting frame; ``None`` when there is none. It belongs to the caller now."""
+        """The oldest waiting frame; ``None`` when there is none. The caller must end it with ``done`` or ``lost``."""
         with self._lock:
             if not self._waiting:
                 return None
-            self._taken += 1
+            self._working += 1
             return self._waiting.popleft()
+
+    def done(self) -> None:
+        """A taken frame has been processed."""
+        with self._lock:
+            self._working -= 1
+            self._processed += 1
+
+    def lost(self, reason: Drop) -> None:
+        """A taken frame has come to nothing."""
+        with self._lock:
+            self._working -= 1
+            self._dropped[reason] += 1
 
     def counts(self) -> Counts:
         """Exact counts, consistent with each other."""
         with self._lock:
-            return Counts(self._captured, self._taken, self._dropped, len(self._waiting))
+            waiting = len(self._waiting) + self._working
+            return Counts(
+                self._captured, self._processed, self._dropped.total(), waiting, by_reason=dict(self._dropped)
+            )
 
     def health(self) -> CameraHealth:
         """How the camera is doing right now."""
@@ -148,7 +177,7 @@ class CameraCapture:
             self._waiting.append(frame)
             while len(self._waiting) > self._queue_size:
                 self._waiting.popleft()
-                self._dropped += 1
+                self._dropped[Drop.NEWER] += 1
             self._recent.append(frame.captured_s)
         self._on_frame()
 

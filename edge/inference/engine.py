@@ -24,6 +24,17 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
+class FrameResult:
+    """What the model says about one frame."""
+
+    detections: tuple[Detection, ...]
+    model: ModelRef
+    """The model that said it."""
+    done_s: float
+    """Monotonic time when the result was there."""
+
+
+@dataclass(frozen=True)
 class Engine:
     """A detector that has passed its own golden frames."""
 

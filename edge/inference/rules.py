@@ -22,7 +22,6 @@ class Window:
     confidences: list[float] = field(default_factory=list)
     latencies_ms: list[float] = field(default_factory=list)
     frames: int = 0
-    undecodable: int = 0
 
     def add(self, detections: Sequence[Detection] | None, latency_ms: float) -> None:
         """Take one processed frame into account; ``None`` when no model looked at it."""
@@ -63,7 +62,7 @@ def summarise(
         started_at=min(window.started_at, ended_at),
         observed_at=ended_at,
         frames=window.frames,
-        frames_dropped=dropped + window.undecodable,
+        frames_dropped=dropped,
         count_mean=round(sum(counts) / len(counts), 3) if counts else None,
         count_min=min(counts, default=None),
         count_max=max(counts, default=None),

@@ -53,9 +53,12 @@ class _Feed:
         picture = self._pictures[self._taken % len(self._pictures)]
         return Frame(observed_at=CLOCK.now(), captured_s=CLOCK.monotonic(), encoded=picture)
 
+    def done(self) -> None:
+        """Nothing waits for it."""
+
     def counts(self) -> Counts:
         """Nothing is dropped here."""
-        return Counts(captured=self._taken, taken=self._taken, dropped=0, waiting=self._left)
+        return Counts(captured=self._taken, processed=self._taken, dropped=0, waiting=self._left)
 
 
 def run(quick: bool) -> dict[str, Any]:
