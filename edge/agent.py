@@ -36,7 +36,8 @@ from edge.metrics import Metrics
 from edge.outbox.publisher import Publisher
 from edge.outbox.store import Draft, Outbox
 from edge.page import Page
-from edge.sensors.drivers.mqtt.driver import MqttSensorDriver
+from edge.sensors.driver import DriverContext
+from edge.sensors.registry import open_driver
 from edge.sensors.sampler import Sampler, channels_of
 from edge.settings import CameraSettings, EdgeSettings
 from edge.status import Snapshot
@@ -118,7 +119,7 @@ class Agent:
         )
         identity = f"{settings.site}.{settings.device}"
         self._drivers = [
-            MqttSensorDriver(sensor, client_id=f"{identity}.{sensor.name}", clock=clock, deliver=self._sampler.deliver)
+            open_driver(sensor, DriverContext(f"{identity}.{sensor.name}", clock, self._sampler.deliver))
             for sensor in settings.sensors
         ]
         self._captures = [
@@ -333,11 +334,9 @@ class Agent:
         if self._no_engine_because:
             wrong.append(f"no model: {self._no_engine_because}")
         wrong += [f"camera {c.settings.name} is lost" for c in self._captures if c.health().state == Phase.LOST.value]
-        wrong += [
-            f"sensor broker of {driver.name} is not connected"
-            for driver in self._drivers
-            if not driver.health().connected
-        ]
+        for driver in (driver.health() for driver in self._drivers):
+            wrong += [] if driver.connected else [f"sensor {driver.name} is not connected"]
+            wrong += [f"sensor {driver.name}: {trouble}" for trouble in driver.troubles]
         failed_s = self._vision.stats.model_failed_s
         if failed_s is not None and self.clock.monotonic() - failed_s < MODEL_TROUBLE_S:
             wrong.append(f"the model failed on {self._vision.stats.model_errors} frames")

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from contracts.errors import ConfigurationError
+from edge.sensors.registry import driver_kind
+from edge.sensors.settings import BrokerSensorSettings
 from edge.settings import CameraSettings, EdgeSettings
 
 
@@ -26,6 +28,7 @@ def check(settings: EdgeSettings) -> None:
         _data_dir_is_writable,
         _port_is_free,
         _secrets_are_readable,
+        _sensors_can_start,
         _cameras_are_readable,
         _bundle_loads,
     )
@@ -67,7 +70,11 @@ def _port_is_free(settings: EdgeSettings) -> None:
 
 def _secrets_are_readable(settings: EdgeSettings) -> None:
     brokers = [("mqtt", settings.mqtt)]
-    brokers += [(f"sensors.{i}.broker", sensor.broker) for i, sensor in enumerate(settings.sensors)]
+    brokers += [
+        (f"sensors.{i}.broker", sensor.broker)
+        for i, sensor in enumerate(settings.sensors)
+        if isinstance(sensor, BrokerSensorSettings)
+    ]
     for field, broker in brokers:
         if broker.password_file is not None:
             _readable(f"{field}.password_file", broker.password_file)
@@ -76,6 +83,11 @@ def _secrets_are_readable(settings: EdgeSettings) -> None:
                 path = getattr(broker.tls, name)
                 if path is not None:
                     _readable(f"{field}.tls.{name}", path)
+
+
+def _sensors_can_start(settings: EdgeSettings) -> None:
+    for index, sensor in enumerate(settings.sensors):
+        driver_kind(sensor.driver).check(sensor, f"sensors.{index}")
 
 
 def _readable(field: str, path: Path) -> None:

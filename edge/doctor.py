@@ -16,6 +16,7 @@ from edge.cameras.source import open_source
 from edge.check import check
 from edge.clock import RELEASED_AT, SystemClock, kernel_synchronised
 from edge.errors import SourceError
+from edge.sensors.settings import BrokerSensorSettings
 from edge.settings import EdgeSettings, redacted
 
 BROKER_TIMEOUT_S = 3.0
@@ -46,7 +47,8 @@ def examine(settings: EdgeSettings) -> Iterator[Finding]:
     yield _disk(settings)
     yield _broker("uplink broker", settings.mqtt.host, settings.mqtt.port)
     for sensor in settings.sensors:
-        yield _broker(f"sensor broker of {sensor.name}", sensor.broker.host, sensor.broker.port)
+        if isinstance(sensor, BrokerSensorSettings):
+            yield _broker(f"sensor broker of {sensor.name}", sensor.broker.host, sensor.broker.port)
     yield _model(settings)
     for camera in settings.cameras:
         source = open_source(camera, SystemClock())

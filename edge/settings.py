@@ -14,9 +14,11 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from contracts.base import ChannelName, Fraction, Slug
+from contracts.base import Fraction, Slug
 from contracts.errors import ConfigurationError
-from edge.sections import JsonPointer, MqttSettings, QuantityCode, Section
+from edge.sections import MqttSettings, Section
+from edge.sensors.registry import AnySensor, driver_kind
+from edge.sensors.settings import SensorSettings
 
 # pydantic evaluates these annotations at run time, so they stay in the form that Python 3.10 and pydantic both read.
 
@@ -40,41 +42,6 @@ class UnitSettings(Section):
     """Salinity in g/kg when no probe measures it; 0 is fresh water. Above 5 the limits for sea water apply."""
     biomass_kg: float | None = Field(default=None, ge=0)
     """Fish in kg; None when unknown."""
-
-
-class ChannelSettings(Section):
-    """One measured quantity in one unit, and where in which message its number stands."""
-
-    name: ChannelName
-    """Stable name, unique within the box; conventionally ``<unit>.<quantity>``."""
-    unit: Slug
-    """Slug of the unit that the probe is in."""
-    quantity: QuantityCode
-    """Quantity code of contracts/quantities.py; it fixes the unit of measurement."""
-    topic: str = Field(min_length=1)
-    """MQTT topic, may hold the wildcards ``+`` and ``#``."""
-    pointer: JsonPointer = ""
-    """JSON pointer to the number; empty when the payload is the number."""
-    time_pointer: JsonPointer | None = None
-    """JSON pointer to the observation time (ISO 8601, or seconds or milliseconds since 1970); None uses the time of arrival,
-    and then a message that the broker delivers twice across a restart cannot be told from a new one."""
-    scale: float = 1.0
-    """Multiplier from the node's unit to ours (the In-Situ probe reports ug/L: 0.001)."""
-    offset: float = 0.0
-    """Added after scaling, in our unit."""
-
-
-class SensorSettings(Section):
-    """One source of sensor messages."""
-
-    name: Slug
-    """Stable name, unique within the box."""
-    driver: Literal["mqtt"] = "mqtt"
-    """Driver that reads it: a folder of edge/sensors/drivers."""
-    broker: MqttSettings = MqttSettings()
-    """The farm's own broker, which may be another than the uplink's."""
-    channels: tuple[ChannelSettings, ...] = Field(min_length=1)
-    """What it measures."""
 
 
 class CameraSettings(Section):
@@ -210,7 +177,7 @@ class EdgeSettings(BaseSettings):
     """The rearing units this box looks after."""
     mqtt: MqttSettings = MqttSettings()
     """Broker of the uplink."""
-    sensors: tuple[SensorSettings, ...] = ()
+    sensors: tuple[AnySensor, ...] = ()
     """Sources of readings."""
     cameras: tuple[CameraSettings, ...] = ()
     """Cameras."""
@@ -295,7 +262,7 @@ def load_settings(path: Path | str) -> EdgeSettings:
     try:
         settings = EdgeSettings(**document)
     except ValidationError as error:
-        raise _explained(error) from error
+        raise _explained(error, document) from error
     return _with_absolute_paths(settings, path.absolute().parent)
 
 
@@ -307,7 +274,8 @@ def _with_absolute_paths(settings: EdgeSettings, base: Path) -> EdgeSettings:
         return f"{scheme}:{base / rest}" if scheme in {"file", "folder"} else source
 
     cameras = tuple(camera.model_copy(update={"source": absolute(camera.source)}) for camera in settings.cameras)
-    updates: dict[str, Any] = {"data_dir": base / settings.data_dir, "cameras": cameras}
+    sensors = tuple(sensor.relative_to(base) for sensor in settings.sensors)
+    updates: dict[str, Any] = {"data_dir": base / settings.data_dir, "cameras": cameras, "sensors": sensors}
     if settings.model is not None and (base / settings.model.bundle / "manifest.json").is_file():
         updates["model"] = settings.model.model_copy(update={"bundle": str(base / settings.model.bundle)})
     return settings.model_copy(update=updates)
@@ -321,7 +289,7 @@ def _unique(named: list[tuple[str, str]]) -> None:
         first[name] = field
 
 
-def _explained(error: ValidationError) -> ConfigurationError:
+def _explained(error: ValidationError, document: dict[str, Any]) -> ConfigurationError:
     """Turn pydantic's first complaint into field, value and remedy; secrets are masked."""
     first = error.errors(include_url=False)[0]
     field = ".".join(str(part) for part in first["loc"]) or "config"
@@ -332,7 +300,7 @@ def _explained(error: ValidationError) -> ConfigurationError:
         return ConfigurationError(field, None, "Add this setting; it has no default.")
     if first["type"] == "extra_forbidden":
         key = str(first["loc"][-1])
-        known = _known_keys(first["loc"])
+        known = _known_keys(first["loc"], document)
         near = difflib.get_close_matches(key, known, n=1)
         hint = f"Did you mean {near[0]!r}? " if near else ""
         return ConfigurationError(
@@ -343,13 +311,23 @@ def _explained(error: ValidationError) -> ConfigurationError:
     return ConfigurationError(field, value, f"{first['msg'].removeprefix('Value error, ')}.")
 
 
-def _known_keys(location: tuple[int | str, ...]) -> list[str]:
-    """Names that are known where an unknown one was found."""
+def _known_keys(location: tuple[int | str, ...], document: Any) -> list[str]:
+    """Names that are known where an unknown one was found; what a sensor knows depends on its driver."""
     model: type[BaseModel] = EdgeSettings
     for part in location[:-1]:
+        document = _member(document, part)
         if isinstance(part, str) and part in model.model_fields:
             model = _section_of(model.model_fields[part].annotation) or model
+        elif model is SensorSettings:
+            model = driver_kind(document.get("driver", "mqtt")).settings
     return list(model.model_fields)
+
+
+def _member(document: Any, part: int | str) -> Any:
+    try:
+        return document[part]
+    except (KeyError, IndexError, TypeError):
+        return None  # it came from the environment
 
 
 def _section_of(annotation: object) -> type[BaseModel] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -143,7 +143,14 @@ class Snapshot:
             "channels": [self._channel(name, ages) for name in self.channels],
             "cameras": [self._camera(camera) for camera in self.cameras],
             "drivers": [
-                {"name": d.name, "connected": d.connected, "messages": d.messages, "rejected": d.rejected}
+                {
+                    "name": d.name,
+                    "connected": d.connected,
+                    "messages": d.messages,
+                    "rejected": d.rejected,
+                    "troubles": list(d.troubles),
+                    "unmatched": [asdict(one) for one in d.unmatched],
+                }
                 for d in self.drivers
             ],
             "model": self.model.model_dump() if self.model is not None else None,

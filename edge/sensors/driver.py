@@ -1,4 +1,4 @@
-"""What a sensor driver is: it turns the world's messages into deliveries and hands them over; it decides nothing.
+"""What a sensor driver is: it turns what the world says into deliveries and hands them over; it decides nothing.
 
 Ownership: a delivery belongs to the driver until ``done`` is called, and the agent calls it only after the readings are
 persisted. A driver whose source can redeliver (QoS 1) acknowledges there.
@@ -10,9 +10,11 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
-from edge.settings import ChannelSettings
+from contracts.quality import QualityFlag
+from edge.clock import Clock
+from edge.sensors.settings import ChannelSettings, SensorSettings
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,12 @@ class RawReading:
     value: float
     node_time: datetime | None
     """What the node says; ``None`` when it says nothing."""
+    quality: QualityFlag | None = None
+    """What the device itself says of the value; None when it says nothing, and then the box alone judges."""
+    test: str | None = None
+    """Why the device does not call it good (``sentinel``, ``device_quality``)."""
+    historical: bool = False
+    """The node kept it while it could not send: it joins the record at ``node_time`` and raises no alarm."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,22 @@ class DriverHealth:
     messages: int
     rejected: int
     """Messages that fit no mapping or held no number."""
+    troubles: tuple[str, ...] = ()
+    """What is wrong now, for a person; a dead slave, a node that says null."""
+    unmatched: tuple[Unmatched, ...] = ()
+    """What the driver sees and no channel takes, for adoption."""
+
+
+@dataclass(frozen=True)
+class Unmatched:
+    """Something that the driver sees and no channel takes."""
+
+    source: str
+    """How the driver addresses it, as a channel's settings would."""
+    label: str
+    """What it calls itself."""
+    quantity: str | None = None
+    """Quantity code that fits its unit; None when none does."""
 
 
 class SensorDriver(Protocol):
@@ -69,3 +93,33 @@ class SensorDriver(Protocol):
     def health(self) -> DriverHealth:
         """How it is doing right now."""
         ...
+
+
+@dataclass(frozen=True)
+class DriverContext:
+    """What the agent gives a driver."""
+
+    identity: str
+    """``<site>.<device>.<sensor>``: stable, so a broker can keep a session under it."""
+    clock: Clock
+    deliver: Deliver
+
+
+def _nothing_to_check(_settings: Any, _field: str) -> None:
+    """Most drivers need nothing of the machine before they start."""
+
+
+@dataclass(frozen=True)
+class DriverKind:
+    """A driver as the agent finds it: named in its table, or an entry point of the group ``shoal.edge.drivers``.
+
+    Attributes:
+        settings: model of a ``sensors:`` entry with this driver; a subclass of SensorSettings.
+        open: makes the driver from such settings; connects nothing. Imports its libraries here, not at module level.
+        check: raises ConfigurationError when this machine lacks what the settings ask for (a file, a serial port); its second
+            argument is the field (``sensors.0``).
+    """
+
+    settings: type[SensorSettings]
+    open: Callable[[Any, DriverContext], SensorDriver]
+    check: Callable[[Any, str], None] = _nothing_to_check

@@ -16,9 +16,9 @@ from itertools import groupby
 
 import structlog
 
-from aquaculture.quality import ChannelQuality, default_limits_for
+from aquaculture.quality import ChannelQuality, Verdict, default_limits_for
 from contracts.devices import ChannelInventory
-from contracts.quality import QualityFlag
+from contracts.quality import QualityFlag, worst
 from contracts.quantities import QUANTITIES
 from contracts.telemetry import Reading, ReadingBatch
 from edge.clock import Clock
@@ -27,11 +27,14 @@ from edge.guard.alarms import AlarmGuard
 from edge.outbox.store import Draft, Outbox
 from edge.sensors.driver import Delivery, RawReading
 from edge.sensors.rules import PARTNER_MAX_AGE, derive_saturation, is_believable, saturation_channel, stamp
-from edge.settings import ChannelSettings, EdgeSettings
+from edge.sensors.settings import ChannelSettings
+from edge.settings import EdgeSettings
 
 log = structlog.get_logger()
 
 MARK_PREFIX = "mark:"
+PAST_PREFIX = "past:"
+"""State key of the newest historical reading of a channel: what a node kept while it could not send comes in order."""
 NODE_PREFIX = "node:"
 """State key of what a node's clock said last, while ours could not tell whether that is the time."""
 BATCH_S = 1.0
@@ -104,7 +107,9 @@ class Sampler:
         self._clock = clock
         self._derived = frozenset(derived)
         self._salinity_g_kg = dict(salinity_g_kg)
-        self._quality = {channel.name: ChannelQuality(default_limits_for(channel.quantity)) for channel in channels}
+        quantities = {channel.name: channel.quantity for channel in channels}
+        self._quality = {name: ChannelQuality(default_limits_for(code)) for name, code in quantities.items()}
+        self._past_quality = {name: ChannelQuality(default_limits_for(code)) for name, code in quantities.items()}
         self._queue: deque[Delivery] = deque()
         self._arrived = threading.Event()
         self._batch: list[tuple[str | None, Reading]] = []
@@ -115,8 +120,10 @@ class Sampler:
         self._checked_s = clock.monotonic()
         self._latest: dict[str, Latest] = {}
         self._partners: dict[tuple[str, str], Reading] = {}
-        marks = outbox.state(MARK_PREFIX)
-        self._last = {key.removeprefix(MARK_PREFIX): datetime.fromisoformat(text) for key, text in marks.items()}
+        self._last = _moments(outbox, MARK_PREFIX)
+        self._past = _moments(outbox, PAST_PREFIX)
+        self._marks: dict[str, str | None] = {}
+        """Marks of the readings in the batch; they are persisted with it."""
         self._last_free: dict[tuple[str, str], datetime] = {}
         self._nodes = outbox.state(NODE_PREFIX)
 
@@ -157,23 +164,26 @@ class Sampler:
         return dict(self._latest)
 
     def _take(self, delivery: Delivery) -> None:
+        past = [reading for raw in delivery.readings if (reading := self._historical(raw)) is not None]
         found = [pair for raw in delivery.readings if (pair := self._reading(raw, delivery)) is not None]
+        self.stats.repeats += len(delivery.readings) - len(past) - len(found)
         readings = [reading for _, reading in found]
         timelines = {id(reading): timeline for timeline, reading in found}
         for oxygen, saturation in self._derive(readings):
             found.append((timelines[id(oxygen)], saturation))
             readings.append(saturation)
-        self.stats.repeats += len(delivery.readings) - sum(not reading.derived for reading in readings)
         for reading in readings:
             self._latest[reading.channel] = Latest(reading, delivery.received_s)
         if not self._owed:
             self._batch_since_s = self._clock.monotonic()
-        self._batch += found
+        self._batch += found + [(None, reading) for reading in past]
         # A repeat is acknowledged no earlier than its first copy, which may still be in this batch.
         self._owed.append(delivery.done)
         self._guard.see(readings, now_s=delivery.received_s)
 
     def _reading(self, raw: RawReading, delivery: Delivery) -> tuple[str | None, Reading] | None:
+        if raw.historical:
+            return None
         channel = raw.channel
         timeline = delivery.timeline
         if timeline is not None and is_believable(raw.node_time, delivery.received_at):
@@ -191,25 +201,29 @@ class Sampler:
             return None
         if timeline is None:
             self._last[channel.name] = moment.observed_at
+            self._marks[MARK_PREFIX + channel.name] = moment.observed_at.isoformat()
         else:
             self._last_free[timeline, channel.name] = moment.observed_at
         verdict = self._quality[channel.name].judge(raw.value, moment.observed_at)
         flag, test = verdict.flag, verdict.test
         if flag is QualityFlag.GOOD and moment.test is not None:
             flag, test = QualityFlag.SUSPECT, moment.test
-        reading = Reading(
-            channel=channel.name,
-            unit=channel.unit,
-            quantity=channel.quantity,
-            value=raw.value,
-            ucum=QUANTITIES[channel.quantity].ucum,
-            observed_at=moment.observed_at,
-            quality=flag,
-            test=test,
-        )
+        reading = _as_reading(raw, moment.observed_at, Verdict(flag, test))
         if flag is not QualityFlag.FAIL and channel.quantity in {"temperature", "salinity"}:
             self._partners[channel.unit, channel.quantity] = reading
         return timeline, reading
+
+    def _historical(self, raw: RawReading) -> Reading | None:
+        """A reading that its node kept: it joins the record at the node's time, and neither alarms nor counts as fresh."""
+        channel = raw.channel
+        if not raw.historical or raw.node_time is None:
+            return None
+        last = self._past.get(channel.name)
+        if last is not None and raw.node_time <= last:
+            return None
+        self._past[channel.name] = raw.node_time
+        self._marks[PAST_PREFIX + channel.name] = raw.node_time.isoformat()
+        return _as_reading(raw, raw.node_time, self._past_quality[channel.name].judge(raw.value, raw.node_time))
 
     def _derive(self, readings: Sequence[Reading]) -> list[tuple[Reading, Reading]]:
         """Pairs of an oxygen reading and the saturation that follows from it."""
@@ -237,22 +251,35 @@ class Sampler:
         batch, owed = self._batch, self._owed
         if batch:
             drafts = [draft for timeline, pairs in groupby(batch, _timeline_of) for draft in _drafts(timeline, pairs)]
-            marks: dict[str, str | None] = {
-                MARK_PREFIX + reading.channel: reading.observed_at.isoformat()
-                for timeline, reading in batch
-                if not reading.derived and timeline is None
-            }
-            marks |= self._nodes
             try:
-                self._outbox.accept(drafts, state=marks)
+                self._outbox.accept(drafts, state={**self._marks, **self._nodes})
             except OutboxUnavailableError as error:
                 log.error("readings.not_persisted", reason=str(error), waiting=len(batch))  # noqa: TRY400  (the event says it all)
                 self._retry_s = self._clock.monotonic() + BATCH_S
                 return
         self.stats.accepted += len(batch)
-        self._batch, self._owed = [], []
+        self._batch, self._owed, self._marks = [], [], {}
         for done in owed:
             done()
+
+
+def _moments(outbox: Outbox, prefix: str) -> dict[str, datetime]:
+    return {key.removeprefix(prefix): datetime.fromisoformat(text) for key, text in outbox.state(prefix).items()}
+
+
+def _as_reading(raw: RawReading, observed_at: datetime, verdict: Verdict) -> Reading:
+    """A reading with the worse of what we and the device itself say of it."""
+    flag = verdict.flag if raw.quality is None else worst(verdict.flag, raw.quality)
+    return Reading(
+        channel=raw.channel.name,
+        unit=raw.channel.unit,
+        quantity=raw.channel.quantity,
+        value=raw.value,
+        ucum=QUANTITIES[raw.channel.quantity].ucum,
+        observed_at=observed_at,
+        quality=flag,
+        test=verdict.test if flag is verdict.flag else raw.test,
+    )
 
 
 def _timeline_of(pair: tuple[str | None, Reading]) -> str | None:

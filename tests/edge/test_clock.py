@@ -16,7 +16,7 @@ from edge.outbox.publisher import compose
 from edge.outbox.store import Outbox
 from edge.sensors.driver import Delivery, RawReading
 from edge.sensors.sampler import Sampler
-from edge.settings import ChannelSettings
+from edge.sensors.settings import ChannelSettings
 from tests.edge.farm import START
 
 LONG_AGO = datetime(1970, 1, 1, 0, 1, tzinfo=timezone.utc)
@@ -135,7 +135,7 @@ def test_readings_of_1970_reach_the_outbox_on_their_timeline_and_travel_with_the
     clock = machine.clock(tmp_path)
     outbox = Outbox(tmp_path / "outbox.db", boot="boot-0001", clock=clock, max_bytes=1_000_000)
     outbox.accept([], state={"mark:tank-1.do": (START - timedelta(days=1)).isoformat()})  # from when the time was known
-    channel = ChannelSettings(name="tank-1.do", unit="tank-1", quantity="do", topic="t", pointer="/do")
+    channel = ChannelSettings(name="tank-1.do", unit="tank-1", quantity="do")
     guard = AlarmGuard(outbox, limits=[], silences=[], clock=clock)
     sampler = Sampler(outbox, guard, channels=[channel], derived=[], salinity_g_kg={"tank-1": 0.0}, clock=clock)
 

@@ -39,12 +39,13 @@ def camera(source: str, **more: Any) -> list[dict[str, Any]]:
 def test_the_example_loads_and_every_field_has_a_docstring() -> None:
     settings = load_settings(ROOT / "edge" / "edge.example.yaml")
     assert settings.site == "north-fjord"
-    tree = ast.parse((ROOT / "edge" / "settings.py").read_text())
-    for section in (node for node in tree.body if isinstance(node, ast.ClassDef)):
-        for field, after in zip(section.body, [*section.body[1:], None], strict=True):
-            if isinstance(field, ast.AnnAssign):
-                explained = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
-                assert explained, f"{section.name}: line {field.lineno} has no docstring"
+    for path in (ROOT / "edge").rglob("settings.py"):
+        tree = ast.parse(path.read_text())
+        for section in (node for node in tree.body if isinstance(node, ast.ClassDef)):
+            for field, after in zip(section.body, [*section.body[1:], None], strict=True):
+                if isinstance(field, ast.AnnAssign):
+                    explained = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
+                    assert explained, f"{path}: {section.name}: line {field.lineno} has no docstring"
 
 
 @pytest.mark.parametrize(

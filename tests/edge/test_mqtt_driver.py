@@ -16,7 +16,7 @@ from edge.sections import MqttSettings
 from edge.sensors.driver import Delivery
 from edge.sensors.drivers.mqtt.driver import MqttSensorDriver
 from edge.sensors.drivers.mqtt.mapping import read, topic_matches
-from edge.settings import ChannelSettings, SensorSettings
+from edge.sensors.drivers.mqtt.settings import MqttChannel, MqttSensor
 from edge.supervisor import Supervisor
 from tests.edge.farm import ROOT, eventually, publisher_client
 from tests.servers.mosquitto import Mosquitto
@@ -28,7 +28,7 @@ CASES = sorted((FOLDER / "cases").glob("*.json"))
 @pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
 def test_recorded_case(path: Path) -> None:
     case = json.loads(path.read_text())
-    channels = [ChannelSettings(**channel) for channel in case["channels"]]
+    channels = [MqttChannel(**channel) for channel in case["channels"]]
     readings, faults = read(channels, case["topic"], json.dumps(case["payload"]).encode())
     found = [
         {
@@ -43,7 +43,7 @@ def test_recorded_case(path: Path) -> None:
 
 
 def test_sample_configuration_loads() -> None:
-    sensors = [SensorSettings(**entry) for entry in yaml.safe_load((FOLDER / "sample.yaml").read_text())]
+    sensors = [MqttSensor(**entry) for entry in yaml.safe_load((FOLDER / "sample.yaml").read_text())]
     assert [channel.quantity for channel in sensors[0].channels] == ["do", "temperature", "temperature", "do"]
 
 
@@ -52,7 +52,7 @@ def test_sample_configuration_loads() -> None:
     [(b"\xff\xfe", "not JSON"), (b"{}", "nothing at"), (b'{"do": "NaN"}', "finite"), (b'{"do": [1]}', "not a number")],
 )
 def test_bad_payloads_are_faults_not_readings(payload: bytes, fault: str) -> None:
-    channel = ChannelSettings(name="a.do", unit="a", quantity="do", topic="a", pointer="/do")
+    channel = MqttChannel(name="a.do", unit="a", quantity="do", topic="a", pointer="/do")
     readings, faults = read([channel], "a", payload)
     assert readings == []
     assert fault in faults[0]
@@ -71,12 +71,10 @@ class Receiver:
 
     def __init__(self, port: int) -> None:
         self.deliveries: list[Delivery] = []
-        channel = ChannelSettings(
+        channel = MqttChannel(
             name="tank-1.do", unit="tank-1", quantity="do", topic="farm/tank-1/water", pointer="/do", time_pointer="/ts"
         )
-        settings = SensorSettings(
-            name="water", broker=MqttSettings(port=port, reconnect_max_s=0.3), channels=(channel,)
-        )
+        settings = MqttSensor(name="water", broker=MqttSettings(port=port, reconnect_max_s=0.3), channels=(channel,))
         self.driver = MqttSensorDriver(
             settings, client_id="edge-1.water", clock=SystemClock(), deliver=self.deliveries.append
         )

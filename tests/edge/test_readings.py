@@ -21,11 +21,11 @@ from edge.outbox.store import Outbox
 from edge.sensors.driver import Delivery, RawReading
 from edge.sensors.rules import AHEAD_LIMIT, derive_saturation, saturation_channel, stamp
 from edge.sensors.sampler import OWED_MESSAGES, Sampler
-from edge.settings import ChannelSettings
+from edge.sensors.settings import ChannelSettings
 from tests.edge.farm import START, VirtualClock, new_outbox, reading
 
-DO = ChannelSettings(name="tank-1.do", unit="tank-1", quantity="do", topic="t", pointer="/do", time_pointer="/ts")
-WARMTH = ChannelSettings(name="tank-1.temperature", unit="tank-1", quantity="temperature", topic="t", pointer="/t")
+DO = ChannelSettings(name="tank-1.do", unit="tank-1", quantity="do")
+WARMTH = ChannelSettings(name="tank-1.temperature", unit="tank-1", quantity="temperature")
 
 
 class Bench:
@@ -198,3 +198,33 @@ def test_kinds_of_rows(bench: Bench) -> None:
     bench.deliver(RawReading(DO, 9.0, at(0)))
     bench.flush()
     assert [row.kind for row in bench.outbox.rows_after(0, limit=5)] == [Kind.READINGS]
+
+
+def test_what_the_device_says_of_its_own_value_is_believed_when_it_is_worse(bench: Bench) -> None:
+    sentinel = RawReading(DO, 0.0, at(0), quality=QualityFlag.FAIL, test="sentinel")
+    bench.deliver(sentinel, RawReading(WARMTH, 11.0, at(0), quality=QualityFlag.GOOD))
+    found = {reading.channel: (reading.quality, reading.test) for reading in bench.flush()}
+    assert found == {
+        "tank-1.do": (QualityFlag.FAIL, "sentinel"),
+        "tank-1.temperature": (QualityFlag.GOOD, None),
+    }
+
+
+def test_history_joins_the_record_once_and_neither_shows_nor_alarms(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, VirtualClock())
+    bench.deliver(RawReading(DO, 9.0, at(0)))
+    kept = [RawReading(DO, 7.0 + number / 10, at(number - 600), historical=True) for number in range(3)]
+    bench.deliver(*kept)
+    bench.deliver(*kept)
+    assert [(reading.value, reading.observed_at) for reading in bench.flush()] == [
+        (9.0, at(0)),
+        *((7.0 + number / 10, at(number - 600)) for number in range(3)),
+    ]
+    assert bench.sampler.latest()["tank-1.do"].reading.value == 9.0
+    assert bench.sampler.stats.repeats == 3
+    bench.outbox.close()
+    again = Bench(tmp_path, VirtualClock())
+    again.deliver(*kept)
+    again.deliver(RawReading(DO, 9.1, at(1)))
+    assert again.sampler.stats.repeats == 3
+    again.outbox.close()

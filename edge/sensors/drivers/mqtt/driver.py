@@ -18,7 +18,7 @@ from edge.messaging.client import new_client
 from edge.messaging.state import backoff_s
 from edge.sensors.driver import Deliver, Delivery, DriverHealth
 from edge.sensors.drivers.mqtt.mapping import read
-from edge.settings import SensorSettings
+from edge.sensors.drivers.mqtt.settings import MqttSensor
 
 log = structlog.get_logger()
 
@@ -30,7 +30,7 @@ class MqttSensorDriver:
         client_id: used when the settings name none; must be stable, the broker keeps the session under it.
     """
 
-    def __init__(self, settings: SensorSettings, *, client_id: str, clock: Clock, deliver: Deliver) -> None:
+    def __init__(self, settings: MqttSensor, *, client_id: str, clock: Clock, deliver: Deliver) -> None:
         self._settings = settings
         self._clock = clock
         self._deliver = deliver

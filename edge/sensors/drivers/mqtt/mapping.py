@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from edge.sensors.driver import RawReading
-from edge.settings import ChannelSettings
+from edge.sensors.drivers.mqtt.settings import MqttChannel
 
 _MILLISECONDS_FROM = 1e11  # seconds since 1970 reach this in the year 5138; milliseconds passed it in 1973
 
@@ -45,7 +45,7 @@ def resolve(document: Any, pointer: str) -> Any:
     return value
 
 
-def read(channels: Sequence[ChannelSettings], topic: str, payload: bytes) -> tuple[list[RawReading], list[str]]:
+def read(channels: Sequence[MqttChannel], topic: str, payload: bytes) -> tuple[list[RawReading], list[str]]:
     """Readings of one message, and what was wrong for each channel that gave none.
 
     A channel whose pointer finds nothing is simply not in this message (nodes send partial updates), unless no channel is.
@@ -66,7 +66,7 @@ def read(channels: Sequence[ChannelSettings], topic: str, payload: bytes) -> tup
         except MappingError as error:  # noqa: PERF203  (a fault belongs to its channel)
             faults.append(f"{channel.name}: {error}")
         else:
-            readings.append(RawReading(channel, number * channel.scale + channel.offset, node_time))
+            readings.append(RawReading(channel, channel.scaled(number), node_time))
     return readings, faults
 
 
