@@ -21,6 +21,7 @@ from contracts.alarms import Severity
 from contracts.devices import CLOCK_SYNCED, CameraInventory, DeviceEvent, EventBatch, Inventory
 from edge import __version__
 from edge.cameras.capture import CameraCapture
+from edge.cameras.settings import CameraSettings
 from edge.cameras.source import kind_of, open_source
 from edge.cameras.state import Phase
 from edge.check import check
@@ -39,7 +40,7 @@ from edge.page import Page
 from edge.sensors.driver import DriverContext
 from edge.sensors.registry import open_driver
 from edge.sensors.sampler import Sampler, channels_of
-from edge.settings import CameraSettings, EdgeSettings
+from edge.settings import EdgeSettings
 from edge.status import Snapshot
 from edge.supervisor import Supervisor, Worker
 

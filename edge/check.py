@@ -13,9 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from contracts.errors import ConfigurationError
+from edge.cameras.settings import CameraSettings
 from edge.sensors.registry import driver_kind
 from edge.sensors.settings import BrokerSensorSettings
-from edge.settings import CameraSettings, EdgeSettings
+from edge.settings import EdgeSettings
 
 
 def check(settings: EdgeSettings) -> None:

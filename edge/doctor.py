@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from enum import Enum
 
 from contracts.errors import ConfigurationError
+from edge.cameras.settings import redacted
 from edge.cameras.source import open_source
 from edge.check import check
 from edge.clock import RELEASED_AT, SystemClock, kernel_synchronised
 from edge.errors import SourceError
 from edge.sensors.settings import BrokerSensorSettings
-from edge.settings import EdgeSettings, redacted
+from edge.settings import EdgeSettings
 
 BROKER_TIMEOUT_S = 3.0
 

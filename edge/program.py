@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-
-import structlog
 
 from edge.agent import Agent
 from edge.check import check as check_settings
 from edge.doctor import Finding, examine
+from edge.logs import configure_logging
 from edge.settings import EdgeSettings, load_settings
 
 
@@ -45,18 +42,3 @@ def doctor(config_path: Path | str) -> Sequence[Finding]:
     """
     configure_logging("error")  # the findings are the output
     return tuple(examine(load_settings(config_path)))
-
-
-def configure_logging(level: str) -> None:
-    """One JSON object per event on standard error."""
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
-        cache_logger_on_first_use=True,
-    )

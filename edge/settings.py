@@ -14,8 +14,10 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from contracts.base import Fraction, Slug
+from contracts.base import Slug
 from contracts.errors import ConfigurationError
+from edge.cameras.settings import CameraSettings, redacted
+from edge.inference.settings import ModelSettings, ObservationSettings
 from edge.sections import MqttSettings, Section
 from edge.sensors.registry import AnySensor, driver_kind
 from edge.sensors.settings import SensorSettings
@@ -42,50 +44,6 @@ class UnitSettings(Section):
     """Salinity in g/kg when no probe measures it; 0 is fresh water. Above 5 the limits for sea water apply."""
     biomass_kg: float | None = Field(default=None, ge=0)
     """Fish in kg; None when unknown."""
-
-
-class CameraSettings(Section):
-    """One camera."""
-
-    name: Slug
-    """Stable name, unique within the box."""
-    unit: Slug
-    """Slug of the unit that it looks into."""
-    source: str = Field(pattern=r"^(file:|folder:|rtsp://|rtsps://|http://|https://|usb:\d+$).*")
-    """``file:/x.mp4``, ``folder:/dir`` of images, ``rtsp://``, ``http://`` (MJPEG) or ``usb:0``. Credentials in it are never
-    shown."""
-    fps: float = Field(default=2.0, gt=0, le=60)
-    """Frames per second that go to the model; more are read and left out. Two tell the count of a tank."""
-    loop: bool = True
-    """Start a file or folder again at its end."""
-    read_timeout_s: float = Field(default=10.0, gt=0)
-    """Seconds without a frame after which a source is closed and opened again."""
-
-
-class ModelSettings(Section):
-    """The model that looks at the frames."""
-
-    bundle: str = "fish-detector"
-    """Name of a shipped bundle, or the path of a bundle folder (it has a manifest.json)."""
-    threads: int = Field(default=1, ge=1, le=64)
-    """Processor threads for inference; 1 leaves the rest to decoding and sensors."""
-    threshold: Fraction | None = None
-    """Confidence below which a detection is ignored; None takes the bundle's own."""
-    providers: tuple[str, ...] | None = None
-    """Inference providers, best first; None tries what the box has (TensorRT, CUDA, CPU)."""
-
-
-class ObservationSettings(Section):
-    """How frames become observations."""
-
-    window_s: float = Field(default=10.0, gt=0, le=3600)
-    """Seconds that one observation sums up."""
-    evidence_every_s: float = Field(default=30.0, ge=0)
-    """Seconds between evidence images of one camera; 0 sends one with every observation."""
-    evidence_max_bytes: int = Field(default=150_000, ge=10_000, le=1_000_000)
-    """Largest evidence JPEG in bytes; the quality is lowered, then the size, until it fits."""
-    queue: int = Field(default=2, ge=1, le=64)
-    """Frames that wait per camera; when it is full the oldest is dropped and counted, so the newest is never stale."""
 
 
 class AlarmOverride(Section):
@@ -338,13 +296,3 @@ def _section_of(annotation: object) -> type[BaseModel] | None:
         if section is not None:
             return section
     return None
-
-
-def redacted(source: str) -> str:
-    """A camera source without its user name and password."""
-    scheme, separator, rest = source.partition("://")
-    if not separator:
-        return source
-    authority, slash, tail = rest.partition("/")
-    host = authority.rpartition("@")[2]
-    return f"{scheme}://{host}{slash}{tail.partition('?')[0]}"

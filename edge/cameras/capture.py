@@ -16,11 +16,11 @@ from enum import Enum
 import structlog
 
 from contracts.devices import CameraHealth
+from edge.cameras.settings import CameraSettings
 from edge.cameras.source import Frame, FrameSource
 from edge.cameras.state import Life, Phase, on_end, on_failure, on_frame, retry_wait_s
 from edge.clock import Clock
 from edge.errors import SourceEndedError, SourceError
-from edge.settings import CameraSettings
 
 log = structlog.get_logger()
 

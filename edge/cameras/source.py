@@ -8,9 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from edge.cameras.settings import CameraSettings
 from edge.clock import Clock
 from edge.errors import SourceError
-from edge.settings import CameraSettings
 
 if TYPE_CHECKING:
     import numpy as np

@@ -12,13 +12,14 @@ import structlog
 
 from contracts.vision import Detection, Evidence, ModelRef, Observation, ObservationBatch
 from edge.cameras.evidence import evidence
+from edge.cameras.settings import CameraSettings
 from edge.cameras.source import Frame
 from edge.clock import Clock
 from edge.errors import SourceError
 from edge.inference.engine import FrameResult
 from edge.inference.rules import Window, evidence_due, summarise
+from edge.inference.settings import ObservationSettings
 from edge.outbox.store import Draft
-from edge.settings import CameraSettings, ObservationSettings
 
 log = structlog.get_logger()
 

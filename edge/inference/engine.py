@@ -14,7 +14,7 @@ import structlog
 
 from contracts.errors import ConfigurationError
 from contracts.vision import Detection, ModelRef
-from edge.settings import ModelSettings
+from edge.inference.settings import ModelSettings
 
 if TYPE_CHECKING:
     from edge.cameras.source import Image

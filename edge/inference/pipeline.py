@@ -22,9 +22,9 @@ from edge.clock import Clock
 from edge.errors import SourceError
 from edge.inference.analysis import Analyst
 from edge.inference.engine import Engine, FrameResult
+from edge.inference.settings import ObservationSettings
 from edge.inference.windows import LatestSight, Windows
 from edge.outbox.store import Outbox
-from edge.settings import ObservationSettings
 
 log = structlog.get_logger()
 

@@ -19,12 +19,13 @@ import numpy as np
 import onnxruntime as ort
 
 from edge.cameras.capture import CameraCapture, Counts
+from edge.cameras.settings import CameraSettings
 from edge.cameras.source import Frame
 from edge.clock import SystemClock
 from edge.inference.engine import Engine, load_engine
 from edge.inference.pipeline import VisionPipeline
+from edge.inference.settings import ModelSettings, ObservationSettings
 from edge.outbox.store import Outbox
-from edge.settings import CameraSettings, ModelSettings, ObservationSettings
 from models.runtime import Bundle, BundleError, find_bundle, load_bundle
 from tests.benchmarks.harness import paired_rates, result
 from tests.models.tiny_bundle import tiny_detector

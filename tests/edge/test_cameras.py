@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 
 from edge.cameras.capture import CameraCapture
 from edge.cameras.evidence import encode_jpeg, evidence
+from edge.cameras.settings import CameraSettings
 from edge.cameras.source import Frame, FrameSource, open_source
 from edge.cameras.state import LONGEST_WAIT_S, Life, Phase, on_failure, on_frame, retry_wait_s
 from edge.clock import SystemClock
 from edge.errors import SourceEndedError, SourceError
-from edge.settings import CameraSettings
 from edge.supervisor import Supervisor
 from tests.edge.cameras import MjpegCamera, jpeg
 from tests.edge.farm import START, eventually

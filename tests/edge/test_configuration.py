@@ -13,9 +13,10 @@ import pytest
 import yaml
 
 from contracts.errors import ConfigurationError
+from edge.cameras.settings import redacted
 from edge.check import check
 from edge.doctor import Verdict, examine
-from edge.settings import load_settings, redacted
+from edge.settings import load_settings
 from tests.edge.cameras import jpeg
 from tests.edge.farm import ROOT, configuration
 from tests.models.tiny_bundle import tiny_detector

@@ -14,14 +14,15 @@ from contracts.errors import ConfigurationError
 from contracts.quality import QualityFlag
 from contracts.vision import Evidence, Observation, ObservationBatch
 from edge.cameras.capture import CameraCapture
+from edge.cameras.settings import CameraSettings
 from edge.cameras.source import open_source
 from edge.clock import SystemClock
 from edge.inference.engine import Engine, load_engine
 from edge.inference.pipeline import VisionPipeline
 from edge.inference.rules import end_after, evidence_due
+from edge.inference.settings import ModelSettings, ObservationSettings
 from edge.outbox.publisher import compose
 from edge.outbox.store import Outbox
-from edge.settings import CameraSettings, ModelSettings, ObservationSettings
 from edge.supervisor import Supervisor
 from models.runtime import load_bundle, shipped_bundle
 from tests.edge.farm import START, eventually, new_outbox

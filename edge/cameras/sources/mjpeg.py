@@ -11,10 +11,10 @@ import http.client
 import ssl
 from urllib.parse import unquote, urlsplit
 
+from edge.cameras.settings import redacted
 from edge.cameras.source import Frame
 from edge.clock import Clock
 from edge.errors import SourceError
-from edge.settings import redacted
 
 OPEN_TIMEOUT_S = 10.0
 MAX_FRAME_BYTES = 20_000_000

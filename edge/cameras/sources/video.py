@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from edge.cameras.settings import redacted
 from edge.cameras.source import Frame
 from edge.clock import Clock
 from edge.errors import SourceEndedError, SourceError
-from edge.settings import redacted
 
 if TYPE_CHECKING:
     import cv2

@@ -1,0 +1,36 @@
+"""Settings of the model that looks at the frames, and of the observations that they become."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from contracts.base import Fraction
+from edge.sections import Section
+
+# pydantic evaluates these annotations at run time, so they stay in the form that Python 3.10 and pydantic both read.
+
+
+class ModelSettings(Section):
+    """The model that looks at the frames."""
+
+    bundle: str = "fish-detector"
+    """Name of a shipped bundle, or the path of a bundle folder (it has a manifest.json)."""
+    threads: int = Field(default=1, ge=1, le=64)
+    """Processor threads for inference; 1 leaves the rest to decoding and sensors."""
+    threshold: Fraction | None = None
+    """Confidence below which a detection is ignored; None takes the bundle's own."""
+    providers: tuple[str, ...] | None = None
+    """Inference providers, best first; None tries what the box has (TensorRT, CUDA, CPU)."""
+
+
+class ObservationSettings(Section):
+    """How frames become observations."""
+
+    window_s: float = Field(default=10.0, gt=0, le=3600)
+    """Seconds that one observation sums up."""
+    evidence_every_s: float = Field(default=30.0, ge=0)
+    """Seconds between evidence images of one camera; 0 sends one with every observation."""
+    evidence_max_bytes: int = Field(default=150_000, ge=10_000, le=1_000_000)
+    """Largest evidence JPEG in bytes; the quality is lowered, then the size, until it fits."""
+    queue: int = Field(default=2, ge=1, le=64)
+    """Frames that wait per camera; when it is full the oldest is dropped and counted, so the newest is never stale."""
