@@ -36,8 +36,9 @@ from models.publishing.bundle_writer import (
     write_notice,
 )
 from models.publishing.card import model_card
-from models.runtime import Detector, check_golden, load_bundle, open_session, preprocess
+from models.runtime import Detector, check_golden, load_bundle, open_session
 from models.runtime.golden import GoldenResult
+from models.runtime.preprocess import preprocess
 from models.training.config import TrainingConfig, load_config
 from models.training.prepare import Prepared, prepare
 from models.training.train import LINEAGE, MODEL, load_trained, model_input

@@ -1,17 +1,21 @@
 """Run a model bundle on any device: the only pre- and post-processing code of Shoal.
 
-``load_bundle`` → ``open_session`` → ``Detector`` or ``Classifier``. numpy, OpenCV and onnxruntime; never torch.
+``load_bundle`` → ``open_session`` → ``Detector`` or ``Classifier``. numpy, OpenCV and onnxruntime; never torch. Names are loaded
+when they are first used: who only prepares frames for a model in another process does not pay for onnxruntime.
 """
 
 from __future__ import annotations
 
-from models.runtime.bundle import Bundle, find_bundle, load_bundle, shipped_bundle
-from models.runtime.classifier import Classification, Classifier
-from models.runtime.detector import Detector
-from models.runtime.errors import BundleError, InferenceError
-from models.runtime.golden import GoldenResult, check_golden
-from models.runtime.preprocess import preprocess
-from models.runtime.session import Session, open_session
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from models.runtime.bundle import Bundle, find_bundle, load_bundle, shipped_bundle
+    from models.runtime.classifier import Classification, Classifier
+    from models.runtime.detector import Detector
+    from models.runtime.errors import BundleError, InferenceError
+    from models.runtime.golden import GoldenResult, check_golden
+    from models.runtime.session import Session, open_session
 
 __all__ = [
     "Bundle",
@@ -26,6 +30,21 @@ __all__ = [
     "find_bundle",
     "load_bundle",
     "open_session",
-    "preprocess",
     "shipped_bundle",
 ]
+
+_HOMES = {
+    "bundle": ("Bundle", "find_bundle", "load_bundle", "shipped_bundle"),
+    "classifier": ("Classification", "Classifier"),
+    "detector": ("Detector",),
+    "errors": ("BundleError", "InferenceError"),
+    "golden": ("GoldenResult", "check_golden"),
+    "session": ("Session", "open_session"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

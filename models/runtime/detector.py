@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+import numpy.typing as npt
 
 from contracts.bundles import DetectionOutput, Task
 from contracts.vision import Detection
 from models.runtime.errors import BundleError, InferenceError
 from models.runtime.postprocess import from_boxes_scores, from_yolo, to_detections
-from models.runtime.preprocess import FrameArray, preprocess
+from models.runtime.preprocess import FrameArray, Placement, as_input, preprocess
 from models.runtime.session import Session, output_names
 
 MAX_BATCH = 8
@@ -47,11 +50,25 @@ class Detector:
             detections += self._detect_batch(frames_bgr[start : start + self._batch])
         return detections
 
+    def detect_fitted(self, batch_BHWC: FrameArray, placements: Sequence[Placement]) -> list[list[Detection]]:
+        """Return the detections of frames that were fitted elsewhere (``preprocess.fit``).
+
+        Raises:
+            InferenceError: the model gave no usable answer.
+        """
+        detections: list[list[Detection]] = []
+        for start in range(0, len(placements), self._batch):
+            chunk = slice(start, start + self._batch)
+            detections += self._results(as_input(batch_BHWC[chunk], self.session.image), placements[chunk])
+        return detections
+
     def _detect_batch(self, frames_bgr: Sequence[FrameArray]) -> list[list[Detection]]:
-        images, placements = preprocess(frames_bgr, self.session.image)
+        return self._results(*preprocess(frames_bgr, self.session.image))
+
+    def _results(self, images: npt.NDArray[Any], placements: Sequence[Placement]) -> list[list[Detection]]:
         tensors = self.session.run(images, self._outputs)
-        if any(len(tensor) != len(frames_bgr) for tensor in tensors):
-            raise InferenceError(f"{len(frames_bgr)} frames gave outputs {[tensor.shape for tensor in tensors]}")
+        if any(len(tensor) != len(placements) for tensor in tensors):
+            raise InferenceError(f"{len(placements)} frames gave outputs {[tensor.shape for tensor in tensors]}")
         labels = self.session.manifest.labels
         results = []
         for index, place in enumerate(placements):

@@ -69,11 +69,19 @@ def preprocess(frames_bgr: Sequence[FrameArray], image: ImageInput) -> tuple[npt
         InferenceError: a frame is empty or not an 8-bit image.
     """
     batch_BHWC = np.full((len(frames_bgr), image.height, image.width, 3), PAD_VALUE, np.uint8)
-    placements = [_place(frame, canvas, image) for frame, canvas in zip(frames_bgr, batch_BHWC, strict=True)]
-    return _as_input(batch_BHWC, image), placements
+    placements = [fit(frame, canvas, image) for frame, canvas in zip(frames_bgr, batch_BHWC, strict=True)]
+    return as_input(batch_BHWC, image), placements
 
 
-def _place(frame: FrameArray, canvas_HWC: FrameArray, image: ImageInput) -> Placement:
+def fit(frame: FrameArray, canvas_HWC: FrameArray, image: ImageInput) -> Placement:
+    """Draw a frame into a canvas of the model's size, in the model's colours, and return where it went.
+
+    The first half of ``preprocess``: the canvas may be memory that another process reads. It must be filled with
+    ``PAD_VALUE`` where the frame does not reach.
+
+    Raises:
+        InferenceError: the frame is empty or not an 8-bit image.
+    """
     frame = _as_bgr(frame)
     height, width = frame.shape[:2]
     place = placement(width, height, image)
@@ -109,7 +117,8 @@ def _as_bgr(frame: FrameArray) -> FrameArray:
     raise InferenceError(f"a frame must have one or three channels; got {frame.shape}")
 
 
-def _as_input(batch_BHWC: FrameArray, image: ImageInput) -> npt.NDArray[Any]:
+def as_input(batch_BHWC: FrameArray, image: ImageInput) -> npt.NDArray[Any]:
+    """Return the input tensor of fitted frames: type, scale and layout as the manifest says."""
     batch: npt.NDArray[Any] = batch_BHWC
     if image.dtype == "float32":
         batch = batch_BHWC.astype(np.float32) * np.float32(image.scale)

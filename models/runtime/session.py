@@ -65,7 +65,18 @@ class Session:
         return list(results)
 
 
-def open_session(bundle: Bundle, *, providers: Sequence[str] | None = None, threads: int = 1) -> Session:
+def available_providers() -> tuple[str, ...]:
+    """Execution providers that this onnxruntime was built with; whether their libraries load shows when one is used."""
+    return tuple(ort.get_available_providers())
+
+
+def open_session(
+    bundle: Bundle,
+    *,
+    providers: Sequence[str] | None = None,
+    threads: int = 1,
+    provider_options: Mapping[str, Mapping[str, str]] | None = None,
+) -> Session:
     """Load the bundle's graph.
 
     Args:
@@ -74,6 +85,7 @@ def open_session(bundle: Bundle, *, providers: Sequence[str] | None = None, thre
             The first one must be the one that runs: a silent fall back to the CPU is refused.
         threads: threads per call; 1 is the default because cameras scale by calls, and more threads on a busy box
             cost up to 7 times more processor time (measured on x86-64).
+        provider_options: onnxruntime's options by provider, e.g. where TensorRT keeps its engines.
 
     Raises:
         BundleError: the file is not a usable ONNX graph, does not fit its manifest, or a provider is not available.
@@ -84,8 +96,9 @@ def open_session(bundle: Bundle, *, providers: Sequence[str] | None = None, thre
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = _ERRORS_ONLY
+    tuned = [dict((provider_options or {}).get(provider, {})) for provider in wanted]
     try:
-        inference = ort.InferenceSession(content, options, providers=list(wanted))
+        inference = ort.InferenceSession(content, options, providers=list(wanted), provider_options=tuned)
     except Exception as error:  # onnxruntime raises bare pybind exceptions of many types
         reason = str(error).splitlines()[0][:200]
         raise BundleError(

@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROBE = """
 import sys, time
 started = time.process_time()
-import models.runtime
+import models.runtime.detector
 print(time.process_time() - started)
 print(" ".join(sorted(set(name.partition(".")[0] for name in sys.modules))))
 """
@@ -37,3 +37,9 @@ def test_the_runtime_is_light() -> None:
     assert not loaded & FORBIDDEN
     # numpy, OpenCV and onnxruntime together; processor time, so that a busy machine does not matter.
     assert seconds < 1.0
+
+
+def test_who_only_prepares_frames_does_not_load_onnxruntime() -> None:
+    code = "import sys, models.runtime.bundle, models.runtime.preprocess; print('onnxruntime' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "False"
