@@ -34,6 +34,7 @@ from cloud.db.session import sqlalchemy_url
 from cloud.dead_letters import endpoints as dead_letters
 from cloud.devices import endpoints as devices
 from cloud.farms import endpoints as farms
+from cloud.husbandry import endpoints as husbandry
 from cloud.kit.http import Border
 from cloud.kit.logs import configure_logging
 from cloud.kit.pages import SinglePageApp
@@ -45,14 +46,14 @@ from cloud.overview import endpoints as overview
 from cloud.settings import CloudSettings, secret_key
 from cloud.telemetry import endpoints as telemetry
 from cloud.telemetry.exports import MAX_AT_ONCE
-from cloud.telemetry.service import ChannelPeriods
+from cloud.telemetry.service import ChannelPeriods, daily_temperatures
 from contracts.errors import ConfigurationError
 
 log = structlog.get_logger()
 
 API_VERSION = "1.0.0"
 """Version of the HTTP interface, not of the product."""
-_FEATURES = (auth, overview, farms, devices, telemetry, observations, alarms, dead_letters)
+_FEATURES = (auth, overview, farms, devices, telemetry, observations, alarms, husbandry, dead_letters)
 _RESERVED = frozenset({"api", "live", "ready", "health", "metrics"})
 _DESCRIPTION = """
 Read and operate an aquaculture farm: units, live values with their age and quality, series, what the cameras saw, and
@@ -67,6 +68,7 @@ _TAGS = [
     {"name": "telemetry", "description": "Readings over time."},
     {"name": "observations", "description": "What the cameras saw, with images."},
     {"name": "alarms", "description": "Alarms, and acknowledging them."},
+    {"name": "husbandry", "description": "Batches of fish and the farm's diary."},
     {"name": "health", "description": "Probes for supervisors and load balancers."},
 ]
 
@@ -104,6 +106,7 @@ def create_app(settings: CloudSettings) -> FastAPI:
     app.state.login = LoginService(database, tokens)
     app.state.signer = UrlSigner(secret, minutes=settings.image_url_minutes)
     app.state.periods = ChannelPeriods()
+    app.state.daily_temperatures = daily_temperatures
     app.state.export_limiter = CapacityLimiter(MAX_AT_ONCE)
     app.state.started = monotonic()
     app.state.product_version = _product_version()

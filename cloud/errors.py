@@ -6,7 +6,7 @@ the request id that a person may quote. Services raise these; ``cloud.kit.proble
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from contracts.errors import ShoalError
@@ -28,6 +28,8 @@ class ApiError(ShoalError):
         super().__init__(detail)
         self.detail = detail
         self.headers = dict(headers or {})
+        self.faults: tuple[tuple[str, str], ...] = ()
+        """Parts of the request that are at fault, as (where, what)."""
 
 
 class BadRequestError(ApiError):
@@ -91,6 +93,44 @@ class NotFoundError(ApiError):
     status = 404
     code = "not_found"
     title = "Not found"
+
+
+class ConflictError(ApiError):
+    """It does not fit what is there already."""
+
+    status = 409
+    code = "conflict"
+    title = "Conflict with what is there"
+
+
+class StockMismatchError(ConflictError):
+    """The book of a batch would have fewer than no fish."""
+
+    code = "stock_mismatch"
+    title = "More fish than the book holds"
+
+
+class WithdrawalRunningError(ConflictError):
+    """A treatment's withdrawal period forbids the harvest."""
+
+    code = "withdrawal_running"
+    title = "Withdrawal period is not over"
+
+
+class InvalidFileError(ApiError):
+    """Rows of a file are at fault; nothing of it was taken.
+
+    Args:
+        faults: where and what, one pair per fault.
+    """
+
+    status = 422
+    code = "invalid_file"
+    title = "Faults in the file"
+
+    def __init__(self, detail: str, faults: Sequence[tuple[str, str]]) -> None:
+        super().__init__(detail)
+        self.faults = tuple(faults)
 
 
 class PayloadTooLargeError(ApiError):

@@ -81,7 +81,13 @@ def problem_response(
 def error_response(scope: Scope, error: ApiError) -> Response:
     """The refusal that one of our own errors stands for."""
     return problem_response(
-        scope, status=error.status, code=error.code, title=error.title, detail=error.detail, headers=error.headers
+        scope,
+        status=error.status,
+        code=error.code,
+        title=error.title,
+        detail=error.detail,
+        headers=error.headers,
+        errors=[FieldProblem(location=where, message=what) for where, what in error.faults] or None,
     )
 
 

@@ -89,6 +89,16 @@ GROUP BY latest.channel_id
 """).bindparams(bindparam("channel_ids", expanding=True))
 
 
+_DAILY_TEMPERATURES = text("""
+SELECT channel.unit_id, CAST(day.bucket AT TIME ZONE 'UTC' AS date) AS day, sum(day.sum) / nullif(sum(day.usable), 0) AS mean_c
+FROM reading_1d AS day
+JOIN channel ON channel.id = day.channel_id
+WHERE channel.unit_id IN :unit_ids AND channel.quantity = 'temperature' AND day.bucket >= :start AND day.bucket < :end
+GROUP BY 1, 2
+HAVING sum(day.usable) > 0
+""").bindparams(bindparam("unit_ids", expanding=True))
+
+
 class TelemetryRepository(Repository):
     """Readings by channel."""
 
@@ -116,6 +126,10 @@ class TelemetryRepository(Repository):
         """Median seconds between recent readings of each channel; None when it has fewer than two."""
         rows = await self._all(_PERIODS, {"channel_ids": list(channel_ids)})
         return {row["channel_id"]: row["period_s"] for row in rows}
+
+    async def daily_temperatures(self, unit_ids: Collection[int], start: datetime, end: datetime) -> list[Row]:
+        """Mean temperature by unit and UTC day, of all usable readings of all its probes."""
+        return await self._all(_DAILY_TEMPERATURES, {"unit_ids": list(unit_ids), "start": start, "end": end})
 
     async def channel(self, channel_id: int, *, organization_id: int) -> Row | None:
         """One channel of the organization."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime, time, timedelta, timezone
 
 from cloud.auth.dependencies import Principal
 from cloud.errors import InvalidRangeError, NotFoundError
 from cloud.farms.service import checked_id, find_site_id
-from cloud.kit.repository import ReadConnection, Row
+from cloud.kit.repository import ReadConnection, Row, WriteConnection
 from cloud.telemetry import rules
 from cloud.telemetry.repository import TelemetryRepository
 from cloud.telemetry.rules import Resolution
@@ -59,6 +59,16 @@ async def latest_by_unit(
     for row in rows:
         by_unit.setdefault(row["unit_id"], []).append(_latest(row, usual.get(row["channel_id"]), now))
     return by_unit
+
+
+async def daily_temperatures(
+    connection: ReadConnection | WriteConnection, unit_ids: Collection[int], first: date, last: date
+) -> dict[tuple[int, date], float]:
+    """Mean water temperature in Cel by unit id and UTC day, from ``first`` to ``last``, both included."""
+    start = datetime.combine(first, time(), timezone.utc)
+    end = datetime.combine(last, time(), timezone.utc) + timedelta(days=1)
+    rows = await TelemetryRepository(connection).daily_temperatures(unit_ids, start, end)
+    return {(row["unit_id"], row["day"]): row["mean_c"] for row in rows}
 
 
 async def get_series(

@@ -171,7 +171,8 @@ def test_the_spring_limit_is_lower_and_comes_later_in_the_north() -> None:
 
 def test_a_welfare_sample_shows_how_sure_it_is() -> None:
     share = welfare_share({0: 12, 1: 5, 2: 2, 3: 1})
-    assert (share.fish, share.affected, share.mean_score) == (20, 0.15, pytest.approx(0.6))
+    assert (share.fish, share.affected) == (20, 0.15)
+    assert share.mean_score == pytest.approx(0.6)
     # Wilson interval of 3 in 20: 0.0524 to 0.3604.
     assert share.low == pytest.approx(0.0524, abs=2e-4)
     assert share.high == pytest.approx(0.3604, abs=2e-4)

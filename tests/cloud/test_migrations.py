@@ -14,6 +14,7 @@ import cloud.auth.tables
 import cloud.dead_letters.tables
 import cloud.devices.tables
 import cloud.farms.tables
+import cloud.husbandry.tables
 import cloud.observations.tables
 import cloud.telemetry.tables  # noqa: F401  (each registers its tables)
 from cloud.db import migrate

@@ -348,6 +348,197 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/batches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Batches
+         * @description Batches of the organization by code, with where their fish are.
+         */
+        get: operations["listBatches"];
+        put?: never;
+        /**
+         * Begin a batch
+         * @description Begin to follow fish of one species and origin. The same batch again changes nothing.
+         */
+        post: operations["addBatch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/batches/{code}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One batch
+         * @description A batch with its holdings; stocked + adjusted - dead - culled - escaped - harvested is what is present.
+         */
+        get: operations["getBatch"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/holdings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the units hold
+         * @description Fish by unit and batch, with biomass and density where weight and volume are known.
+         */
+        get: operations["listHoldings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/records": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The diary
+         * @description Records of a site, newest first, struck-out ones included.
+         */
+        get: operations["listRecords"];
+        put?: never;
+        /**
+         * Write a record down
+         * @description Write down what happened. Send the same record again as often as you like: its id makes it one record.
+         *
+         *     Refused with 409 when the batch would have fewer than no fish at any time, and for a harvest while a treatment's
+         *     withdrawal runs.
+         */
+        post: operations["addRecord"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/records/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Import a CSV file
+         * @description Every row of a file, or none: faults are answered by row, field and value with 422 and nothing is recorded.
+         */
+        post: operations["importRecords"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/records/{record_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A record and its history
+         * @description Who wrote it down or struck it out, when and from where.
+         */
+        get: operations["getRecord"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/records/{record_id}/strike": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Strike a record out
+         * @description Take a wrong record out of every count; it stays readable. Refused when later records need its fish.
+         */
+        post: operations["strikeRecord"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/withdrawals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Running withdrawals
+         * @description Treatments that forbid a harvest now, with their clocks in degree-days of measured water.
+         */
+        get: operations["listWithdrawals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/lice": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Lice by pen
+         * @description The newest count of every pen with its interval, against the limit of its week.
+         */
+        get: operations["listLice"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/dead-letters": {
         parameters: {
             query?: never;
@@ -432,6 +623,44 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * Adjustment
+         * @description A count differs from the book.
+         */
+        Adjustment: {
+            /**
+             * Id
+             * Format: uuid
+             * @description Made by whoever writes the record down; the same record sent again changes nothing.
+             */
+            id: string;
+            /**
+             * Occurred At
+             * Format: date-time
+             */
+            occurred_at: string;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "adjustment";
+            /** Batch */
+            batch: string;
+            /** Unit */
+            unit: string;
+            /**
+             * Count
+             * @description Counted minus booked fish: negative when fish are missing.
+             */
+            count: number;
+            /** Reason */
+            reason: string;
+        };
         /**
          * Alarm
          * @description One occurrence of an alarm. Two facts, not one state: is it active, and has a person acknowledged it.
@@ -544,6 +773,46 @@ export interface components {
              */
             next_cursor?: string | null;
         };
+        /**
+         * Batch
+         * @description A batch and where its fish are.
+         */
+        Batch: {
+            /** Id */
+            id: number;
+            /** Code */
+            code: string;
+            /** Species */
+            species: string;
+            /** Origin */
+            origin: string;
+            /** Stocked */
+            stocked: number;
+            /** Dead */
+            dead: number;
+            /** Harvested */
+            harvested: number;
+            /** Present */
+            present: number;
+            /**
+             * Holdings
+             * @description Units that hold some of it now.
+             */
+            holdings: components["schemas"]["Holding"][];
+        };
+        /**
+         * BatchPage
+         * @description Some batches, by code.
+         */
+        BatchPage: {
+            /** Items */
+            items: components["schemas"]["Batch"][];
+            /**
+             * Next Cursor
+             * @description Give it back as ``cursor`` for the next page; null on the last page.
+             */
+            next_cursor?: string | null;
+        };
         /** Body_login */
         Body_login: {
             /** Grant Type */
@@ -583,6 +852,120 @@ export interface components {
             h: number;
         } & {
             [key: string]: unknown;
+        };
+        /**
+         * CalibrationRecord
+         * @description A sensor was checked or calibrated against a reference.
+         */
+        CalibrationRecord: {
+            /**
+             * Id
+             * Format: uuid
+             * @description Made by whoever writes the record down; the same record sent again changes nothing.
+             */
+            id: string;
+            /**
+             * Occurred At
+             * Format: date-time
+             */
+            occurred_at: string;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "calibration";
+            /** Unit */
+            unit: string;
+            /**
+             * Sensor
+             * @description Serial number or channel.
+             */
+            sensor: string;
+            /** Reference */
+            reference: number;
+            /** Before */
+            before: number;
+            /**
+             * After
+             * @description What it showed after the calibration; null when it was only checked.
+             */
+            after?: number | null;
+        };
+        /**
+         * Change
+         * @description One line of a record's history.
+         */
+        Change: {
+            /** Change */
+            change: string;
+            /**
+             * Changed At
+             * Format: date-time
+             */
+            changed_at: string;
+            /** Actor */
+            actor: string;
+            /** Origin */
+            origin: string | null;
+            /** Before */
+            before: {
+                [key: string]: unknown;
+            } | null;
+            /** After */
+            after: {
+                [key: string]: unknown;
+            } | null;
+        };
+        /**
+         * Cull
+         * @description Fish are killed and taken out on purpose.
+         */
+        Cull: {
+            /**
+             * Id
+             * Format: uuid
+             * @description Made by whoever writes the record down; the same record sent again changes nothing.
+             */
+            id: string;
+            /**
+             * Occurred At
+             * Format: date-time
+             */
+            occurred_at: string;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /**
+             * Batch
+             * @description Code of the batch.
+             */
+            batch: string;
+            /**
+             * Unit
+             * @description Slug of the unit.
+             */
+            unit: string;
+            /** Count */
+            count: number;
+            /**
+             * Mean Weight G
+             * @description Mean weight in grams; null keeps the weight that the book has.
+             */
+            mean_weight_g?: number | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "cull";
+            /** Reason */
+            reason: string;
         };
         /**
          * DeadLetter
@@ -711,6 +1094,95 @@ export interface components {
             next_cursor?: string | null;
         };
         /**
+         * Escape
+         * @description Fish are lost alive.
+         */
+        Escape: {
+            /**
+             * Id
+             * Format: uuid
+             * @description Made by whoever writes the record down; the same record sent again changes nothing.
+             */
+            id: string;
+            /**
+             * Occurred At
+             * Format: date-time
+             */
+            occurred_at: string;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /**
+             * Batch
+             * @description Code of the batch.
+             */
+            batch: string;
+            /**
+             * Unit
+             * @description Slug of the unit.
+             */
+            unit: string;
+            /** Count */
+            count: number;
+            /**
+             * Mean Weight G
+             * @description Mean weight in grams; null keeps the weight that the book has.
+             */
+            mean_weight_g?: number | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "escape";
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * Feeding
+         * @description Feed given to a unit, by lot.
+         */
+        Feeding: {
+            /**
+             * Id
+             * Format: uuid
+             * @description Made by whoever writes the record down; the same record sent again changes nothing.
+             */
+            id: string;
+            /**
+             * Occurred At
+             * Format: date-time
+             */
+            occurred_at: string;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "feeding";
+            /** Unit */
+            unit: string;
+            /** Product */
+            product: string;
+            /**
+             * Lot
+             * @description Lot number on the bag: traceability needs it.
+             */
+            lot: string;
+            /** Amount Kg */
+            amount_kg: number;
+            /**
+             * Uneaten Kg
+             * @default 0
+             */
+            uneaten_kg: number;
+        };
+        /**
          * FieldProblem
          * @description One part of the request that is not as it should be.
          */
@@ -722,6 +1194,55 @@ export interface components {
             location: string;
             /** Message */
             message: string;
+        };
+        /**
+         * Harvest
+         * @description Fish are taken out for sale. Refused while a treatment's withdrawal is not over.
+         */
+        Harvest: {
+            /**
+             * Id
+             * Format: uuid
+             * @description Made by whoever writes the record down; the same record sent again changes nothing.
+             */
+            id: string;
+            /**
+             * Occurred At
+             * Format: date-time
+             */
+            occurred_at: string;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /**
+             * Batch
+             * @description Code of the batch.
+             */
+            batch: string;
+            /**
+             * Unit
+             * @description Slug of the unit.
+             */
+            unit: string;
+            /** Count */
+            count: number;
+            /**
+             * Mean Weight G
+             * @description Mean weight in grams; null keeps the weight that the book has.
+             */
+            mean_weight_g?: number | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "harvest";
+            /**
+             * Destination
+             * @default
+             */
+            destination: string;
         };
         /**
          * Health
@@ -742,6 +1263,51 @@ export interface components {
              * @description What is not there, in words.
              */
             missing: string[];
+        };
+        /**
+         * Holding
+         * @description Fish of one batch in one unit.
+         */
+        Holding: {
+            /** Site */
+            site: string;
+            /** Unit */
+            unit: string;
+            /** Batch */
+            batch: string;
+            /** Count */
+            count: number;
+            /** Mean Weight G */
+            mean_weight_g: number | null;
+            /** Biomass Kg */
+            biomass_kg: number | null;
+            /**
+             * Density Kg M3
+             * @description Null without a weight or a volume.
+             */
+            density_kg_m3: number | null;
+        };
+        /**
+         * Imported
+         * @description What an import did, or would do. Either every row is in, or none.
+         */
+        Imported: {
+            /** Rows */
+            rows: number;
+            /** Recorded */
+            recorded: number;
+            /**
+             * Repeated
+             * @description Rows that were in the diary already.
+             */
+            repeated: number;
+            /**
+             * Faults
+             * @description The first hundred.
+             */
+            faults: components["schemas"]["RowFault"][];
+            /** Dry Run */
+            dry_run: boolean;
         };
         /**
          * LatestReading
@@ -809,6 +1375,91 @@ export interface components {
             derived: boolean;
         };
         /**
+         * LiceCount
+         * @description Sea lice on a sample of fish of one pen, as totals over the sample.
+         */
+        LiceCount: {
+            /**
+             * Id
+             * Format: uuid
+             * @description Made by whoever writes the record down; the same record sent again changes nothing.
+             */
+            id: string;
+            /**
+             * Occurred At
+             * Format: date-time
+             */
+            occurred_at: string;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "lice_count";
+            /** Unit */
+            unit: string;
+            /** Fish */
+            fish: number;
+            /** Adult Females */
+            adult_females: number;
+            /** Mobile */
+            mobile: number;
+            /** Attached */
+            attached: number;
+            /** Sea Temperature C */
+            sea_temperature_c?: number | null;
+        };
+        /**
+         * LiceStatus
+         * @description Lice of one pen against the limit of its region.
+         */
+        LiceStatus: {
+            /**
+             * Record
+             * Format: uuid
+             */
+            record: string;
+            /** Unit */
+            unit: string;
+            /**
+             * Occurred At
+             * Format: date-time
+             */
+            occurred_at: string;
+            /** Fish */
+            fish: number;
+            /**
+             * Adult Females
+             * @description Per fish.
+             */
+            adult_females: number;
+            /**
+             * Low
+             * @description Lower end of the 95 % interval (Poisson, Garwood).
+             */
+            low: number;
+            /** High */
+            high: number;
+            /** Mobile */
+            mobile: number;
+            /** Attached */
+            attached: number;
+            /** Limit */
+            limit: number | null;
+            /** Limit Source */
+            limit_source: string | null;
+            verdict: components["schemas"]["Verdict"] | null;
+            /**
+             * Enough Fish
+             * @description At least 20, as the authority asks.
+             */
+            enough_fish: boolean;
+        };
+        /**
          * Live
          * @description The process answers.
          */
@@ -856,6 +1507,110 @@ export interface components {
             sha256: string;
         } & {
             [key: string]: unknown;
+        };
+        /**
+         * Mortality
+         * @description Dead and moribund fish, with their cause in two levels (``aquaculture.causes``).
+         */
+        Mortality: {
+            /**
+             * Id
+             * Format: uuid
+             * @description Made by whoever writes the record down; the same record sent again changes nothing.
+             */
+            id: string;
+            /**
+             * Occurred At
+             * Format: date-time
+             */
+            occurred_at: string;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /**
+             * Batch
+             * @description Code of the batch.
+             */
+            batch: string;
+            /**
+             * Unit
+             * @description Slug of the unit.
+             */
+            unit: string;
+            /** Count */
+            count: number;
+            /**
+             * Mean Weight G
+             * @description Mean weight in grams; null keeps the weight that the book has.
+             */
+            mean_weight_g?: number | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "mortality";
+            /**
+             * Cause
+             * @description Main cause; ``unknown`` is allowed and is itself watched.
+             */
+            cause: string;
+            /** Detail */
+            detail?: string | null;
+        };
+        /**
+         * NewBatch
+         * @description A batch to follow.
+         */
+        NewBatch: {
+            /** Code */
+            code: string;
+            /**
+             * Species
+             * @description Code as in the limits for fish, e.g. ``salmo_salar``.
+             */
+            species: string;
+            /**
+             * Origin
+             * @default
+             */
+            origin: string;
+        };
+        /**
+         * Note
+         * @description Anything else worth knowing later: cleaning, net change, visitors, weather.
+         */
+        Note: {
+            /**
+             * Id
+             * Format: uuid
+             * @description Made by whoever writes the record down; the same record sent again changes nothing.
+             */
+            id: string;
+            /**
+             * Occurred At
+             * Format: date-time
+             */
+            occurred_at: string;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "note";
+            /** Unit */
+            unit?: string | null;
+            /**
+             * Topic
+             * @default note
+             * @enum {string}
+             */
+            topic: "note" | "cleaning" | "net_change" | "grading" | "vaccination" | "visitor" | "maintenance" | "diagnosis";
         };
         /**
          * ObservationOut
@@ -1007,6 +1762,54 @@ export interface components {
             missing: string[];
         };
         /**
+         * RecordHistory
+         * @description A record and everything that was done to it.
+         */
+        RecordHistory: {
+            recorded: components["schemas"]["Recorded"];
+            /** Changes */
+            changes: components["schemas"]["Change"][];
+        };
+        /**
+         * RecordPage
+         * @description Some records, newest first.
+         */
+        RecordPage: {
+            /** Items */
+            items: components["schemas"]["Recorded"][];
+            /**
+             * Next Cursor
+             * @description Give it back as ``cursor`` for the next page; null on the last page.
+             */
+            next_cursor?: string | null;
+        };
+        /**
+         * Recorded
+         * @description A record as it stands in the diary.
+         */
+        Recorded: {
+            /** Site */
+            site: string;
+            /** Record */
+            record: components["schemas"]["Stocking"] | components["schemas"]["Transfer"] | components["schemas"]["Harvest"] | components["schemas"]["Cull"] | components["schemas"]["Escape"] | components["schemas"]["Mortality"] | components["schemas"]["Adjustment"] | components["schemas"]["Feeding"] | components["schemas"]["WeightSample"] | components["schemas"]["Treatment"] | components["schemas"]["LiceCount"] | components["schemas"]["WelfareSample"] | components["schemas"]["CalibrationRecord"] | components["schemas"]["Note"];
+            /**
+             * Recorded At
+             * Format: date-time
+             */
+            recorded_at: string;
+            /** Recorded By */
+            recorded_by: string;
+            /**
+             * Struck At
+             * @description Struck out: it counts nothing, and stays readable.
+             */
+            struck_at?: string | null;
+            /** Struck By */
+            struck_by?: string | null;
+            /** Struck Because */
+            struck_because?: string | null;
+        };
+        /**
          * Resolution
          * @description What a series or an export is read from.
          * @enum {string}
@@ -1018,6 +1821,23 @@ export interface components {
          * @enum {string}
          */
         Role: "viewer" | "operator" | "farm_manager" | "fleet_admin" | "platform_admin";
+        /**
+         * RowFault
+         * @description What is wrong with one row of a file.
+         */
+        RowFault: {
+            /**
+             * Row
+             * @description Line in the file; the header is 1.
+             */
+            row: number;
+            /** Field */
+            field: string;
+            /** Value */
+            value: string;
+            /** Message */
+            message: string;
+        };
         /**
          * Series
          * @description A channel over time. A bucket without readings is absent: gaps stay visible.
@@ -1147,6 +1967,164 @@ export interface components {
             next_cursor?: string | null;
         };
         /**
+         * Stocking
+         * @description Fish come into a unit.
+         */
+        Stocking: {
+            /**
+             * Id
+             * Format: uuid
+             * @description Made by whoever writes the record down; the same record sent again changes nothing.
+             */
+            id: string;
+            /**
+             * Occurred At
+             * Format: date-time
+             */
+            occurred_at: string;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /**
+             * Batch
+             * @description Code of the batch.
+             */
+            batch: string;
+            /**
+             * Unit
+             * @description Slug of the unit.
+             */
+            unit: string;
+            /** Count */
+            count: number;
+            /**
+             * Mean Weight G
+             * @description Mean weight in grams; null keeps the weight that the book has.
+             */
+            mean_weight_g?: number | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "stocking";
+            /**
+             * Supplier
+             * @default
+             */
+            supplier: string;
+        };
+        /**
+         * Strike
+         * @description Why a record is struck out.
+         */
+        Strike: {
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * Transfer
+         * @description Fish move to another unit of the site; grading and splitting are transfers.
+         */
+        Transfer: {
+            /**
+             * Id
+             * Format: uuid
+             * @description Made by whoever writes the record down; the same record sent again changes nothing.
+             */
+            id: string;
+            /**
+             * Occurred At
+             * Format: date-time
+             */
+            occurred_at: string;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /**
+             * Batch
+             * @description Code of the batch.
+             */
+            batch: string;
+            /**
+             * Unit
+             * @description Slug of the unit.
+             */
+            unit: string;
+            /** Count */
+            count: number;
+            /**
+             * Mean Weight G
+             * @description Mean weight in grams; null keeps the weight that the book has.
+             */
+            mean_weight_g?: number | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "transfer";
+            /** To Unit */
+            to_unit: string;
+        };
+        /**
+         * Treatment
+         * @description A treatment of all fish in a unit, with the withdrawal that its prescription asks for.
+         */
+        Treatment: {
+            /**
+             * Id
+             * Format: uuid
+             * @description Made by whoever writes the record down; the same record sent again changes nothing.
+             */
+            id: string;
+            /**
+             * Occurred At
+             * Format: date-time
+             */
+            occurred_at: string;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "treatment";
+            /** Unit */
+            unit: string;
+            /** Product */
+            product: string;
+            /** Active Substance */
+            active_substance: string;
+            /** Dose */
+            dose: string;
+            /** Reason */
+            reason: string;
+            /** Prescriber */
+            prescriber: string;
+            /**
+             * Ended At
+             * Format: date-time
+             * @description End of the treatment; the withdrawal counts from here.
+             */
+            ended_at: string;
+            /**
+             * Withdrawal Degree Days
+             * @description K.d that must pass before harvest; 0 has to be said.
+             */
+            withdrawal_degree_days: number;
+            /**
+             * Withdrawal Days
+             * @default 0
+             */
+            withdrawal_days: number;
+        };
+        /**
          * Unit
          * @description A tank, raceway, pond or net pen.
          */
@@ -1239,6 +2217,134 @@ export interface components {
              * @description Slug of the organization; everything the user sees belongs to it.
              */
             organization: string;
+        };
+        /**
+         * Verdict
+         * @description A mean against a limit, with its interval.
+         * @enum {string}
+         */
+        Verdict: "below" | "unsure" | "above";
+        /**
+         * WeightSample
+         * @description Fish weighed (and measured).
+         */
+        WeightSample: {
+            /**
+             * Id
+             * Format: uuid
+             * @description Made by whoever writes the record down; the same record sent again changes nothing.
+             */
+            id: string;
+            /**
+             * Occurred At
+             * Format: date-time
+             */
+            occurred_at: string;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "weight_sample";
+            /** Batch */
+            batch: string;
+            /** Unit */
+            unit: string;
+            /** Fish */
+            fish: number;
+            /** Mean Weight G */
+            mean_weight_g: number;
+            /** Sd Weight G */
+            sd_weight_g?: number | null;
+            /** Mean Length Cm */
+            mean_length_cm?: number | null;
+        };
+        /**
+         * WelfareSample
+         * @description How many fish of a sample had each score of one indicator (FISHWELL, ``aquaculture.welfare``).
+         */
+        WelfareSample: {
+            /**
+             * Id
+             * Format: uuid
+             * @description Made by whoever writes the record down; the same record sent again changes nothing.
+             */
+            id: string;
+            /**
+             * Occurred At
+             * Format: date-time
+             */
+            occurred_at: string;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            kind: "welfare_sample";
+            /** Unit */
+            unit: string;
+            /** Indicator */
+            indicator: string;
+            /** Scores */
+            scores: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * Withdrawal
+         * @description A treatment whose withdrawal binds fish of the unit or of those they were moved to.
+         */
+        Withdrawal: {
+            /**
+             * Treatment
+             * Format: uuid
+             */
+            treatment: string;
+            /** Product */
+            product: string;
+            /**
+             * Unit
+             * @description Where the treatment was.
+             */
+            unit: string;
+            /**
+             * Holds
+             * @description Units whose fish may not be harvested for it.
+             */
+            holds: string[];
+            /**
+             * Ended At
+             * Format: date-time
+             */
+            ended_at: string;
+            /** Needed Degree Days */
+            needed_degree_days: number;
+            /**
+             * Degree Days
+             * @description Counted so far, from measured temperatures.
+             */
+            degree_days: number;
+            /** Needed Days */
+            needed_days: number;
+            /** Days */
+            days: number;
+            /**
+             * Unmeasured Days
+             * @description Days without a temperature, which count nothing.
+             */
+            unmeasured_days: number;
+            /** Cleared */
+            cleared: boolean;
+            /** Clears On */
+            clears_on: string | null;
         };
     };
     responses: never;
@@ -2251,6 +3357,675 @@ export interface operations {
             };
             /** @description Forbidden */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listBatches: {
+        parameters: {
+            query?: {
+                /** @description Items per page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addBatch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewBatch"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Batch"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getBatch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                code: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Batch"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listHoldings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Holding"][];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listRecords: {
+        parameters: {
+            query?: {
+                /** @description One kind; without it, all. */
+                kind?: ("stocking" | "transfer" | "harvest" | "cull" | "escape" | "mortality" | "adjustment" | "feeding" | "weight_sample" | "treatment" | "lice_count" | "welfare_sample" | "calibration" | "note") | null;
+                /** @description Slug of a unit; a transfer belongs to both its units. */
+                unit?: string | null;
+                /** @description Code of a batch. */
+                batch?: string | null;
+                /** @description First moment. */
+                start?: string | null;
+                /** @description Moment after the last. */
+                end?: string | null;
+                /** @description Items per page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addRecord: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Stocking"] | components["schemas"]["Transfer"] | components["schemas"]["Harvest"] | components["schemas"]["Cull"] | components["schemas"]["Escape"] | components["schemas"]["Mortality"] | components["schemas"]["Adjustment"] | components["schemas"]["Feeding"] | components["schemas"]["WeightSample"] | components["schemas"]["Treatment"] | components["schemas"]["LiceCount"] | components["schemas"]["WelfareSample"] | components["schemas"]["CalibrationRecord"] | components["schemas"]["Note"];
+            };
+        };
+        responses: {
+            /** @description It was in the diary already */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Recorded"];
+                };
+            };
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Recorded"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    importRecords: {
+        parameters: {
+            query: {
+                /** @description Kind of every row. */
+                kind: "stocking" | "transfer" | "harvest" | "cull" | "escape" | "mortality" | "adjustment" | "feeding" | "weight_sample" | "treatment" | "lice_count" | "welfare_sample" | "calibration" | "note";
+                /** @description Check alone; answers the faults. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "text/csv": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Imported"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getRecord: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                record_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordHistory"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    strikeRecord: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                record_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Strike"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Recorded"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listWithdrawals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Withdrawal"][];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listLice: {
+        parameters: {
+            query?: {
+                /** @description Region of the limits, e.g. `norway-south`. */
+                region?: string | null;
+            };
+            header?: never;
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LiceStatus"][];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
