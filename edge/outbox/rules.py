@@ -31,6 +31,12 @@ PRIORITY_OF_KIND: dict[Kind, Priority] = {
 EVICTION_ORDER = (Priority.EVIDENCE, Priority.TELEMETRY, Priority.COUNT)
 """Images go first, then the oldest telemetry, then counts. Alarms are never dropped: they are small and few."""
 
+SYNCED = frozenset({Priority.ALARM, Priority.COUNT})
+"""Classes that are on the disk before their producer goes on: nobody will measure them again."""
+
+DEFAULT_SHARES: Mapping[Priority, float] = {Priority.COUNT: 0.5, Priority.TELEMETRY: 0.9, Priority.EVIDENCE: 0.5}
+"""Part of the quota that a class may take even while the others are empty: no class can crowd the rest out."""
+
 
 @dataclass(frozen=True)
 class Usage:
@@ -45,20 +51,29 @@ def effective_limit(used_bytes: int, *, max_bytes: int, disk_free_bytes: int, mi
     return min(max_bytes, used_bytes) if disk_free_bytes < min_free_bytes else max_bytes
 
 
-def eviction_plan(usage: Mapping[Priority, Usage], *, incoming_bytes: int, limit_bytes: int) -> dict[Priority, int]:
-    """Bytes to free per class, oldest rows first, so that ``incoming_bytes`` fit under ``limit_bytes``.
+def eviction_plan(
+    usage: Mapping[Priority, Usage],
+    *,
+    incoming: Mapping[Priority, int],
+    limit_bytes: int,
+    quotas: Mapping[Priority, int],
+) -> dict[Priority, int]:
+    """Bytes to free per class, oldest rows first: each class within its quota, then all together under ``limit_bytes``.
 
     May free less than needed when only alarms are left: an alarm is accepted even over the quota.
     """
-    missing = sum(u.bytes for u in usage.values()) + incoming_bytes - limit_bytes
-    plan: dict[Priority, int] = {}
+    have = {priority: usage.get(priority, Usage()).bytes for priority in Priority}
+    plan = {
+        priority: min(have[priority], over)
+        for priority, quota in quotas.items()
+        if (over := have[priority] + incoming.get(priority, 0) - quota) > 0 and have[priority]
+    }
+    missing = sum(have.values()) + sum(incoming.values()) - sum(plan.values()) - limit_bytes
     for priority in EVICTION_ORDER:
-        if missing <= 0:
-            break
-        available = usage.get(priority, Usage()).bytes
-        if available:
-            plan[priority] = min(available, missing)
-            missing -= plan[priority]
+        more = min(have[priority] - plan.get(priority, 0), missing)
+        if more > 0:
+            plan[priority] = plan.get(priority, 0) + more
+            missing -= more
     return plan
 
 

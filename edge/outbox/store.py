@@ -1,10 +1,9 @@
 """The durable outbox: drafts in, rows with (stream, sequence) out, deleted when the store has committed them.
 
-``accept`` returns only after the SQLite transaction (WAL) is committed, so its caller may then acknowledge upstream. One
-writer thread groups what waits into one transaction. Alarms are committed with synchronous=FULL (they survive a power cut);
-telemetry with NORMAL (survives SIGKILL; a power cut may lose the last moments, which the sensors' own redelivery and the
-next reading repair). Sequence numbers are assigned inside the transaction; after a machine restart they jump ahead, because
-a power cut may have taken back numbers that were already sent. Sending is the publisher's part.
+``accept`` returns only after the SQLite transaction (WAL) is committed, so its caller may then acknowledge upstream: alarms
+and counts when they are on the disk, the rest at most ``committer.SYNC_S`` before they are. Sequence numbers are assigned
+inside the transaction; after a machine restart they jump ahead, because a power cut may have taken back numbers that were
+already sent. Sending is the publisher's part.
 """
 
 from __future__ import annotations
@@ -13,12 +12,13 @@ import contextlib
 import shutil
 import sqlite3
 import threading
+import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timezone
+from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
-from queue import Empty, SimpleQueue
 
 import structlog
 
@@ -26,26 +26,38 @@ from contracts.envelope import Body
 from contracts.topics import Kind
 from edge.clock import Clock, machine_boot_id
 from edge.errors import OutboxUnavailableError
-from edge.outbox.rules import PRIORITY_OF_KIND, Priority, Usage, effective_limit, eviction_plan
+from edge.outbox import file
+from edge.outbox.ballast import Ballast
+from edge.outbox.codec import DamagedBodyError, pack, unpack
+from edge.outbox.committer import Committer, Request
+from edge.outbox.rules import (
+    DEFAULT_SHARES,
+    PRIORITY_OF_KIND,
+    SYNCED,
+    Priority,
+    Usage,
+    effective_limit,
+    eviction_plan,
+)
 
 log = structlog.get_logger()
 
-SCHEMA_VERSION = 2
-GROUP_LIMIT = 256
-"""Requests in one transaction: bounds how long the first of them waits."""
 SEQUENCE_JUMP = 100_000
 """Numbers skipped after a machine restart; far more than can be persisted between two syncs of the disk."""
+ROW_BYTES = 150
+"""What a row takes beside its body, measured: its other columns and its place in two trees."""
+RELIEF_BYTES = 1_000_000
+"""What is given up at once when the disk is full."""
+DISK_LOOK_S = 1.0
+FREE_PAGES_KEPT = 4096
+"""Free pages (16 MB) that stay in the file for the next rows."""
+SHRINK_PAGES = 512
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS message (
-    seq INTEGER PRIMARY KEY, priority INTEGER NOT NULL, kind TEXT NOT NULL, boot TEXT NOT NULL, sent_at TEXT NOT NULL,
-    trusted INTEGER NOT NULL, items INTEGER NOT NULL, bytes INTEGER NOT NULL, body BLOB NOT NULL, timeline TEXT);
-CREATE INDEX IF NOT EXISTS message_by_priority ON message (priority, seq, bytes);
-CREATE TABLE IF NOT EXISTS counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-"""
 _COLUMNS = "seq, kind, boot, sent_at, trusted, items, body, timeline"
+_INSERT = (
+    "INSERT INTO message (seq, priority, kind, boot, sent_at, trusted, items, bytes, body, timeline, thinned)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 _COUNT = "INSERT INTO counter VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value"
 
 
@@ -94,27 +106,45 @@ class Depth:
     usage: Mapping[Priority, Usage]
 
 
-class _Request:
-    """Work for the writer thread, and the answer to whoever waits for it."""
-
-    def __init__(self, apply: Callable[[_Transaction], None], *, durable: bool) -> None:
-        self.apply = apply
-        self.durable = durable
-        self.done = threading.Event()
-        self.error: BaseException | None = None
-
-
 @dataclass
-class _Transaction:
-    """What one transaction changes beside the file; adopted by the outbox only after the commit."""
+class Transaction:
+    """What one transaction changes beside the message table; adopted by the outbox only after the commit."""
 
     connection: sqlite3.Connection
     next_seq: int
     usage: dict[Priority, Usage]
+    counts: Counter[str] = field(default_factory=Counter)
+    state: dict[str, str | None] = field(default_factory=dict)
 
     def add(self, priority: Priority, rows: int, size: int) -> None:
+        """Note rows that came, or went."""
         have = self.usage.get(priority, Usage())
         self.usage[priority] = Usage(have.rows + rows, have.bytes + size)
+
+    def delete(self, where: str, arguments: tuple[int, ...]) -> None:
+        """Delete messages."""
+        counted = f"SELECT priority, count(*), sum(bytes) FROM message WHERE {where} GROUP BY priority"  # noqa: S608
+        for priority, rows, size in self.connection.execute(counted, arguments).fetchall():
+            self.add(Priority(priority), -rows, -size)
+        self.connection.execute(f"DELETE FROM message WHERE {where}", arguments)  # noqa: S608  (fixed texts)
+
+    def drop(self, where: str, arguments: tuple[int, ...]) -> dict[str, int]:
+        """Delete messages that the store will never get, and count what was in them by kind."""
+        query = f"SELECT kind, sum(items) FROM message WHERE {where} GROUP BY kind"  # noqa: S608  (fixed texts)
+        dropped = dict(self.connection.execute(query, arguments).fetchall())
+        self.counts.update({f"dropped_{kind}": items for kind, items in dropped.items()})
+        self.delete(where, arguments)
+        return dropped
+
+    def finish(self) -> None:
+        """Write what was gathered: one statement per counter and key, however many messages came."""
+        self.connection.executemany(_COUNT, self.counts.items())
+        for key, value in self.state.items():
+            if value is None:
+                self.connection.execute("DELETE FROM state WHERE key = ?", (key,))
+            else:
+                self.connection.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (key, value))
+        self.connection.execute("INSERT OR REPLACE INTO meta VALUES ('next_seq', ?)", (str(self.next_seq),))
 
 
 class Outbox:
@@ -123,11 +153,21 @@ class Outbox:
     Args:
         path: the file; its folder is made. A corrupt file is set aside and what can be read of it is carried over.
         boot: id of this agent start, written into every row.
-        max_bytes: quota of message bodies in bytes; see ``rules.EVICTION_ORDER`` for what goes first.
+        max_bytes: quota of stored messages in bytes; see ``rules.EVICTION_ORDER`` for what goes first.
         min_free_bytes: free disk space below which the outbox stops growing.
+        shares: part of ``max_bytes`` that each class may take; alarms take what they need.
     """
 
-    def __init__(self, path: Path, *, boot: str, clock: Clock, max_bytes: int, min_free_bytes: int = 0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        boot: str,
+        clock: Clock,
+        max_bytes: int,
+        min_free_bytes: int = 0,
+        shares: Mapping[Priority, float] = DEFAULT_SHARES,
+    ) -> None:
         self.path = path
         self.boot = boot
         self.quarantined: Path | None = None
@@ -136,34 +176,38 @@ class Outbox:
         self._clock = clock
         self._max_bytes = max_bytes
         self._min_free_bytes = min_free_bytes
-        self._requests: SimpleQueue[_Request | None] = SimpleQueue()
+        self.quotas = {priority: round(share * max_bytes) for priority, share in shares.items()}
+        """Bytes that each class may take."""
+        self._disk_free = (float("-inf"), 0)
         self._listeners: list[Callable[[], None]] = []
         self._read_lock = threading.Lock()
-        self._closing = threading.Event()
         self._next_seq = 1
         self._usage: dict[Priority, Usage] = {}
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._ballast = Ballast(path.with_name(path.name + ".ballast"))
         self._open()
-        self._writer = threading.Thread(target=self._run, name="outbox-writer", daemon=True)
-        self._writer.start()
+        self._committer: Committer[Callable[[Transaction], None]] = Committer(self._commit_group, self._end)
+        self._committer.start()
 
     # -- accepting -----------------------------------------------------------------------------------------------
 
-    def accept(self, drafts: Sequence[Draft], *, state: Mapping[str, str | None] | None = None) -> None:
+    def accept(
+        self, drafts: Sequence[Draft], *, state: Mapping[str, str | None] | None = None, durable: bool = False
+    ) -> None:
         """Persist messages and state in one transaction; returns after the commit.
 
         Args:
             drafts: messages, in order.
             state: keys to remember with them (``None`` forgets a key): last stamps, active alarms.
+            durable: return only when they are on the disk, as for alarms and counts (an actuator's move).
 
         Raises:
             OutboxUnavailableError: nothing was accepted; keep the messages and try again.
         """
+        packed = [(draft, pack(draft.body)) for draft in drafts]
         changes = dict(state or {})
-        durable = any(draft.kind is Kind.ALARMS for draft in drafts)
-        self._submit(lambda transaction: self._insert(transaction, drafts, changes), durable=durable)
-        for listener in self._listeners:
-            listener()
+        synced = durable or any(PRIORITY_OF_KIND[draft.kind] in SYNCED for draft in drafts)
+        self._committer.submit(lambda transaction: self._insert(transaction, packed, changes), durable=synced)
 
     def on_accepted(self, listener: Callable[[], None]) -> None:
         """Call ``listener`` after every commit of new messages; it must return at once."""
@@ -185,6 +229,14 @@ class Outbox:
         )
         return self._rows(query, (seq, up_to if up_to is not None else 2**62, limit))
 
+    def raw_readings_after(self, seq: int, *, limit: int, up_to: int) -> list[Row]:
+        """Readings that were never thinned, lowest sequence first."""
+        query = (
+            f"SELECT {_COLUMNS} FROM message"  # noqa: S608  (fixed texts)
+            " WHERE priority = 2 AND kind = 'readings' AND thinned = 0 AND seq > ? AND seq <= ? ORDER BY seq LIMIT ?"
+        )
+        return self._rows(query, (seq, up_to, limit))
+
     def row(self, seq: int) -> Row | None:
         """The row with this sequence, unless it is gone."""
         rows = self._rows(f"SELECT {_COLUMNS} FROM message WHERE seq = ?", (seq,))  # noqa: S608  (fixed text)
@@ -193,11 +245,39 @@ class Outbox:
     def release(self, committed: int, above: Sequence[tuple[int, int]] = ()) -> None:
         """Delete the rows that the store has committed: everything up to ``committed`` and the ranges ``above``."""
 
-        def apply(transaction: _Transaction) -> None:
+        def apply(transaction: Transaction) -> None:
             for low, high in [(0, committed), *above]:
-                self._delete(transaction, "seq BETWEEN ? AND ?", (low, high))
+                transaction.delete("seq BETWEEN ? AND ?", (low, high))
 
-        self._submit(apply, durable=False)
+        self._committer.submit(apply, durable=False)
+
+    def replace(self, rows: Sequence[Row], thinned: Sequence[Row]) -> None:
+        """Put fewer messages in the place of many, under sequences of their own; rows that are gone stay gone.
+
+        A sequence never changes its content: the store may have the old message, and would take the new one for a repeat.
+        """
+        packed = [(row, pack(row.body)) for row in thinned]
+
+        def apply(transaction: Transaction) -> None:
+            for row in rows:
+                transaction.delete("seq = ?", (row.seq,))
+            for row, stored in packed:
+                self._add(transaction, row, stored, thinned=True)
+            transaction.counts["thinned_readings"] += sum(r.items for r in rows) - sum(r.items for r in thinned)
+
+        self._committer.submit(apply, durable=False)
+
+    def drop_oldest(self, priority: Priority, *, keep_rows: int) -> None:
+        """Give up the oldest messages of a class so that ``keep_rows`` are left; they are counted."""
+
+        def apply(transaction: Transaction) -> None:
+            many = transaction.usage.get(priority, Usage()).rows - keep_rows
+            query = "SELECT max(seq) FROM (SELECT seq FROM message WHERE priority = ? ORDER BY seq LIMIT ?)"
+            (last,) = transaction.connection.execute(query, (priority, max(0, many))).fetchone()
+            if last is not None:
+                transaction.drop("priority = ? AND seq <= ?", (priority, last))
+
+        self._committer.submit(apply, durable=False)
 
     def restart_stream(self) -> None:
         """Begin a new stream and number all rows anew: the store knows sequences that this file has not assigned yet.
@@ -206,7 +286,7 @@ class Outbox:
         """
         stream = _new_stream()
 
-        def apply(transaction: _Transaction) -> None:
+        def apply(transaction: Transaction) -> None:
             connection = transaction.connection
             connection.execute("UPDATE message SET seq = -seq")
             seqs = [seq for (seq,) in connection.execute("SELECT seq FROM message ORDER BY seq DESC")]
@@ -214,13 +294,15 @@ class Outbox:
             transaction.next_seq = len(seqs) + 1
             connection.execute("INSERT OR REPLACE INTO meta VALUES ('stream', ?)", (stream,))
 
-        self._submit(apply, durable=True)
+        self._committer.submit(apply, durable=True)
         self.stream = stream
 
     # -- looking -------------------------------------------------------------------------------------------------
 
     def counters(self) -> dict[str, int]:
-        """Things accepted since the outbox was made, by kind, and ``dropped_<kind>`` for those the quota took."""
+        """Things accepted since the outbox was made, by kind; ``dropped_<kind>`` for those the quota or a bad disk took, and
+        ``thinned_readings`` for those that a mean stands for.
+        """
         with self._reading() as connection:
             return dict(connection.execute("SELECT name, value FROM counter"))
 
@@ -245,95 +327,81 @@ class Outbox:
 
     def close(self, *, timeout_s: float = 5.0) -> None:
         """Commit what waits, then close the file. Safe to call twice."""
-        if self._closing.is_set():
-            return
-        self._closing.set()
-        self._requests.put(None)
-        self._writer.join(timeout_s)
-        with self._read_lock:
-            self._reader.close()
+        if self._committer.close(timeout_s=timeout_s):
+            with self._read_lock:
+                self._reader.close()
 
     # -- the writer thread ---------------------------------------------------------------------------------------
 
-    def _submit(self, apply: Callable[[_Transaction], None], *, durable: bool) -> None:
-        if self._closing.is_set():
-            raise OutboxUnavailableError("the outbox is closed")
-        request = _Request(apply, durable=durable)
-        self._requests.put(request)
-        while not request.done.wait(1.0):
-            if not self._writer.is_alive():
-                raise OutboxUnavailableError("the outbox has stopped writing")
-        if request.error is not None:
-            raise OutboxUnavailableError(str(request.error)) from request.error
-
-    def _run(self) -> None:
-        stop = False
-        while not stop:
-            first = self._requests.get()
-            group: list[_Request] = []
-            while first is not None:
-                group.append(first)
-                if len(group) == GROUP_LIMIT:
-                    break
-                try:
-                    first = self._requests.get_nowait()
-                except Empty:
-                    break
-            stop = first is None
-            self._commit_group(group)
-        self._connection.close()
-
-    def _commit_group(self, group: Sequence[_Request]) -> None:
+    def _commit_group(self, group: Sequence[Request[Callable[[Transaction], None]]], sync: bool) -> None:  # noqa: FBT001
         """One transaction for all; when it fails, one for each, so that a bad request does not take others with it."""
+        failure: Exception | None = None
         try:
-            self._commit(group)
-        except sqlite3.OperationalError as error:
-            self._settle(group, error)
+            self._commit(group, sync=sync)
         except Exception as error:  # noqa: BLE001  (handed to whoever waits)
-            if _is_corrupt(error):
-                self._rebuild_and_retry(group, error)
-            elif len(group) == 1:
-                self._settle(group, error)
-            else:
-                for request in group:
-                    self._commit_group([request])
-        else:
-            self._settle(group, None)
-
-    def _rebuild_and_retry(self, group: Sequence[_Request], error: Exception) -> None:
-        log.error("outbox.corrupt", path=str(self.path), error=str(error))
-        try:
-            with self._read_lock:
-                self._connection.close()
-                self._reader.close()
-                self._quarantine()
-                self._open()
-            self._commit(group)
-        except Exception as failure:  # noqa: BLE001  (handed to whoever waits)
-            self._settle(group, failure)
-        else:
-            self._settle(group, None)
-
-    @staticmethod
-    def _settle(group: Sequence[_Request], error: BaseException | None) -> None:
-        for request in group:
-            request.error = error
-            request.done.set()
-
-    def _commit(self, group: Sequence[_Request]) -> None:
-        if not group:
-            return
-        connection = self._connection
-        # The pragma takes effect between transactions; FULL syncs the log, and with it every earlier NORMAL commit.
-        level = "FULL" if any(request.durable for request in group) else "NORMAL"
-        connection.execute(f"PRAGMA synchronous = {level}")
-        connection.execute("BEGIN IMMEDIATE")
-        transaction = _Transaction(connection, self._next_seq, dict(self._usage))
-        try:
+            failure = self._second_try(group, error)
+        if failure is not None and len(group) > 1 and not isinstance(failure, sqlite3.OperationalError):
             for request in group:
-                request.apply(transaction)
-            if transaction.next_seq != self._next_seq:
-                connection.execute("INSERT OR REPLACE INTO meta VALUES ('next_seq', ?)", (str(transaction.next_seq),))
+                self._commit_group([request], request.durable)
+            return
+        for request in group:
+            request.settle(failure)
+        if failure is None and group:
+            for listener in self._listeners:
+                listener()
+        if sync and not any(request.durable for request in group):
+            self._shrink()
+
+    def _second_try(
+        self, group: Sequence[Request[Callable[[Transaction], None]]], error: Exception
+    ) -> Exception | None:
+        """Make room on a full disk, or another file for a corrupt one, and commit again; the reason when it fails too."""
+        try:
+            if file.is_full(error):
+                self._relieve()
+            elif file.is_corrupt(error):
+                log.error("outbox.corrupt", path=str(self.path), error=str(error))
+                self._rebuild()
+            else:
+                return error
+            self._commit(group, sync=True)
+        except Exception as failure:  # noqa: BLE001  (handed to whoever waits)
+            return failure
+        return None
+
+    def _shrink(self) -> None:
+        """After an outage, give the disk back what the backlog took; a little once a second, so that nobody waits."""
+        with contextlib.suppress(sqlite3.Error):
+            if self._connection.execute("PRAGMA freelist_count").fetchone()[0] > FREE_PAGES_KEPT:
+                self._connection.execute(f"PRAGMA incremental_vacuum({SHRINK_PAGES})").fetchall()
+
+    def _relieve(self) -> None:
+        """The disk is full: give the reserve up; when it is gone, drop what is worth least and reuse its pages."""
+        self._disk_free = (float("-inf"), 0)
+        if not self._ballast.release():
+            self._transact([lambda transaction: self._evict_bytes(transaction, RELIEF_BYTES)], level="NORMAL")
+        self._connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+
+    def _rebuild(self) -> None:
+        with self._read_lock:
+            self._connection.close()
+            self._reader.close()
+            self.quarantined = file.set_aside(self.path)
+            self._open()
+
+    def _commit(self, group: Sequence[Request[Callable[[Transaction], None]]], *, sync: bool) -> None:
+        # FULL syncs the log, and with it every earlier NORMAL commit.
+        self._transact([request.work for request in group], level="FULL" if sync else "NORMAL")
+
+    def _transact(self, work: Sequence[Callable[[Transaction], None]], *, level: str) -> None:
+        connection = self._connection
+        connection.execute(f"PRAGMA synchronous = {level}")  # takes effect between transactions
+        connection.execute("BEGIN IMMEDIATE")
+        transaction = Transaction(connection, self._next_seq, dict(self._usage))
+        try:
+            for apply in work:
+                apply(transaction)
+            transaction.finish()
             connection.execute("COMMIT")
         except BaseException:
             with contextlib.suppress(sqlite3.Error):
@@ -342,48 +410,74 @@ class Outbox:
         self._next_seq = transaction.next_seq
         self._usage = transaction.usage
 
-    def _insert(self, transaction: _Transaction, drafts: Sequence[Draft], state: Mapping[str, str | None]) -> None:
-        connection = transaction.connection
-        self._make_room(transaction, sum(len(draft.body) for draft in drafts))
-        sent_at, trusted = self._clock.now().isoformat(), int(self._clock.trusted())
-        for draft in drafts:
-            priority = PRIORITY_OF_KIND[draft.kind]
-            size = len(draft.body)
-            connection.execute(
-                "INSERT INTO message VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    transaction.next_seq,
-                    priority,
-                    draft.kind.value,
-                    self.boot,
-                    sent_at,
-                    trusted,
-                    draft.items,
-                    size,
-                    draft.body,
-                    draft.timeline,
-                ),
-            )
-            connection.execute(_COUNT, (draft.kind.value, draft.items))
-            transaction.add(priority, 1, size)
-            transaction.next_seq += 1
-        for key, value in state.items():
-            if value is None:
-                connection.execute("DELETE FROM state WHERE key = ?", (key,))
-            else:
-                connection.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (key, value))
+    def _end(self) -> None:
+        self._connection.close()
 
-    def _make_room(self, transaction: _Transaction, incoming: int) -> None:
-        used = sum(u.bytes for u in transaction.usage.values())
-        free = shutil.disk_usage(self.path.parent).free if self._min_free_bytes else 0
-        limit = effective_limit(
-            used, max_bytes=self._max_bytes, disk_free_bytes=free, min_free_bytes=self._min_free_bytes
+    def _insert(
+        self, transaction: Transaction, packed: Sequence[tuple[Draft, bytes]], state: Mapping[str, str | None]
+    ) -> None:
+        incoming: Counter[Priority] = Counter()
+        for draft, stored in packed:
+            incoming[PRIORITY_OF_KIND[draft.kind]] += len(stored) + ROW_BYTES
+        self._make_room(transaction, incoming)
+        sent_at, trusted = self._clock.now(), self._clock.trusted()
+        for draft, stored in packed:
+            row = Row(0, draft.kind, self.boot, "", sent_at, trusted, draft.items, draft.body, draft.timeline)
+            self._add(transaction, row, stored)
+            transaction.counts[draft.kind.value] += draft.items
+        transaction.state.update(state)
+
+    @staticmethod
+    def _add(transaction: Transaction, row: Row, stored: bytes, *, thinned: bool = False) -> None:
+        priority, size = PRIORITY_OF_KIND[row.kind], len(stored) + ROW_BYTES
+        transaction.connection.execute(
+            _INSERT,
+            (
+                transaction.next_seq,
+                priority,
+                row.kind.value,
+                row.boot,
+                row.sent_at.isoformat(),
+                row.trusted,
+                row.items,
+                size,
+                stored,
+                row.timeline,
+                thinned,
+            ),
         )
-        plan = eviction_plan(transaction.usage, incoming_bytes=incoming, limit_bytes=limit)
+        transaction.add(priority, 1, size)
+        transaction.next_seq += 1
+
+    def _make_room(self, transaction: Transaction, incoming: Mapping[Priority, int]) -> None:
+        limit = effective_limit(
+            sum(u.bytes for u in transaction.usage.values()),
+            max_bytes=self._max_bytes,
+            disk_free_bytes=self._free_bytes(),
+            min_free_bytes=self._min_free_bytes,
+        )
+        plan = eviction_plan(transaction.usage, incoming=incoming, limit_bytes=limit, quotas=self.quotas)
         for priority, needed in plan.items():
             self._evict(transaction, priority, needed)
 
-    def _evict(self, transaction: _Transaction, priority: Priority, needed: int) -> None:
+    def _free_bytes(self) -> int:
+        """Free disk space, looked at once a second: a thousand alarms ask once."""
+        looked_s, free = self._disk_free
+        now_s = time.monotonic()
+        if now_s - looked_s >= DISK_LOOK_S:
+            free = shutil.disk_usage(self.path.parent).free
+            self._ballast.restore(free_bytes=free, min_free_bytes=self._min_free_bytes)
+            self._disk_free = (now_s, free)
+        return free
+
+    def _evict_bytes(self, transaction: Transaction, size: int) -> None:
+        used = sum(u.bytes for u in transaction.usage.values())
+        plan = eviction_plan(transaction.usage, incoming={}, limit_bytes=used - size, quotas=self.quotas)
+        for priority, needed in plan.items():
+            self._evict(transaction, priority, needed)
+
+    @staticmethod
+    def _evict(transaction: Transaction, priority: Priority, needed: int) -> None:
         freed, last = 0, 0
         for seq, size in transaction.connection.execute(
             "SELECT seq, bytes FROM message WHERE priority = ? ORDER BY seq", (priority,)
@@ -391,22 +485,8 @@ class Outbox:
             freed, last = freed + size, seq
             if freed >= needed:
                 break
-        where = "priority = ? AND seq <= ?"
-        dropped = transaction.connection.execute(
-            f"SELECT kind, sum(items) FROM message WHERE {where} GROUP BY kind",  # noqa: S608  (a fixed text)
-            (priority, last),
-        ).fetchall()
-        for kind, items in dropped:
-            transaction.connection.execute(_COUNT, (f"dropped_{kind}", items))
-        log.warning("outbox.dropped", priority=priority.name.lower(), **dict(dropped))
-        self._delete(transaction, where, (priority, last))
-
-    @staticmethod
-    def _delete(transaction: _Transaction, where: str, arguments: tuple[int, int]) -> None:
-        counted = f"SELECT priority, count(*), sum(bytes) FROM message WHERE {where} GROUP BY priority"  # noqa: S608
-        for priority, rows, size in transaction.connection.execute(counted, arguments).fetchall():
-            transaction.add(Priority(priority), -rows, -size)
-        transaction.connection.execute(f"DELETE FROM message WHERE {where}", arguments)  # noqa: S608  (fixed texts)
+        dropped = transaction.drop("priority = ? AND seq <= ?", (priority, last))
+        log.warning("outbox.dropped", priority=priority.name.lower(), **dropped)
 
     # -- the file ------------------------------------------------------------------------------------------------
 
@@ -419,68 +499,54 @@ class Outbox:
                 raise OutboxUnavailableError(str(error)) from error
 
     def _rows(self, query: str, arguments: tuple[int, ...]) -> list[Row]:
-        with self._reading() as connection:
-            rows = connection.execute(query, arguments).fetchall()
-        return [
-            Row(
-                seq,
-                Kind(kind),
-                boot,
-                self.stream,
-                datetime.fromisoformat(sent_at),
-                bool(trusted),
-                items,
-                body,
-                timeline,
-            )
-            for seq, kind, boot, sent_at, trusted, items, body, timeline in rows
-        ]
+        """Rows with their bodies unpacked. Those that the disk has spoiled are counted as dropped and left out."""
+        while True:
+            with self._reading() as connection:
+                found = connection.execute(query, arguments).fetchall()
+            rows, damaged = [], []
+            for seq, kind, boot, sent_at, trusted, items, body, timeline in found:
+                try:
+                    whole = unpack(body)
+                except DamagedBodyError:
+                    damaged.append(seq)
+                    continue
+                at = datetime.fromisoformat(sent_at)
+                rows.append(Row(seq, Kind(kind), boot, self.stream, at, bool(trusted), items, whole, timeline))
+            if damaged:
+                self._discard(damaged)
+            if rows or not damaged:
+                return rows
+
+    def _discard(self, seqs: Sequence[int]) -> None:
+        def apply(transaction: Transaction) -> None:
+            for seq in seqs:
+                transaction.drop("seq = ?", (seq,))
+
+        log.error("outbox.damaged_messages", sequences=list(seqs)[:20], messages=len(seqs))
+        self._committer.submit(apply, durable=False)
 
     def _open(self) -> None:
         try:
-            self._connection = _connect(self.path)
-            try:
-                verdict = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-                if verdict != "ok":
-                    raise sqlite3.DatabaseError(verdict)
-                self._load()
-            except sqlite3.Error:
-                self._connection.close()
-                raise
+            self._connection = file.open_proven(self.path)
         except sqlite3.Error as error:
-            if not _is_corrupt(error):
+            if not file.is_corrupt(error):
                 raise OutboxUnavailableError(f"{self.path}: {error}") from error
             log.error("outbox.corrupt", path=str(self.path), error=str(error))  # noqa: TRY400  (the event says it all)
-            self._quarantine()
-            self._connection = _connect(self.path)
-            self._load()
-        if self.quarantined is not None:
+            self.quarantined = file.set_aside(self.path)
+            self._connection = file.open_proven(self.path)
+        self._load()
+        if self.quarantined is not None and self._next_seq == 1:
             self._salvage(self.quarantined)
-        self._reader = _connect(self.path)
+        self._reader = file.connect(self.path)
 
     def _load(self) -> None:
         connection = self._connection
-        connection.executescript(_SCHEMA)
-        if "timeline" not in {column[1] for column in connection.execute("PRAGMA table_info(message)")}:
-            connection.execute("ALTER TABLE message ADD COLUMN timeline TEXT")  # a file of version 1
         meta = dict(connection.execute("SELECT key, value FROM meta"))
         self.stream = meta.get("stream") or _new_stream()
         next_seq = int(meta.get("next_seq", 1))
         machine = machine_boot_id()
         if "machine_boot" in meta and meta["machine_boot"] != machine:
             next_seq += SEQUENCE_JUMP
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("BEGIN IMMEDIATE")
-        connection.executemany(
-            "INSERT OR REPLACE INTO meta VALUES (?, ?)",
-            [
-                ("schema", str(SCHEMA_VERSION)),
-                ("stream", self.stream),
-                ("next_seq", str(next_seq)),
-                ("machine_boot", machine),
-            ],
-        )
-        connection.execute("COMMIT")
         self._next_seq = next_seq
         self._usage = {
             Priority(priority): Usage(rows, size)
@@ -489,44 +555,31 @@ class Outbox:
             )
         }
 
-    def _quarantine(self) -> None:
-        stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S%f")
-        target = self.path.with_name(f"{self.path.name}.corrupt-{stamp}")
-        for suffix in ("", "-wal", "-shm"):
-            part = self.path.with_name(self.path.name + suffix)
-            if part.exists():
-                part.rename(target.with_name(target.name + suffix))
-        self.quarantined = target
+        def mark(transaction: Transaction) -> None:
+            known = {"schema": str(file.SCHEMA_VERSION), "stream": self.stream, "machine_boot": machine}
+            transaction.connection.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", known.items())
+
+        self._transact([mark], level="FULL")
 
     def _salvage(self, corrupt: Path) -> None:
         """Carry over what can still be read: counters, state and messages (as new messages of the new stream).
 
         The store may have some of them already; its keys on (channel, time) and (alarm, change) make that harmless.
         """
-        carried = 0
-        self._connection.execute("BEGIN IMMEDIATE")
-        with contextlib.closing(sqlite3.connect(corrupt)) as old:
-            for table in ("counter", "state"):
-                with contextlib.suppress(sqlite3.Error):
-                    for pair in old.execute(f"SELECT * FROM {table}"):  # noqa: S608  (two fixed names)
-                        self._connection.execute(f"INSERT OR REPLACE INTO {table} VALUES (?, ?)", pair)  # noqa: S608
-            transaction = _Transaction(self._connection, self._next_seq, dict(self._usage))
-            with contextlib.suppress(sqlite3.Error, ValueError):
-                columns = "priority, kind, boot, sent_at, trusted, items, bytes, body"
-                if "timeline" in {column[1] for column in old.execute("PRAGMA table_info(message)")}:
-                    columns += ", timeline"
-                for values in old.execute(f"SELECT {columns} FROM message ORDER BY seq"):  # noqa: S608  (fixed text)
-                    self._connection.execute(
-                        f"INSERT INTO message (seq, {columns}) VALUES (?{', ?' * len(values)})",  # noqa: S608  (fixed text)
-                        (transaction.next_seq, *values),
-                    )
-                    transaction.add(Priority(values[0]), 1, values[6])
+        first = self._next_seq
+
+        def apply(transaction: Transaction) -> None:
+            with contextlib.closing(sqlite3.connect(corrupt)) as old:
+                transaction.counts.update(dict(file.pairs_in(old, "counter")))
+                transaction.state.update(dict(file.pairs_in(old, "state")))
+                for priority, kind, boot, sent_at, trusted, items, size, body, timeline in file.messages_in(old):
+                    values = (priority, kind, boot, sent_at, trusted, items, size, body, timeline, 0)
+                    transaction.connection.execute(_INSERT, (transaction.next_seq, *values))
+                    transaction.add(Priority(priority), 1, size)
                     transaction.next_seq += 1
-                    carried += 1
-        self._next_seq, self._usage = transaction.next_seq, transaction.usage
-        self._connection.execute("INSERT OR REPLACE INTO meta VALUES ('next_seq', ?)", (str(self._next_seq),))
-        self._connection.execute("COMMIT")
-        log.warning("outbox.rebuilt", quarantined=str(corrupt), carried_over=carried)
+
+        self._transact([apply], level="FULL")
+        log.warning("outbox.rebuilt", quarantined=str(corrupt), carried_over=self._next_seq - first)
 
 
 def read_counters(path: Path) -> dict[str, int]:
@@ -539,22 +592,6 @@ def read_counters(path: Path) -> dict[str, int]:
         raise FileNotFoundError(path)
     with contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as connection:
         return dict(connection.execute("SELECT name, value FROM counter"))
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=5, isolation_level=None, check_same_thread=False)
-    try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA journal_size_limit = 16777216")
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
-
-
-def _is_corrupt(error: Exception) -> bool:
-    """SQLITE_CORRUPT and SQLITE_NOTADB come as DatabaseError itself; its subclasses mean other things."""
-    return type(error) is sqlite3.DatabaseError
 
 
 def _new_stream() -> str:

@@ -25,7 +25,13 @@ from tests.edge.farm import ROOT, START, VirtualClock, alarm_draft, new_outbox, 
 
 def evidence_draft(number: int, size: int) -> Draft:
     image = Evidence(
-        camera="cam-1", unit="tank-1", observed_at=START, width=1, height=1, sha256=f"{number:064x}", data=b"x" * size
+        camera="cam-1",
+        unit="tank-1",
+        observed_at=START,
+        width=1,
+        height=1,
+        sha256=f"{number:064x}",
+        data=os.urandom(size),
     )
     return Draft.of(image)
 
@@ -88,21 +94,33 @@ def test_state_is_remembered_in_the_same_transaction_as_the_message(tmp_path: Pa
 
 
 def test_evidence_goes_first_then_old_telemetry_and_alarms_never(tmp_path: Path) -> None:
-    outbox = new_outbox(tmp_path, max_bytes=60_000)
+    outbox = new_outbox(tmp_path, max_bytes=24_000)
     outbox.accept([alarm_draft()])
     for number in range(3):
-        outbox.accept([evidence_draft(number, 9_000), readings_draft(*range(number * 50, number * 50 + 50))])
+        outbox.accept([evidence_draft(number, 3_000), readings_draft(*range(number * 50, number * 50 + 50))])
     before = outbox.counters()
-    for number in range(3, 10):
+    for number in range(3, 150):
         outbox.accept([readings_draft(*range(number * 50, number * 50 + 50))])
-    kinds = [row.kind for row in outbox.rows_after(0, limit=100)]
+    rows = outbox.rows_after(0, limit=1000)
+    kinds = [row.kind for row in rows]
     assert kinds[0] is Kind.ALARMS
     assert Kind.EVIDENCE not in kinds
     counters = outbox.counters()
     assert counters["dropped_evidence"] == before["evidence"] == 3
-    held = sum(row.items for row in outbox.rows_after(0, limit=100) if row.kind is Kind.READINGS)
-    assert counters["readings"] == held + counters["dropped_readings"] == 500
-    assert outbox.depth().bytes <= 60_000
+    held = sum(row.items for row in rows if row.kind is Kind.READINGS)
+    assert counters["readings"] == held + counters["dropped_readings"] == 7500
+    assert outbox.depth().bytes <= 24_000
+    outbox.close()
+
+
+def test_images_cannot_crowd_the_readings_out(tmp_path: Path) -> None:
+    outbox = new_outbox(tmp_path, max_bytes=60_000)
+    outbox.accept([readings_draft(*range(50))])
+    for number in range(20):
+        outbox.accept([evidence_draft(number, 3_000)])
+    usage = outbox.depth().usage
+    assert usage[Priority.EVIDENCE].bytes <= 30_000
+    assert usage[Priority.TELEMETRY].rows == 1
     outbox.close()
 
 
@@ -116,9 +134,18 @@ def test_alarms_are_accepted_over_the_quota(tmp_path: Path) -> None:
 
 def test_quota_rules() -> None:
     usage = {Priority.ALARM: Usage(1, 500), Priority.COUNT: Usage(1, 300), Priority.TELEMETRY: Usage(9, 900)}
-    assert eviction_plan(usage, incoming_bytes=100, limit_bytes=2_000) == {}
-    assert eviction_plan(usage, incoming_bytes=300, limit_bytes=1_900) == {Priority.TELEMETRY: 100}
-    assert eviction_plan(usage, incoming_bytes=300, limit_bytes=0) == {Priority.TELEMETRY: 900, Priority.COUNT: 300}
+    alarm, telemetry, count = Priority.ALARM, Priority.TELEMETRY, Priority.COUNT
+
+    def plan(incoming: dict[Priority, int], limit: int, **quotas: int) -> dict[Priority, int]:
+        named = {Priority[name.upper()]: quota for name, quota in quotas.items()}
+        return eviction_plan(usage, incoming=incoming, limit_bytes=limit, quotas=named)
+
+    assert plan({alarm: 100}, 2_000) == {}
+    assert plan({alarm: 300}, 1_900) == {telemetry: 100}
+    assert plan({alarm: 300}, 0) == {telemetry: 900, count: 300}
+    assert plan({telemetry: 100}, 9_999, telemetry=950) == {telemetry: 50}
+    assert plan({telemetry: 100}, 1_700, telemetry=950) == {telemetry: 100}
+    assert plan({telemetry: 5_000}, 99_999, telemetry=950) == {telemetry: 900}
     assert effective_limit(700, max_bytes=9_999, disk_free_bytes=10, min_free_bytes=20) == 700
     assert effective_limit(700, max_bytes=9_999, disk_free_bytes=30, min_free_bytes=20) == 9_999
     assert [resend_wait_s(n, first_s=30) for n in (1, 2, 3, 99)] == [30, 60, 120, 600]
