@@ -67,10 +67,16 @@ _ALL = (
         "QARTOD Test 2 (Syntax)",
     ),
     QualityTest(
-        "device",
-        "The probe itself says that the value is not good",
+        "sentinel",
+        "The probe sent the number that it sends instead of a value",
         "Read the probe's own diagnosis",
-        "QARTOD section 3: flags of the instrument are passed on",
+        "QARTOD Test 2 (Syntax)",
+    ),
+    QualityTest(
+        "device_quality",
+        "The probe or its gateway says that the value is not good",
+        "Read the probe's own diagnosis",
+        "QARTOD section 3: what the instrument knows is passed on",
     ),
     QualityTest(
         "gross_range",

@@ -14,7 +14,7 @@ class Reading(WireModel):
     """One measured or derived value.
 
     ``value`` is in ``ucum``; ``observed_at`` is the moment at the tank and is unique within a channel.
-    ``test`` names the quality test that decided ``quality`` when it is not GOOD.
+    ``test`` names the quality test that decided ``quality`` when it is not GOOD (``quality.QUALITY_TESTS``).
     """
 
     channel: ChannelName
@@ -26,7 +26,11 @@ class Reading(WireModel):
     observed_at: UtcDatetime
     quality: QualityFlag = QualityFlag.NOT_EVALUATED
     test: str | None = None
+    also: dict[str, QualityFlag] | None = None
+    """Further tests that did not pass, beside ``test``; a test that is named in neither passed or had too little history."""
     calibration: str | None = None
+    """Identity of the calibration record that was applied to ``value``; the record has slope and offset, so that the probe's own
+    number can be had back. None when none was applied."""
     derived: bool = False
     """True when computed from other channels (saturation, un-ionized ammonia)."""
 

@@ -37,7 +37,9 @@ from edge.metrics import Metrics
 from edge.outbox.publisher import Publisher
 from edge.outbox.store import Draft, Outbox
 from edge.page import Page
+from edge.sensors.derived import by_main
 from edge.sensors.driver import DriverContext
+from edge.sensors.judge import Judge
 from edge.sensors.registry import open_driver
 from edge.sensors.sampler import Sampler, channels_of
 from edge.settings import EdgeSettings
@@ -110,11 +112,12 @@ class Agent:
             silences=plan_silence([c for c in self._channels if c.name in measured], settings.units, settings.alarms),
             clock=clock,
         )
+        self._judge = Judge(self._channels, settings.quality, tell=self.emit)
         self._sampler = Sampler(
             self.outbox,
             self._guard,
-            channels=configured,
-            derived=[channel.name for channel in self._channels if channel.name not in measured],
+            judge=self._judge,
+            derived=by_main((c.name, c.unit, c.quantity) for c in configured),
             salinity_g_kg={unit.slug: unit.salinity for unit in settings.units},
             clock=clock,
         )
@@ -309,6 +312,7 @@ class Agent:
             publisher=self._publisher.stats,
             sampler=self._sampler.stats,
             latest=self._sampler.latest(),
+            tests=self._judge.tests(),
             channels=tuple(channel.name for channel in self._channels),
             drivers=tuple(driver.health() for driver in self._drivers),
             cameras=tuple(capture.health() for capture in self._captures),

@@ -19,6 +19,7 @@ from contracts.errors import ConfigurationError
 from edge.cameras.settings import CameraSettings, redacted
 from edge.inference.settings import ModelSettings, ObservationSettings
 from edge.sections import MqttSettings, Section
+from edge.sensors.quality_settings import QualitySettings
 from edge.sensors.registry import AnySensor, driver_kind
 from edge.sensors.settings import SensorSettings
 
@@ -137,6 +138,8 @@ class EdgeSettings(BaseSettings):
     """Broker of the uplink."""
     sensors: tuple[AnySensor, ...] = ()
     """Sources of readings."""
+    quality: QualitySettings = QualitySettings()
+    """Thresholds of the quality tests, and which probe hangs where."""
     cameras: tuple[CameraSettings, ...] = ()
     """Cameras."""
     model: ModelSettings | None = ModelSettings()

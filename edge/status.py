@@ -15,6 +15,7 @@ from edge.inference.windows import LatestSight
 from edge.outbox.publisher import PublisherStats
 from edge.outbox.store import Depth
 from edge.sensors.driver import DriverHealth
+from edge.sensors.judge import ChannelTests
 from edge.sensors.sampler import Latest, SamplerStats
 
 
@@ -39,6 +40,7 @@ class Snapshot:
     publisher: PublisherStats
     sampler: SamplerStats
     latest: dict[str, Latest]
+    tests: dict[str, ChannelTests]
     channels: tuple[str, ...]
     drivers: tuple[DriverHealth, ...]
     cameras: tuple[CameraHealth, ...]
@@ -182,6 +184,10 @@ class Snapshot:
             "age_s": ages[name],
             "quality": reading.quality.name.lower(),
             "test": reading.test,
+            "also": dict(reading.also or {}),
+            "not_evaluated": list(self.tests[name].not_evaluated) if name in self.tests else [],
+            "calibration": reading.calibration,
+            "derived": reading.derived,
         }
 
     def _camera(self, camera: CameraHealth) -> dict[str, Any]:

@@ -76,12 +76,8 @@ class ChannelQuality:
             self._forget()
             last_s = None
         failed: list[Failed] = []
-        if limits.span_low is not None and value < limits.span_low:
-            failed.append(("operator_span", _SUSPECT))
-        elif limits.span_high is not None and value > limits.span_high:
-            failed.append(("operator_span", _SUSPECT))
-        if limits.months:
-            self._climatology(value, observed_at, failed)
+        if limits.has_ranges:
+            self._ranges(value, observed_at, failed)
         if limits.max_change_per_min is not None:
             self._rate_of_change(value, now_s, limits.max_change_per_min, failed)
         if limits.spike is not None:
@@ -110,7 +106,10 @@ class ChannelQuality:
             names.append("fouling")
         return tuple(names)
 
-    def _climatology(self, value: float, observed_at: datetime, failed: list[Failed]) -> None:
+    def _ranges(self, value: float, observed_at: datetime, failed: list[Failed]) -> None:
+        low, high = self.limits.span_low, self.limits.span_high
+        if (low is not None and value < low) or (high is not None and value > high):
+            failed.append(("operator_span", _SUSPECT))
         season = self.limits.months.get(observed_at.astimezone(timezone.utc).month)
         if season is not None and not season[0] <= value <= season[1]:
             failed.append(("climatology", _SUSPECT))

@@ -54,6 +54,11 @@ class PeerQuality:
         self._limits = dict(limits)
         self._members = {channel: _Member() for channel in limits}
 
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the channels in the group."""
+        return tuple(self._limits)
+
     def judge(self, channel: str, value: float, observed_at: datetime) -> tuple[Failed, ...]:
         """Tests that a reading does not pass against its peers. Values that failed their own tests do not belong here."""
         now_s = observed_at.timestamp()

@@ -61,6 +61,11 @@ class QualityLimits:
     trend_per_day: float | None = None
     gap_s: float = DEFAULT_GAP_S
 
+    @property
+    def has_ranges(self) -> bool:
+        """Whether the operator has said where values lie."""
+        return self.span_low is not None or self.span_high is not None or bool(self.months)
+
 
 NUMBERS = frozenset(one.name for one in fields(QualityLimits)) - {"months"}
 """Names of the limits that are single numbers."""

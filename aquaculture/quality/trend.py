@@ -56,7 +56,7 @@ class DailyTrend:
         return self._creeps
 
     def _close(self, day: int) -> None:
-        if self._day is not None and bin(self._hours).count("1") >= MIN_HOURS:
+        if self._day is not None and self._hours.bit_count() >= MIN_HOURS:
             self._days.append((self._day, self._sum / self._count))
         if self._day is not None and day < self._day:
             self._days.clear()  # the clock was set back: days would repeat

@@ -30,7 +30,10 @@ GOOD = Verdict(QualityFlag.GOOD)
 
 def verdict_of(failed: Iterable[Failed]) -> Verdict:
     """QARTOD's aggregate: the worst flag decides; among tests of that flag the first in ``contracts.quality`` is named."""
-    ordered = tuple(sorted(dict(failed).items(), key=lambda one: (-one[1], TEST_ORDER[one[0]])))
+    by_test: dict[str, QualityFlag] = {}
+    for test, flag in failed:
+        by_test[test] = max(flag, by_test.get(test, flag))
+    ordered = tuple(sorted(by_test.items(), key=lambda one: (-one[1], TEST_ORDER.get(one[0], len(TEST_ORDER)))))
     if not ordered:
         return GOOD
     return Verdict(worst(*(flag for _, flag in ordered)), ordered[0][0], ordered)

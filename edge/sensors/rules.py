@@ -1,22 +1,16 @@
-"""Pure decisions about readings: when was it observed, is it a repeat, what follows from it. No I/O, ``now`` is an argument."""
+"""Pure decisions about readings: when was it observed, is it a repeat. No I/O, ``now`` is an argument."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from aquaculture.ranges import OutOfRangeError
-from aquaculture.water import oxygen_saturation_percent
-from contracts.quality import QualityFlag, worst
-from contracts.quantities import QUANTITIES
-from contracts.telemetry import Reading
-
 AHEAD_LIMIT = timedelta(minutes=5)
 """A node clock further ahead than this is wrong: its time is not believed."""
 AGE_LIMIT = timedelta(days=7)
 """A node clock further behind than this has no battery (1970): its time is not believed."""
 PARTNER_MAX_AGE = timedelta(minutes=10)
-"""A temperature older than this does not decide an oxygen saturation."""
+"""A partner observed further away than this decides no derived value and no limit."""
 _TICK = timedelta(microseconds=1)
 LIFE_CRITICAL = frozenset({"do", "flow", "level", "power"})
 """Quantities whose silence is an alarm: fish die within minutes to hours when nobody sees them fail."""
@@ -47,35 +41,3 @@ def stamp(node_time: datetime | None, received_at: datetime, last: datetime | No
 def is_believable(node_time: datetime | None, received_at: datetime) -> bool:
     """Whether a node's clock agrees with ours so far that its stamps are used."""
     return node_time is not None and -AHEAD_LIMIT <= received_at - node_time <= AGE_LIMIT
-
-
-def saturation_channel(oxygen_channel: str) -> str:
-    """Name of the saturation channel that is derived from an oxygen channel."""
-    return f"{oxygen_channel}_sat" if oxygen_channel.endswith("do") else f"{oxygen_channel}.do_sat"
-
-
-def derive_saturation(oxygen: Reading, temperature: Reading | None, salinity_g_kg: float) -> Reading | None:
-    """Oxygen saturation at the moment of an oxygen reading; ``None`` when it cannot be known.
-
-    Needs a usable oxygen value and a usable temperature at most ten minutes from it, both within the formula's range.
-    """
-    if temperature is None or QualityFlag.FAIL in {oxygen.quality, temperature.quality}:
-        return None
-    if abs(oxygen.observed_at - temperature.observed_at) > PARTNER_MAX_AGE:
-        return None
-    try:
-        percent = oxygen_saturation_percent(oxygen.value, temperature.value, salinity_g_kg)
-    except OutOfRangeError:
-        return None
-    quality = worst(oxygen.quality, temperature.quality)
-    return Reading(
-        channel=saturation_channel(oxygen.channel),
-        unit=oxygen.unit,
-        quantity="do_sat",
-        value=round(percent, 2),
-        ucum=QUANTITIES["do_sat"].ucum,
-        observed_at=oxygen.observed_at,
-        quality=quality,
-        test="inputs" if quality is not QualityFlag.GOOD else None,
-        derived=True,
-    )

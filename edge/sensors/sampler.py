@@ -13,21 +13,24 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
+from typing import Any
 
 import structlog
 
-from aquaculture.quality import ChannelQuality, Verdict, default_limits_for
+from aquaculture.quality import Verdict
+from aquaculture.quality.verdict import Failed
 from contracts.devices import ChannelInventory
-from contracts.quality import QualityFlag, worst
+from contracts.quality import QualityFlag
 from contracts.quantities import QUANTITIES
 from contracts.telemetry import Reading, ReadingBatch
 from edge.clock import Clock
 from edge.errors import OutboxUnavailableError
 from edge.guard.alarms import AlarmGuard
 from edge.outbox.store import Draft, Outbox
+from edge.sensors.derived import PARTNERS, Derivation, derive, possible
 from edge.sensors.driver import Delivery, RawReading
-from edge.sensors.rules import PARTNER_MAX_AGE, derive_saturation, is_believable, saturation_channel, stamp
-from edge.sensors.settings import ChannelSettings
+from edge.sensors.judge import Judge
+from edge.sensors.rules import is_believable, stamp
 from edge.settings import EdgeSettings
 
 log = structlog.get_logger()
@@ -37,6 +40,10 @@ PAST_PREFIX = "past:"
 """State key of the newest historical reading of a channel: what a node kept while it could not send comes in order."""
 NODE_PREFIX = "node:"
 """State key of what a node's clock said last, while ours could not tell whether that is the time."""
+MEMORY_PREFIX = "quality:"
+"""State key of what the quality tests remember."""
+MEMORY_EVERY_S = 60.0
+"""How often that memory is persisted: a restart loses at most this much of it."""
 BATCH_S = 1.0
 BATCH_READINGS = 200
 OWED_MESSAGES = 10
@@ -47,16 +54,17 @@ UNPERSISTED_READINGS = 5_000
 
 
 def channels_of(settings: EdgeSettings) -> tuple[ChannelInventory, ...]:
-    """Every channel the box will report: the configured ones and the saturations derived from them."""
+    """Every channel the box will report: the configured ones and those that are derived from them."""
     configured = [channel for sensor in settings.sensors for channel in sensor.channels]
-    names = {channel.name for channel in configured}
-    warm_units = {channel.unit for channel in configured if channel.quantity == "temperature"}
+    derived = possible((channel.name, channel.unit, channel.quantity) for channel in configured)
     found: list[ChannelInventory] = []
     for channel in configured:
         found.append(_inventory(channel.name, channel.unit, channel.quantity))
-        derived = saturation_channel(channel.name)
-        if channel.quantity == "do" and channel.unit in warm_units and derived not in names:
-            found.append(_inventory(derived, channel.unit, "do_sat"))
+        found += [
+            _inventory(name, channel.unit, derivation.quantity)
+            for name, (main, derivation) in derived.items()
+            if main == channel.name
+        ]
     return tuple(found)
 
 
@@ -86,8 +94,8 @@ class Sampler:
     """Turns deliveries into persisted readings.
 
     Args:
-        channels: configured channels, the mapping's own settings.
-        derived: names of saturation channels to derive.
+        judge: knows every channel that is delivered or derived.
+        derived: derivations by the channel that they are made from.
         salinity_g_kg: salinity of every unit for when no probe measures it.
     """
 
@@ -96,8 +104,8 @@ class Sampler:
         outbox: Outbox,
         guard: AlarmGuard,
         *,
-        channels: Iterable[ChannelSettings],
-        derived: Iterable[str],
+        judge: Judge,
+        derived: Mapping[str, Sequence[Derivation]],
         salinity_g_kg: Mapping[str, float],
         clock: Clock,
     ) -> None:
@@ -105,11 +113,11 @@ class Sampler:
         self._outbox = outbox
         self._guard = guard
         self._clock = clock
-        self._derived = frozenset(derived)
+        self._judge = judge
+        self._derived = {main: tuple(derivations) for main, derivations in derived.items()}
         self._salinity_g_kg = dict(salinity_g_kg)
-        quantities = {channel.name: channel.quantity for channel in channels}
-        self._quality = {name: ChannelQuality(default_limits_for(code)) for name, code in quantities.items()}
-        self._past_quality = {name: ChannelQuality(default_limits_for(code)) for name, code in quantities.items()}
+        judge.recall({k.removeprefix(MEMORY_PREFIX): text for k, text in outbox.state(MEMORY_PREFIX).items()})
+        self._remembered_s = clock.monotonic()
         self._queue: deque[Delivery] = deque()
         self._arrived = threading.Event()
         self._batch: list[tuple[str | None, Reading]] = []
@@ -119,7 +127,8 @@ class Sampler:
         self._retry_s = 0.0
         self._checked_s = clock.monotonic()
         self._latest: dict[str, Latest] = {}
-        self._partners: dict[tuple[str, str], Reading] = {}
+        self._partners: dict[str, dict[str, Reading]] = {}
+        """Newest usable readings by unit and quantity."""
         self._last = _moments(outbox, MARK_PREFIX)
         self._past = _moments(outbox, PAST_PREFIX)
         self._marks: dict[str, str | None] = {}
@@ -144,6 +153,10 @@ class Sampler:
             self.step()
         self.step()
         self._flush()
+        try:
+            self._outbox.accept([], state=self._memory(now=True))
+        except OutboxUnavailableError as error:
+            log.warning("quality.not_remembered", reason=str(error))
 
     def step(self) -> None:
         """Handle what has arrived, persist a batch that is due, and listen for silence."""
@@ -169,9 +182,9 @@ class Sampler:
         self.stats.repeats += len(delivery.readings) - len(past) - len(found)
         readings = [reading for _, reading in found]
         timelines = {id(reading): timeline for timeline, reading in found}
-        for oxygen, saturation in self._derive(readings):
-            found.append((timelines[id(oxygen)], saturation))
-            readings.append(saturation)
+        for main, reading in self._derive(readings):
+            found.append((timelines[id(main)], reading))
+            readings.append(reading)
         for reading in readings:
             self._latest[reading.channel] = Latest(reading, delivery.received_s)
         if not self._owed:
@@ -204,13 +217,11 @@ class Sampler:
             self._marks[MARK_PREFIX + channel.name] = moment.observed_at.isoformat()
         else:
             self._last_free[timeline, channel.name] = moment.observed_at
-        verdict = self._quality[channel.name].judge(raw.value, moment.observed_at)
-        flag, test = verdict.flag, verdict.test
-        if flag is QualityFlag.GOOD and moment.test is not None:
-            flag, test = QualityFlag.SUSPECT, moment.test
-        reading = _as_reading(raw, moment.observed_at, Verdict(flag, test))
-        if flag is not QualityFlag.FAIL and channel.quantity in {"temperature", "salinity"}:
-            self._partners[channel.unit, channel.quantity] = reading
+        known = _known(raw, moment.test)
+        verdict = self._judge.judge(channel.name, raw.value, moment.observed_at, known)
+        reading = _as_reading(raw, moment.observed_at, verdict)
+        if verdict.flag is not QualityFlag.FAIL and channel.quantity in PARTNERS:
+            self._partners.setdefault(channel.unit, {})[channel.quantity] = reading
         return timeline, reading
 
     def _historical(self, raw: RawReading) -> Reading | None:
@@ -223,21 +234,32 @@ class Sampler:
             return None
         self._past[channel.name] = raw.node_time
         self._marks[PAST_PREFIX + channel.name] = raw.node_time.isoformat()
-        return _as_reading(raw, raw.node_time, self._past_quality[channel.name].judge(raw.value, raw.node_time))
+        verdict = self._judge.judge_past(channel.name, raw.value, raw.node_time, _known(raw, None))
+        return _as_reading(raw, raw.node_time, verdict)
 
     def _derive(self, readings: Sequence[Reading]) -> list[tuple[Reading, Reading]]:
-        """Pairs of an oxygen reading and the saturation that follows from it."""
+        """Pairs of a reading and one that follows from it, judged."""
         found: list[tuple[Reading, Reading]] = []
-        for oxygen in readings:
-            if oxygen.quantity != "do" or saturation_channel(oxygen.channel) not in self._derived:
-                continue
-            salinity = self._partners.get((oxygen.unit, "salinity"))
-            fresh = salinity is not None and abs(oxygen.observed_at - salinity.observed_at) <= PARTNER_MAX_AGE
-            salinity_g_kg = salinity.value if salinity is not None and fresh else self._salinity_g_kg[oxygen.unit]
-            saturation = derive_saturation(oxygen, self._partners.get((oxygen.unit, "temperature")), salinity_g_kg)
-            if saturation is not None:
-                found.append((oxygen, saturation))
+        for main in readings:
+            for derivation in self._derived.get(main.channel, ()):
+                partners = self._partners.get(main.unit, {})
+                reading = derive(derivation, main, partners, salinity_g_kg=self._salinity_g_kg[main.unit])
+                if reading is None:
+                    continue
+                inputs: tuple[Failed, ...] = ((reading.test, reading.quality),) if reading.test is not None else ()
+                verdict = self._judge.judge(reading.channel, reading.value, reading.observed_at, inputs)
+                if verdict.failed:
+                    reading = reading.model_copy(update=_outcome(verdict))
+                found.append((main, reading))
         return found
+
+    def _memory(self, *, now: bool = False) -> dict[str, str | None]:
+        """What the tests remember, when it is time to persist it."""
+        now_s = self._clock.monotonic()
+        if not now and now_s - self._remembered_s < MEMORY_EVERY_S:
+            return {}
+        self._remembered_s = now_s
+        return {MEMORY_PREFIX + key: text for key, text in self._judge.remember().items()}
 
     def _due(self) -> bool:
         if self._clock.monotonic() < self._retry_s:
@@ -252,7 +274,7 @@ class Sampler:
         if batch:
             drafts = [draft for timeline, pairs in groupby(batch, _timeline_of) for draft in _drafts(timeline, pairs)]
             try:
-                self._outbox.accept(drafts, state={**self._marks, **self._nodes})
+                self._outbox.accept(drafts, state={**self._marks, **self._nodes, **self._memory()})
             except OutboxUnavailableError as error:
                 log.error("readings.not_persisted", reason=str(error), waiting=len(batch))  # noqa: TRY400  (the event says it all)
                 self._retry_s = self._clock.monotonic() + BATCH_S
@@ -267,9 +289,17 @@ def _moments(outbox: Outbox, prefix: str) -> dict[str, datetime]:
     return {key.removeprefix(prefix): datetime.fromisoformat(text) for key, text in outbox.state(prefix).items()}
 
 
+def _known(raw: RawReading, clock_test: str | None) -> list[Failed]:
+    """Tests that failed before ours: what the device says, and what was wrong with the clock."""
+    known: list[Failed] = []
+    if raw.quality in {QualityFlag.SUSPECT, QualityFlag.FAIL, QualityFlag.MISSING}:
+        known.append((raw.test or "device_quality", raw.quality))
+    if clock_test is not None:
+        known.append((clock_test, QualityFlag.SUSPECT))
+    return known
+
+
 def _as_reading(raw: RawReading, observed_at: datetime, verdict: Verdict) -> Reading:
-    """A reading with the worse of what we and the device itself say of it."""
-    flag = verdict.flag if raw.quality is None else worst(verdict.flag, raw.quality)
     return Reading(
         channel=raw.channel.name,
         unit=raw.channel.unit,
@@ -277,9 +307,14 @@ def _as_reading(raw: RawReading, observed_at: datetime, verdict: Verdict) -> Rea
         value=raw.value,
         ucum=QUANTITIES[raw.channel.quantity].ucum,
         observed_at=observed_at,
-        quality=flag,
-        test=verdict.test if flag is verdict.flag else raw.test,
+        **_outcome(verdict),
     )
+
+
+def _outcome(verdict: Verdict) -> dict[str, Any]:
+    """The fields of a reading that tell its verdict; a further test costs bytes only when there is one."""
+    further = dict(verdict.failed[1:])
+    return {"quality": verdict.flag, "test": verdict.test, "also": further or None}
 
 
 def _timeline_of(pair: tuple[str | None, Reading]) -> str | None:

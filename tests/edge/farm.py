@@ -15,11 +15,16 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
 from contracts.alarms import AlarmBatch, AlarmChange, AlarmEvent, Severity
-from contracts.devices import Status, Watermark
+from contracts.devices import ChannelInventory, Status, Watermark
 from contracts.envelope import Envelope, decode
+from contracts.quantities import QUANTITIES
 from contracts.telemetry import Reading, ReadingBatch
 from contracts.topics import committed, parse_uplink, uplink_kind_filters
 from edge.outbox.store import Draft, Outbox
+from edge.sensors.derived import possible
+from edge.sensors.judge import Judge
+from edge.sensors.quality_settings import QualitySettings
+from edge.sensors.settings import ChannelSettings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 START = datetime(2026, 11, 21, 6, 0, tzinfo=timezone.utc)
@@ -54,6 +59,31 @@ class VirtualClock:
 
 def new_outbox(path: Path, *, max_bytes: int = 50_000_000, clock: VirtualClock | None = None) -> Outbox:
     return Outbox(path / "outbox.db", boot="boot-0001", clock=clock or VirtualClock(), max_bytes=max_bytes)
+
+
+class Told:
+    """Events that a part told, in order."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, dict[str, Any]]] = []
+
+    def __call__(self, name: str, message: str = "", **detail: Any) -> None:
+        self.events.append((name, {"message": message, **detail}))
+
+    def names(self) -> list[str]:
+        return [name for name, _ in self.events]
+
+
+def judge_of(*channels: ChannelSettings, settings: QualitySettings | None = None, tell: Told | None = None) -> Judge:
+    """A judge of these channels and of what can be derived from them."""
+    named = {channel.name: (channel.unit, channel.quantity) for channel in channels}
+    for name, (main, derivation) in possible((n, u, q) for n, (u, q) in list(named.items())).items():
+        named[name] = (named[main][0], derivation.quantity)
+    inventory = [
+        ChannelInventory(name=name, unit=unit, quantity=quantity, ucum=QUANTITIES[quantity].ucum)
+        for name, (unit, quantity) in named.items()
+    ]
+    return Judge(inventory, settings or QualitySettings(), tell=tell or Told())
 
 
 def reading(number: int, *, channel: str = "tank-1.do", value: float = 9.0) -> Reading:

@@ -17,7 +17,7 @@ from edge.outbox.store import Outbox
 from edge.sensors.driver import Delivery, RawReading
 from edge.sensors.sampler import Sampler
 from edge.sensors.settings import ChannelSettings
-from tests.edge.farm import START
+from tests.edge.farm import START, judge_of
 
 LONG_AGO = datetime(1970, 1, 1, 0, 1, tzinfo=timezone.utc)
 TRUE_START = START
@@ -137,7 +137,7 @@ def test_readings_of_1970_reach_the_outbox_on_their_timeline_and_travel_with_the
     outbox.accept([], state={"mark:tank-1.do": (START - timedelta(days=1)).isoformat()})  # from when the time was known
     channel = ChannelSettings(name="tank-1.do", unit="tank-1", quantity="do")
     guard = AlarmGuard(outbox, limits=[], silences=[], clock=clock)
-    sampler = Sampler(outbox, guard, channels=[channel], derived=[], salinity_g_kg={"tank-1": 0.0}, clock=clock)
+    sampler = Sampler(outbox, guard, judge=judge_of(channel), derived={}, salinity_g_kg={"tank-1": 0.0}, clock=clock)
 
     def deliver(node_time: datetime | None) -> None:
         received_at, timeline = clock.label()

@@ -18,11 +18,12 @@ from edge.errors import OutboxUnavailableError
 from edge.guard.alarms import AlarmGuard
 from edge.outbox.publisher import compose
 from edge.outbox.store import Outbox
+from edge.sensors.derived import by_main
 from edge.sensors.driver import Delivery, RawReading
-from edge.sensors.rules import AHEAD_LIMIT, derive_saturation, saturation_channel, stamp
+from edge.sensors.rules import AHEAD_LIMIT, stamp
 from edge.sensors.sampler import OWED_MESSAGES, Sampler
 from edge.sensors.settings import ChannelSettings
-from tests.edge.farm import START, VirtualClock, new_outbox, reading
+from tests.edge.farm import START, VirtualClock, judge_of, new_outbox
 
 DO = ChannelSettings(name="tank-1.do", unit="tank-1", quantity="do")
 WARMTH = ChannelSettings(name="tank-1.temperature", unit="tank-1", quantity="temperature")
@@ -39,8 +40,8 @@ class Bench:
         self.sampler = Sampler(
             self.outbox,
             self.guard,
-            channels=(DO, WARMTH),
-            derived=("tank-1.do_sat",),
+            judge=judge_of(DO, WARMTH),
+            derived=by_main((c.name, c.unit, c.quantity) for c in (DO, WARMTH)),
             salinity_g_kg={"tank-1": 0.0},
             clock=clock,
         )
@@ -186,12 +187,6 @@ def test_stamps_always_increase(node: timedelta | None, last: timedelta | None) 
         assert found.observed_at > before
     if found is not None and found.test is None and given_time is not None:
         assert abs(found.observed_at - START) <= timedelta(days=7) + AHEAD_LIMIT
-
-
-def test_names_of_derived_channels() -> None:
-    assert saturation_channel("tank-1.do") == "tank-1.do_sat"
-    assert saturation_channel("tank-1.oxygen") == "tank-1.oxygen.do_sat"
-    assert derive_saturation(reading(1), None, 0.0) is None
 
 
 def test_kinds_of_rows(bench: Bench) -> None:

@@ -1,0 +1,147 @@
+"""Values that nobody measures but that follow from measured ones: the table of derivations and how one is made.
+
+A derivation is made at each reading of its main quantity, from partners of the same unit that were observed close to it.
+Pure: readings in, reading out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from aquaculture.ranges import OutOfRangeError
+from aquaculture.water import (
+    oxygen_saturation_percent,
+    unionized_ammonia_fraction_fresh,
+    unionized_ammonia_fraction_sea,
+)
+from contracts.quality import QualityFlag, worst
+from contracts.quantities import QUANTITIES
+from contracts.telemetry import Reading
+from edge.sensors.rules import PARTNER_MAX_AGE
+
+HPA_PER_ATM = 1013.25
+SEA_FROM_G_KG = 5.0
+"""From this salinity on ammonia is computed for sea water, where that formula begins to be valid."""
+
+
+def _saturation(values: Mapping[str, float]) -> float:
+    pressure_atm = values.get("pressure", HPA_PER_ATM) / HPA_PER_ATM
+    return oxygen_saturation_percent(values["do"], values["temperature"], values["salinity"], pressure_atm)
+
+
+def _ammonia(values: Mapping[str, float]) -> float:
+    temperature_c, ph, salinity_g_kg = values["temperature"], values["ph"], values["salinity"]
+    if salinity_g_kg < SEA_FROM_G_KG:
+        return values["tan"] * unionized_ammonia_fraction_fresh(temperature_c, ph)
+    return values["tan"] * unionized_ammonia_fraction_sea(temperature_c, ph, salinity_g_kg)
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """How one quantity follows from others.
+
+    Attributes:
+        quantity: code of what is derived.
+        main: code of the quantity whose reading makes a derived one.
+        needs: codes without which there is no derived value.
+        takes: codes that are used where a probe measures them; else salinity is the unit's setting and pressure one atmosphere.
+        formula: values by code to the derived value; raises OutOfRangeError where it is not valid.
+        digits: decimals that are kept.
+    """
+
+    quantity: str
+    main: str
+    needs: tuple[str, ...]
+    takes: tuple[str, ...]
+    formula: Callable[[Mapping[str, float]], float]
+    digits: int
+
+
+DERIVATIONS: tuple[Derivation, ...] = (
+    Derivation("do_sat", "do", ("temperature",), ("salinity", "pressure"), _saturation, 2),
+    Derivation("nh3", "tan", ("ph", "temperature"), ("salinity",), _ammonia, 5),
+)
+PARTNERS = frozenset(code for one in DERIVATIONS for code in (*one.needs, *one.takes))
+"""Quantities whose newest reading is kept for derivations."""
+
+
+def derived_name(main_channel: str, derivation: Derivation) -> str:
+    """Name of the channel that is derived from ``main_channel``: ``tank-1.do`` gives ``tank-1.do_sat``."""
+    stem = main_channel.removesuffix(derivation.main)
+    return f"{stem}{derivation.quantity}" if stem != main_channel else f"{main_channel}.{derivation.quantity}"
+
+
+def possible(measured: Iterable[tuple[str, str, str]]) -> dict[str, tuple[str, Derivation]]:
+    """Derived channels of a box by name, with the channel they are made from; a measured channel of that name wins.
+
+    Args:
+        measured: name, unit and quantity of every configured channel.
+    """
+    measured = tuple(measured)
+    names = {name for name, _, _ in measured}
+    there = {(unit, quantity) for _, unit, quantity in measured}
+    return {
+        derived_name(name, one): (name, one)
+        for name, unit, quantity in measured
+        for one in DERIVATIONS
+        if one.main == quantity
+        and all((unit, needed) in there for needed in one.needs)
+        and derived_name(name, one) not in names
+    }
+
+
+def by_main(measured: Iterable[tuple[str, str, str]]) -> dict[str, list[Derivation]]:
+    """The derivations of ``possible`` by the channel that they are made from."""
+    found: dict[str, list[Derivation]] = {}
+    for main, derivation in possible(measured).values():
+        found.setdefault(main, []).append(derivation)
+    return found
+
+
+def derive(
+    derivation: Derivation, main: Reading, partners: Mapping[str, Reading], *, salinity_g_kg: float
+) -> Reading | None:
+    """The derived reading at the moment of ``main``; ``None`` when it cannot be known.
+
+    Every input must be usable (not FAIL), observed within ten minutes of ``main`` and inside the formula's range. The flag is the
+    worst of the inputs' flags; the calibration is that of ``main``.
+
+    Args:
+        derivation: what is to be derived.
+        main: reading of its main quantity.
+        partners: newest readings of the same unit by quantity.
+        salinity_g_kg: salinity for when no probe tells it.
+    """
+    if main.quality is QualityFlag.FAIL:
+        return None
+    values = {derivation.main: main.value, "salinity": salinity_g_kg}
+    quality = worst(main.quality)
+    for code in (*derivation.needs, *derivation.takes):
+        partner = partners.get(code)
+        if (
+            partner is None
+            or partner.quality is QualityFlag.FAIL
+            or abs(main.observed_at - partner.observed_at) > PARTNER_MAX_AGE
+        ):
+            if code in derivation.needs:
+                return None
+            continue
+        values[code] = partner.value
+        quality = worst(quality, partner.quality)
+    try:
+        value = derivation.formula(values)
+    except OutOfRangeError:
+        return None
+    return Reading(
+        channel=derived_name(main.channel, derivation),
+        unit=main.unit,
+        quantity=derivation.quantity,
+        value=round(value, derivation.digits),
+        ucum=QUANTITIES[derivation.quantity].ucum,
+        observed_at=main.observed_at,
+        quality=quality,
+        test="inputs" if quality is not QualityFlag.GOOD else None,
+        calibration=main.calibration,
+        derived=True,
+    )
