@@ -159,8 +159,8 @@ def test_readings_observations_and_alarms_reach_the_store_and_the_page(box: Box,
     assert status["alarms"][0]["definition"] == "do.low.critical"
     oxygen = next(entry for entry in status["channels"] if entry["channel"] == "tank-1.do")
     assert (oxygen["value"], oxygen["ucum"]) == (3.0, "mg/L")
-        # six mg/L at once is suspect for three readings, and alarms all the same
-        assert oxygen["quality"] in {"good", "suspect"}
+    # six mg/L at once is suspect for three readings, and alarms all the same
+    assert oxygen["quality"] in {"good", "suspect"}
     assert oxygen["age_s"] < 3
     probe.oxygen = 9.0
     eventually(lambda: any(a.change is AlarmChange.CLEARED for a in store.alarms()))
