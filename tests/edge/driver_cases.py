@@ -1,0 +1,63 @@
+"""Plays a recorded case of a driver: what arrived, through the driver's pure part, to readings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from edge.sensors.driver import RawReading
+from edge.sensors.drivers.modbus.driver import read_values, stations_of
+from edge.sensors.drivers.modbus.probe import Table
+from edge.sensors.drivers.modbus.settings import ModbusSensor
+from edge.sensors.drivers.mqtt.mapping import read
+from edge.sensors.drivers.mqtt.settings import MqttSensor
+
+Played = tuple[list[RawReading], int]
+"""Readings, and how many things were refused."""
+
+
+def _mqtt(settings: MqttSensor, arrived: Sequence[dict[str, Any]]) -> Played:
+    readings: list[RawReading] = []
+    faults = 0
+    for message in arrived:
+        found, wrong = read(settings.channels, message["topic"], json.dumps(message["payload"]).encode())
+        readings += found
+        faults += len(wrong)
+    return readings, faults
+
+
+def _modbus(settings: ModbusSensor, arrived: Sequence[dict[str, Any]]) -> Played:
+    readings: list[RawReading] = []
+    faults = 0
+    stations = stations_of(settings)
+    for answer in arrived:
+        station = stations[answer["slave"]]
+        registers: dict[tuple[Table, int], int] = {
+            ("holding", int(first) - station.probe.first_register + step): word
+            for first, words in answer["holding"].items()
+            for step, word in enumerate(words)
+        }
+        found, misfits = read_values(station, registers, warm_up=answer.get("warm_up", False))
+        readings += found
+        faults += len(misfits)
+    return readings, faults
+
+
+PLAYERS: dict[str, Callable[[Any, Sequence[dict[str, Any]]], Played]] = {
+    "mqtt": _mqtt,
+    "modbus": _modbus,
+}
+
+
+def told(reading: RawReading) -> dict[str, Any]:
+    """A reading as cases write it: what is not said is left out."""
+    said = {
+        "channel": reading.channel.name,
+        "value": round(reading.value, 9),
+        "node_time": reading.node_time.isoformat() if reading.node_time else None,
+        "quality": reading.quality.name.lower() if reading.quality else None,
+        "test": reading.test,
+        "historical": reading.historical or None,
+    }
+    return {key: value for key, value in said.items() if value is not None}

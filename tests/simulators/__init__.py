@@ -1,0 +1,1 @@
+"""Devices of a farm that speak the real protocols, for tests."""
