@@ -12,13 +12,14 @@ import threading
 from typing import TYPE_CHECKING
 
 import structlog
+from prometheus_client import generate_latest
 
 from bridge.downlink import Downlink, KafkaDownlink, close_publisher, open_consumer, open_publisher
 from bridge.errors import UplinkBrokenError
-from bridge.health import Health, HealthServer
 from bridge.metrics import DownlinkCollector, UplinkCollector, registry_of
 from bridge.sink import open_sink
 from bridge.uplink import Uplink
+from contracts.probes import Condition, ProbeServer
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -42,11 +43,12 @@ class Bridge:
         self._publisher: paho.Client | None = None
         self._downlink: Downlink | None = None
         self._kafka_downlink: KafkaDownlink | None = None
-        self.health = HealthServer(
+        self._registry = registry_of(UplinkCollector(self._uplink))
+        self.probes = ProbeServer(
             settings.metrics_host,
             settings.metrics_port,
-            health=self._state,
-            registry=registry_of(UplinkCollector(self._uplink)),
+            condition=self._condition,
+            metrics=lambda: generate_latest(self._registry),
         )
 
     def start(self) -> None:
@@ -55,12 +57,12 @@ class Bridge:
         Raises:
             ConfigurationError: the health port cannot be bound; nothing was connected.
         """
-        self.health.start()
+        self.probes.start()
         if self._settings.downlink:
             self._start_downlink()
         self._uplink.start()
         log.info(
-            "bridge.started", mqtt=self._settings.mqtt_host, sink=self._settings.sink.value, health=self.health.port
+            "bridge.started", mqtt=self._settings.mqtt_host, sink=self._settings.sink.value, probes=self.probes.port
         )
 
     def stop(self) -> None:
@@ -72,24 +74,24 @@ class Bridge:
             self._downlink.stop()
         if self._publisher is not None:
             close_publisher(self._publisher)
-        self.health.stop()
+        self.probes.stop()
 
     def alive(self) -> bool:
         """Whether every thread runs; False calls for a new process."""
-        return self._state().alive
+        return self._condition().alive
 
     def _start_downlink(self) -> None:
         self._publisher = open_publisher(self._settings)
         self._downlink = Downlink(self._publisher)
-        self.health.registry.register(DownlinkCollector(self._downlink))
+        self._registry.register(DownlinkCollector(self._downlink))
         self._kafka_downlink = KafkaDownlink(self._downlink, lambda: open_consumer(self._settings))
         self._downlink.start()
         self._kafka_downlink.start()
 
-    def _state(self) -> Health:
+    def _condition(self) -> Condition:
         state = self._uplink.state()
         downlink_alive = self._kafka_downlink is None or self._kafka_downlink.alive
-        return Health(alive=state.alive and downlink_alive, obstacles=state.obstacles)
+        return Condition(alive=state.alive and downlink_alive, obstacles=state.obstacles)
 
 
 def run(settings: BridgeSettings) -> None:

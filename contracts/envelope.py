@@ -55,7 +55,7 @@ class Envelope(WireModel):
     backfill: bool = False
     """True when the message waited through an outage, so it must not be taken for live."""
     free_clock: FreeClock | None = None
-    """The clock that stamped the *readings* of the body, when it was a free-running one. None: their stamps are final."""
+    """The clock that stamped the body, when it was a free-running one. None: its stamps are final."""
     body: Body
 
     @property

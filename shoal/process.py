@@ -81,16 +81,16 @@ def _provision(_name: str, folder: BoxFolder, config: BoxConfig) -> None:
 
 
 def _pipeline(name: str, folder: BoxFolder, config: BoxConfig) -> None:
-    from prometheus_client import REGISTRY
+    from prometheus_client import REGISTRY, generate_latest
 
     from bridge.downlink import Downlink, close_publisher, open_publisher
-    from bridge.health import Health, HealthServer
     from bridge.metrics import DownlinkCollector, UplinkCollector
     from bridge.settings import BridgeSettings
     from bridge.uplink import Uplink
     from cloud.consumers import Ingest
     from cloud.db.maintenance import Maintainer
     from cloud.settings import load_retention_settings
+    from contracts.probes import Condition, ProbeServer
     from shoal.box_sink import BoxSink
 
     settings = BridgeSettings(
@@ -110,14 +110,14 @@ def _pipeline(name: str, folder: BoxFolder, config: BoxConfig) -> None:
     uplink = Uplink(settings, BoxSink(ingest, downlink.publish_watermark))
     for collector in (UplinkCollector(uplink), DownlinkCollector(downlink)):
         REGISTRY.register(collector)  # beside those of the ingest, which runs in this process too
-    health = HealthServer(
+    probes = ProbeServer(
         settings.metrics_host,
         settings.metrics_port,
-        health=lambda: Health(alive=uplink.state().alive, obstacles=uplink.state().obstacles),
-        registry=REGISTRY,
+        condition=lambda: Condition(alive=uplink.state().alive, obstacles=uplink.state().obstacles),
+        metrics=lambda: generate_latest(REGISTRY),
     )
     maintainer = Maintainer(config.dsn, load_retention_settings(database_url=config.dsn))
-    health.start()
+    probes.start()
     downlink.start()
     uplink.start()
     maintainer.start()
@@ -126,7 +126,7 @@ def _pipeline(name: str, folder: BoxFolder, config: BoxConfig) -> None:
     uplink.stop()  # drains into the database, then the last watermarks go out
     downlink.stop()
     close_publisher(publisher)
-    health.stop()
+    probes.stop()
 
 
 def _api(_name: str, folder: BoxFolder, config: BoxConfig) -> None:

@@ -12,9 +12,10 @@ from typing import Any
 
 from psycopg import Connection
 
+from cloud.devices.clocks import Moved
 from cloud.devices.directory import Directory
 from cloud.devices.messages import Accepted, Stored
-from cloud.devices.rules import is_plausible
+from cloud.devices.rules import shown_at
 from contracts.alarms import AlarmBatch, AlarmChange
 
 _UPSERT = """
@@ -65,6 +66,29 @@ INSERT INTO alarm_change (alarm_id, change, occurred_at, recorded_at, actor)
 SELECT id, 'cleared', cleared_at, %(recorded_at)s, 'superseded' FROM closed
 ON CONFLICT DO NOTHING
 """
+# A change keeps its key when it moves, so it is taken out and put back. The alarm is then what its history says.
+_MOVE = """
+WITH gone AS (
+    DELETE FROM alarm_change WHERE alarm_id = %(id)s AND change = %(change)s AND occurred_at = %(before)s
+    RETURNING recorded_at, actor
+)
+INSERT INTO alarm_change (alarm_id, change, occurred_at, recorded_at, actor)
+SELECT %(id)s, %(change)s, %(after)s, recorded_at, actor FROM gone ON CONFLICT DO NOTHING
+"""
+_MOVE_CONDITION = """
+UPDATE alarm SET condition_since = %(since_after)s WHERE id = %(id)s AND condition_since = %(since_before)s
+"""
+_RETELL = """
+UPDATE alarm SET raised_at = coalesce(history.began, alarm.raised_at), cleared_at = history.cleared,
+    acknowledged_at = coalesce(history.acknowledged, alarm.acknowledged_at)
+FROM (
+    SELECT alarm_id, min(occurred_at) FILTER (WHERE actor LIKE 'device:%%') AS began,
+        min(occurred_at) FILTER (WHERE change = 'cleared') AS cleared,
+        min(occurred_at) FILTER (WHERE change = 'acknowledged') AS acknowledged
+    FROM alarm_change WHERE alarm_id = ANY(%s) GROUP BY alarm_id
+) AS history
+WHERE alarm.id = history.alarm_id
+"""
 
 
 def write(database: Connection[Any], directory: Directory, messages: Sequence[Accepted], now: datetime) -> Stored:
@@ -87,14 +111,37 @@ def write(database: Connection[Any], directory: Directory, messages: Sequence[Ac
     return Stored(rows)
 
 
+def restamp(database: Connection[Any], messages: Sequence[Moved]) -> None:
+    """Move alarm changes whose clock has learned the time to where they belong."""
+    moves: list[dict[str, Any]] = []
+    for one in messages:
+        before, after = one.before.envelope.body, one.after.envelope.body
+        if isinstance(before, AlarmBatch) and isinstance(after, AlarmBatch):
+            moves += [
+                {
+                    "id": old.alarm_id,
+                    "change": old.change.value,
+                    "before": shown_at(old.occurred_at, one.before.received_at),
+                    "after": new.occurred_at,
+                    "since_before": old.condition_since,
+                    "since_after": new.condition_since,
+                }
+                for old, new in zip(before.alarms, after.alarms, strict=True)
+            ]
+    moves.sort(key=lambda move: move["id"])  # rows are locked in one order everywhere
+    with database.cursor() as cursor:
+        cursor.executemany(_MOVE, [move for move in moves if move["before"] != move["after"]])
+        cursor.executemany(_MOVE_CONDITION, moves)
+        cursor.execute(_RETELL, ([move["id"] for move in moves],))
+
+
 def _changes(database: Connection[Any], directory: Directory, message: Accepted, now: datetime) -> list[dict[str, Any]]:
     body = message.envelope.body
     assert isinstance(body, AlarmBatch)  # noqa: S101  (the ingest sorts by kind)
     device = message.device
     changes = []
     for event in body.alarms:
-        # An alarm is never refused for its clock: the receipt is then the best time there is.
-        at = event.occurred_at if is_plausible(event.occurred_at, message.received_at) else message.received_at
+        at = shown_at(event.occurred_at, message.received_at)
         acknowledged = event.change is AlarmChange.ACKNOWLEDGED
         actor = f"device:{device.device}"
         changes.append(

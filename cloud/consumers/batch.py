@@ -17,6 +17,7 @@ import psycopg
 import structlog
 
 from cloud.alarms import writer as alarms
+from cloud.consumers import free_clocks
 from cloud.consumers.records import IngestResult, ReadRecord
 from cloud.db.timeseries import Room
 from cloud.dead_letters import writer as dead_letters
@@ -133,16 +134,20 @@ class Batch:
         return rows
 
     def _store_kinds(self, messages: Sequence[_Placed]) -> tuple[int, list[DeadLetter]]:
-        by_kind: dict[Kind, list[_Placed]] = defaultdict(list)
-        for one in messages:
-            if isinstance(one.item.message, Envelope):
-                by_kind[one.item.message.kind].append(one)
+        envelopes = [one for one in messages if isinstance(one.item.message, Envelope)]
+        accepted = free_clocks.settle(
+            self._database, self._directory, self._room, [_accepted(one) for one in envelopes], self._now
+        )
+        by_kind: dict[Kind, list[tuple[ReadRecord, Accepted]]] = defaultdict(list)
+        for one, message in zip(envelopes, accepted, strict=True):
+            if message is not None:
+                by_kind[message.envelope.kind].append((one.item, message))
         rows = 0
         letters: list[DeadLetter] = []
         for kind, group in by_kind.items():
-            stored = self._write(kind, [_accepted(one) for one in group])
+            stored = self._write(kind, [message for _, message in group])
             rows += stored.rows
-            letters += [_quarantined(group[part.message].item, part) for part in stored.quarantined]
+            letters += [_quarantined(group[part.message][0], part) for part in stored.quarantined]
         return rows, letters
 
     def _write(self, kind: Kind, messages: Sequence[Accepted]) -> Stored:
@@ -157,7 +162,6 @@ class Batch:
         if kind is Kind.ALARMS:
             return alarms.write(database, directory, messages, now)
         if kind is Kind.EVENTS:
-            telemetry.learn_offsets(database, room, messages, now)
             return devices.write_events(database, directory, messages)
         return devices.write_health(database, room, messages, now)
 

@@ -18,6 +18,7 @@ from functools import partial
 from typing import Any
 
 import structlog
+from prometheus_client import generate_latest
 from pydantic_core import from_json
 
 from cloud.consumers.ingest import Ingest
@@ -26,7 +27,6 @@ from cloud.db.maintenance import Maintainer
 from cloud.db.session import psycopg_url
 from cloud.dead_letters.rules import LetterLimit
 from cloud.kit.logs import configure_logging
-from cloud.kit.probes import Condition, ProbeServer
 from cloud.kit.stream import (
     BatchLimits,
     KafkaAccess,
@@ -40,7 +40,8 @@ from cloud.kit.stream import (
 from cloud.metrics import INGEST_LAG_SECONDS, INGEST_PAUSED, INGEST_RETRIES
 from cloud.settings import IngestSettings
 from contracts.devices import Watermark
-from contracts.errors import ConfigurationError, RetryableError
+from contracts.errors import RetryableError
+from contracts.probes import Condition, ProbeServer
 from contracts.topics import KafkaTopic, Kind
 
 log = structlog.get_logger()
@@ -148,13 +149,14 @@ def run_consumers(settings: IngestSettings) -> int:
     configure_logging(settings.log_level)
     psycopg_url(settings.database_url.get_secret_value())
     consumers = Consumers(settings)
-    probes = ProbeServer(settings.ingest_metrics_host, settings.ingest_metrics_port, condition=consumers.condition)
-    try:
-        probes.start()
-    except OSError as error:
-        raise ConfigurationError(
-            "ingest_metrics_port", settings.ingest_metrics_port, f"{error.strerror}. Set SHOAL_INGEST_METRICS_PORT."
-        ) from error
+    probes = ProbeServer(
+        settings.ingest_metrics_host,
+        settings.ingest_metrics_port,
+        condition=consumers.condition,
+        metrics=generate_latest,
+        field="ingest_metrics_port",
+    )
+    probes.start()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: consumers.end())
     consumers.start()

@@ -111,6 +111,11 @@ def is_plausible(stamp: datetime, received_at: datetime) -> bool:
     return EARLIEST <= stamp <= received_at + FUTURE_TOLERANCE
 
 
+def shown_at(stamp: datetime, received_at: datetime) -> datetime:
+    """The moment of an alarm or an event: never refused for its clock, the receipt is then the best there is."""
+    return stamp if is_plausible(stamp, received_at) else received_at
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Who sent a message and as which one."""

@@ -111,3 +111,31 @@ class IngestStream(Base):
     rows: Mapped[int] = mapped_column(BigInteger, server_default="0")
     """Readings, observations, images, alarm changes, events and heartbeats that the new messages carried."""
     updated_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class DeviceTimeline(Base):
+    """A free-running clock of a device, and what to add to its stamps."""
+
+    __tablename__ = "device_timeline"
+
+    device_id: Mapped[int] = mapped_column(ForeignKey("device.id"), primary_key=True, autoincrement=False)
+    timeline: Mapped[str] = mapped_column(primary_key=True)
+    offset_us: Mapped[int | None] = mapped_column(BigInteger)
+    """None while the device does not know the time itself. The first that it names holds for good."""
+    learned_at: Mapped[datetime | None]
+
+
+class FreeMessage(Base):
+    """A message without readings whose stamps are not final."""
+
+    __tablename__ = "message_free"
+    __table_args__ = (Index("ix_message_free_timeline", "device_id", "timeline"),)
+
+    id: Mapped[BigId]
+    device_id: Mapped[int] = mapped_column(ForeignKey("device.id"))
+    timeline: Mapped[str]
+    received_at: Mapped[datetime]
+    shown: Mapped[bool]
+    """Whether all of it stands in its table too, by its own stamps or by its receipt, until the offset is known."""
+    envelope: Mapped[dict[str, Any]]
+    """``contracts.envelope.Envelope`` as it came; an evidence image without its data."""

@@ -10,9 +10,10 @@ from psycopg import Connection
 from psycopg.types.json import Jsonb
 
 from cloud.db.timeseries import DEVICE_HEALTH, Room
+from cloud.devices.clocks import Moved
 from cloud.devices.directory import Directory
 from cloud.devices.messages import Accepted, DeviceRef, Quarantine, Stored
-from cloud.devices.rules import KnownStatus, is_news, is_plausible
+from cloud.devices.rules import KnownStatus, is_news, is_plausible, shown_at
 from contracts.devices import DeviceState, EventBatch, Health, Inventory, Status
 from contracts.errors import InvalidMessageError
 
@@ -35,6 +36,8 @@ _EVENT = """
 INSERT INTO device_event (device_id, unit_id, name, severity, occurred_at, received_at, message, detail)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
 """
+_HIDE_HEALTH = "DELETE FROM device_health WHERE device_id = %s AND observed_at = %s"
+_HIDE_EVENT = "DELETE FROM device_event WHERE device_id = %s AND name = %s AND occurred_at = %s AND received_at = %s"
 
 
 def write_status(
@@ -100,21 +103,38 @@ def write_events(database: Connection[Any], directory: Directory, messages: Sequ
     for message in messages:
         body = message.envelope.body
         assert isinstance(body, EventBatch)  # noqa: S101  (the ingest sorts by kind)
-        for event in body.events:
-            plausible = is_plausible(event.occurred_at, message.received_at)
-            rows.append(
-                (
-                    message.device.id,
-                    None if event.unit is None else directory.unit(database, message.device, event.unit),
-                    event.name,
-                    None if event.severity is None else event.severity.value,
-                    event.occurred_at if plausible else message.received_at,
-                    message.received_at,
-                    event.message,
-                    Jsonb(event.detail),
-                )
+        rows += [
+            (
+                message.device.id,
+                None if event.unit is None else directory.unit(database, message.device, event.unit),
+                event.name,
+                None if event.severity is None else event.severity.value,
+                shown_at(event.occurred_at, message.received_at),
+                message.received_at,
+                event.message,
+                Jsonb(event.detail),
             )
+            for event in body.events
+        ]
     return Stored(_insert(database, _EVENT, rows))
+
+
+def restamp(
+    database: Connection[Any], directory: Directory, room: Room, messages: Sequence[Moved], now: datetime
+) -> None:
+    """Move heartbeats and events whose clock has learned the time to where they belong."""
+    with database.cursor() as cursor:
+        for one in messages:
+            body, device, received_at = one.before.envelope.body, one.before.device, one.before.received_at
+            if isinstance(body, Health):
+                cursor.execute(_HIDE_HEALTH, (device.id, body.observed_at))
+            elif isinstance(body, EventBatch):
+                for event in body.events:
+                    at = shown_at(event.occurred_at, received_at)
+                    cursor.execute(_HIDE_EVENT, (device.id, event.name, at, received_at))
+    after = [one.after for one in messages]
+    write_health(database, room, [one for one in after if isinstance(one.envelope.body, Health)], now)
+    write_events(database, directory, [one for one in after if isinstance(one.envelope.body, EventBatch)])
 
 
 def _register(database: Connection[Any], directory: Directory, device: DeviceRef, inventory: Inventory) -> None:

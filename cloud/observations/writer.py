@@ -12,6 +12,7 @@ from psycopg import Connection
 from psycopg.types.json import Jsonb
 
 from cloud.db.timeseries import OBSERVATION, Room
+from cloud.devices.clocks import Moved
 from cloud.devices.directory import Directory
 from cloud.devices.messages import Accepted, Quarantine, Stored
 from cloud.devices.rules import is_plausible
@@ -26,6 +27,8 @@ INSERT INTO observation (camera_id, observed_at, unit_id, started_at, frames, fr
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT DO NOTHING
 """
+_HIDE = "DELETE FROM observation WHERE camera_id = %s AND observed_at = %s"
+_MOVE_IMAGE = "UPDATE image SET observed_at = %s WHERE sha256 = %s AND observed_at = %s"
 _IMAGE = """
 INSERT INTO image (sha256, camera_id, unit_id, observed_at, media_type, width, height, bytes, stored_at)
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
@@ -83,6 +86,23 @@ def write_evidence(
             )
         )
     return Stored(_insert(database, _IMAGE, sorted(rows)), quarantined)
+
+
+def restamp(
+    database: Connection[Any], directory: Directory, room: Room, messages: Sequence[Moved], now: datetime
+) -> None:
+    """Move observations and images whose clock has learned the time to where they belong."""
+    with database.cursor() as cursor:
+        for one in messages:
+            before, after = one.before.envelope.body, one.after.envelope.body
+            if isinstance(before, Evidence) and isinstance(after, Evidence):
+                cursor.execute(_MOVE_IMAGE, (after.observed_at, before.sha256, before.observed_at))
+            elif isinstance(before, ObservationBatch):
+                for seen in before.observations:
+                    camera_id = directory.camera(database, one.before.device, seen.camera, seen.unit)
+                    cursor.execute(_HIDE, (camera_id, seen.observed_at))
+    observed = [one.after for one in messages if isinstance(one.after.envelope.body, ObservationBatch)]
+    write(database, directory, room, observed, now)
 
 
 def _row(

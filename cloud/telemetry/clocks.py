@@ -1,12 +1,7 @@
-"""SQL of readings that were stamped by a clock which did not know the time (decision 0009).
-
-A device's timeline has one row; whoever stores readings of it or learns its offset locks that row first. So the readings
-either see the offset or are held before it comes, in whatever order and in whichever process the messages arrive.
-"""
+"""SQL of readings that were stamped by a clock which did not know the time (decision 0009, ``cloud.devices.clocks``)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -16,15 +11,8 @@ from psycopg import Connection
 
 from cloud.db.bulk import INT4, TIMESTAMPTZ, PgArray
 from cloud.db.timeseries import EPOCH
-from contracts.devices import CLOCK_SYNCED, DeviceEvent
-from contracts.envelope import FreeClock
+from cloud.devices.clocks import SHOWN_FOR
 
-SHOWN_FOR = timedelta(days=7)
-"""How long readings that are shown can still be moved. A box that never learns the time is right or nobody's loss."""
-
-_KNOW = "INSERT INTO device_timeline (device_id, timeline) VALUES (%s, %s) ON CONFLICT DO NOTHING"
-_LOCK = "SELECT offset_us FROM device_timeline WHERE device_id = %s AND timeline = %s FOR UPDATE"
-_LEARN = "UPDATE device_timeline SET offset_us = %s, learned_at = %s WHERE device_id = %s AND timeline = %s"
 _HOLD = """
 INSERT INTO reading_free (device_id, timeline, received_at, shown, channel_id, observed_us, value, quality)
 VALUES (%s, %s, %s, %s, %s::int4[], %s::int8[], %s::float8[], %s::int2[])
@@ -56,36 +44,6 @@ class Held(NamedTuple):
     value: NDArray[np.float64]
     quality: NDArray[np.int16]
     received_us: NDArray[np.int64]
-
-
-def offset_in(event: DeviceEvent) -> FreeClock | None:
-    """What an event says of a timeline; None when it speaks of something else."""
-    if event.name != CLOCK_SYNCED:
-        return None
-    try:
-        clock = FreeClock.model_validate(event.detail)
-    except ValueError:
-        return None
-    return None if clock.offset_us is None else clock
-
-
-def lock(database: Connection[Any], timelines: Sequence[tuple[int, str]]) -> dict[tuple[int, str], int | None]:
-    """Offsets of these timelines (sorted), whose rows are locked until the transaction ends."""
-    found = {}
-    for key in timelines:
-        database.execute(_KNOW, key)
-        row = database.execute(_LOCK, key).fetchone()
-        found[key] = None if row is None else row[0]
-    return found
-
-
-def learn(database: Connection[Any], device_id: int, clock: FreeClock, now: datetime) -> bool:
-    """Remember an offset; False when one is known already."""
-    key = (device_id, clock.timeline)
-    if lock(database, [key])[key] is not None:
-        return False
-    database.execute(_LEARN, (clock.offset_us, now, *key))
-    return True
 
 
 def hold(database: Connection[Any], device_id: int, timeline: str, held: Held, *, shown: bool, now: datetime) -> None:

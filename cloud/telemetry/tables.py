@@ -38,18 +38,6 @@ class ReadingLatest(Base):
     received_at: Mapped[datetime]
 
 
-class DeviceTimeline(Base):
-    """A free-running clock of a device, and what to add to its stamps."""
-
-    __tablename__ = "device_timeline"
-
-    device_id: Mapped[int] = mapped_column(ForeignKey("device.id"), primary_key=True, autoincrement=False)
-    timeline: Mapped[str] = mapped_column(primary_key=True)
-    offset_us: Mapped[int | None] = mapped_column(BigInteger)
-    """None while the device does not know the time itself. The first that it names holds for good."""
-    learned_at: Mapped[datetime | None]
-
-
 class FreeReadings(Base):
     """Readings of one batch whose stamps are not final, as columns of equal length."""
 

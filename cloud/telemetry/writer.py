@@ -21,11 +21,11 @@ from psycopg.errors import UniqueViolation
 from cloud.db.bulk import FLOAT8, INT2, INT4, TIMESTAMPTZ, PgArray, copy_stream
 from cloud.db.rollups import FreshReadings
 from cloud.db.timeseries import EPOCH, READING, ROLLUP_TABLES, Room
+from cloud.devices.clocks import lock
 from cloud.devices.directory import Directory
-from cloud.devices.messages import Accepted, Quarantine, Stored
+from cloud.devices.messages import Accepted, DeviceRef, Quarantine, Stored
 from cloud.devices.rules import EARLIEST, FUTURE_TOLERANCE
 from cloud.telemetry import clocks
-from contracts.devices import EventBatch
 from contracts.envelope import FreeClock
 from contracts.errors import InvalidMessageError
 from contracts.telemetry import Reading, ReadingBatch
@@ -65,7 +65,7 @@ def write(
     """Store the readings of new messages within the caller's transaction."""
     columns, quarantined = _extract(database, directory, messages)
     if any(message.envelope.free_clock is not None for message in messages):
-        columns = _settled(database, room, messages, columns, now)
+        columns = _settled(database, messages, columns, now)
     wrong_clock = columns.implausible()
     if wrong_clock.any():
         quarantined += _wrong_clock(columns.message[wrong_clock])
@@ -73,54 +73,9 @@ def write(
     return Stored(_put(database, room, columns, now), quarantined)
 
 
-def learn_offsets(database: Connection[Any], room: Room, messages: Sequence[Accepted], now: datetime) -> None:
-    """Take the offsets that events of these messages name, and move what waits for them."""
-    for message in messages:
-        body = message.envelope.body
-        assert isinstance(body, EventBatch)  # noqa: S101  (the ingest sorts by kind)
-        for event in body.events:
-            found = clocks.offset_in(event)
-            if found is not None:
-                _learn(database, room, message.device.id, found, now)
-
-
-def _settled(
-    database: Connection[Any], room: Room, messages: Sequence[Accepted], columns: _Columns, now: datetime
-) -> _Columns:
-    """Stamps of free-running clocks made final where the offset is known; else what cannot be true waits for it.
-
-    What can be true is stored as it came, so that people see it, and remembered, so that it can be moved.
-    """
-    timelines: dict[tuple[int, str], list[int]] = defaultdict(list)
-    for position, message in enumerate(messages):
-        clock = message.envelope.free_clock
-        if clock is not None:
-            timelines[message.device.id, clock.timeline].append(position)
-            if clock.offset_us is not None:
-                _learn(database, room, message.device.id, clock, now)
-    known = clocks.lock(database, sorted(timelines))
-    waits = np.zeros(len(columns.channel), dtype=np.bool_)
-    for (device_id, timeline), positions in sorted(timelines.items()):
-        ours = np.isin(columns.message, positions)
-        offset_us = known[device_id, timeline]
-        if offset_us is not None:
-            columns.observed_us[ours] += offset_us
-            continue
-        hidden = columns.implausible() & ours
-        waits |= hidden
-        for mask, shown in ((hidden, False), (ours & ~hidden, True)):
-            if mask.any():
-                some = columns.where(mask)
-                held = clocks.Held(some.channel, some.observed_us, some.value, some.quality, some.received_us)
-                clocks.hold(database, device_id, timeline, held, shown=shown, now=now)
-    return columns.where(~waits)
-
-
-def _learn(database: Connection[Any], room: Room, device_id: int, clock: FreeClock, now: datetime) -> None:
-    """Store an offset, unless one is known, and move the readings of its timeline to where they belong."""
-    if not clocks.learn(database, device_id, clock, now):
-        return
-    held = clocks.release(database, device_id, clock.timeline)
+def restamp(database: Connection[Any], room: Room, device: DeviceRef, clock: FreeClock, now: datetime) -> None:
+    """Move the readings that waited for this offset to where they belong."""
+    held = clocks.release(database, device.id, clock.timeline)
     if held is None:
         return
     shown = held.observed_us >= _EARLIEST_US
@@ -137,11 +92,39 @@ def _learn(database: Connection[Any], room: Room, device_id: int, clock: FreeClo
     if false.any():  # an offset that cannot be right; they are kept, but nowhere seen
         some = columns.where(false)
         left = clocks.Held(some.channel, some.observed_us, some.value, some.quality, some.received_us)
-        clocks.hold(database, device_id, clock.timeline, left, shown=False, now=now)
+        clocks.hold(database, device.id, clock.timeline, left, shown=False, now=now)
         columns = columns.where(~false)
     rows = _put(database, room, columns, now)
     clocks.renew_latest(database, np.unique(held.channel), now)
-    log.info("readings.restamped", device=device_id, timeline=clock.timeline, offset_us=clock.offset_us, rows=rows)
+    log.info("readings.restamped", device=device.id, timeline=clock.timeline, offset_us=clock.offset_us, rows=rows)
+
+
+def _settled(database: Connection[Any], messages: Sequence[Accepted], columns: _Columns, now: datetime) -> _Columns:
+    """Stamps of free-running clocks made final where the offset is known; else what cannot be true waits for it.
+
+    What can be true is stored as it came, so that people see it, and remembered, so that it can be moved.
+    """
+    timelines: dict[tuple[int, str], list[int]] = defaultdict(list)
+    for position, message in enumerate(messages):
+        clock = message.envelope.free_clock
+        if clock is not None:
+            timelines[message.device.id, clock.timeline].append(position)
+    known = lock(database, timelines)
+    waits = np.zeros(len(columns.channel), dtype=np.bool_)
+    for (device_id, timeline), positions in sorted(timelines.items()):
+        ours = np.isin(columns.message, positions)
+        offset_us = known[device_id, timeline]
+        if offset_us is not None:
+            columns.observed_us[ours] += offset_us
+            continue
+        hidden = columns.implausible() & ours
+        waits |= hidden
+        for mask, shown in ((hidden, False), (ours & ~hidden, True)):
+            if mask.any():
+                some = columns.where(mask)
+                held = clocks.Held(some.channel, some.observed_us, some.value, some.quality, some.received_us)
+                clocks.hold(database, device_id, timeline, held, shown=shown, now=now)
+    return columns.where(~waits)
 
 
 def _put(database: Connection[Any], room: Room, columns: _Columns, now: datetime) -> int:

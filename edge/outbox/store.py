@@ -16,7 +16,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -69,7 +69,8 @@ class Draft:
     body: bytes
     items: int = 1
     timeline: str | None = None
-    """The free-running clock that stamped the readings; None when their stamps are final."""
+    """The free-running clock that stamped the readings; None when their stamps are final. Other kinds are stamped by the
+    box itself, so the outbox knows their clock."""
 
     @classmethod
     def of(cls, body: Body, *, timeline: str | None = None) -> Draft:
@@ -204,7 +205,9 @@ class Outbox:
         Raises:
             OutboxUnavailableError: nothing was accepted; keep the messages and try again.
         """
-        packed = [(draft, pack(draft.body)) for draft in drafts]
+        _, counts_on = self._clock.label()  # now, and not when the commit comes: the time may be learned in between
+        labelled = [d if d.kind is Kind.READINGS else replace(d, timeline=counts_on) for d in drafts]
+        packed = [(draft, pack(draft.body)) for draft in labelled]
         changes = dict(state or {})
         synced = durable or any(PRIORITY_OF_KIND[draft.kind] in SYNCED for draft in drafts)
         self._committer.submit(lambda transaction: self._insert(transaction, packed, changes), durable=synced)

@@ -9,11 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from prometheus_client import generate_latest
 
-from bridge.health import Health, HealthServer
 from bridge.metrics import UplinkCollector, registry_of
 from bridge.uplink import Uplink
 from contracts.errors import ConfigurationError
+from contracts.probes import Condition, ProbeServer
 from tests.bridge.bridge_process import BridgeProcess
 from tests.bridge.farm import READINGS_TOPIC, Farm, eventually
 from tests.bridge.memory_sink import MemorySink
@@ -24,12 +25,13 @@ pytestmark = pytest.mark.integration
 Start = Callable[..., Uplink]
 
 
-def server_for(uplink: Uplink) -> HealthServer:
-    def health() -> Health:
+def server_for(uplink: Uplink) -> ProbeServer:
+    def condition() -> Condition:
         state = uplink.state()
-        return Health(state.alive, state.obstacles)
+        return Condition(state.alive, state.obstacles)
 
-    return HealthServer("127.0.0.1", 0, health=health, registry=registry_of(UplinkCollector(uplink)))
+    registry = registry_of(UplinkCollector(uplink))
+    return ProbeServer("127.0.0.1", 0, condition=condition, metrics=lambda: generate_latest(registry))
 
 
 def numbers(text: str) -> dict[str, float]:
@@ -74,8 +76,8 @@ def test_ready_names_the_obstacle_and_health_only_asks_whether_it_lives(
 
 def test_a_port_in_use_stops_the_program_before_it_connects(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        server = HealthServer(
-            "127.0.0.1", taken.getsockname()[1], health=lambda: Health(True, ()), registry=registry_of()
+        server = ProbeServer(
+            "127.0.0.1", taken.getsockname()[1], condition=lambda: Condition(alive=True, obstacles=()), metrics=bytes
         )
         with pytest.raises(ConfigurationError) as caught:
             server.start()

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import httpx
 import pytest
+from prometheus_client import generate_latest
 
 from cloud.consumers import Ingest
 from cloud.consumers.kafka import Consumers, TooManyRefusedError, _Downlink, _Group
 from cloud.dead_letters.rules import LetterLimit
-from cloud.kit.probes import Condition, ProbeServer
 from cloud.kit.stream import StreamMessage
 from cloud.settings import load_ingest_settings
 from contracts.devices import Watermark
 from contracts.errors import RetryableError
+from contracts.probes import Condition, ProbeServer
 from tests.cloud.messages import NOON, clock, counts, readings
 
 
@@ -98,7 +99,7 @@ def test_consumers_that_were_not_started_are_not_alive_and_kafka_is_missed() -> 
     ],
 )
 def test_probes_answer_what_an_orchestrator_asks(condition: Condition, path: str, status: int) -> None:
-    server = ProbeServer("127.0.0.1", 0, condition=lambda: condition)
+    server = ProbeServer("127.0.0.1", 0, condition=lambda: condition, metrics=generate_latest)
     server.start()
     answer = httpx.get(f"http://127.0.0.1:{server.port}{path}", timeout=5)
     server.stop()

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from contracts.devices import DeviceEvent, EventBatch
 from contracts.envelope import Envelope, decode
 from contracts.topics import Kind
 from edge.clock import SteadyClock
 from edge.guard.alarms import AlarmGuard
 from edge.outbox.publisher import compose
-from edge.outbox.store import Outbox
+from edge.outbox.store import Draft, Outbox
 from edge.sensors.driver import Delivery, RawReading
 from edge.sensors.sampler import Sampler
 from edge.sensors.settings import ChannelSettings
@@ -167,4 +168,21 @@ def test_readings_of_1970_reach_the_outbox_on_their_timeline_and_travel_with_the
         stamps += [r.observed_at + timedelta(microseconds=offset or 0) for r in message.body.readings]  # type: ignore[union-attr]
     assert stamps == [START, START + timedelta(seconds=5), START + timedelta(seconds=14)]
     assert [m.free_clock is None for m in messages if isinstance(m, Envelope)][-1]
+    outbox.close()
+
+
+def test_whatever_the_box_stamps_itself_travels_on_its_timeline(machine: Machine, tmp_path: Path) -> None:
+    clock = machine.clock(tmp_path)
+    outbox = Outbox(tmp_path / "outbox.db", boot="boot-0001", clock=clock, max_bytes=1_000_000)
+
+    def lose_a_camera() -> None:
+        event = DeviceEvent(name="camera.lost", occurred_at=clock.now())
+        outbox.accept([Draft.of(EventBatch(events=(event,)))])
+
+    lose_a_camera()
+    machine.synchronised, machine.wall = True, START
+    clock.learn()
+    lose_a_camera()
+    (timeline,) = clock.untold()
+    assert [row.timeline for row in outbox.rows_after(0, limit=10)] == [timeline.id, None]
     outbox.close()
