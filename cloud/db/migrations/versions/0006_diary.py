@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP, UUID
 
 revision = "0006"
-down_revision = "0003"
+down_revision = "0004"
 
 MOMENT = TIMESTAMP(timezone=True)
 
