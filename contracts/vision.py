@@ -47,6 +47,32 @@ class ModelRef(WireModel):
     sha256: Sha256Hex
 
 
+class LineFlow(WireModel):
+    """Fish over one counting line in one window, each way."""
+
+    name: Slug
+    entered: int = Field(ge=0)
+    left: int = Field(ge=0)
+    entered_interval: tuple[float, float]
+    """95 % interval of what really crossed: tracks that were lost or found on the line may have."""
+    left_interval: tuple[float, float]
+
+
+class ImageParts(WireModel):
+    """What the image quality is made of; each from 0 (useless) to 1 (good)."""
+
+    light: Fraction
+    """Bright enough to see anything."""
+    glare: Fraction
+    """Free of overexposed parts."""
+    live: Fraction
+    """The picture changes as a live one does."""
+    clarity: Fraction
+    """Contrast against the camera's own clear picture."""
+    clean: Fraction
+    """Share of the structured picture that has kept its contrast lastingly (fouling of the lens takes it)."""
+
+
 class Observation(WireModel):
     """Summary of one camera over one window (10 s by default)."""
 
@@ -71,7 +97,23 @@ class Observation(WireModel):
     image_observed_at: UtcDatetime | None = None
     model: ModelRef | None = None
     image_quality: Fraction | None = None
+    """The worst of ``image_parts``, median over the window's frames."""
     quality: QualityFlag = QualityFlag.NOT_EVALUATED
+    quality_test: str | None = Field(default=None, max_length=64)
+    """The test that failed when the quality is SUSPECT, e.g. ``image_clarity``."""
+    image_parts: ImageParts | None = None
+    count_interval: tuple[float, float] | None = None
+    """95 % confidence interval of ``count_mean`` over the window's frames, which are not independent; sampling only, without
+    the model's own count error."""
+    tracks: int | None = Field(default=None, ge=0)
+    """Tracks seen in the window. Not individuals: in a school ids are exchanged."""
+    lines: tuple[LineFlow, ...] = ()
+    activity_bl_s: float | None = Field(default=None, ge=0)
+    """Median swimming speed across the picture, body lengths per second."""
+    classes: dict[str, float] = Field(default_factory=dict)
+    """Mean number per frame by label; sums to ``count_mean``."""
+    health: dict[str, Fraction] = Field(default_factory=dict)
+    """Mean score by health label, over the fish that a health model looked at in this window."""
 
 
 class ObservationBatch(WireModel):

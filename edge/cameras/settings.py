@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+import math
 
-from contracts.base import Slug
+from pydantic import Field, model_validator
+
+from contracts.base import Fraction, Slug
 from edge.sections import Section
 
 # pydantic evaluates these annotations at run time, so they stay in the form that Python 3.10 and pydantic both read.
+
+
+class LineSettings(Section):
+    """A line that fish are counted over. Who stands at ``a`` and looks to ``b`` sees "in" go from left to right."""
+
+    name: Slug
+    """Stable name, unique within the camera."""
+    a: tuple[Fraction, Fraction]
+    """One end, as fractions of the frame from its left and top."""
+    b: tuple[Fraction, Fraction]
+    """The other end."""
+    margin: float = Field(default=0.03, ge=0, le=0.3)
+    """Half-width of the band that must be crossed whole, as a fraction of the frame's width: a fish that hovers on the line
+    counts once."""
+
+    @model_validator(mode="after")
+    def _has_length(self) -> LineSettings:
+        if math.dist(self.a, self.b) < 0.02:  # noqa: PLR2004  (a fish is wider)
+            raise ValueError("a and b are the same point: give two ends of a line")
+        return self
 
 
 class CameraSettings(Section):
@@ -26,6 +48,13 @@ class CameraSettings(Section):
     """Start a file or folder again at its end."""
     read_timeout_s: float = Field(default=10.0, gt=0)
     """Seconds without a frame after which a source is closed and opened again."""
+    lines: tuple[LineSettings, ...] = ()
+    """Lines that fish are counted over, e.g. across the mouth of a channel; needs about 5 fps."""
+    fouled_after_s: float = Field(default=600.0, ge=0)
+    """Seconds of lost contrast before the alarm ``camera.fouled``; turbidity after feeding passes in less."""
+    dark_after_s: float = Field(default=50_400.0, ge=0)
+    """Seconds of a black picture before the alarm ``camera.dark``: 14 h, longer than a night. Where the light is always on,
+    600."""
 
 
 def redacted(source: str) -> str:

@@ -1,27 +1,41 @@
 """What one camera's frames say: the analyst sees every processed frame and sums up each window in an observation.
 
-One analyst per camera, used by the pipeline's thread alone. It does no scheduling, runs no model and persists nothing.
+frame -> image quality -> tracks -> lines, activity, counts -> (window closes) -> observation, evidence image, alarms of the
+picture. One analyst per camera, used by the pipeline's thread alone. It does no scheduling, runs no model, persists nothing.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
+import numpy as np
+import numpy.typing as npt
 import structlog
 
-from contracts.vision import Detection, Evidence, ModelRef, Observation, ObservationBatch
+from contracts.alarms import AlarmBatch, AlarmEvent
+from contracts.vision import Detection, Evidence, ImageParts, ModelRef, Observation, ObservationBatch
+from edge.cameras.alarms import MEMORY_PREFIX, STATE_PREFIX, ViewAlarms
 from edge.cameras.evidence import evidence
+from edge.cameras.quality import QualityMeter
 from edge.cameras.settings import CameraSettings
 from edge.cameras.source import Frame
 from edge.clock import Clock
 from edge.errors import SourceError
+from edge.inference.counting import Activity, Line, LineCounter
 from edge.inference.engine import FrameResult
-from edge.inference.rules import Window, evidence_due, summarise
+from edge.inference.rules import Motion, Window, evidence_due, median_parts, summarise
 from edge.inference.settings import ObservationSettings
+from edge.inference.tracker import NOT_TRACKED, Tracker, TrackerOptions
 from edge.outbox.store import Draft
 
 log = structlog.get_logger()
+
+MEMORY_EVERY_S = 600.0
+"""How often it is written; a restart forgets at most this much of what was learned."""
+JUDGE_EVERY_S = 0.5
+"""Seconds between two judgements of the picture: dirt and darkness do not come and go faster."""
 
 
 @dataclass(frozen=True)
@@ -30,18 +44,58 @@ class Closed:
 
     observation: Observation
     drafts: tuple[Draft, ...]
+    state: Mapping[str, str | None] = field(default_factory=dict)
+    """Keys to remember with it; None forgets one."""
+
+
+@dataclass(frozen=True)
+class _Sight:
+    """A processed frame with what was found in it."""
+
+    frame: Frame
+    detections: tuple[Detection, ...]
+    ids: npt.NDArray[np.int64]
+
+    def tracked(self) -> tuple[Detection, ...]:
+        """The detections with the numbers of their tracks."""
+        return tuple(
+            one if track == NOT_TRACKED else one.model_copy(update={"track": int(track)})
+            for one, track in zip(self.detections, self.ids, strict=True)
+        )
 
 
 class Analyst:
-    """Looks at the frames of one camera."""
+    """Looks at the frames of one camera.
 
-    def __init__(self, camera: CameraSettings, settings: ObservationSettings, *, clock: Clock) -> None:
+    Args:
+        memory: what earlier analysts left in ``Closed.state``.
+    """
+
+    def __init__(
+        self,
+        camera: CameraSettings,
+        settings: ObservationSettings,
+        *,
+        clock: Clock,
+        memory: Mapping[str, str] | None = None,
+    ) -> None:
         self._camera = camera
         self._settings = settings
         self._clock = clock
         self._window = Window(clock.now())
-        self._latest: tuple[Frame, tuple[Detection, ...]] | None = None
+        self._latest: _Sight | None = None
         self._last_evidence_s: float | None = None
+        memory, alarms = memory or {}, f"{STATE_PREFIX}{camera.name}/"
+        self._meter = QualityMeter(memory=memory.get(MEMORY_PREFIX + camera.name))
+        self._judged_s: float | None = None
+        self._remembered_s = clock.monotonic()
+        self.alarms = ViewAlarms(
+            camera, memory={key.removeprefix(alarms): text for key, text in memory.items() if key.startswith(alarms)}
+        )
+        self._tracker: Tracker | None = None
+        self._tracker_model: tuple[str, float] | None = None
+        self._lines = [LineCounter(Line(one.name, one.a, one.b, one.margin)) for one in camera.lines]
+        self._activity = Activity()
 
     def see(self, frame: Frame, result: FrameResult | None) -> None:
         """Take a processed frame into account.
@@ -51,8 +105,15 @@ class Analyst:
             result: what the model says; None when no model looked at it.
         """
         latency_s = (result.done_s if result is not None else self._clock.monotonic()) - frame.captured_s
-        self._window.add(None if result is None else result.detections, latency_s * 1000)
-        self._latest = (frame, () if result is None else result.detections)
+        sure = () if result is None else tuple(d for d in result.detections if d.confidence >= result.threshold)
+        self._window.add(None if result is None else sure, latency_s * 1000)
+        if self._judged_s is None or frame.captured_s - self._judged_s >= JUDGE_EVERY_S:
+            self._window.parts.append(self._meter.judge(frame.image, frame.captured_s))
+            self._judged_s = frame.captured_s
+        ids = np.full(len(sure), NOT_TRACKED, np.int64)
+        if result is not None and self._settings.tracking:
+            ids = self._follow(frame, result)
+        self._latest = _Sight(frame, sure, ids)
 
     def close(self, *, ended_at: datetime, dropped: int, model: ModelRef | None) -> Closed:
         """Sum the window up and begin the next one.
@@ -63,6 +124,7 @@ class Analyst:
             model: the model that runs now.
         """
         image, detections = self._evidence()
+        parts = median_parts(self._window.parts)
         observation = summarise(
             self._window,
             camera=self._camera.name,
@@ -72,26 +134,70 @@ class Analyst:
             model=model,
             evidence=image,
             detections=detections,
+            parts=parts,
+            motion=self._motion(),
         )
         self._window, self._latest = Window(ended_at), None
+        events, state = self._judge_view(parts, ended_at)
         drafts = [Draft.of(ObservationBatch(observations=(observation,)))]
+        if events:
+            drafts.insert(0, Draft.of(AlarmBatch(alarms=events)))
         if image is not None:
             drafts.append(Draft.of(image))
-        return Closed(observation, tuple(drafts))
+        return Closed(observation, tuple(drafts), state)
 
     @property
     def empty(self) -> bool:
         """Whether no frame has come in this window."""
         return self._window.frames == 0
 
-    def _evidence(self) -> tuple[Evidence | None, tuple[Detection, ...]]:
+    def _follow(self, frame: Frame, result: FrameResult) -> npt.NDArray[np.int64]:
+        """Tracks of the frame's sure detections; a new model begins new tracks."""
+        running = (result.model.sha256, result.threshold)
+        if self._tracker is None or self._tracker_model != running:
+            options = TrackerOptions(high=result.threshold, low=min(0.1, result.threshold / 2))
+            self._tracker = Tracker(options, first_id=1 if self._tracker is None else self._tracker.next_id)
+            self._tracker_model = running
+        height, width = frame.image.shape[:2]
+        boxes = corners(result.detections, width, height)
+        ids = self._tracker.update(boxes, np.array([d.confidence for d in result.detections]), frame.captured_s)
+        followed = ids != NOT_TRACKED
+        self._activity.see(ids[followed].tolist(), boxes[followed].tolist(), frame.captured_s)
+        self._window.tracks.update(ids[followed].tolist())
+        if self._lines:
+            centres = (boxes[followed, :2] + boxes[followed, 2:]) / 2
+            places = [(int(t), float(x), float(y)) for t, (x, y) in zip(ids[followed], centres, strict=True)]
+            for line in self._lines:
+                line.see(places, width=width, height=height, at_s=frame.captured_s)
+        return np.asarray(ids[[d.confidence >= result.threshold for d in result.detections]], np.int64)
+
+    def _motion(self) -> Motion | None:
+        if self._tracker is None:
+            return None
+        speed, _ = self._activity.close()
+        return Motion(len(self._window.tracks), speed, tuple(line.close() for line in self._lines))
+
+    def _judge_view(
+        self, parts: ImageParts | None, at: datetime
+    ) -> tuple[tuple[AlarmEvent, ...], dict[str, str | None]]:
+        if parts is None:
+            return (), {}
+        now_s = self._clock.monotonic()
+        events, state = self.alarms.judge(parts, now_s=now_s, at=at)
+        for event in events:
+            log.warning("camera.alarm", camera=self._camera.name, change=event.change.value, message=event.message)
+        if now_s - self._remembered_s >= MEMORY_EVERY_S:
+            self._remembered_s = now_s
+            state[MEMORY_PREFIX + self._camera.name] = self._meter.dump()
+        return events, state
+
+    def _evidence(self) -> tuple[Evidence | None, Sequence[Detection]]:
         now_s = self._clock.monotonic()
         if self._latest is None or not evidence_due(self._last_evidence_s, now_s, self._settings.evidence_every_s):
             return None, ()
-        frame, detections = self._latest
         try:
             image = evidence(
-                frame,
+                self._latest.frame,
                 camera=self._camera.name,
                 unit=self._camera.unit,
                 max_bytes=self._settings.evidence_max_bytes,
@@ -100,4 +206,10 @@ class Analyst:
             log.warning("camera.no_evidence", camera=self._camera.name, error=str(error))
             return None, ()
         self._last_evidence_s = now_s
-        return image, detections
+        return image, self._latest.tracked()
+
+
+def corners(detections: Sequence[Detection], width: int, height: int) -> npt.NDArray[np.float64]:
+    """Boxes as corners x0 y0 x1 y1 in pixels, (N, 4)."""
+    boxes = np.array([(d.box.x, d.box.y, d.box.x + d.box.w, d.box.y + d.box.h) for d in detections], np.float64)
+    return boxes.reshape(-1, 4) * [width, height, width, height]

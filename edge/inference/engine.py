@@ -22,16 +22,22 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+UNSURE_SHARE = 0.4
+"""Detections are reported down to this share of the threshold: they continue tracks and begin none (ByteTrack)."""
+
 
 @dataclass(frozen=True)
 class FrameResult:
     """What the model says about one frame."""
 
     detections: tuple[Detection, ...]
+    """All that the engine reports; those below ``threshold`` only help to follow a fish that is half hidden."""
     model: ModelRef
     """The model that said it."""
     done_s: float
     """Monotonic time when the result was there."""
+    threshold: float = 0.0
+    """Confidence from which a detection counts."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,8 @@ class Engine:
     golden_frames: int
     warm_up_ms: float
     _detector: Detector
+    threshold: float = 0.0
+    """Confidence from which a detection counts; the detector reports some below it."""
 
     def detect(self, frames: Sequence[Image]) -> list[list[Detection]]:
         """Detections of each frame."""
@@ -64,7 +72,8 @@ def load_engine(settings: ModelSettings) -> Engine:
     cv2.setNumThreads(settings.threads)  # its own pool would fight the cameras for the processor
     bundle = load_bundle(find_bundle(settings.bundle))
     session = open_session(bundle, providers=settings.providers, threads=settings.threads)
-    detector = Detector(session, threshold=settings.threshold)
+    threshold = bundle.manifest.threshold if settings.threshold is None else settings.threshold
+    detector = Detector(session, threshold=threshold * UNSURE_SHARE)
     started = time.perf_counter()
     detector.detect([np.zeros((session.image.height, session.image.width, 3), np.uint8)])
     warm_up_ms = (time.perf_counter() - started) * 1000
@@ -81,4 +90,4 @@ def load_engine(settings: ModelSettings) -> Engine:
     log.info(
         "model.ready", model=manifest.name, version=manifest.version, provider=session.provider, golden=golden.frames
     )
-    return Engine(reference, session.provider, golden.frames, round(warm_up_ms, 2), detector)
+    return Engine(reference, session.provider, golden.frames, round(warm_up_ms, 2), detector, threshold)

@@ -11,20 +11,25 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import structlog
 
+from contracts.alarms import AlarmBatch
 from contracts.errors import ConfigurationError
 from contracts.vision import ModelRef
+from edge.cameras.alarms import MEMORY_PREFIX, STATE_PREFIX, orphan_clears
 from edge.cameras.capture import CameraCapture, Drop
 from edge.cameras.source import Frame
 from edge.clock import Clock
 from edge.errors import SourceError
-from edge.inference.analysis import Analyst
 from edge.inference.engine import Engine, FrameResult
 from edge.inference.settings import ObservationSettings
 from edge.inference.windows import LatestSight, Windows
-from edge.outbox.store import Outbox
+from edge.outbox.store import Draft, Outbox
+
+if TYPE_CHECKING:
+    from edge.inference.analysis import Analyst
 
 log = structlog.get_logger()
 
@@ -69,7 +74,7 @@ class VisionPipeline:
         self._engine: Engine | None = None
         self._load_after_s = 0.0
         self._arrived = threading.Event()
-        self._cameras = [(capture, Analyst(capture.settings, settings, clock=clock)) for capture in captures]
+        self._cameras = _with_analysts(captures, outbox, settings=settings, clock=clock)
         self._windows = Windows(
             self._cameras, outbox, window_s=settings.window_s, clock=clock, model=lambda: self._model
         )
@@ -141,4 +146,21 @@ class VisionPipeline:
             log.error("model.failed", error=f"{type(error).__name__}: {error}")  # noqa: TRY400  (the event says it all)
             return [None] * len(frames)
         done_s = self._clock.monotonic()
-        return [FrameResult(tuple(detections), self._engine.model, done_s) for detections in found]
+        engine = self._engine
+        return [FrameResult(tuple(detections), engine.model, done_s, engine.threshold) for detections in found]
+
+
+def _with_analysts(
+    captures: Sequence[CameraCapture], outbox: Outbox, *, settings: ObservationSettings, clock: Clock
+) -> list[tuple[CameraCapture, Analyst]]:
+    """Each camera with its analyst, which knows what was remembered of it; alarms of cameras that are gone are cleared."""
+    remembered = outbox.state(STATE_PREFIX)
+    gone = orphan_clears(remembered, {capture.settings.name for capture in captures}, clock.now())
+    if gone:
+        outbox.accept([Draft.of(AlarmBatch(alarms=(clear,))) for clear in gone.values()], state=dict.fromkeys(gone))
+    if not captures:
+        return []
+    from edge.inference.analysis import Analyst  # a box without cameras does not pay for numpy
+
+    memory = remembered | outbox.state(MEMORY_PREFIX)
+    return [(capture, Analyst(capture.settings, settings, clock=clock, memory=memory)) for capture in captures]

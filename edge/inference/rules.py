@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from statistics import median
+from typing import TYPE_CHECKING
 
 from contracts.quality import QualityFlag
-from contracts.vision import Detection, Evidence, ModelRef, Observation
+from contracts.vision import Detection, Evidence, ImageParts, LineFlow, ModelRef, Observation
+from edge.inference.counting import Flow, mean_interval
+
+if TYPE_CHECKING:
+    from edge.cameras.quality import ImageQuality
 
 MAX_DETECTIONS = 500
 """Detections kept with an evidence image; a school has many fish, a message has a size."""
+MAX_CLASSES = 50
+"""Classes told of one window, the most frequent first."""
+TRUSTED_VIEW = 0.5
+"""Image quality below which counts are SUSPECT: half of the picture, its light or its contrast is gone."""
 
 
 @dataclass
@@ -21,6 +32,10 @@ class Window:
     counts: list[int] = field(default_factory=list)
     confidences: list[float] = field(default_factory=list)
     latencies_ms: list[float] = field(default_factory=list)
+    parts: list[ImageQuality] = field(default_factory=list)
+    labels: Counter[str] = field(default_factory=Counter)
+    tracks: set[int] = field(default_factory=set)
+    health: dict[str, list[float]] = field(default_factory=dict)
     frames: int = 0
 
     def add(self, detections: Sequence[Detection] | None, latency_ms: float) -> None:
@@ -30,6 +45,38 @@ class Window:
         if detections is not None:
             self.counts.append(len(detections))
             self.confidences += [detection.confidence for detection in detections]
+            self.labels.update(detection.label for detection in detections)
+
+    def add_health(self, scores: Mapping[str, float]) -> None:
+        """Take the health scores of one fish into account."""
+        for label, score in scores.items():
+            self.health.setdefault(label, []).append(score)
+
+
+@dataclass(frozen=True)
+class Motion:
+    """What following the fish has told about a window."""
+
+    tracks: int
+    activity_bl_s: float | None
+    flows: tuple[Flow, ...]
+
+
+def median_parts(parts: Sequence[ImageQuality]) -> ImageParts | None:
+    """The parts of the image quality, each the median over the window's frames; None without any."""
+    if not parts:
+        return None
+    return ImageParts(
+        **{name: round(median(getattr(one, name) for one in parts), 3) for name in ImageParts.model_fields}
+    )
+
+
+def view_quality(parts: ImageParts | None) -> tuple[float | None, str | None]:
+    """The worst part of the picture, and the name of the failed test when it is too bad to trust a count."""
+    if parts is None:
+        return None, None
+    name, score = min(((name, float(getattr(parts, name))) for name in ImageParts.model_fields), key=lambda one: one[1])
+    return score, f"image_{name}" if score < TRUSTED_VIEW else None
 
 
 def end_after(last: datetime | None, now: datetime) -> datetime:
@@ -52,10 +99,16 @@ def summarise(
     model: ModelRef | None,
     evidence: Evidence | None,
     detections: Sequence[Detection] = (),
+    parts: ImageParts | None = None,
+    motion: Motion | None = None,
 ) -> Observation:
     """The observation of a window. Without frames its quality is MISSING and nothing is claimed."""
     counts = window.counts
+    view, failed = view_quality(parts)
     seen = QualityFlag.GOOD if counts else QualityFlag.NOT_EVALUATED
+    if failed is not None:
+        seen = QualityFlag.SUSPECT
+    interval = mean_interval(counts)
     return Observation(
         camera=camera,
         unit=unit,
@@ -72,5 +125,26 @@ def summarise(
         image_sha256=evidence.sha256 if evidence is not None else None,
         image_observed_at=evidence.observed_at if evidence is not None else None,
         model=model if counts else None,
+        image_quality=view,
+        image_parts=parts,
         quality=seen if window.frames else QualityFlag.MISSING,
+        quality_test=failed,
+        count_interval=(round(interval.low, 3), round(interval.high, 3)) if interval is not None else None,
+        tracks=motion.tracks if motion is not None else None,
+        activity_bl_s=round(motion.activity_bl_s, 3)
+        if motion is not None and motion.activity_bl_s is not None
+        else None,
+        lines=tuple(_line_flow(flow) for flow in motion.flows) if motion is not None else (),
+        classes={label: round(number / len(counts), 3) for label, number in window.labels.most_common(MAX_CLASSES)},
+        health={label: round(sum(scores) / len(scores), 4) for label, scores in window.health.items()},
+    )
+
+
+def _line_flow(flow: Flow) -> LineFlow:
+    return LineFlow(
+        name=flow.name,
+        entered=flow.entered,
+        left=flow.left,
+        entered_interval=(flow.entered_low, flow.entered_high),
+        left_interval=(flow.left_low, flow.left_high),
     )

@@ -32,5 +32,7 @@ class ObservationSettings(Section):
     """Seconds between evidence images of one camera; 0 sends one with every observation."""
     evidence_max_bytes: int = Field(default=150_000, ge=10_000, le=1_000_000)
     """Largest evidence JPEG in bytes; the quality is lowered, then the size, until it fits."""
+    tracking: bool = True
+    """Follow fish from frame to frame: line counts and the activity index need it. Below 2 fps it tells little."""
     queue: int = Field(default=2, ge=1, le=64)
     """Frames that wait per camera; when it is full the oldest is dropped and counted, so the newest is never stale."""

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -17,9 +18,11 @@ from contracts.vision import ModelRef, Observation
 from edge.cameras.capture import CameraCapture
 from edge.clock import Clock
 from edge.errors import OutboxUnavailableError
-from edge.inference.analysis import Analyst, Closed
 from edge.inference.rules import end_after
 from edge.outbox.store import Outbox
+
+if TYPE_CHECKING:
+    from edge.inference.analysis import Analyst, Closed
 
 log = structlog.get_logger()
 
@@ -115,7 +118,7 @@ class Windows:
         ended_at = end_after(window.last_end, self._clock.now())
         dropped = window.capture.counts().dropped
         closed = window.analyst.close(ended_at=ended_at, dropped=dropped - window.dropped_before, model=self._model())
-        self._unpersisted.append((closed, {WINDOW_PREFIX + name: ended_at.isoformat()}))
+        self._unpersisted.append((closed, {WINDOW_PREFIX + name: ended_at.isoformat(), **closed.state}))
         self._sights[name] = LatestSight(closed.observation, self._clock.monotonic())
         window.last_end, window.dropped_before = ended_at, dropped
 
@@ -132,4 +135,4 @@ class Windows:
                 return
             self._unpersisted.popleft()
             self.stats.observations += 1
-            self.stats.evidence += len(closed.drafts) - 1
+            self.stats.evidence += closed.observation.image_sha256 is not None

@@ -80,6 +80,8 @@ class FishScene:
         self.frames = 0
         self.activity = 1.0
         """How lively the school is: 1 at rest, 2 while feeding."""
+        self.in_view: tuple[int, ...] = ()
+        """Which fish the boxes of the last ``render`` belong to, in their order: the truth for a tracker."""
         self._rng = rng
         self._backdrop = underwater.backdrop(self.look, width, height, rng)
         self._water = underwater.water_column(self.look, width, height)
@@ -110,10 +112,11 @@ class FishScene:
             for fish in np.argsort(-self._position[:, 2])
             if (painted := self._paint(frame, owner, int(fish))) is not None
         ]
-        boxes = [box for painted in drawn if (box := self._label(owner, painted)) is not None]
+        seen = [(painted.fish, box) for painted in drawn if (box := self._label(owner, painted)) is not None]
+        self.in_view = tuple(fish for fish, _ in seen)
         self._foreground(frame)
         self.frames += 1
-        return self._grain(frame), boxes
+        return self._grain(frame), [box for _, box in seen]
 
     # How the school moves
 

@@ -16,6 +16,7 @@ BENCHMARKS: dict[str, str] = {
     "query": "ms (95th percentile) for a 24-hour chart from 10 million readings, against the same SQL without the API",
     "ingest_live": "processor share of the ingest at 8,000 readings/s, against a bare consumer that decodes the same; a backlog",
     "edge_pipeline": "frames/s through capture, detector and observation, against a ten-line decode-resize-infer loop",
+    "tracking": "IDF1 of the tracker on a simulated school with known fish, against greedy overlap matching",
     "footprint": "memory of an idle edge agent, against a bare Python process; sizes, imports and the box beside it",
 }
 """Name and what it measures; the module of the same name does it."""

@@ -85,7 +85,7 @@ class Sight:
 def frames(tmp_path: Path) -> Path:
     (tmp_path / "frames").mkdir()
     for number, cells in enumerate([[(0, 0), (2, 1)], [(1, 1), (3, 0), (0, 1)]]):
-        cv2.imwrite(str(tmp_path / "frames" / f"{number}.png"), bright_cells(cells, scale=4))
+        cv2.imwrite(str(tmp_path / "frames" / f"{number}.png"), bright_cells(cells, scale=4, value=230))
     return tmp_path
 
 
