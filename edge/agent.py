@@ -27,8 +27,7 @@ from edge.cameras.state import Phase
 from edge.check import check
 from edge.clock import Clock, SteadyClock, SystemClock
 from edge.errors import OutboxUnavailableError
-from edge.guard.alarms import AlarmGuard
-from edge.guard.rules import plan, plan_silence
+from edge.guard.guard import Guard
 from edge.inference.engine import Engine, load_engine
 from edge.inference.pipeline import VisionPipeline
 from edge.messaging.client import MqttLink
@@ -106,16 +105,17 @@ class Agent:
         self._channels = channels_of(settings)
         configured = [channel for sensor in settings.sensors for channel in sensor.channels]
         measured = {channel.name for channel in configured}
-        self._guard = AlarmGuard(
-            self.outbox,
-            limits=plan(self._channels, settings.units, settings.alarms),
-            silences=plan_silence([c for c in self._channels if c.name in measured], settings.units, settings.alarms),
+        self._guard = Guard(
+            settings,
+            channels=self._channels,
+            outbox=self.outbox,
             clock=clock,
+            observe_latency=self._metrics.actuation_latency.observe,
         )
         self._judge = Judge(self._channels, settings.quality, tell=self.emit)
         self._sampler = Sampler(
             self.outbox,
-            self._guard,
+            self._guard.alarms,
             judge=self._judge,
             derived=by_main((c.name, c.unit, c.quantity) for c in configured),
             salinity_g_kg={unit.slug: unit.salinity for unit in settings.units},
@@ -171,6 +171,7 @@ class Agent:
             ),
         )
         self._supervisor = Supervisor()
+        self._guard_workers: list[Worker] = []
         self._input_workers: list[Worker] = []
         self._vision_workers: list[Worker] = []
         self._output_workers: list[Worker] = []
@@ -194,6 +195,7 @@ class Agent:
                 f"The outbox was corrupt and is kept as {self.outbox.quarantined.name}; what could be read was carried over",
                 severity=Severity.MAJOR,
             )
+        self._guard_workers = [start(name, run) for name, run in self._guard.workers()]
         self._sampler_worker = start("sampler", self._sampler.run)
         self._input_workers = [start(f"sensor-{driver.name}", driver.run) for driver in self._drivers]
         self._output_workers = [start("link", self._link.run), start("publisher", self._publisher.run)]
@@ -219,6 +221,7 @@ class Agent:
         stop(self._vision_workers, timeout_s=1.0)
         stop([self._sampler_worker] if self._sampler_worker else [], timeout_s=0.8)  # while it can still acknowledge
         stop(self._input_workers, timeout_s=0.8)
+        stop(self._guard_workers, timeout_s=0.7)  # relays keep the state they have
         self.emit("agent.stopped", "Clean stop")
         deadline = self.clock.monotonic() + 0.7
         waiting = threading.Event()
@@ -318,7 +321,9 @@ class Agent:
             cameras=tuple(capture.health() for capture in self._captures),
             frames={capture.settings.name: capture.counts() for capture in self._captures},
             sights=self._vision.latest(),
-            alarms=tuple(self._guard.active()),
+            alarms=tuple(self._guard.alarms.active()),
+            actuators=self._guard.actuators.views(),
+            siren=self._guard.actuators.siren(),
             model=engine.model if engine is not None else None,
             provider=engine.provider if engine is not None else None,
             restarts=self._supervisor.restarts(),
@@ -336,6 +341,7 @@ class Agent:
 
     def _degraded(self) -> tuple[str, ...]:
         wrong = [f"worker {failing}" for failing in self._supervisor.failing()]
+        wrong += self._guard.trouble()
         if self._no_engine_because:
             wrong.append(f"no model: {self._no_engine_because}")
         wrong += [f"camera {c.settings.name} is lost" for c in self._captures if c.health().state == Phase.LOST.value]

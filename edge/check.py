@@ -14,7 +14,9 @@ from pathlib import Path
 
 from contracts.errors import ConfigurationError
 from edge.cameras.settings import CameraSettings
+from edge.guard.plan import check_names
 from edge.sensors.registry import driver_kind
+from edge.sensors.sampler import channels_of
 from edge.sensors.settings import BrokerSensorSettings
 from edge.settings import EdgeSettings
 
@@ -30,6 +32,7 @@ def check(settings: EdgeSettings) -> None:
         _port_is_free,
         _secrets_are_readable,
         _sensors_can_start,
+        _guard_fits_together,
         _cameras_are_readable,
         _bundle_loads,
     )
@@ -76,6 +79,7 @@ def _secrets_are_readable(settings: EdgeSettings) -> None:
         for i, sensor in enumerate(settings.sensors)
         if isinstance(sensor, BrokerSensorSettings)
     ]
+    brokers += settings.guard.brokers()
     for field, broker in brokers:
         if broker.password_file is not None:
             _readable(f"{field}.password_file", broker.password_file)
@@ -89,6 +93,10 @@ def _secrets_are_readable(settings: EdgeSettings) -> None:
 def _sensors_can_start(settings: EdgeSettings) -> None:
     for index, sensor in enumerate(settings.sensors):
         driver_kind(sensor.driver).check(sensor, f"sensors.{index}")
+
+
+def _guard_fits_together(settings: EdgeSettings) -> None:
+    check_names(settings.guard, channels=channels_of(settings), units=[unit.slug for unit in settings.units])
 
 
 def _readable(field: str, path: Path) -> None:

@@ -19,3 +19,7 @@ class SourceEndedError(SourceError):
 
 class LinkDownError(RetryableError):
     """The broker is not connected: keep the message in the outbox."""
+
+
+class ActuationRefusedError(Exception):
+    """A wish that cannot be granted: tell the person why; trying again changes nothing while the reason lasts."""

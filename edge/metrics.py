@@ -42,6 +42,10 @@ GAUGES: dict[str, str] = {
     "frames_waiting": "Frames captured and not ended yet, in the queue or with the model, by camera",
     "camera_fps": "Frames captured per second, by camera",
     "alarms_active": "Active alarms, by severity",
+    "actuator_on": "1 while the box wants the actuator on, by actuator",
+    "actuator_proven": "1 while its current shows that the actuator does what it should, 0 while it does not, by actuator",
+    "actuator_reachable": "1 while the actuator's relay can be reached, by actuator",
+    "siren_sounding": "1 while the siren sounds",
     "clock_trusted": "1 while the wall clock can be trusted",
     "degraded": "Number of things that do not work as configured",
 }
@@ -61,7 +65,11 @@ _LABEL = {
     "channel_age_seconds": "channel",
     "channel_value": "channel",
     "alarms_active": "severity",
+    "actuator_on": "actuator",
+    "actuator_proven": "actuator",
+    "actuator_reachable": "actuator",
 }
+ACTUATION_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 LATENCY_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
 
@@ -79,6 +87,12 @@ class Metrics(Collector):
             f"{_PREFIX}frame_latency_seconds",
             "Seconds from the capture of a frame to its result",
             buckets=LATENCY_BUCKETS_S,
+            registry=self._registry,
+        )
+        self.actuation_latency = Histogram(
+            f"{_PREFIX}actuation_latency_seconds",
+            "Seconds from the arrival of a reading, or the end of the rule's delay, to the told relay",
+            buckets=ACTUATION_BUCKETS_S,
             registry=self._registry,
         )
         self._registry.register(self)

@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from contracts.base import Slug
 from contracts.errors import ConfigurationError
 from edge.cameras.settings import CameraSettings, redacted
+from edge.guard.settings import GuardSettings
 from edge.inference.settings import ModelSettings, ObservationSettings
 from edge.sections import MqttSettings, Section
 from edge.sensors.quality_settings import QualitySettings
@@ -148,6 +149,8 @@ class EdgeSettings(BaseSettings):
     """Windows and evidence."""
     alarms: AlarmSettings = AlarmSettings()
     """Delays and site values."""
+    guard: GuardSettings = GuardSettings()
+    """Actuators with their rules, contacts and siren: what the box does by itself."""
     outbox: OutboxSettings = OutboxSettings()
     """Quota and window."""
     health: HealthSettings = HealthSettings()

@@ -10,6 +10,8 @@ from typing import Any
 from contracts.devices import CameraHealth, Health
 from contracts.vision import ModelRef
 from edge.cameras.capture import Counts
+from edge.guard.actuators.controller import ActuatorView, SirenView
+from edge.guard.actuators.proof import Verdict
 from edge.guard.alarms import ActiveAlarm
 from edge.inference.windows import LatestSight
 from edge.outbox.publisher import PublisherStats
@@ -17,6 +19,8 @@ from edge.outbox.store import Depth
 from edge.sensors.driver import DriverHealth
 from edge.sensors.judge import ChannelTests
 from edge.sensors.sampler import Latest, SamplerStats
+
+_JUDGED = frozenset({Verdict.PROVEN, Verdict.NOT_RUNNING, Verdict.RUNS_THOUGH_OFF})
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,8 @@ class Snapshot:
     frames: dict[str, Counts]
     sights: dict[str, LatestSight]
     alarms: tuple[ActiveAlarm, ...]
+    actuators: tuple[ActuatorView, ...]
+    siren: SirenView | None
     model: ModelRef | None
     provider: str | None
     restarts: dict[str, int]
@@ -114,6 +120,10 @@ class Snapshot:
             "outbox_bytes": {name: u.bytes for name, u in usage.items()},
             "channel_age_seconds": self.channel_ages(),
             "channel_value": {name: latest.reading.value for name, latest in self.latest.items()},
+            "actuator_on": {a.name: float(a.on) for a in self.actuators},
+            "actuator_proven": {a.name: float(a.proof is Verdict.PROVEN) for a in self.actuators if a.proof in _JUDGED},
+            "actuator_reachable": {a.name: float(a.reachable) for a in self.actuators},
+            "siren_sounding": {} if self.siren is None else {"": float(self.siren.sounding)},
             "alarms_active": {name: float(count) for name, count in severities.items()},
         }
         return {**{name: {"": float(value)} for name, value in one.items()}, **by_label}
@@ -139,9 +149,14 @@ class Snapshot:
                     "severity": alarm.severity.value,
                     "raised_at": alarm.raised_at.isoformat(),
                     "message": alarm.message,
+                    "id": str(alarm.alarm_id),
+                    "acknowledged": alarm.acknowledged,
+                    "persisted": alarm.persisted,
                 }
                 for alarm in self.alarms
             ],
+            "actuators": [_actuator(view) for view in self.actuators],
+            "siren": None if self.siren is None else asdict(self.siren),
             "channels": [self._channel(name, ages) for name in self.channels],
             "cameras": [self._camera(camera) for camera in self.cameras],
             "drivers": [
@@ -199,3 +214,24 @@ class Snapshot:
             "observed_at": seen.observed_at.isoformat() if seen is not None else None,
             "observation_age_s": round(self.now_s - sight.at_s, 1) if sight is not None else None,
         }
+
+
+def _actuator(view: ActuatorView) -> dict[str, Any]:
+    wish = view.override
+    return {
+        "name": view.name,
+        "title": view.title,
+        "unit": view.unit,
+        "kind": view.kind,
+        "on": view.on,
+        "cause": view.cause,
+        "sentence": view.sentence,
+        "reachable": view.reachable,
+        "reported": view.reported,
+        "trouble": view.trouble,
+        "proof": view.proof.value,
+        "amperes": view.amperes,
+        "override": None
+        if wish is None
+        else {"on": wish.on, "until": wish.until.isoformat(), "reason": wish.reason, "by": wish.by},
+    }

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from aquaculture.alarms import AlarmRule, AlarmState, Transition, default_hysteresis, step
+from aquaculture.alarms import AlarmRule, AlarmState, Transition, acknowledge, default_hysteresis, step
 from aquaculture.limits import Bound, Limit, Side, limits_for
 from contracts.alarms import AlarmChange, AlarmEvent, Severity
 from contracts.devices import ChannelInventory
@@ -22,6 +22,8 @@ from edge.settings import AlarmOverride, AlarmSettings, UnitSettings
 
 FRESH_BELOW_G_KG = 5.0
 """Units saltier than this are judged by the limits for sea water."""
+_PRESENT = 0.5
+"""Limit of a fault, whose value is 1 while it is there and 0 when it is not."""
 SILENCE_ACTION = "Measure by hand meter now; check the probe, its cable, its power and the farm network"
 
 
@@ -60,6 +62,25 @@ class Step:
     watch: Watch
     memory: Remembered
     event: AlarmEvent | None
+
+
+def fault_watch(
+    definition: str, severity: Severity, *, unit: str, place: str, channel: str, action: str, on_delay_s: float = 0.0
+) -> Watch:
+    """A watch on something that is either wrong or not: a motor without proof, a contact, a relay that is away."""
+    rule = AlarmRule(definition, severity, Side.HIGH, hysteresis=0.0, on_delay_s=on_delay_s, off_delay_s=0.0)
+    return Watch(
+        key=f"{unit}/{channel}/{definition}",
+        channel=channel,
+        unit=unit,
+        place=place,
+        quantity="",
+        ucum="",
+        rule=rule,
+        bound=Bound(_PRESENT),
+        action=action,
+        source="the box watches what it switches",
+    )
 
 
 def plan(
@@ -124,8 +145,7 @@ def take(
         return None
     state, transition = step(watch.rule, memory.state, value=value, limit=limit, now_s=now_s)
     if transition is None:
-        after = Remembered(state, memory.alarm_id, memory.raised_at, memory.severity, memory.message)
-        return Step(watch, after, None)
+        return Step(watch, replace(memory, state=state), None)
     message = _message(watch, value, limit, transition)
     if transition is Transition.RAISED:
         since = None
@@ -135,6 +155,36 @@ def take(
         return Step(watch, after, _event(watch, after, AlarmChange.RAISED, value, limit, occurred_at, since, message))
     event = _event(watch, memory, AlarmChange.CLEARED, value, limit, occurred_at, None, message)
     return Step(watch, Remembered(state), event)
+
+
+def take_fault(
+    watch: Watch,
+    memory: Remembered,
+    *,
+    present: bool,
+    message: str,
+    now_s: float,
+    occurred_at: datetime,
+    new_id: Callable[[], UUID],
+) -> Step:
+    """Judge whether a fault is there; ``message`` says what is wrong, or that it is over."""
+    state, transition = step(watch.rule, memory.state, value=float(present), limit=_PRESENT, now_s=now_s)
+    if transition is None:
+        return Step(watch, replace(memory, state=state), None)
+    if transition is Transition.RAISED:
+        after = Remembered(state, new_id(), occurred_at, watch.rule.severity, message)
+        return Step(watch, after, _event(watch, after, AlarmChange.RAISED, None, None, occurred_at, None, message))
+    event = _event(watch, memory, AlarmChange.CLEARED, None, None, occurred_at, None, message)
+    return Step(watch, Remembered(state), event)
+
+
+def acknowledged(watch: Watch, memory: Remembered, *, by: str, now: datetime) -> Step | None:
+    """A person has seen this occurrence; ``None`` when it is not active or was acknowledged before."""
+    if memory.alarm_id is None or memory.state.acknowledged:
+        return None
+    after = replace(memory, state=acknowledge(memory.state))
+    event = _event(watch, after, AlarmChange.ACKNOWLEDGED, None, None, now, None, f"Acknowledged by {by}")
+    return Step(watch, after, event)
 
 
 def orphan_clear(key: str, memory: Remembered, now: datetime) -> AlarmEvent | None:
@@ -165,6 +215,7 @@ def dump(memory: Remembered) -> str | None:
             "severity": memory.severity.value,
             "occurrence": memory.state.occurrence,
             "message": memory.message,
+            "acknowledged": memory.state.acknowledged,
         }
     )
 
@@ -172,7 +223,8 @@ def dump(memory: Remembered) -> str | None:
 def load(text: str) -> Remembered:
     """Memory from ``dump``. Delays start anew after a restart: monotonic time does not survive a reboot."""
     kept = json.loads(text)
-    state = AlarmState(active=True, acknowledged=False, occurrence=int(kept["occurrence"]))
+    seen = bool(kept.get("acknowledged", False))
+    state = AlarmState(active=True, acknowledged=seen, occurrence=int(kept["occurrence"]))
     return Remembered(
         state,
         UUID(kept["id"]),
@@ -236,8 +288,8 @@ def _event(
     watch: Watch,
     memory: Remembered,
     change: AlarmChange,
-    value: float,
-    limit: float,
+    value: float | None,
+    limit: float | None,
     occurred_at: datetime,
     since: datetime | None,
     message: str,
@@ -251,10 +303,10 @@ def _event(
         severity=watch.rule.severity,
         unit=watch.unit,
         channel=watch.channel,
-        quantity=watch.quantity,
+        quantity=watch.quantity or None,
         value=value,
         limit=limit,
-        ucum=watch.ucum,
+        ucum=watch.ucum or None,
         occurred_at=occurred_at,
         condition_since=since,
         message=message,

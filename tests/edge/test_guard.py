@@ -202,10 +202,13 @@ def test_an_alarm_that_cannot_be_persisted_is_tried_again(tmp_path: Path, monkey
 
     monkeypatch.setattr(tank.outbox, "accept", refuse)
     tank.measure(4.0, for_s=40)
-    assert tank.guard.active() == []
+    waiting = tank.guard.active()[0]
+    assert (waiting.definition, waiting.persisted) == ("do.low.critical", False)  # a full disk silences no siren
     monkeypatch.undo()
     tank.measure(4.0, for_s=2)
     assert tank.changes() == ["raised"]
+    kept = tank.guard.active()[0]
+    assert (kept.alarm_id, kept.persisted) == (waiting.alarm_id, True)
     tank.close()
 
 

@@ -1,0 +1,1 @@
+"""What the box switches: pure rules decide, outputs obey, a current proves it."""
