@@ -1,12 +1,11 @@
-"""The MQTT connection: last will, birth, the committed watermark in, outbox messages out; reconnects by itself.
+"""The uplink to any MQTT broker, through paho.
 
 A paho client serves one connection and is thrown away with it: reconnecting is ours, so that the back-off has jitter, a stop
-is prompt, and no message hides in a client. Callbacks only pass events on; nothing is decided here.
+is prompt, and no message hides in a client.
 """
 
 from __future__ import annotations
 
-import random
 import socket
 import ssl
 import threading
@@ -18,15 +17,12 @@ from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
-from pydantic import ValidationError
 
-from contracts.devices import DeviceState, Inventory, Status, Watermark
-from contracts.envelope import encode
-from contracts.topics import Kind, committed, uplink
+from contracts.devices import Inventory
 from edge.clock import Clock
 from edge.errors import LinkDownError
-from edge.messaging.routes import Handler, Routes
-from edge.messaging.state import Acknowledged, Committed, Connected, Disconnected, LinkEvent, backoff_s
+from edge.messaging.link import DeviceLink
+from edge.messaging.state import Acknowledged, LinkEvent
 from edge.sections import MqttSettings
 
 log = structlog.get_logger()
@@ -65,12 +61,13 @@ def _no_delay(_client: Client, _userdata: object, sock: Any) -> None:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
-class MqttLink:
-    """The uplink of one device.
+class MqttLink(DeviceLink):
+    """The uplink of one device over paho.
 
     Args:
-        inventory: makes the inventory of the birth message, at the moment of connecting.
-        on_event: gets every link event; called from the network thread, must return at once.
+        settings: the broker.
+        window: messages in flight that the client allows.
+        site, device, boot, clock, inventory, on_event: as for ``DeviceLink``.
     """
 
     def __init__(
@@ -85,56 +82,20 @@ class MqttLink:
         on_event: Callable[[LinkEvent], None],
         window: int = 100,
     ) -> None:
-        self.connected = threading.Event()
+        super().__init__(
+            site=site,
+            device=device,
+            boot=boot,
+            clock=clock,
+            inventory=inventory,
+            on_event=on_event,
+            reconnect_max_s=settings.reconnect_max_s,
+        )
+        self._settings = settings
+        self._window = window
         self._ended = threading.Event()
         self._accepted = False
-        self._leaving = False
-        self._settings = settings
-        self._site, self._device, self._boot = site, device, boot
-        self._clock = clock
-        self._inventory = inventory
-        self._on_event = on_event
-        self._status_topic = uplink(site, device, Kind.STATUS)
-        self._routes = Routes()
-        self._routes.add(committed(site, device), self._hear_watermark)
-        self._routes.add(self._status_topic, self._contradict)
-        self._jitter = random.Random()  # noqa: S311  (spreads reconnects)
-        self._window = window
         self._client = self._new_client()
-
-    def route(self, topic_filter: str, handler: Handler) -> None:
-        """Subscribe to ``topic_filter`` (QoS 1) at every connection and hand its messages to ``handler``; before ``run``.
-
-        The handler gets topic and payload in the network thread and must return at once. A message may come twice, and a
-        retained one comes again at every connection.
-        """
-        self._routes.add(topic_filter, handler)
-
-    def run(self, stop: threading.Event) -> None:
-        """Stay connected until ``stop`` is set."""
-        attempt = 0
-        while not stop.is_set():
-            self._client = self._new_client()
-            # The will is written at every connection: its sent_at is the time of connecting.
-            self._client.will_set(
-                self._status_topic, encode(self._status(DeviceState.OFFLINE, "last_will")), qos=1, retain=True
-            )
-            try:
-                self._client.connect(self._settings.host, self._settings.port, keepalive=self._settings.keepalive_s)
-            except OSError as error:
-                attempt += 1
-                log.info("mqtt.unreachable", host=self._settings.host, port=self._settings.port, error=str(error))
-            else:
-                attempt = 0 if self._serve(stop) else attempt + 1
-            if not stop.is_set():
-                stop.wait(
-                    backoff_s(
-                        max(1, attempt),
-                        first_s=1.0,
-                        longest_s=self._settings.reconnect_max_s,
-                        jitter=self._jitter.random(),
-                    )
-                )
 
     def publish(self, topic: str, payload: bytes) -> int:
         """Hand one QoS 1 message to the client; returns its message id.
@@ -146,24 +107,19 @@ class MqttLink:
             raise LinkDownError("the broker is not connected")
         return self._client.publish(topic, payload, qos=1).mid
 
-    def announce(self) -> None:
-        """Publish the birth message again because the inventory has changed; without a connection the next birth says it."""
-        if self.connected.is_set():
-            birth = self._status(DeviceState.ONLINE, None, self._inventory())
-            self._client.publish(self._status_topic, encode(birth), qos=1, retain=True)
+    def _retain(self, topic: str, payload: bytes) -> Callable[[float], bool]:
+        message = self._client.publish(topic, payload, qos=1, retain=True)
 
-    def say_goodbye(self, *, timeout_s: float = 1.0) -> None:
-        """Publish the clean offline status and disconnect; without a connection the last will says it."""
-        if not self.connected.is_set():
-            return
-        self._leaving = True
-        message = self._client.publish(
-            self._status_topic, encode(self._status(DeviceState.OFFLINE, "stopped")), qos=1, retain=True
-        )
-        try:
-            message.wait_for_publish(timeout_s)
-        except (RuntimeError, ValueError) as error:
-            log.info("mqtt.goodbye_not_sent", error=str(error))
+        def confirmed(timeout_s: float) -> bool:
+            try:
+                message.wait_for_publish(timeout_s)
+                return message.is_published()
+            except (RuntimeError, ValueError):  # the connection broke, or the client's queue is full
+                return False
+
+        return confirmed
+
+    def _disconnect(self) -> None:
         self._client.disconnect()
 
     # -- the network loop ----------------------------------------------------------------------------------------
@@ -180,18 +136,23 @@ class MqttLink:
         client.on_message = self._message
         return client
 
-    def _serve(self, stop: threading.Event) -> bool:
-        """Serve one connection until it ends; returns whether the broker had accepted it."""
+    def _serve(self, will: bytes, stop: threading.Event) -> bool:
+        self._client = self._new_client()
+        self._client.will_set(self._status_topic, will, qos=1, retain=True)
         self._ended.clear()
         self._accepted = False
+        try:
+            self._client.connect(self._settings.host, self._settings.port, keepalive=self._settings.keepalive_s)
+        except OSError as error:
+            log.info("mqtt.unreachable", host=self._settings.host, port=self._settings.port, error=str(error))
+            return False
         self._client.loop_start()
         while not self._ended.wait(0.2):
             if stop.is_set():
                 self._client.disconnect()
                 break
         self._client.loop_stop()
-        if self.connected.is_set():
-            self._lost("stopped")
+        self._lost("stopped")
         return self._accepted
 
     def _connected(
@@ -208,9 +169,7 @@ class MqttLink:
         client.subscribe([(topic_filter, 1) for topic_filter in self._routes.filters()])
         log.info("mqtt.connected", host=self._settings.host, port=self._settings.port)
         self._accepted = True
-        self.connected.set()
-        self.announce()
-        self._on_event(Connected())
+        self._welcome()
 
     def _disconnected(
         self,
@@ -220,14 +179,8 @@ class MqttLink:
         reason: ReasonCode,
         _properties: Properties | None,
     ) -> None:
-        if self.connected.is_set():
-            self._lost(str(reason))
+        self._lost(str(reason))
         self._ended.set()
-
-    def _lost(self, reason: str) -> None:
-        self.connected.clear()
-        log.info("mqtt.disconnected", reason=reason)
-        self._on_event(Disconnected(reason))
 
     def _published(
         self, _client: Client, _userdata: object, mid: int, _reason: ReasonCode, _properties: Properties | None
@@ -236,33 +189,3 @@ class MqttLink:
 
     def _message(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
         self._routes.dispatch(message.topic, bytes(message.payload))
-
-    def _hear_watermark(self, _topic: str, payload: bytes) -> None:
-        if not payload:
-            return
-        try:
-            watermark = Watermark.model_validate_json(payload)
-        except ValidationError as error:
-            log.warning("mqtt.bad_watermark", error=str(error))
-            return
-        self._on_event(Committed(watermark))
-
-    def _contradict(self, _topic: str, payload: bytes) -> None:
-        """The will of an earlier connection may come after our birth: whoever reads "offline" then would be wrong."""
-        try:
-            status = Status.model_validate_json(payload)
-        except ValidationError:
-            return
-        if status.state is DeviceState.OFFLINE and not self._leaving:
-            self.announce()
-
-    def _status(self, state: DeviceState, reason: str | None, inventory: Inventory | None = None) -> Status:
-        return Status(
-            site=self._site,
-            device=self._device,
-            boot=self._boot,
-            sent_at=self._clock.now(),
-            state=state,
-            reason=reason,
-            inventory=inventory,
-        )
