@@ -30,10 +30,11 @@ from edge.errors import OutboxUnavailableError
 from edge.guard.guard import Guard
 from edge.inference.engine import Engine, load_engine
 from edge.inference.pipeline import VisionPipeline
-from edge.messaging.client import MqttLink
 from edge.messaging.state import LinkEvent
+from edge.messaging.uplinks import open_link
 from edge.metrics import Metrics
 from edge.outbox.publisher import Publisher
+from edge.outbox.settings import shares_of
 from edge.outbox.store import Draft, Outbox
 from edge.page import Page
 from edge.sensors.derived import by_main
@@ -100,6 +101,7 @@ class Agent:
             clock=clock,
             max_bytes=settings.outbox.max_bytes,
             min_free_bytes=settings.outbox.min_free_bytes,
+            shares=shares_of(settings.outbox),
         )
         self._metrics = Metrics(self.snapshot)
         self._channels = channels_of(settings)
@@ -147,15 +149,8 @@ class Agent:
             on_engine=self._engine_changed,
             observe_latency=self._metrics.frame_latency.observe,
         )
-        self._link = MqttLink(
-            settings.mqtt,
-            site=settings.site,
-            device=settings.device,
-            boot=self.boot,
-            clock=clock,
-            inventory=self.inventory,
-            on_event=self._link_event,
-            window=settings.outbox.window,
+        self._link = open_link(
+            settings, boot=self.boot, clock=clock, inventory=self.inventory, on_event=self._link_event
         )
         self._publisher = Publisher(
             self.outbox,

@@ -6,6 +6,7 @@ asked: they may be away at boot and come back, which is the agent's daily work.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import socket
 import tempfile
@@ -31,6 +32,7 @@ def check(settings: EdgeSettings) -> None:
         _data_dir_is_writable,
         _port_is_free,
         _secrets_are_readable,
+        _uplink_is_installed,
         _sensors_can_start,
         _guard_fits_together,
         _cameras_are_readable,
@@ -73,6 +75,11 @@ def _port_is_free(settings: EdgeSettings) -> None:
 
 
 def _secrets_are_readable(settings: EdgeSettings) -> None:
+    if settings.uplink == "aws_iot" and settings.aws_iot is not None:
+        for name in ("ca_file", "cert_file", "key_file"):
+            path = getattr(settings.aws_iot, name)
+            if path is not None:
+                _readable(f"aws_iot.{name}", path)
     brokers = [("mqtt", settings.mqtt)]
     brokers += [
         (f"sensors.{i}.broker", sensor.broker)
@@ -97,6 +104,13 @@ def _sensors_can_start(settings: EdgeSettings) -> None:
 
 def _guard_fits_together(settings: EdgeSettings) -> None:
     check_names(settings.guard, channels=channels_of(settings), units=[unit.slug for unit in settings.units])
+
+
+def _uplink_is_installed(settings: EdgeSettings) -> None:
+    if settings.uplink == "aws_iot" and importlib.util.find_spec("awsiot") is None:
+        raise ConfigurationError(
+            "uplink", "aws_iot", "AWS's client is not installed: pip install 'shoal[edge,aws]', or set 'uplink: mqtt'."
+        )
 
 
 def _readable(field: str, path: Path) -> None:

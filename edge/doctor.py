@@ -46,7 +46,7 @@ def examine(settings: EdgeSettings) -> Iterator[Finding]:
     yield _settings(settings)
     yield _clock()
     yield _disk(settings)
-    yield _broker("uplink broker", settings.mqtt.host, settings.mqtt.port)
+    yield _broker("uplink broker", *settings.uplink_address)
     for sensor in settings.sensors:
         if isinstance(sensor, BrokerSensorSettings):
             yield _broker(f"sensor broker of {sensor.name}", sensor.broker.host, sensor.broker.port)

@@ -19,6 +19,8 @@ from contracts.errors import ConfigurationError
 from edge.cameras.settings import CameraSettings, redacted
 from edge.guard.settings import GuardSettings
 from edge.inference.settings import ModelSettings, ObservationSettings
+from edge.messaging.settings import MAX_EVIDENCE_BYTES, AwsIotSettings
+from edge.outbox.settings import OutboxSettings
 from edge.sections import MqttSettings, Section
 from edge.sensors.quality_settings import QualitySettings
 from edge.sensors.registry import AnySensor, driver_kind
@@ -80,21 +82,6 @@ class AlarmSettings(Section):
     """Site values; the last one that matches wins."""
 
 
-class OutboxSettings(Section):
-    """The durable queue towards the cloud."""
-
-    max_bytes: int = Field(default=2_000_000_000, ge=1_000_000)
-    """Quota of message bodies in bytes; beyond it images go first, then the oldest telemetry, alarms never."""
-    min_free_bytes: int = Field(default=200_000_000, ge=0)
-    """Free disk space in bytes below which the outbox stops growing; 0 leaves the check out."""
-    window: int = Field(default=100, ge=1, le=1000)
-    """Messages in flight to the broker; more than 100 measured slower, not faster."""
-    resend_after_s: float = Field(default=30.0, gt=0)
-    """Seconds after the broker's acknowledgement after which a message that the store has not confirmed is sent again."""
-    backfill_after_s: float = Field(default=30.0, gt=0)
-    """Messages older than this in seconds when they are sent are flagged as backfill."""
-
-
 class HealthSettings(Section):
     """The heartbeat."""
 
@@ -135,8 +122,12 @@ class EdgeSettings(BaseSettings):
     """Least severe event that is logged."""
     units: tuple[UnitSettings, ...] = Field(min_length=1)
     """The rearing units this box looks after."""
+    uplink: Literal["mqtt", "aws_iot"] = "mqtt"
+    """Way to the cloud: any MQTT broker (section ``mqtt``), or AWS IoT Core (section ``aws_iot``)."""
     mqtt: MqttSettings = MqttSettings()
-    """Broker of the uplink."""
+    """Broker of the uplink ``mqtt``."""
+    aws_iot: AwsIotSettings | None = None
+    """AWS IoT Core; needed for the uplink ``aws_iot``."""
     sensors: tuple[AnySensor, ...] = ()
     """Sources of readings."""
     quality: QualitySettings = QualitySettings()
@@ -172,6 +163,27 @@ class EdgeSettings(BaseSettings):
         """The environment wins over the file (which arrives as init settings)."""
         del settings_cls, dotenv_settings, file_secret_settings
         return env_settings, init_settings
+
+    @model_validator(mode="after")
+    def _uplink_is_described(self) -> EdgeSettings:
+        """The chosen uplink has its section, and what it cannot carry is not asked of it."""
+        if self.uplink != "aws_iot":
+            return self
+        if self.aws_iot is None:
+            remedy = "Add the section aws_iot with endpoint, cert_file and key_file, or set 'uplink: mqtt'."
+            raise ConfigurationError("aws_iot", None, remedy)
+        evidence = self.observations.evidence_max_bytes
+        if self.cameras and evidence > MAX_EVIDENCE_BYTES:
+            remedy = f"AWS IoT Core takes no message above 128 KB: write at most {MAX_EVIDENCE_BYTES}."
+            raise ConfigurationError("observations.evidence_max_bytes", evidence, remedy)
+        return self
+
+    @property
+    def uplink_address(self) -> tuple[str, int]:
+        """Host and port of the chosen uplink."""
+        if self.uplink == "aws_iot" and self.aws_iot is not None:
+            return self.aws_iot.endpoint, self.aws_iot.port
+        return self.mqtt.host, self.mqtt.port
 
     @model_validator(mode="after")
     def _names_fit_together(self) -> EdgeSettings:

@@ -40,6 +40,11 @@ _ENVELOPE = '{"v":1,"site":"%s","device":"%s","boot":"%s","stream":"%s","seq":%d
 class Link(Protocol):
     """What the publisher asks of a connection to the broker."""
 
+    @property
+    def max_payload_bytes(self) -> int:
+        """Largest message that the broker takes."""
+        ...
+
     def publish(self, topic: str, payload: bytes) -> int:
         """Hand one QoS 1 message over; returns the id that its PUBACK will name.
 
@@ -316,6 +321,10 @@ class Publisher:
         backfill = waited > self._backfill_after_s
         offset_us = None if row.timeline is None else self._clock.offset_us(row.timeline)
         payload = compose(row, site=self._site, device=self._device, backfill=backfill, offset_us=offset_us)
+        if len(payload) > self._link.max_payload_bytes:
+            log.error("outbox.too_large_for_uplink", seq=row.seq, kind=row.kind.value, bytes=len(payload))
+            self._outbox.discard([row.seq])
+            return
         mid = self._link.publish(uplink(self._site, self._device, row.kind), payload)
         self._in_flight[mid] = (row.seq, len(payload))
         self._in_flight_bytes += len(payload)

@@ -270,6 +270,15 @@ class Outbox:
 
         self._committer.submit(apply, durable=False)
 
+    def discard(self, seqs: Sequence[int]) -> None:
+        """Give up messages that can never be sent; they are counted as dropped."""
+
+        def apply(transaction: Transaction) -> None:
+            for seq in seqs:
+                transaction.drop("seq = ?", (seq,))
+
+        self._committer.submit(apply, durable=False)
+
     def drop_oldest(self, priority: Priority, *, keep_rows: int) -> None:
         """Give up the oldest messages of a class so that ``keep_rows`` are left; they are counted."""
 
@@ -516,17 +525,10 @@ class Outbox:
                 at = datetime.fromisoformat(sent_at)
                 rows.append(Row(seq, Kind(kind), boot, self.stream, at, bool(trusted), items, whole, timeline))
             if damaged:
-                self._discard(damaged)
+                log.error("outbox.damaged_messages", sequences=damaged[:20], messages=len(damaged))
+                self.discard(damaged)
             if rows or not damaged:
                 return rows
-
-    def _discard(self, seqs: Sequence[int]) -> None:
-        def apply(transaction: Transaction) -> None:
-            for seq in seqs:
-                transaction.drop("seq = ?", (seq,))
-
-        log.error("outbox.damaged_messages", sequences=list(seqs)[:20], messages=len(seqs))
-        self._committer.submit(apply, durable=False)
 
     def _open(self) -> None:
         try:

@@ -17,7 +17,7 @@ import tomli
 ROOT = Path(__file__).resolve().parent.parent.parent
 OURS = frozenset({"contracts", "aquaculture", "edge", "bridge", "cloud", "models", "shoal", "tests"})
 
-RELEASED_WITH = {"pydantic-core": "pydantic", "starlette": "fastapi"}
+RELEASED_WITH = {"pydantic-core": "pydantic", "starlette": "fastapi", "awscrt": "awsiotsdk"}
 
 
 @lru_cache(maxsize=1)

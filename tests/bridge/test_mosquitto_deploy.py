@@ -19,13 +19,11 @@ from contracts.topics import commands, committed, shadow
 from tests.bridge.certificates import authority, signed
 from tests.bridge.farm import READINGS_TOPIC, always, eventually, payload
 from tests.bridge.memory_sink import MemorySink
-from tests.servers.mosquitto import Mosquitto
+from tests.servers.mosquitto import SHIPPED, ShippedMosquitto
 from tests.servers.presence import MissingServerError, missing
-from tests.servers.process import free_port
 
 pytestmark = pytest.mark.integration
 
-SHIPPED = Path(__file__).parents[2] / "deploy" / "mosquitto"
 GOLDEN = Path(__file__).parent.parent / "golden" / "downlink" / "v1"
 
 
@@ -43,29 +41,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def shipped(folder: Path, tmp_path: Path) -> Iterator[int]:
-    """Port of a broker with the shipped mosquitto.conf ; only its places are changed."""
-    port = free_port()
-    lines = (SHIPPED / "mosquitto.conf").read_text().replace("/mosquitto/config/", f"{folder}/")
-    assert "listener 8883\n" in lines
-    ours = lines.replace("listener 8883\n", f"listener {port} 127.0.0.1\n").replace(
-        "/mosquitto/data/", f"{tmp_path}/data/"
-    )
-    (tmp_path / "data").mkdir()
-
-    class Shipped(Mosquitto):
-        def command(self) -> list[str]:
-            command = super().command()
-            path = Path(command[-1])
-            user = [line for line in path.read_text().splitlines() if line.startswith("user ")]
-            path.write_text("\n".join([*user, "log_dest stdout", ours]))
-            return command
-
-    broker = Shipped(tmp_path / "mosquitto", port=port)
+    """Port of a broker with the shipped mosquitto.conf."""
+    broker = ShippedMosquitto(tmp_path / "mosquitto", folder)
     try:
         broker.start()
     except MissingServerError as error:
         missing(broker.name, str(error))
-    yield port
+    yield broker.port
     broker.stop()
 
 

@@ -130,7 +130,7 @@ def eventually(what: Callable[[], Any], *, timeout_s: float = 10.0) -> Any:
 class Store:
     """The far end: keeps every message once, by (device, stream, seq), and publishes the committed watermark."""
 
-    def __init__(self, port: int, *, confirms: bool = True) -> None:
+    def __init__(self, port: int, *, confirms: bool = True, tls: tuple[str, str, str] | None = None) -> None:
         self.confirms = confirms
         self.messages: dict[tuple[str, int], Envelope] = {}
         self.order: list[Envelope] = []
@@ -140,6 +140,8 @@ class Store:
         self._lock = threading.Lock()
         self._ready = threading.Event()
         self._client = Client(CallbackAPIVersion.VERSION2, client_id="store", clean_session=False)
+        if tls is not None:
+            self._client.tls_set(*tls)
         self._client.reconnect_delay_set(0.1, 0.3)  # type: ignore[arg-type]
         self._client.on_connect = self._connected
         self._client.on_subscribe = lambda *_: self._ready.set()

@@ -254,6 +254,8 @@ def test_topic_filters_match_as_the_standard_says(topic_filter: str, topic: str,
 
 def test_images_in_flight_leave_room_for_alarms(tmp_path: Path) -> None:
     class Link:
+        max_payload_bytes = 1_000_000
+
         def __init__(self) -> None:
             self.topics: list[str] = []
 

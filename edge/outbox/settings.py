@@ -1,0 +1,54 @@
+"""Settings of the outbox: what it may hold, how fast it may send."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from contracts.base import Fraction
+from edge.outbox.rules import Priority
+from edge.sections import Section
+
+# pydantic evaluates these annotations at run time, so they stay in the form that Python 3.10 and pydantic both read.
+
+
+class OutboxShares(Section):
+    """Part of ``max_bytes`` that each class may take, so that none crowds the others out. Alarms take what they need."""
+
+    counts: Fraction = 0.5
+    """Observations of the cameras."""
+    telemetry: Fraction = 0.9
+    """Readings, events and heartbeats; above 80 % of it the oldest readings are thinned to least, greatest and mean a minute."""
+    evidence: Fraction = 0.5
+    """Images."""
+
+
+class OutboxSettings(Section):
+    """The durable queue towards the cloud."""
+
+    max_bytes: int = Field(default=2_000_000_000, ge=1_000_000)
+    """Quota of stored messages in bytes; beyond it images go first, then the oldest telemetry, alarms never."""
+    shares: OutboxShares = OutboxShares()
+    """Quota of each class."""
+    min_free_bytes: int = Field(default=200_000_000, ge=0)
+    """Free disk space in bytes below which the outbox stops growing; 0 leaves the check out."""
+    window: int = Field(default=100, ge=1, le=1000)
+    """Messages in flight to the broker; more than 100 measured slower, not faster."""
+    resend_after_s: float = Field(default=30.0, gt=0)
+    """Seconds after the broker's acknowledgement after which a message that the store has not confirmed is sent again."""
+    backfill_after_s: float = Field(default=30.0, gt=0)
+    """Messages older than this in seconds when they are sent are flagged as backfill."""
+    max_bytes_per_s: int | None = Field(default=None, ge=100)
+    """Bytes per second that the uplink may send, a bound for what a mobile contract costs; alarms never wait for it.
+    None: no bound."""
+    evidence_share: Fraction = 0.5
+    """Part of ``max_bytes_per_s`` that images may take."""
+
+
+def shares_of(settings: OutboxSettings) -> dict[Priority, float]:
+    """The quota of each class as a part of the whole."""
+    shares = settings.shares
+    return {
+        Priority.COUNT: shares.counts,
+        Priority.TELEMETRY: shares.telemetry,
+        Priority.EVIDENCE: shares.evidence,
+    }

@@ -1,0 +1,259 @@
+"""One suite for both uplinks, paho and AWS's client: Mosquitto as we ship it, our own authority, a certificate for each box."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from contracts.devices import DeviceState, Inventory
+from contracts.errors import ConfigurationError
+from contracts.topics import Kind, commands, uplink
+from edge.clock import SystemClock
+from edge.messaging.aws_iot import MAX_PAYLOAD_BYTES, AwsIotLink
+from edge.messaging.client import MqttLink
+from edge.messaging.link import DeviceLink
+from edge.messaging.settings import AwsIotSettings
+from edge.messaging.state import LinkEvent
+from edge.outbox.publisher import Publisher
+from edge.outbox.store import Draft, Outbox
+from edge.sections import MqttSettings, TlsSettings
+from edge.settings import load_settings
+from edge.supervisor import Supervisor
+from tests.bridge.certificates import authority, signed
+from tests.edge.farm import Store, alarm_draft, configuration, eventually, readings_draft
+from tests.servers.cable import Cable
+from tests.servers.mosquitto import SHIPPED, ShippedMosquitto
+from tests.servers.presence import MissingServerError, missing
+
+pytestmark = [
+    pytest.mark.integration,
+    # paho leaves a socket whose TLS handshake fails to the garbage collector
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+Uplink = Literal["mqtt", "aws_iot"]
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("certificates")
+    for name in ("ca", "stranger"):
+        authority(folder, name)
+    for file, name in (("broker", "broker"), ("bridge", "bridge"), ("one", "farm/edge-1"), ("two", "farm/edge-2")):
+        signed(folder, file, by="ca", name=name)
+    signed(folder, "false", by="stranger", name="farm/edge-1")
+    acl = (SHIPPED / "acl").read_text()
+    for device in ("edge-1", "edge-2"):
+        acl += f"\nuser farm/{device}\ntopic readwrite $aws/things/farm.{device}/#\n"
+    (folder / "acl").write_text(acl)
+    return folder
+
+
+@pytest.fixture
+def broker(certificates: Path, tmp_path: Path) -> Iterator[ShippedMosquitto]:
+    broker = ShippedMosquitto(tmp_path / "mosquitto", certificates)
+    try:
+        broker.start()
+    except MissingServerError as error:
+        missing(broker.name, str(error))
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture
+def store(broker: ShippedMosquitto, certificates: Path) -> Iterator[Store]:
+    ca, cert, key = (str(certificates / name) for name in ("ca.pem", "bridge.pem", "bridge.key"))
+    store = Store(broker.port, tls=(ca, cert, key))
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def cable(broker: ShippedMosquitto) -> Iterator[Cable]:
+    cable = Cable(broker.port)
+    yield cable
+    cable.close()
+
+
+class Box:
+    """Outbox, publisher and link of one device."""
+
+    def __init__(self, uplink: Uplink, port: int, folder: Path, certificates: Path, *, identity: str = "one") -> None:
+        self.clock = SystemClock(assume_synchronised=True)
+        self.outbox = Outbox(folder / "outbox.db", boot="boot-0001", clock=self.clock, max_bytes=50_000_000)
+        ca, cert, key = (certificates / name for name in ("ca.pem", f"{identity}.pem", f"{identity}.key"))
+        self.link: DeviceLink
+        if uplink == "mqtt":
+            tls = TlsSettings(ca_file=ca, cert_file=cert, key_file=key)
+            settings = MqttSettings(port=port, reconnect_max_s=0.3, keepalive_s=5, tls=tls)
+            self.link = MqttLink(
+                settings,
+                site="farm",
+                device="edge-1",
+                boot="boot-0001",
+                clock=self.clock,
+                inventory=lambda: Inventory(agent_version="1"),
+                on_event=self._handle,
+            )
+        else:
+            self.link = AwsIotLink(
+                AwsIotSettings(
+                    endpoint="127.0.0.1", port=port, ca_file=ca, cert_file=cert, key_file=key, reconnect_max_s=0.3
+                ),
+                site="farm",
+                device="edge-1",
+                boot="boot-0001",
+                clock=self.clock,
+                inventory=lambda: Inventory(agent_version="1"),
+                on_event=self._handle,
+            )
+        self.publisher = Publisher(
+            self.outbox, self.link, site="farm", device="edge-1", clock=self.clock, resend_after_s=0.5
+        )
+        self.supervisor = Supervisor()
+
+    def _handle(self, event: LinkEvent) -> None:
+        self.publisher.handle(event)
+
+    def start(self) -> None:
+        self.supervisor.start("publisher", self.publisher.run)
+        self.supervisor.start("link", self.link.run)
+
+    def stop(self) -> None:
+        self.supervisor.stop_all(timeout_s=5)
+        self.outbox.close()
+
+    def is_empty(self) -> bool:
+        return self.outbox.depth().rows == 0
+
+
+@pytest.fixture(params=["mqtt", "aws_iot"])
+def uplink_name(request: pytest.FixtureRequest) -> Uplink:
+    name: Uplink = request.param
+    return name
+
+
+@pytest.fixture
+def box(uplink_name: Uplink, cable: Cable, tmp_path: Path, certificates: Path) -> Iterator[Box]:
+    box = Box(uplink_name, cable.port, tmp_path, certificates)
+    yield box
+    box.stop()
+
+
+def test_messages_travel_and_are_deleted_when_the_store_has_them(box: Box, store: Store) -> None:
+    box.start()
+    for number in range(30):
+        box.outbox.accept([readings_draft(number), alarm_draft(number)])
+    eventually(box.is_empty)
+    assert len(store.messages) == 60
+    assert store.statuses[0].state is DeviceState.ONLINE
+    assert store.statuses[0].inventory is not None
+
+
+def test_a_clean_stop_says_goodbye_and_a_pulled_cable_leaves_the_last_will(
+    box: Box, store: Store, cable: Cable
+) -> None:
+    box.start()
+    eventually(lambda: store.statuses)
+    cable.pull()
+    eventually(lambda: any(status.reason == "last_will" for status in store.statuses))
+    eventually(lambda: not box.link.connected.is_set())
+    cable.mend()
+    eventually(lambda: store.statuses[-1].state is DeviceState.ONLINE)
+    box.link.say_goodbye()
+    eventually(lambda: store.statuses[-1].reason == "stopped")
+
+
+def test_nothing_is_lost_when_the_cable_is_pulled_again_and_again(box: Box, store: Store, cable: Cable) -> None:
+    box.start()
+    pause = threading.Event()
+    for round_ in range(3):
+        for number in range(40):
+            box.outbox.accept([readings_draft(round_ * 40 + number)])
+            if number == 20:
+                cable.pull()
+        pause.wait(0.3)
+        cable.mend()
+        eventually(box.is_empty, timeout_s=20)
+    assert sorted(seq for _, seq in store.messages) == list(range(1, 121))
+    assert cable.connections >= 3
+
+
+def test_commands_and_jobs_are_heard_again_after_a_reconnect(box: Box, store: Store, cable: Cable) -> None:
+    heard: list[bytes] = []
+    box.link.route(commands("farm", "edge-1"), lambda _topic, payload: heard.append(payload))
+    for number in range(9):  # AWS takes eight filters in one request
+        box.link.route(f"$aws/things/farm.edge-1/jobs/{number}", lambda _topic, payload: heard.append(payload))
+    box.start()
+    eventually(lambda: store.statuses)
+    store._client.publish(commands("farm", "edge-1"), b"one", qos=1)
+    eventually(lambda: heard == [b"one"])
+    cable.pull()
+    eventually(lambda: not box.link.connected.is_set())
+    cable.mend()
+    births = len(store.statuses)
+    eventually(lambda: len(store.statuses) > births and box.link.connected.is_set())
+    store._client.publish(commands("farm", "edge-1"), b"two", qos=1)
+    eventually(lambda: heard == [b"one", b"two"])
+
+
+def test_a_box_with_anothers_certificate_is_not_heard(
+    uplink_name: Uplink, cable: Cable, store: Store, tmp_path: Path, certificates: Path
+) -> None:
+    thief = Box(uplink_name, cable.port, tmp_path, certificates, identity="two")
+    thief.start()
+    thief.outbox.accept([alarm_draft()])
+    eventually(lambda: cable.connections >= 2)  # Mosquitto does not even take a last will on another's topic
+    assert store.messages == {}
+    assert store.statuses == []
+    assert thief.outbox.depth().rows == 1, "what the store has not confirmed stays"
+    thief.stop()
+
+
+def test_a_certificate_of_a_stranger_does_not_connect_and_nothing_is_lost(
+    uplink_name: Uplink, cable: Cable, store: Store, tmp_path: Path, certificates: Path
+) -> None:
+    thief = Box(uplink_name, cable.port, tmp_path, certificates, identity="false")
+    thief.start()
+    thief.outbox.accept([alarm_draft()])
+    eventually(lambda: cable.connections >= 2)
+    assert not thief.link.connected.is_set()
+    assert store.messages == {}
+    thief.stop()
+
+
+def test_what_aws_would_refuse_for_its_size_is_given_up_counted_and_nothing_behind_it_waits(
+    cable: Cable, store: Store, tmp_path: Path, certificates: Path
+) -> None:
+    box = Box("aws_iot", cable.port, tmp_path, certificates)
+    body = b'{"type":"evidence","data":"%s"}' % (b"x" * MAX_PAYLOAD_BYTES)
+    box.outbox.accept([Draft(Kind.EVIDENCE, body)])
+    box.outbox.accept([readings_draft(1)])
+    box.start()
+    eventually(box.is_empty)
+    assert box.outbox.counters() == {"evidence": 1, "dropped_evidence": 1, "readings": 1}
+    assert [seq for _, seq in store.messages] == [2]
+    box.stop()
+
+
+def test_topics_fit_what_aws_allows() -> None:
+    longest = "x" * 63
+    for kind in Kind:
+        topic = uplink(longest, longest, kind)
+        assert topic.count("/") <= 7
+        assert len(topic) <= 256
+
+
+def test_the_configuration_chooses_the_uplink_and_explains_what_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="Add the section aws_iot"):
+        load_settings(configuration(tmp_path, uplink="aws_iot"))
+    section = {"endpoint": "x-ats.iot.eu-north-1.amazonaws.com", "cert_file": "cert.pem", "key_file": "key.pem"}
+    settings = load_settings(configuration(tmp_path, uplink="aws_iot", aws_iot=section))
+    assert settings.uplink_address == ("x-ats.iot.eu-north-1.amazonaws.com", 8883)
+    camera = {"name": "top", "unit": "tank-1", "source": "usb:0"}
+    with pytest.raises(ConfigurationError, match="evidence_max_bytes: 150000 cannot be used"):
+        load_settings(configuration(tmp_path, uplink="aws_iot", aws_iot=section, cameras=[camera]))
