@@ -106,7 +106,6 @@ class Agent:
         self._metrics = Metrics(self.snapshot)
         self._channels = channels_of(settings)
         configured = [channel for sensor in settings.sensors for channel in sensor.channels]
-        measured = {channel.name for channel in configured}
         self._guard = Guard(
             settings,
             channels=self._channels,
