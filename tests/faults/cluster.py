@@ -10,11 +10,11 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
 
@@ -33,12 +33,48 @@ from tests.journeys.programs import Program
 from tests.servers.kafka.server import Kafka
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.process import free_port
+from tests.servers.timescale.server import Timescale
 
 SITE = "north"
 PER_MESSAGE = 20
 MEGABYTE = 1_000_000
 RSS_LIMIT = 350 * MEGABYTE
 """No fault may drive the bridge or the ingest above this; idle they have 60 to 100 MB."""
+
+
+class Database(Protocol):
+    """A server of the store that can be broken; what is committed survives ``kill``."""
+
+    def start(self) -> Any:
+        """Start and wait until it answers."""
+
+    def url(self) -> str:
+        """libpq URL."""
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+
+    def stop(self) -> None:
+        """Stop it for good."""
+
+
+class TimescaleDatabase:
+    """TimescaleDB with its data in ``folder``. It has one session, so it takes a small load."""
+
+    def __init__(self, folder: Path) -> None:
+        self._server = Timescale(folder, kept=True)
+
+    def start(self) -> None:
+        self._server.start()
+
+    def url(self) -> str:
+        return self._server.url
+
+    def kill(self) -> None:
+        self._server.kill()
+
+    def stop(self) -> None:
+        self._server.stop()
 
 
 class Device:
@@ -150,7 +186,7 @@ class Cluster:
     folder: Path
     mosquitto: Mosquitto
     kafka: Kafka
-    postgres: Postgres
+    database: Database
     programs: dict[str, Program] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
     more: dict[str, str] = field(default_factory=dict)
@@ -160,7 +196,7 @@ class Cluster:
         arguments = ("bridge", "run") if name.startswith("bridge") else ("cloud", "ingest")
         self.ports.setdefault(name, free_port())
         environment = {
-            "SHOAL_DATABASE_URL": self.postgres.url(),
+            "SHOAL_DATABASE_URL": self.database.url(),
             "SHOAL_STORAGE_DIR": str(self.folder / "storage"),
             "SHOAL_KAFKA_BOOTSTRAP": self.kafka.bootstrap,
             "SHOAL_INGEST_METRICS_PORT": str(self.ports[name]),
@@ -186,7 +222,7 @@ class Cluster:
 
     def one(self, query: str, *parameters: Any) -> int:
         """A single number from the database."""
-        with psycopg.connect(self.postgres.url(), connect_timeout=5) as database:
+        with psycopg.connect(self.database.url(), connect_timeout=5) as database:
             row = database.execute(query, parameters).fetchone()
         return int(row[0] or 0) if row else 0
 
@@ -297,11 +333,13 @@ def until(ask: Callable[[], bool], what: str, *, timeout_s: float = 60) -> None:
 
 
 @contextlib.contextmanager
-def running_cluster(folder: Path, **more: str) -> Iterator[Cluster]:
-    """A cluster of the test's own; ``more`` goes into the programs' environment."""
+def running_cluster(
+    folder: Path, *, database: Database | None = None, more: Mapping[str, str] | None = None
+) -> Iterator[Cluster]:
+    """A cluster of the test's own on PostgreSQL or ``database``; ``more`` goes into the programs' environment."""
     with contextlib.ExitStack() as stack:
         mosquitto, kafka = Mosquitto(folder / "mosquitto"), Kafka(folder / "kafka")
-        database = Postgres()
+        database = database or Postgres()
         for server in (kafka, mosquitto):
             stack.callback(server.stop)
             server.start()
@@ -309,7 +347,7 @@ def running_cluster(folder: Path, **more: str) -> Iterator[Cluster]:
         database.start()
         kafka.create_topics()
         upgrade(database.url())
-        cluster = Cluster(folder, mosquitto, kafka, database, more=more)
+        cluster = Cluster(folder, mosquitto, kafka, database, more=dict(more or {}))
         stack.callback(lambda: [program.stop() for program in cluster.programs.values()])
         cluster.start("ingest")
         cluster.start("bridge")

@@ -22,7 +22,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from cloud.db.migrate import upgrade
 from contracts.topics import KafkaTopic
 from tests.cloud.postgres import Postgres
-from tests.faults.cluster import SITE, Cluster, Load, running_cluster, until
+from tests.faults.cluster import SITE, Cluster, Database, Load, TimescaleDatabase, running_cluster, until
 from tests.servers.presence import MissingServerError, missing
 
 pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(240)]
@@ -40,7 +40,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         "SHOAL_INGEST_DEAD_LETTER_RATE_PER_S": str(RATE_PER_S),
     }
     try:
-        with running_cluster(tmp_path_factory.mktemp("cluster"), **limits) as running:
+        with running_cluster(tmp_path_factory.mktemp("cluster"), more=limits) as running:
             yield running
     except MissingServerError as error:
         missing("a server of the cluster", str(error))
@@ -134,17 +134,21 @@ def small_disk() -> Iterator[Path]:
     folder.rmdir()
 
 
-def test_disk_of_the_database_full(cluster: Cluster, small_disk: Path, tmp_path: Path) -> None:
-    postgres = Postgres(folder=small_disk)
-    own = Cluster(tmp_path, cluster.mosquitto, cluster.kafka, postgres, more=cluster.more)
+@pytest.mark.parametrize("engine", ["postgresql", "timescaledb"])
+def test_disk_of_the_database_full(cluster: Cluster, small_disk: Path, tmp_path: Path, engine: str) -> None:
+    database: Database = Postgres(folder=small_disk) if engine == "postgresql" else TimescaleDatabase(small_disk / "ts")
+    own = Cluster(tmp_path, cluster.mosquitto, cluster.kafka, database, more=cluster.more)
     for name in ("ingest", "bridge"):
         cluster.programs.pop(name).stop()
     try:
-        postgres.start()
-        upgrade(postgres.url())
+        try:
+            database.start()
+        except MissingServerError as error:
+            missing(engine, str(error))
+        upgrade(database.url())
         own.start("ingest")
         own.start("bridge")
-        load = Load(own, "disk-full")
+        load = Load(own, f"disk-full-{engine}", readings_per_s=1000 if engine == "postgresql" else 300)
         load.wait_for_more()
         ballast = small_disk / "ballast"
         with ballast.open("wb") as file:
@@ -157,25 +161,25 @@ def test_disk_of_the_database_full(cluster: Cluster, small_disk: Path, tmp_path:
         until(lambda: refused(own), "the ingest says that the disk is full", timeout_s=60)
         time.sleep(3)
         ballast.unlink()
-        if not alive(postgres):
-            postgres.kill()
-            postgres.start()
+        if not alive(database):
+            database.kill()
+            database.start()
         load.settle(timeout_s=90)
     finally:
         for program in own.programs.values():
             program.stop()
-        postgres.stop()
+        database.stop()
         for name in ("ingest", "bridge"):
             cluster.start(name)
 
 
 def refused(cluster: Cluster) -> bool:
-    return "No space left" in cluster.programs["ingest"].log.read_text() or not alive(cluster.postgres)
+    return "No space left" in cluster.programs["ingest"].log.read_text() or not alive(cluster.database)
 
 
-def alive(postgres: Postgres) -> bool:
+def alive(database: Database) -> bool:
     try:
-        psycopg.connect(postgres.url(), connect_timeout=3).close()
+        psycopg.connect(database.url(), connect_timeout=3).close()
     except psycopg.OperationalError:
         return False
     return True

@@ -58,9 +58,9 @@ def test_killing_postgresql_three_times(cluster: Cluster) -> None:
     load = Load(cluster, "kill-postgres")
     load.wait_for_more()
     for _ in range(KILLS):
-        cluster.postgres.kill()
+        cluster.database.kill()
         time.sleep(0.5)
-        cluster.postgres.start()
+        cluster.database.start()
         load.wait_for_more()
     load.settle()
 
@@ -81,9 +81,9 @@ def test_kafka_frozen_for_four_seconds(cluster: Cluster) -> None:
 def test_database_down(cluster: Cluster, down_s: int) -> None:
     load = Load(cluster, f"no-database-{down_s}", readings_per_s=600)
     load.wait_for_more()
-    cluster.postgres.kill()
+    cluster.database.kill()
     time.sleep(down_s)
-    cluster.postgres.start()
+    cluster.database.start()
     load.settle(timeout_s=90)
 
 

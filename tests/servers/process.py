@@ -128,6 +128,9 @@ class Server(ABC):
         self._signal(signal.SIGKILL)
         self._child.wait()
         self._child = None
+        deadline = time.monotonic() + self.start_timeout_s
+        while accepts(self.port) and time.monotonic() < deadline:  # a child of the child may still hold the port
+            time.sleep(POLL_S)
 
     def restart(self) -> float:
         """Stop, then start on the same port with the same data."""

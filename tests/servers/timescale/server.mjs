@@ -1,6 +1,8 @@
 // PostgreSQL's wire protocol over TCP in front of one in-process PostgreSQL with TimescaleDB (WebAssembly).
 //
-//   node server.mjs PORT SNAPSHOT      SNAPSHOT: a tar of the data folder, written by the first start, read by the next
+//   node server.mjs PORT SNAPSHOT [DATA]
+//       SNAPSHOT   a tar of the data folder, written by the first start, read by the next
+//       DATA       a folder for the data: what is committed survives the end of this program. Without it: in memory.
 //
 // The engine has a single session. So a client owns it from its first message until the engine is idle again
 // (ReadyForQuery 'I'); others wait, and get 55P03 after LOCK_WAIT_MS. On a change of owner the session is reset, and
@@ -52,10 +54,12 @@ function startupPacket() {
 
 // ---- engine ---------------------------------------------------------------------------------------------------------
 
-async function openEngine(snapshot) {
+async function openEngine(snapshot, data) {
   const options = { extensions: { timescaledb } };
-  const cached = fs.existsSync(snapshot);
-  if (cached) options.loadDataDir = new Blob([fs.readFileSync(snapshot)]);
+  const kept = data !== undefined && fs.existsSync(`${data}/PG_VERSION`);
+  if (data !== undefined) options.dataDir = data;
+  const cached = kept || fs.existsSync(snapshot);
+  if (cached && !kept) options.loadDataDir = new Blob([fs.readFileSync(snapshot)]);
   const engine = await PGlite.create(options);
   // LOAD is needed on a loaded data folder: without it the licensed functions refuse to run.
   await engine.exec("CREATE EXTENSION IF NOT EXISTS timescaledb; LOAD 'timescaledb'");
@@ -293,8 +297,8 @@ class Client {
 
 // ---- start ----------------------------------------------------------------------------------------------------------
 
-const [port, snapshot] = process.argv.slice(2);
-const engine = await openEngine(snapshot);
+const [port, snapshot, data] = process.argv.slice(2);
+const engine = await openEngine(snapshot, data);
 const shared = { engine, turn: new Turn(engine), greeting: await startupReply(engine) };
 let connections = 0;
 net

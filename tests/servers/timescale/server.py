@@ -67,9 +67,17 @@ def install() -> None:
 
 
 class Timescale(Server):
-    """A fresh database on each start, loaded from a snapshot that the first start leaves behind."""
+    """A database loaded from a snapshot that the first start ever leaves behind.
+
+    Args:
+        kept: what is committed survives ``kill`` and ``start``; else each start is a fresh database in memory.
+    """
 
     name = "timescale"
+
+    def __init__(self, folder: Path, *, port: int | None = None, kept: bool = False) -> None:
+        super().__init__(folder, port=port)
+        self._data = [str(folder / "data")] if kept else []
 
     @property
     def url(self) -> str:
@@ -84,4 +92,4 @@ class Timescale(Server):
         text = (HERE / "server.mjs").read_bytes()
         if not script.exists() or script.read_bytes() != text:
             script.write_bytes(text)
-        return [node(), str(script), str(self.port), str(install_path() / "snapshot.tar")]
+        return [node(), str(script), str(self.port), str(install_path() / "snapshot.tar"), *self._data]
