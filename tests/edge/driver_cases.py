@@ -7,6 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from edge.sensors.driver import RawReading
+from edge.sensors.drivers.home_assistant.discovery import source_of
+from edge.sensors.drivers.home_assistant.settings import HomeAssistantSensor
+from edge.sensors.drivers.home_assistant.state import DiscoveryHost
 from edge.sensors.drivers.modbus.driver import read_values, stations_of
 from edge.sensors.drivers.modbus.probe import Table
 from edge.sensors.drivers.modbus.settings import ModbusSensor
@@ -44,8 +47,25 @@ def _modbus(settings: ModbusSensor, arrived: Sequence[dict[str, Any]]) -> Played
     return readings, faults
 
 
+def _home_assistant(settings: HomeAssistantSensor, arrived: Sequence[dict[str, Any]]) -> Played:
+    host = DiscoveryHost(settings.channels, settings.prefix)
+    readings: list[RawReading] = []
+    faults = 0
+    for message in arrived:
+        topic, payload = message["topic"], message["payload"]
+        octets = (payload if isinstance(payload, str) else json.dumps(payload)).encode()
+        if source_of(topic, settings.prefix):
+            host.announce(topic, octets, 0.0)
+        elif topic in host.topics():
+            heard = host.hear(topic, octets, retained=message.get("retain", False), now_s=0.0)
+            readings += heard.readings
+            faults += len(heard.faults)
+    return readings, faults
+
+
 PLAYERS: dict[str, Callable[[Any, Sequence[dict[str, Any]]], Played]] = {
     "mqtt": _mqtt,
+    "home_assistant": _home_assistant,
     "modbus": _modbus,
 }
 

@@ -11,7 +11,7 @@ import pytest
 
 from edge.clock import SystemClock
 from edge.sections import MqttSettings
-from edge.sensors.driver import Delivery
+from edge.sensors.driver import Delivery, DriverContext
 from edge.sensors.drivers.mqtt.driver import MqttSensorDriver
 from edge.sensors.drivers.mqtt.mapping import read, topic_matches
 from edge.sensors.drivers.mqtt.settings import MqttChannel, MqttSensor
@@ -48,9 +48,8 @@ class Receiver:
             name="tank-1.do", unit="tank-1", quantity="do", topic="farm/tank-1/water", pointer="/do", time_pointer="/ts"
         )
         settings = MqttSensor(name="water", broker=MqttSettings(port=port, reconnect_max_s=0.3), channels=(channel,))
-        self.driver = MqttSensorDriver(
-            settings, client_id="edge-1.water", clock=SystemClock(), deliver=self.deliveries.append
-        )
+        context = DriverContext("edge-1.water", SystemClock(), self.deliveries.append)
+        self.driver = MqttSensorDriver(settings, context)
         self.supervisor = Supervisor()
         self.supervisor.start("driver", self.driver.run)
 

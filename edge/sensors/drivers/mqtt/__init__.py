@@ -9,7 +9,7 @@ from edge.sensors.drivers.mqtt.settings import MqttSensor
 def _open(settings: MqttSensor, context: DriverContext) -> SensorDriver:
     from edge.sensors.drivers.mqtt.driver import MqttSensorDriver
 
-    return MqttSensorDriver(settings, client_id=context.identity, clock=context.clock, deliver=context.deliver)
+    return MqttSensorDriver(settings, context)
 
 
 KIND = DriverKind(MqttSensor, _open)
