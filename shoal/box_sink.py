@@ -1,6 +1,7 @@
 """The box's sink: what the bridge has routed goes straight into the ingest, in the same process.
 
-submit -> queue -> one writer: merge waiting batches -> one transaction -> watermarks down -> answer each batch.
+submit -> queue -> merge waiting batches, prepare -> one transaction -> watermarks down -> answer each batch.
+A group is prepared while the one before is being stored (``cloud.consumers.ahead``); groups keep their order.
 A message is acknowledged to the broker only by that answer, so a crash anywhere here loses nothing.
 """
 
@@ -10,12 +11,14 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import structlog
 
 from bridge.sink import Routed
 from cloud.consumers import IngestResult, StreamRecord
+from cloud.consumers.ahead import Ahead, Store
 from contracts.dead_letters import DeadLetter
 from contracts.devices import Status, Watermark
 from contracts.envelope import Envelope
@@ -32,11 +35,8 @@ MAX_WAITING = 4000
 """Messages that may wait; then ``submit`` blocks, the bridge's window fills and the broker holds the rest."""
 
 
-class Writer(Protocol):
+class Writer(Store, Protocol):
     """What the sink needs of the ingest."""
-
-    def write(self, records: Sequence[StreamRecord]) -> IngestResult:
-        """Store a batch in one transaction."""
 
     def close(self) -> None:
         """Close the connection."""
@@ -56,7 +56,7 @@ class BoxSink:
     """A ``bridge.sink.Sink`` over a ``cloud.consumers.Ingest``.
 
     Args:
-        ingest: the writer; used by one thread.
+        ingest: the writer; used by one thread, and closed by ``stop``.
         publish_watermark: how devices learn what is committed; must not block.
     """
 
@@ -101,10 +101,18 @@ class BoxSink:
         self._ingest.close()
 
     def _run(self) -> None:
+        ahead = Ahead(self._ingest)
         while (group := self._take()) is not None:
-            error = self._write([routed for waiting in group for routed in waiting.batch])
-            for waiting in group:
-                waiting.on_done(error)
+            self._hand_over(ahead, group)
+        ahead.wait()
+        ahead.close()
+
+    def _hand_over(self, ahead: Ahead, group: Sequence[_Waiting]) -> None:
+        try:
+            records = [record_of(routed) for waiting in group for routed in waiting.batch]
+            ahead.write(records, partial(self._written, group))
+        except Exception as error:  # noqa: BLE001  (the bridge keeps the batch and tries again: nothing may be dropped)
+            self._written(group, error)
 
     def _take(self) -> list[_Waiting] | None:
         """Whole batches that fit one transaction, at least one; None when stopping and empty."""
@@ -121,18 +129,19 @@ class BoxSink:
             self._changed.notify_all()
             return group
 
-    def _write(self, batch: Sequence[Routed]) -> BaseException | None:
-        try:
-            result = self._ingest.write([record_of(routed) for routed in batch])
-        except RetryableError as error:
-            log.warning("batch not stored, will be tried again", messages=len(batch), reason=str(error))
-            return error
-        except Exception as error:  # the bridge keeps the batch and tries again: nothing may be dropped
-            log.exception("batch not stored", messages=len(batch))
-            return error
-        for watermark in result.watermarks:
-            self._publish_watermark(watermark)
-        return None
+    def _written(self, group: Sequence[_Waiting], outcome: IngestResult | BaseException) -> None:
+        """Tell the devices, then the bridge."""
+        error = outcome if isinstance(outcome, BaseException) else None
+        messages = sum(len(waiting.batch) for waiting in group)
+        if isinstance(outcome, RetryableError):
+            log.warning("batch not stored, will be tried again", messages=messages, reason=str(outcome))
+        elif isinstance(outcome, BaseException):
+            log.error("batch not stored", messages=messages, exc_info=outcome)
+        else:
+            for watermark in outcome.watermarks:
+                self._publish_watermark(watermark)
+        for waiting in group:
+            waiting.on_done(error)
 
 
 def record_of(routed: Routed) -> StreamRecord:

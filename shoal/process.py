@@ -88,11 +88,13 @@ def _pipeline(name: str, folder: BoxFolder, config: BoxConfig) -> None:
     from bridge.settings import BridgeSettings
     from bridge.uplink import Uplink
     from cloud.consumers import Ingest
+    from cloud.consumers.ahead import SWITCH_INTERVAL_S
     from cloud.db.maintenance import Maintainer
     from cloud.settings import load_retention_settings
     from contracts.probes import Condition, ProbeServer
     from shoal.box_sink import BoxSink
 
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     settings = BridgeSettings(
         mqtt_host="127.0.0.1",
         mqtt_port=config.ports["mqtt"],

@@ -18,7 +18,8 @@ import structlog
 
 from cloud.alarms import writer as alarms
 from cloud.consumers import free_clocks
-from cloud.consumers.records import IngestResult, ReadRecord
+from cloud.consumers.prepare import Prepared
+from cloud.consumers.records import IngestResult, Message, ReadingsHead, ReadRecord
 from cloud.db.timeseries import Room
 from cloud.dead_letters import writer as dead_letters
 from cloud.devices import ledger
@@ -29,6 +30,7 @@ from cloud.devices.messages import Accepted, DeviceRef, Quarantine, Stored
 from cloud.devices.rules import MAX_SEQUENCE, admit, watermark
 from cloud.observations import writer as observations
 from cloud.telemetry import writer as telemetry
+from cloud.telemetry.columns import extract
 from contracts.alarms import AlarmBatch
 from contracts.dead_letters import DeadLetter
 from contracts.devices import EventBatch, Health, Status, Watermark
@@ -53,8 +55,9 @@ POISON = (
 
 @dataclass(frozen=True, slots=True)
 class _Placed:
-    """A sequenced record with its place in the ledger."""
+    """A sequenced record with its position in the batch and its place in the ledger."""
 
+    position: int
     item: ReadRecord
     device: DeviceRef
     key: StreamKey
@@ -65,8 +68,16 @@ class Batch:
     """One batch within one transaction."""
 
     def __init__(
-        self, database: psycopg.Connection[Any], directory: Directory, room: Room, storage_dir: Path, now: datetime
+        self,
+        prepared: Prepared,
+        database: psycopg.Connection[Any],
+        directory: Directory,
+        room: Room,
+        *,
+        storage_dir: Path,
+        now: datetime,
     ) -> None:
+        self._prepared = prepared
         self._database = database
         self._directory = directory
         self._room = room
@@ -75,12 +86,13 @@ class Batch:
         self.letters: list[DeadLetter] = []
         """Dead letters that came with the batch or were made of it."""
 
-    def run(self, read: Sequence[ReadRecord]) -> IngestResult:
+    def run(self) -> IngestResult:
         """Lock, admit, write, advance."""
+        read = self._prepared.items
         placed, statuses = self._place(read)
         entries = ledger.lock(self._database, (one.key for one in placed))
         new = _admitted(entries, placed)
-        rows = self._store([one for one in new if isinstance(one.item.message, Envelope)])
+        rows = self._store([one for one in new if isinstance(one.item.message, (Envelope, ReadingsHead))])
         for device, item in statuses:
             self._store_status(device, item)
         devices.touch(self._database, _last_seen(placed, statuses))
@@ -100,7 +112,7 @@ class Batch:
         """Sort records into sequenced ones and statuses; letters, and what no known device sent, go to the letters."""
         placed: list[_Placed] = []
         statuses: list[tuple[DeviceRef, ReadRecord]] = []
-        for item in read:
+        for position, item in enumerate(read):
             if isinstance(item.message, DeadLetter):
                 self.letters.append(item.message)
             try:
@@ -109,7 +121,7 @@ class Batch:
                 elif item.identity is not None:
                     device = self._directory.device(item.identity.site, item.identity.device)
                     key = StreamKey(device.id, item.identity.stream)
-                    placed.append(_Placed(item, device, key, item.identity.sequence))
+                    placed.append(_Placed(position, item, device, key, item.identity.sequence))
             except InvalidMessageError as error:
                 if not isinstance(item.message, DeadLetter):
                     self._bury(item, error.reason, error.detail)
@@ -134,6 +146,17 @@ class Batch:
         return rows
 
     def _store_kinds(self, messages: Sequence[_Placed]) -> tuple[int, list[DeadLetter]]:
+        """Readings that are columns already, and the other messages by kind, once their clocks are settled."""
+        rows = 0
+        letters: list[DeadLetter] = []
+        ready = [one for one in messages if isinstance(one.item.message, ReadingsHead)]
+        if ready:
+            incoming = [telemetry.Incoming(one.position, one.device) for one in ready]
+            stored = telemetry.write(
+                self._database, self._directory, self._room, self._prepared.readings, incoming, self._now
+            )
+            rows += stored.rows
+            letters += [_quarantined(ready[part.message].item, part) for part in stored.quarantined]
         envelopes = [one for one in messages if isinstance(one.item.message, Envelope)]
         accepted = free_clocks.settle(
             self._database, self._directory, self._room, [_accepted(one) for one in envelopes], self._now
@@ -142,8 +165,6 @@ class Batch:
         for one, message in zip(envelopes, accepted, strict=True):
             if message is not None:
                 by_kind[message.envelope.kind].append((one.item, message))
-        rows = 0
-        letters: list[DeadLetter] = []
         for kind, group in by_kind.items():
             stored = self._write(kind, [message for _, message in group])
             rows += stored.rows
@@ -154,7 +175,11 @@ class Batch:
         """The writer of each kind."""
         database, directory, room, now = self._database, self._directory, self._room, self._now
         if kind is Kind.READINGS:
-            return telemetry.write(database, directory, room, messages, now)
+            incoming = [
+                telemetry.Incoming(position, message.device, message.envelope.free_clock)
+                for position, message in enumerate(messages)
+            ]
+            return telemetry.write(database, directory, room, extract(messages), incoming, now)
         if kind is Kind.OBSERVATIONS:
             return observations.write(database, directory, room, messages, now)
         if kind is Kind.EVIDENCE:
@@ -246,25 +271,22 @@ def _advanced(
     }
 
 
-def _floor(message: Envelope | Status | DeadLetter) -> int:
+_PARTS = {ReadingBatch: "readings", ObservationBatch: "observations", AlarmBatch: "alarms", EventBatch: "events"}
+
+
+def _floor(message: Message) -> int:
     body = message.body if isinstance(message, Envelope) else None
     return min(body.outbox_floor, MAX_SEQUENCE) if isinstance(body, Health) else 1
 
 
-def _size(message: Envelope | Status | DeadLetter) -> int:
+def _size(message: Message) -> int:
     """Rows that a message carries."""
+    if isinstance(message, ReadingsHead):
+        return message.rows
     if not isinstance(message, Envelope):
         return 0
-    body = message.body
-    if isinstance(body, ReadingBatch):
-        return len(body.readings)
-    if isinstance(body, ObservationBatch):
-        return len(body.observations)
-    if isinstance(body, AlarmBatch):
-        return len(body.alarms)
-    if isinstance(body, EventBatch):
-        return len(body.events)
-    return 1
+    parts = _PARTS.get(type(message.body))
+    return 1 if parts is None else len(getattr(message.body, parts))
 
 
 def _last_seen(placed: Sequence[_Placed], statuses: Sequence[tuple[DeviceRef, ReadRecord]]) -> dict[int, datetime]:

@@ -12,17 +12,22 @@ from typing import Any
 import psycopg
 
 from cloud.consumers.batch import Batch
-from cloud.consumers.records import IngestResult, StreamRecord, read
+from cloud.consumers.prepare import Prepared, Preparing
+from cloud.consumers.records import IngestResult, StreamRecord
 from cloud.db import bulk
 from cloud.db.session import psycopg_url
 from cloud.db.timeseries import MissingRoomError, Room, engine_of
 from cloud.devices.directory import Directory
+from cloud.devices.rules import Identity
 from cloud.metrics import INGEST_BATCH_SECONDS, INGEST_DEAD_LETTERS, INGEST_MESSAGES, INGEST_ROWS
 from contracts.dead_letters import DeadLetter
+from contracts.devices import Watermark
 from contracts.errors import RetryableError
 
 _COLLISION = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 _TRIES = 3
+_MARKS_KEPT = 100_000
+"""Streams whose watermark is remembered; every new outbox file of a device is a stream."""
 
 
 class Ingest:
@@ -50,6 +55,7 @@ class Ingest:
         self._directory = Directory(auto_register=auto_register)
         self._database: psycopg.Connection[Any] | None = None
         self._room: Room | None = None
+        self._committed: dict[tuple[str, str, str], int] = {}
         self._turn = threading.Lock()
 
     def write(self, records: Sequence[StreamRecord]) -> IngestResult:
@@ -58,12 +64,31 @@ class Ingest:
         Raises:
             RetryableError: the database or the storage folder is away; nothing of the batch counts, send it again.
         """
-        if not records:
+        return self.store(self.prepare(records))
+
+    def preparing(self) -> Preparing:
+        """A batch to be filled while another one is being stored; any thread may."""
+        return Preparing(self._is_repeat)
+
+    def prepare(self, records: Sequence[StreamRecord]) -> Prepared:
+        """A whole batch at once."""
+        preparing = self.preparing()
+        preparing.add(records)
+        return preparing.prepared()
+
+    def store(self, prepared: Prepared) -> IngestResult:
+        """The same of a batch that is prepared already (``cloud.consumers.prepare``).
+
+        Raises:
+            RetryableError: nothing of the batch counts; the same may be stored again.
+        """
+        if not prepared.items:
             return IngestResult(0, 0, 0, 0, ())
         with self._turn:
             started = time.perf_counter()
-            result, letters = self._written(records)
+            result, letters = self._stored(prepared)
             INGEST_BATCH_SECONDS.observe(time.perf_counter() - started)
+        self._remember(result.watermarks)
         INGEST_MESSAGES.labels("new").inc(result.messages_new)
         INGEST_MESSAGES.labels("repeated").inc(result.messages_repeated)
         INGEST_ROWS.inc(result.rows)
@@ -76,12 +101,22 @@ class Ingest:
         with self._turn:
             self._disconnect()
 
-    def _written(self, records: Sequence[StreamRecord]) -> tuple[IngestResult, Sequence[DeadLetter]]:
+    def _is_repeat(self, identity: Identity) -> bool:
+        """Whether this process has seen the message, or one behind it, being stored."""
+        return identity.sequence <= self._committed.get((identity.site, identity.device, identity.stream), 0)
+
+    def _remember(self, marks: Sequence[Watermark]) -> None:
+        if len(self._committed) > _MARKS_KEPT:
+            self._committed = {}
+        for mark in marks:
+            self._committed[mark.site, mark.device, mark.stream] = mark.committed
+
+    def _stored(self, prepared: Prepared) -> tuple[IngestResult, Sequence[DeadLetter]]:
         """The batch in one committed transaction, tried again after what a batch may run into."""
         collisions = 0
         while True:
             try:
-                return self._try(records)
+                return self._try(prepared)
             except MissingRoomError as missing:  # noqa: PERF203  (a loop of retries)
                 self._directory.rolled_back()
                 self._make_room(missing)
@@ -97,13 +132,12 @@ class Ingest:
                 self._directory.rolled_back()
                 raise
 
-    def _try(self, records: Sequence[StreamRecord]) -> tuple[IngestResult, Sequence[DeadLetter]]:
+    def _try(self, prepared: Prepared) -> tuple[IngestResult, Sequence[DeadLetter]]:
         database, room = self._connected()
-        items = [read(record) for record in records]
-        self._directory.learn(database, {name for item in items for name in item.names()})
-        batch = Batch(database, self._directory, room, self._storage_dir, self._clock())
+        self._directory.learn(database, {name for item in prepared.items for name in item.names()})
+        batch = Batch(prepared, database, self._directory, room, storage_dir=self._storage_dir, now=self._clock())
         with database.transaction():
-            result = batch.run(items)
+            result = batch.run()
         self._directory.committed()
         return result, batch.letters
 

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -21,10 +23,13 @@ import structlog
 from prometheus_client import generate_latest
 from pydantic_core import from_json
 
+from cloud.consumers.ahead import SWITCH_INTERVAL_S
 from cloud.consumers.ingest import Ingest
+from cloud.consumers.prepare import Prepared, Preparing
 from cloud.consumers.records import StreamRecord
 from cloud.db.maintenance import Maintainer
 from cloud.db.session import psycopg_url
+from cloud.db.timeseries import EPOCH
 from cloud.dead_letters.rules import LetterLimit
 from cloud.kit.logs import configure_logging
 from cloud.kit.stream import (
@@ -88,7 +93,7 @@ class Consumers:
                 open_consumer=partial(
                     open_stream, self._access, group=f"shoal-{name}", topics=[topic.value for topic in GROUPS[name]]
                 ),
-                handle=group.store,
+                begin=group.begin,
                 limits=limits,
                 on_retry=INGEST_RETRIES.labels(name).inc,
             )
@@ -147,6 +152,7 @@ def run_consumers(settings: IngestSettings) -> int:
         ConfigurationError: a setting cannot be used; nothing was connected.
     """
     configure_logging(settings.log_level)
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
     psycopg_url(settings.database_url.get_secret_value())
     consumers = Consumers(settings)
     probes = ProbeServer(
@@ -220,7 +226,7 @@ class TooManyRefusedError(RetryableError):
 
 
 class _Group:
-    """What one loop does with a batch, and what keeps it from doing so."""
+    """What one loop does with its batches, and what keeps it from doing so."""
 
     def __init__(self, name: str, ingest: Ingest, downlink: _Downlink, limit: LetterLimit) -> None:
         self.name = name
@@ -229,7 +235,11 @@ class _Group:
         self._downlink = downlink
         self._limit = limit
 
-    def store(self, batch: Sequence[StreamMessage]) -> None:
+    def begin(self) -> _GroupWork:
+        """A batch of this group."""
+        return _GroupWork(self, self._ingest.preparing())
+
+    def store(self, prepared: Prepared, newest: datetime) -> None:
         """Write the batch and tell the devices.
 
         Raises:
@@ -237,14 +247,13 @@ class _Group:
         """
         try:
             self._wait_for_limit()
-            result = self._ingest.write([record_of(message) for message in batch])
+            result = self._ingest.store(prepared)
         except RetryableError as error:
             self.obstacle = str(error)
             raise
         self.obstacle = ""
         self._limit.spend(result.refused, time.monotonic())
         self._downlink.publish(result.watermarks)
-        newest = max(message.timestamp for message in batch)
         INGEST_LAG_SECONDS.labels(self.name).set(max(0.0, time.time() - newest.timestamp()))
 
     def close(self) -> None:
@@ -257,6 +266,24 @@ class _Group:
             raise TooManyRefusedError(
                 f"paused for {wait_s:.0f} s: too many messages were refused; see the dead letters, and stop their sender"
             )
+
+
+class _GroupWork:
+    """``cloud.kit.stream.Work``: decode while the batch before is being stored, then store."""
+
+    def __init__(self, group: _Group, preparing: Preparing) -> None:
+        self._group = group
+        self._preparing = preparing
+        self._newest = EPOCH
+
+    def add(self, messages: Sequence[StreamMessage]) -> None:
+        """Decode."""
+        self._preparing.add([record_of(message) for message in messages])
+        self._newest = max(self._newest, *(message.timestamp for message in messages))
+
+    def store(self) -> None:
+        """Write."""
+        self._group.store(self._preparing.prepared(), self._newest)
 
 
 def _reachable(bootstrap: str) -> bool:

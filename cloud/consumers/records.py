@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeAlias
 
 from cloud.dead_letters import writer as dead_letters
 from cloud.devices.rules import Identity, identity_in, is_storable
@@ -58,11 +59,25 @@ class IngestResult:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadingsHead:
+    """What is left of a message of readings once these are columns (``cloud.telemetry.columns``).
+
+    Attributes:
+        rows: how many readings it carried.
+    """
+
+    rows: int
+
+
+Message: TypeAlias = Envelope | ReadingsHead | Status | DeadLetter
+
+
+@dataclass(frozen=True, slots=True)
 class ReadRecord:
     """A record after reading: a sequenced message, a status, or a letter, which may still have an identity."""
 
     record: StreamRecord
-    message: Envelope | Status | DeadLetter
+    message: Message
     identity: Identity | None
 
     def names(self) -> tuple[tuple[str, str], ...]:

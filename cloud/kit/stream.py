@@ -1,8 +1,10 @@
-"""A Kafka consumer as one loop: collect a batch, handle it, commit its offsets, again.
+"""A Kafka consumer as one loop: collect and prepare a batch while the one before is being stored, commit, again.
 
-Offsets are committed only after the handler returned, so a crash repeats the batch and loses nothing. While the
-handler's world is away the loop waits with back-off, stays a member of its group and takes no more messages; memory
-holds one batch. Client libraries are adapters in ``cloud.kit.kafka_clients``.
+Batches are stored one after the other in their order, and the offsets of each are committed only once it is durable, so
+a crash repeats what was not and loses nothing. A batch grows for as long as the one before takes, up to its limits: small
+when messages trickle, large behind an outage. While the store is away the loop waits with back-off, stays a member of
+its group and takes no more messages; memory holds two batches. Client libraries are adapters in
+``cloud.kit.kafka_clients``.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -26,6 +29,7 @@ Partition: TypeAlias = tuple[str, int]
 """Topic and partition number."""
 
 _IDLE_POLL_S = 0.5
+_BUSY_POLL_S = 0.01
 _FIRST_WAIT_S = 0.2
 _LONGEST_WAIT_S = 10.0
 
@@ -107,8 +111,8 @@ class BatchLimits:
 
     Attributes:
         messages: count.
-        bytes: sum of the payloads; bounds the memory.
-        wait_s: from the first message; bounds the delay.
+        bytes: sum of the payloads; bounds the memory, which holds two batches.
+        wait_s: from the first message; bounds the delay while the store keeps up.
     """
 
     messages: int = 1000
@@ -138,14 +142,51 @@ def open_publisher(access: KafkaAccess) -> StreamPublisher:
     return KafkaPythonPublisher(access)
 
 
+class Work(Protocol):
+    """What is to be done with the messages of one batch."""
+
+    def add(self, messages: Sequence[StreamMessage]) -> None:
+        """Prepare some more of them, without waiting for anything: here the time of a storing batch is used."""
+
+    def store(self) -> None:
+        """Make all of them durable; runs in the loop's second thread, after ``store`` of the batch before.
+
+        Raises:
+            RetryableError: nothing of the batch counts; it is called again later.
+        """
+
+
+class _Batch:
+    """Messages with their work. ``storing`` is None until it is handed over."""
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self.messages = 0
+        self.bytes = 0
+        self.next_offsets: dict[Partition, int] = {}
+        self.storing: Future[None] | None = None
+        self.committed = False
+
+    def add(self, messages: Sequence[StreamMessage]) -> None:
+        if not messages:
+            return
+        for message in messages:
+            partition = (message.topic, message.partition)
+            self.next_offsets[partition] = max(self.next_offsets.get(partition, 0), message.offset + 1)
+            self.bytes += len(message.value)
+        self.messages += len(messages)
+        self.work.add(messages)
+
+
 class StreamLoop:
     """The loop. ``run`` in a thread of its own; ``stop`` from any other.
 
     Args:
         name: of the group, for log events.
         open_consumer: joins the group; called again after a ``StreamError``.
-        handle: makes a batch durable. ``RetryableError`` means try the same batch again later.
-        on_retry: told each time that the handler has to wait.
+        begin: the work of a new, still empty batch.
+        limits: when a batch is full.
+        on_retry: told each time that a batch has to wait.
     """
 
     def __init__(
@@ -153,13 +194,13 @@ class StreamLoop:
         name: str,
         *,
         open_consumer: Callable[[], StreamConsumer],
-        handle: Callable[[Sequence[StreamMessage]], None],
+        begin: Callable[[], Work],
         limits: BatchLimits,
         on_retry: Callable[[], None] = lambda: None,
     ) -> None:
         self._name = name
         self._open_consumer = open_consumer
-        self._handle = handle
+        self._begin = begin
         self._limits = limits
         self._on_retry = on_retry
         self._stopping = threading.Event()
@@ -185,58 +226,75 @@ class StreamLoop:
         """One membership of the group."""
         self._pending = []  # what an earlier membership had taken comes again
         consumer = self._open_consumer()
-        try:
-            while not self._stopping.is_set():
-                batch = self._collect(consumer)
-                if batch and self._deliver(consumer, batch):
-                    consumer.commit(_next_offsets(batch))
-        finally:
-            consumer.close()
+        before: _Batch | None = None
+        with ThreadPoolExecutor(1, thread_name_prefix=f"{self._name}-store") as storing:
+            try:
+                while not self._stopping.is_set():
+                    batch = self._collect(consumer, before)
+                    if not self._finish(consumer, storing, before):
+                        return
+                    before = None
+                    if batch.messages:
+                        batch.storing = storing.submit(batch.work.store)
+                        before = batch
+                self._finish(consumer, storing, before)
+            finally:
+                consumer.close()
 
-    def _collect(self, consumer: StreamConsumer) -> list[StreamMessage]:
+    def _collect(self, consumer: StreamConsumer, before: _Batch | None) -> _Batch:
+        """The next batch: for ``wait_s``, and for as long as the one before is being stored."""
         limits = self._limits
-        batch, self._pending = self._pending, []
-        size = sum(len(message.value) for message in batch)
+        batch = _Batch(self._begin())
+        pending, self._pending = self._pending, []
+        batch.add(pending)
         deadline: float | None = None
-        while len(batch) < limits.messages and size < limits.bytes and not self._stopping.is_set():
+        while batch.messages < limits.messages and batch.bytes < limits.bytes and not self._stopping.is_set():
+            busy = before is not None and not self._commit_if_stored(consumer, before)
+            if before is not None and not busy and not before.committed:
+                break  # it failed
+            if batch.messages and deadline is None:
+                deadline = time.monotonic() + limits.wait_s
             timeout_s = _IDLE_POLL_S if deadline is None else deadline - time.monotonic()
-            if timeout_s <= 0:
+            if busy:
+                timeout_s = _BUSY_POLL_S
+            elif timeout_s <= 0:
                 break
             # In portions, so that a flood of images overshoots the size by little.
-            portion = min(50, limits.messages - len(batch))
-            arrived = consumer.poll(max_messages=portion, timeout_s=min(timeout_s, limits.wait_s))
-            batch += arrived
-            size += sum(len(message.value) for message in arrived)
-            if batch and deadline is None:
-                deadline = time.monotonic() + limits.wait_s
+            portion = min(50, limits.messages - batch.messages)
+            batch.add(consumer.poll(max_messages=portion, timeout_s=min(timeout_s, limits.wait_s)))
         return batch
 
-    def _deliver(self, consumer: StreamConsumer, batch: Sequence[StreamMessage]) -> bool:
-        """Hand the batch over, for as long as it takes; False when the loop was stopped before it was durable."""
+    def _commit_if_stored(self, consumer: StreamConsumer, batch: _Batch) -> bool:
+        """Commit the offsets of a batch that has become durable; False while it is being stored."""
+        if batch.storing is None or not batch.storing.done():
+            return False
+        if not batch.committed and batch.storing.exception() is None:
+            consumer.commit(batch.next_offsets)
+            batch.committed = True
+        return True
+
+    def _finish(self, consumer: StreamConsumer, storing: ThreadPoolExecutor, batch: _Batch | None) -> bool:
+        """See a batch through, for as long as it takes; False when the loop was stopped before it was durable."""
         wait_s = _FIRST_WAIT_S
-        while True:
+        while batch is not None and not batch.committed:
+            assert batch.storing is not None  # noqa: S101  (it was handed over)
             try:
-                self._handle(batch)
-            except RetryableError as error:  # noqa: PERF203  (a loop of retries)
-                log.warning("stream.waiting", group=self._name, reason=str(error), wait_s=wait_s, messages=len(batch))
+                batch.storing.result()
+            except RetryableError as error:
+                log.warning(
+                    "stream.waiting", group=self._name, reason=str(error), wait_s=wait_s, messages=batch.messages
+                )
                 self._on_retry()
                 self._wait(consumer, wait_s)
                 wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
                 if self._stopping.is_set():
                     return False
+                batch.storing = storing.submit(batch.work.store)
             else:
-                return True
+                self._commit_if_stored(consumer, batch)
+        return True
 
     def _wait(self, consumer: StreamConsumer, wait_s: float) -> None:
         deadline = time.monotonic() + wait_s
         while not self._stopping.is_set() and (left := deadline - time.monotonic()) > 0:
             self._pending += consumer.keep_alive(min(left, _IDLE_POLL_S))
-
-
-def _next_offsets(batch: Sequence[StreamMessage]) -> dict[Partition, int]:
-    """Where to go on in each partition."""
-    offsets: dict[Partition, int] = {}
-    for message in batch:
-        partition = (message.topic, message.partition)
-        offsets[partition] = max(offsets.get(partition, 0), message.offset + 1)
-    return offsets

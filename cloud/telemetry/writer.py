@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from operator import attrgetter, itemgetter
 from typing import Any
 
 import numpy as np
@@ -23,12 +24,12 @@ from cloud.db.rollups import FreshReadings
 from cloud.db.timeseries import EPOCH, READING, ROLLUP_TABLES, Room
 from cloud.devices.clocks import lock
 from cloud.devices.directory import Directory
-from cloud.devices.messages import Accepted, DeviceRef, Quarantine, Stored
+from cloud.devices.messages import DeviceRef, Quarantine, Stored
 from cloud.devices.rules import EARLIEST, FUTURE_TOLERANCE
 from cloud.telemetry import clocks
+from cloud.telemetry.columns import Columns, Definition, Extracted
 from contracts.envelope import FreeClock
 from contracts.errors import InvalidMessageError
-from contracts.telemetry import Reading, ReadingBatch
 
 log = structlog.get_logger()
 
@@ -51,20 +52,36 @@ ON CONFLICT (channel_id) DO UPDATE SET observed_at = excluded.observed_at, value
     quality = excluded.quality, received_at = excluded.received_at
 WHERE latest.observed_at < excluded.observed_at
 """
-_KEY = itemgetter("channel", "unit", "quantity", "ucum", "derived")
-_OBSERVED_AT, _VALUE, _QUALITY = attrgetter("observed_at"), attrgetter("value"), attrgetter("quality")
 _TYPES = (INT4, TIMESTAMPTZ, FLOAT8, INT2)
 _DAY_US = 86_400_000_000
-_TOLERANCE_US = FUTURE_TOLERANCE // timedelta(microseconds=1)
 _EARLIEST_US = (EARLIEST - EPOCH) // timedelta(microseconds=1)
 
 
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A message of readings that the ledger has not seen before.
+
+    Attributes:
+        position: of the message in the batch, as ``Columns.message`` has it.
+    """
+
+    position: int
+    device: DeviceRef
+    free_clock: FreeClock | None = None
+
+
 def write(
-    database: Connection[Any], directory: Directory, room: Room, messages: Sequence[Accepted], now: datetime
+    database: Connection[Any],
+    directory: Directory,
+    room: Room,
+    extracted: Extracted,
+    messages: Sequence[Incoming],
+    now: datetime,
 ) -> Stored:
     """Store the readings of new messages within the caller's transaction."""
-    columns, quarantined = _extract(database, directory, messages)
-    if any(message.envelope.free_clock is not None for message in messages):
+    columns = _chosen(extracted, messages)
+    columns, quarantined = _identified(database, directory, columns, extracted.definitions)
+    if any(message.free_clock is not None for message in messages):
         columns = _settled(database, messages, columns, now)
     wrong_clock = columns.implausible()
     if wrong_clock.any():
@@ -80,7 +97,7 @@ def restamp(database: Connection[Any], room: Room, device: DeviceRef, clock: Fre
         return
     shown = held.observed_us >= _EARLIEST_US
     room.engine.taken_out(database, held.channel[shown], held.observed_us[shown])
-    columns = _Columns(
+    columns = Columns(
         held.channel,
         held.observed_us + (clock.offset_us or 0),
         held.value,
@@ -99,14 +116,14 @@ def restamp(database: Connection[Any], room: Room, device: DeviceRef, clock: Fre
     log.info("readings.restamped", device=device.id, timeline=clock.timeline, offset_us=clock.offset_us, rows=rows)
 
 
-def _settled(database: Connection[Any], messages: Sequence[Accepted], columns: _Columns, now: datetime) -> _Columns:
+def _settled(database: Connection[Any], messages: Sequence[Incoming], columns: Columns, now: datetime) -> Columns:
     """Stamps of free-running clocks made final where the offset is known; else what cannot be true waits for it.
 
     What can be true is stored as it came, so that people see it, and remembered, so that it can be moved.
     """
     timelines: dict[tuple[int, str], list[int]] = defaultdict(list)
     for position, message in enumerate(messages):
-        clock = message.envelope.free_clock
+        clock = message.free_clock
         if clock is not None:
             timelines[message.device.id, clock.timeline].append(position)
     known = lock(database, timelines)
@@ -127,7 +144,7 @@ def _settled(database: Connection[Any], messages: Sequence[Accepted], columns: _
     return columns.where(~waits)
 
 
-def _put(database: Connection[Any], room: Room, columns: _Columns, now: datetime) -> int:
+def _put(database: Connection[Any], room: Room, columns: Columns, now: datetime) -> int:
     """Store readings whose stamps are final; returns how many are new."""
     columns = columns.in_key_order()
     if not len(columns.channel):
@@ -142,112 +159,58 @@ def _put(database: Connection[Any], room: Room, columns: _Columns, now: datetime
     return len(fresh.channel)
 
 
-class _Columns:
-    """Readings as columns; ``message`` is the position of the message that each came in."""
-
-    __slots__ = ("channel", "message", "observed_us", "quality", "received_us", "value")
-
-    def __init__(
-        self,
-        channel: NDArray[np.int32],
-        observed_us: NDArray[np.int64],
-        value: NDArray[np.float64],
-        quality: NDArray[np.int16],
-        received_us: NDArray[np.int64],
-        message: NDArray[np.int64],
-    ) -> None:
-        self.channel = channel
-        self.observed_us = observed_us
-        self.value = value
-        self.quality = quality
-        self.received_us = received_us
-        self.message = message
-
-    def where(self, chosen: NDArray[Any]) -> _Columns:
-        """The rows of a mask or of positions."""
-        return _Columns(*(getattr(self, name)[chosen] for name in _NAMES))
-
-    def implausible(self) -> NDArray[np.bool_]:
-        """Which stamps can only come from a wrong clock (``cloud.devices.rules.is_plausible``, for many)."""
-        return (self.observed_us > self.received_us + _TOLERANCE_US) | (self.observed_us < _EARLIEST_US)
-
-    def in_key_order(self) -> _Columns:
-        """Sorted by channel and time: the index is then filled from left to right. Of equal keys the first stays."""
-        order = np.lexsort((self.observed_us, self.channel))
-        ordered = self.where(order)
-        repeated = (np.diff(ordered.channel) == 0) & (np.diff(ordered.observed_us) == 0)
-        return ordered.where(np.concatenate(([True], ~repeated))) if repeated.any() else ordered
-
-    def readings(self) -> FreshReadings:
-        """The columns of the table."""
-        return FreshReadings(self.channel, self.observed_us, self.value, self.quality)
+def _chosen(extracted: Extracted, messages: Sequence[Incoming]) -> Columns:
+    """The rows of these messages; ``message`` becomes the position among them."""
+    columns = extracted.columns
+    place = np.full(int(columns.message.max(initial=-1)) + 1, -1, dtype=np.int64)
+    place[[message.position for message in messages]] = np.arange(len(messages))
+    places = place[columns.message]
+    ours = places >= 0
+    chosen = columns if ours.all() else columns.where(ours)
+    return Columns(chosen.channel, chosen.observed_us, chosen.value, chosen.quality, chosen.received_us, places[ours])
 
 
-_NAMES = ("channel", "observed_us", "value", "quality", "received_us", "message")
-
-
-def _extract(
-    database: Connection[Any], directory: Directory, messages: Sequence[Accepted]
-) -> tuple[_Columns, list[Quarantine]]:
-    """Take the readings apart. The inner loops run in C because this is where the time goes."""
-    channels: list[int] = []
-    stamps: list[float] = []
-    values: list[float] = []
-    flags: list[int] = []
-    sizes: list[int] = []
-    received: list[float] = []
-    quarantined: list[Quarantine] = []
-    for position, message in enumerate(messages):
-        body = message.envelope.body
-        assert isinstance(body, ReadingBatch)  # noqa: S101  (the ingest sorts by kind)
-        readings: Sequence[Reading] = body.readings
-        known = directory.channels_of(message.device)
+def _identified(
+    database: Connection[Any], directory: Directory, columns: Columns, definitions: Sequence[Definition]
+) -> tuple[Columns, list[Quarantine]]:
+    """Ids in the place of codes; readings that contradict their channel are left out."""
+    ids = np.full(len(definitions), -1, dtype=np.int32)
+    used, first = np.unique(columns.channel, return_index=True)
+    refused: dict[int, InvalidMessageError] = {}
+    for code in used[np.argsort(first)].tolist():
         try:
-            # vars(): one look-up of the fields for all, instead of one per attribute.
-            ids = [known[key] for key in map(_KEY, map(vars, readings))]
-        except KeyError:
-            ids, readings, refused = _registered(database, directory, message, readings)
-            if refused is not None:
-                quarantined.append(Quarantine(position, refused.reason, refused.detail))
-        channels += ids
-        stamps += map(datetime.timestamp, map(_OBSERVED_AT, readings))
-        values += map(_VALUE, readings)
-        flags += map(_QUALITY, readings)
-        sizes.append(len(ids))
-        received.append(message.received_at.timestamp())
-    message_of = np.repeat(np.arange(len(messages)), sizes)
-    columns = _Columns(
-        np.array(channels, dtype=np.int32),
-        _microseconds(stamps),
-        np.array(values, dtype=np.float64),
-        np.fromiter(flags, dtype=np.int16, count=len(flags)),  # enum members: half the time of np.array
-        _microseconds(received)[message_of],
-        message_of,
-    )
-    return columns, quarantined
+            ids[code] = _channel(database, directory, definitions[code])
+        except InvalidMessageError as error:  # noqa: PERF203  (each channel is refused by itself)
+            refused[code] = error
+    _keep_last_meaning(database, directory, columns, definitions)
+    quarantined: dict[int, Quarantine] = {}
+    for code, why in refused.items():
+        for message in np.unique(columns.message[columns.channel == code]).tolist():
+            quarantined.setdefault(message, Quarantine(message, why.reason, why.detail))
+    known = ids[columns.channel]
+    columns = Columns(known, columns.observed_us, columns.value, columns.quality, columns.received_us, columns.message)
+    return (columns.where(known >= 0) if refused else columns), [quarantined[key] for key in sorted(quarantined)]
 
 
-def _registered(
-    database: Connection[Any], directory: Directory, message: Accepted, readings: Sequence[Reading]
-) -> tuple[list[int], list[Reading], InvalidMessageError | None]:
-    """The same with channels that are not known yet; readings that contradict their channel are left out."""
-    ids: list[int] = []
-    kept: list[Reading] = []
-    refused: InvalidMessageError | None = None
-    for reading in readings:
-        key = (reading.channel, reading.unit, reading.quantity, reading.ucum, reading.derived)
-        try:
-            ids.append(directory.channel(database, message.device, key))
-        except InvalidMessageError as error:
-            refused = refused or error
-        else:
-            kept.append(reading)
-    return ids, kept, refused
+def _channel(database: Connection[Any], directory: Directory, definition: Definition) -> int:
+    device = directory.device(definition.site, definition.device)
+    channel = directory.channels_of(device).get(definition.key)
+    return directory.channel(database, device, definition.key) if channel is None else channel
 
 
-def _microseconds(seconds: list[float]) -> NDArray[np.int64]:
-    """Since 1970. A double holds today's seconds to a quarter of a microsecond, so rounding is exact."""
-    return np.rint(np.array(seconds, dtype=np.float64) * 1e6).astype(np.int64)
+def _keep_last_meaning(
+    database: Connection[Any], directory: Directory, columns: Columns, definitions: Sequence[Definition]
+) -> None:
+    """A channel that moved between units within the batch stays where its last reading says that it is."""
+    meanings: dict[tuple[str, str, str], list[int]] = defaultdict(list)
+    for code in np.unique(columns.channel).tolist():
+        definition = definitions[code]
+        meanings[definition.site, definition.device, definition.key[0]].append(code)
+    for codes in meanings.values():
+        if len(codes) > 1:
+            for code in sorted(codes, key=lambda code: int(np.flatnonzero(columns.channel == code)[-1])):
+                with suppress(InvalidMessageError):  # its messages have been told
+                    _channel(database, directory, definitions[code])
 
 
 def _wrong_clock(messages: NDArray[np.int64]) -> list[Quarantine]:
@@ -261,7 +224,7 @@ def _wrong_clock(messages: NDArray[np.int64]) -> list[Quarantine]:
     ]
 
 
-def _copy(database: Connection[Any], columns: _Columns) -> FreshReadings:
+def _copy(database: Connection[Any], columns: Columns) -> FreshReadings:
     """COPY the rows, or stage them when some are there already; returns those that are new."""
     readings = columns.readings()
     stream = copy_stream(list(zip(readings, _TYPES, strict=True)))
@@ -292,7 +255,7 @@ def _copy_in(database: Connection[Any], statement: str, stream: bytes) -> None:
         copy.write(stream)
 
 
-def _keep_latest(database: Connection[Any], columns: _Columns) -> None:
+def _keep_latest(database: Connection[Any], columns: Columns) -> None:
     """Offer the newest reading of each channel in the batch; the table keeps the newer one."""
     newest = columns.where(np.flatnonzero(np.append(np.diff(columns.channel) != 0, True)))
     database.execute(

@@ -7,7 +7,9 @@ without any key. Both run on the same server in turn. Redelivery and the way fro
 from __future__ import annotations
 
 import gc
+import sys
 import tempfile
+from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,8 @@ from typing import Any
 import numpy as np
 import psycopg
 
-from cloud.consumers import Ingest, StreamRecord
+from cloud.consumers import Ingest, IngestResult, StreamRecord
+from cloud.consumers.ahead import SWITCH_INTERVAL_S, Ahead
 from cloud.db import migrate
 from cloud.db.bulk import FLOAT8, INT2, INT4, TIMESTAMPTZ, copy_stream
 from contracts.envelope import decode
@@ -36,22 +39,31 @@ _RAW = "CREATE TABLE raw (channel_id int4, observed_at timestamptz, value float8
 
 def run(quick: bool) -> dict[str, Any]:
     """Measure; `quick` only shows that it works."""
-    rounds, batches = (2, 1) if quick else (7, 3)
+    return measure("ingest", quick=quick, bar=BAR)
+
+
+def measure(name: str, *, quick: bool, bar: float) -> dict[str, Any]:
+    """The writer as it is at the time of the call, against the floor."""
+    rounds, batches = (2, 2) if quick else (9, 6)
     server = Postgres(durable=True)
     server.start()
+    interval_s = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_INTERVAL_S)  # as the programs do that run the ingest
     try:
         with tempfile.TemporaryDirectory() as folder:
-            return _measure(server.url(), Path(folder), rounds=rounds, batches=batches)
+            return _measure(server.url(), Path(folder), name, rounds=rounds, batches=batches, bar=bar)
     finally:
+        sys.setswitchinterval(interval_s)
         server.stop()
 
 
-def _measure(url: str, folder: Path, *, rounds: int, batches: int) -> dict[str, Any]:
+def _measure(url: str, folder: Path, name: str, *, rounds: int, batches: int, bar: float) -> dict[str, Any]:
     migrate.upgrade(url)
     wire = [_wire(number) for number in range((rounds + 1) * batches)]
     decoded = [[_decoded(record) for record in batch] for batch in wire]
     buffers = [_buffer(number) for number in range(len(wire))]
     ingest = Ingest(url, storage_dir=folder)
+    ahead = Ahead(ingest)
     raw = psycopg.connect(url)
     raw.execute(_RAW)
     raw.commit()
@@ -60,7 +72,7 @@ def _measure(url: str, folder: Path, *, rounds: int, batches: int) -> dict[str, 
     gc.freeze()  # what was prepared lives on and must not be searched for garbage while others are timed
 
     def ours() -> float:
-        rows = sum(ingest.write(next(ours_next)).rows for _ in range(batches))
+        rows = _written(ahead, [next(ours_next) for _ in range(batches)])
         assert rows == batches * ROWS
         return rows
 
@@ -72,18 +84,20 @@ def _measure(url: str, folder: Path, *, rounds: int, batches: int) -> dict[str, 
         return batches * ROWS
 
     pairs = paired_rates(ours, floor, rounds=rounds)
-    redelivered = timed(lambda: sum(len(batch) and ROWS for batch in decoded if ingest.write(batch).rows == 0))
+    redelivered = timed(lambda: len(decoded) * ROWS if _written(ahead, decoded) == 0 else 0)
     unread = [_wire(number) for number in range(len(wire), len(wire) + batches)]
-    from_wire = timed(lambda: sum(ingest.write(batch).rows for batch in unread))
+    from_wire = timed(lambda: _written(ahead, unread))
     gc.unfreeze()
+    ahead.close()
     ingest.close()
     raw.close()
     new_rate = sorted(pair.ours for pair in pairs)[len(pairs) // 2]
+    floor_rate = sorted(pair.floor for pair in pairs)[len(pairs) // 2]
     return result(
-        "ingest",
+        name,
         pairs,
         unit="rows/s",
-        bar=BAR,
+        bar=bar,
         details={
             "rows_per_transaction": ROWS,
             "readings_per_message": CHANNELS,
@@ -91,10 +105,27 @@ def _measure(url: str, folder: Path, *, rounds: int, batches: int) -> dict[str, 
             "redelivered_rows_per_s": round(redelivered.rate),
             "redelivered_times_new": round(redelivered.rate / new_rate, 1),
             "wire_to_commit_rows_per_s": round(from_wire.rate),
+            "wire_to_commit_ratio": round(from_wire.rate / floor_rate, 3),
             "wire_to_commit_cpu_us": round(from_wire.cpu_us, 2),
             "server": "PostgreSQL on one disk with fsync and synchronous_commit on",
         },
     )
+
+
+def _written(ahead: Ahead, batches: Sequence[Sequence[StreamRecord]]) -> int:
+    """Store batches, each prepared while the one before is being stored; returns the new rows after the last commit."""
+    rows = 0
+
+    def count(outcome: IngestResult | BaseException) -> None:
+        nonlocal rows
+        if isinstance(outcome, BaseException):
+            raise outcome
+        rows += outcome.rows
+
+    for batch in batches:
+        ahead.write(batch, count)
+    ahead.wait()
+    return rows
 
 
 def _stamp(number: int, message: int) -> datetime:

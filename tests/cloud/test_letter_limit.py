@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
@@ -31,6 +32,12 @@ def message(offset: int, value: bytes) -> StreamMessage:
     return StreamMessage("sensor-data", 0, offset, b"key", value, NOON)
 
 
+def store(group: _Group, messages: Sequence[StreamMessage]) -> None:
+    work = group.begin()
+    work.add(messages)
+    work.store()
+
+
 def test_a_burst_passes_then_the_rate_decides() -> None:
     limit = LetterLimit(rate_per_s=2, burst=10)
     limit.spend(10, now=100)
@@ -47,10 +54,10 @@ def test_a_burst_passes_then_the_rate_decides() -> None:
 def test_a_group_that_refuses_too_much_pauses_before_the_next_batch(database_url: str, tmp_path: Path) -> None:
     ingest = Ingest(database_url, storage_dir=tmp_path, clock=clock)
     group = _Group("telemetry", ingest, _Downlink(Silent()), LetterLimit(rate_per_s=0.001, burst=5))
-    group.store([message(n, b"poison %d" % n) for n in range(20)])
+    store(group, [message(n, b"poison %d" % n) for n in range(20)])
     assert counts(database_url)["dead_letter"] == 20, "a batch is never torn"
     with pytest.raises(TooManyRefusedError, match="paused"):
-        group.store([message(20, readings(1).value)])
+        store(group, [message(20, readings(1).value)])
     assert "paused" in group.obstacle
     assert counts(database_url)["reading"] == 0
     group.close()
@@ -67,7 +74,7 @@ def test_letters_that_the_bridge_has_counted_do_not_count_again(database_url: st
             {"id": f"{number:064d}", "received_at": stamp, "stage": "decode", "reason": "bad_json", "detail": "",
              "origin": "x", "payload": ""}
         ).encode()  # fmt: skip
-        group.store([StreamMessage("error-messages", 0, number, b"key", value, NOON)])
+        store(group, [StreamMessage("error-messages", 0, number, b"key", value, NOON)])
     assert counts(database_url)["dead_letter"] == 5
     group.close()
 
@@ -76,7 +83,7 @@ def test_a_database_that_is_away_is_an_obstacle_until_it_is_back(tmp_path: Path)
     ingest = Ingest("postgresql://nobody@127.0.0.1:9/none", storage_dir=tmp_path)
     group = _Group("telemetry", ingest, _Downlink(Silent()), LetterLimit(1, 1))
     with pytest.raises(RetryableError):
-        group.store([message(0, readings(1).value)])
+        store(group, [message(0, readings(1).value)])
     assert "database" in group.obstacle
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from cloud.consumers import Ingest, IngestResult, StreamRecord
@@ -355,3 +356,20 @@ def test_a_message_decoded_in_process_is_not_decoded_again(store_url: str, inges
     decoded = decode(readings(1).value, Kind.READINGS)
     ingest.write([replace(readings(1), value=b"never read", message=decoded)])
     assert counts(store_url)["reading"] == 1
+
+
+def test_a_database_restored_from_a_backup_takes_again_what_it_has_forgotten(store_url: str, ingest: Ingest) -> None:
+    batch = [
+        readings(1),
+        readings(2, reading(7.5, NOON - seconds(30), channel="tank-2.do", unit="tank-2")),
+        readings(3),
+    ]
+    ingest.write(batch)
+    assert ingest.write(batch).messages_repeated == 3
+    with psycopg.connect(store_url) as database:  # the backup was made after the first message
+        database.execute("DELETE FROM reading WHERE observed_at <> %s", (NOON + seconds(1),))
+        database.execute("UPDATE ingest_stream SET seen = '{[1,2)}'")
+    far = readings(4, reading(1.0, NOON + timedelta(hours=1)))
+    result = ingest.write([*batch, far])
+    assert (result.messages_new, result.messages_repeated, result.rows, result.dead_letters) == (3, 1, 2, 1)
+    assert one(store_url, "SELECT count(*), max(observed_at) FROM reading") == (3, NOON + seconds(3))

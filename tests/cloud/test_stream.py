@@ -48,6 +48,20 @@ class MemoryConsumer:
         self.closed = True
 
 
+class Handled:
+    """Work that hands its messages to a function of the test."""
+
+    def __init__(self, handle: Callable[[Sequence[StreamMessage]], None]) -> None:
+        self._handle = handle
+        self._messages: list[StreamMessage] = []
+
+    def add(self, messages: Sequence[StreamMessage]) -> None:
+        self._messages += messages
+
+    def store(self) -> None:
+        self._handle(self._messages)
+
+
 class Run:
     """A loop over messages that stops when the handler has seen the last of them."""
 
@@ -59,6 +73,7 @@ class Run:
         handle: Callable[[Sequence[StreamMessage]], None] = lambda _batch: None,
         commit_fails: int = 0,
     ) -> None:
+        self.work: Callable[[Callable[[Sequence[StreamMessage]], None]], Handled] = Handled
         self.batches: list[list[int]] = []
         self.committed: dict[Partition, int] = {}
         self.consumers: list[MemoryConsumer] = []
@@ -84,7 +99,7 @@ class Run:
         loop = StreamLoop(
             "test",
             open_consumer=opened,
-            handle=handled,
+            begin=lambda: self.work(handled),
             limits=limits or BatchLimits(messages=100, bytes=10_000, wait_s=0.02),
             on_retry=retried,
         )
@@ -153,4 +168,77 @@ def test_stopping_while_the_database_is_away_leaves_the_batch_uncommitted() -> N
 
     run = Run([message(0)], handle=away)
     run.loop.run()
+    assert run.committed == {}
+
+
+def test_the_next_batch_is_prepared_while_one_is_being_stored_and_waits_for_its_turn() -> None:
+    prepared, order = threading.Event(), list[str]()
+
+    def handle(batch: Sequence[StreamMessage]) -> None:
+        first = batch[0].offset == 0
+        if first:
+            assert prepared.wait(10), "nothing was prepared beside the first batch"
+            assert run.committed == {}
+        order.append(f"stored {batch[0].offset}")
+
+    run = Run([message(n) for n in range(4)], limits=BatchLimits(messages=2, bytes=10_000, wait_s=0.02), handle=handle)
+
+    class Watched(Handled):
+        def add(self, messages: Sequence[StreamMessage]) -> None:
+            super().add(messages)
+            if messages[0].offset == 2:
+                prepared.set()
+
+    run.work = Watched
+    run.loop.run()
+    assert order == ["stored 0", "stored 2"]
+    assert run.committed == {("sensor-data", 0): 4}
+
+
+def test_a_batch_grows_while_the_one_before_takes_its_time() -> None:
+    grown = threading.Event()
+
+    def handle(batch: Sequence[StreamMessage]) -> None:
+        if batch[0].offset == 0:
+            assert grown.wait(10)
+
+    class Watched(Handled):
+        count = 0
+
+        def add(self, messages: Sequence[StreamMessage]) -> None:
+            super().add(messages)
+            self.count += len(messages)
+            if self.count >= 150:
+                grown.set()
+
+    limits = BatchLimits(messages=200, bytes=100_000, wait_s=0.000_001)
+    run = Run([message(n) for n in range(450)], limits=limits, handle=handle)
+    run.work = Watched
+    run.loop.run()
+    first, second, *_ = map(len, run.batches)
+    assert first < 150, "nothing was in its way, so it went out as soon as its time was up"
+    assert 150 <= second <= 200
+
+
+def test_memory_holds_two_batches_while_the_store_is_away() -> None:
+    tries = 0
+
+    def away(_batch: Sequence[StreamMessage]) -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 3:
+            run.loop.stop()
+        raise RetryableError("the database is away")
+
+    held = list[int]()
+
+    class Counted(Handled):
+        def add(self, messages: Sequence[StreamMessage]) -> None:
+            super().add(messages)
+            held.append(len(messages))
+
+    run = Run([message(n) for n in range(500)], limits=BatchLimits(messages=20, bytes=10_000, wait_s=0.02), handle=away)
+    run.work = Counted
+    run.loop.run()
+    assert sum(held) <= 40
     assert run.committed == {}

@@ -6,6 +6,7 @@ from datetime import datetime, timezone
 
 from bridge.sink import Routed
 from cloud.consumers import IngestResult, StreamRecord
+from cloud.consumers.prepare import Prepared, Preparing
 from contracts.devices import DeviceEvent, DeviceState, EventBatch, Status, Watermark
 from contracts.envelope import Envelope, encode
 from contracts.errors import RetryableError
@@ -34,11 +35,17 @@ class Store:
         self.gate.set()
         self.closed = False
 
-    def write(self, records: Sequence[StreamRecord]) -> IngestResult:
+    def prepare(self, records: Sequence[StreamRecord]) -> Prepared:
+        preparing = Preparing(lambda _identity: False)
+        preparing.add(records)
+        return preparing.prepared()
+
+    def store(self, prepared: Prepared) -> IngestResult:
         self.gate.wait(10)
         if self.error is not None:
             raise self.error
-        self.batches.append(list(records))
+        records = [item.record for item in prepared.items]
+        self.batches.append(records)
         return IngestResult(len(records), 0, len(records), 0, (MARK,))
 
     def close(self) -> None:
