@@ -10,6 +10,18 @@ from contracts.base import ChannelName, Slug, UtcDatetime, WireModel
 from contracts.quality import QualityFlag
 
 
+class Thinned(WireModel):
+    """What a long outage left of a minute: the box ran short of room and kept its least and its greatest reading.
+
+    Both are real readings under their own time and travel as such. The earlier of the two carries this (decision 0021).
+    """
+
+    count: int = Field(ge=2)
+    """Readings that the minute had, both included."""
+    mean: float
+    """Their mean, in the reading's unit."""
+
+
 class Reading(WireModel):
     """One measured or derived value.
 
@@ -33,6 +45,8 @@ class Reading(WireModel):
     number can be had back. None when none was applied."""
     derived: bool = False
     """True when computed from other channels (saturation, un-ionized ammonia)."""
+    thinned: Thinned | None = None
+    """Set when this reading, and at most one later one, stand for a whole minute; None: it stands for itself."""
 
 
 class ReadingBatch(WireModel):

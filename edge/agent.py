@@ -34,8 +34,10 @@ from edge.messaging.state import LinkEvent
 from edge.messaging.uplinks import open_link
 from edge.metrics import Metrics
 from edge.outbox.publisher import Publisher
+from edge.outbox.rules import untold_losses
 from edge.outbox.settings import shares_of
 from edge.outbox.store import Draft, Outbox
+from edge.outbox.thinning import Thinner
 from edge.page import Page
 from edge.sensors.derived import by_main
 from edge.sensors.driver import DriverContext
@@ -52,6 +54,8 @@ OUTBOX_FILE = "outbox.db"
 """Name of the outbox in ``data_dir``."""
 CLOCK_FILE = "clock.json"
 """Name of the clock's memory in ``data_dir``."""
+TOLD_PREFIX = "told:"
+"""State keys of the losses that an event has told."""
 CLOCK_LOOKS_S = 1.0
 """How soon a clock that has become right is noticed."""
 
@@ -160,10 +164,12 @@ class Agent:
             window=settings.outbox.window,
             resend_after_s=settings.outbox.resend_after_s,
             backfill_after_s=settings.outbox.backfill_after_s,
+            on_gaps=self._beat,
             on_stream_restart=lambda: self.emit(
                 "outbox.behind_store", "The outbox file was older than what the store has; it counts anew"
             ),
         )
+        self._thinner = Thinner(self.outbox)
         self._supervisor = Supervisor()
         self._guard_workers: list[Worker] = []
         self._input_workers: list[Worker] = []
@@ -193,7 +199,7 @@ class Agent:
         self._sampler_worker = start("sampler", self._sampler.run)
         self._input_workers = [start(f"sensor-{driver.name}", driver.run) for driver in self._drivers]
         self._output_workers = [start("link", self._link.run), start("publisher", self._publisher.run)]
-        self._input_workers.append(start("health", self._send_health))
+        self._input_workers += [start("health", self._send_health), start("thinner", self._thinner.run)]
         if self._steady is not None:
             self._input_workers.append(start("clock", self._watch_clock))
         if self._captures:
@@ -351,10 +357,35 @@ class Agent:
         wait_s = min(5.0, self.settings.health.every_s)  # the first one soon, when everything has started
         while not stop.wait(wait_s):
             wait_s = self.settings.health.every_s
-            try:
-                self.outbox.accept([Draft.of(self.snapshot().health())])
-            except OutboxUnavailableError as error:
-                log.warning("health.not_persisted", reason=str(error))
+            self._beat()
+            self._tell_losses()
+
+    def _beat(self) -> None:
+        try:
+            self.outbox.accept([Draft.of(self.snapshot().health())])
+        except OutboxUnavailableError as error:
+            log.warning("health.not_persisted", reason=str(error))
+
+    def _tell_losses(self) -> None:
+        """What the outbox had to drop or thin is an event; once it is persisted it is not told again."""
+        told = {key.removeprefix(TOLD_PREFIX): int(value) for key, value in self.outbox.state(TOLD_PREFIX).items()}
+        counters = self.outbox.counters()
+        losses = untold_losses(counters, told)
+        if not losses:
+            return
+        dropped = any(name.startswith("dropped_") for name in losses)
+        event = DeviceEvent(
+            name="outbox.dropped" if dropped else "outbox.thinned",
+            severity=Severity.MAJOR if dropped else Severity.MINOR,
+            occurred_at=self.clock.now(),
+            message="The outbox is full: " + ", ".join(f"{name} {count}" for name, count in sorted(losses.items())),
+            detail=dict(losses),
+        )
+        state = {TOLD_PREFIX + name: str(counters[name]) for name in losses}
+        try:
+            self.outbox.accept([Draft.of(EventBatch(events=(event,)))], state=state)
+        except OutboxUnavailableError as error:
+            log.warning("event.not_persisted", name=event.name, reason=str(error))
 
     def _watch_clock(self, stop: threading.Event) -> None:
         """Notice when the machine knows the time, and tell what the count before it was off by."""

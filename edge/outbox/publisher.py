@@ -22,7 +22,7 @@ from contracts.topics import uplink
 from edge.clock import Clock
 from edge.errors import LinkDownError, OutboxUnavailableError
 from edge.messaging.state import Acknowledged, Committed, Connected, Disconnected, LinkEvent
-from edge.outbox.rules import covered, due_for_resend, highest_covered
+from edge.outbox.rules import covered, due_for_resend, highest_covered, waits_for_floor
 from edge.outbox.store import Outbox, Row
 
 log = structlog.get_logger()
@@ -33,6 +33,8 @@ UNCONFIRMED_LIMIT = 10_000
 """Rows that may be acknowledged by the broker and not yet confirmed by the store; bounds memory, the rest waits on disk."""
 IN_FLIGHT_BYTES = 1_000_000
 """Bytes in flight beyond which only alarms are handed over: on a slow link an alarm must not wait behind images."""
+FLOOR_EVERY_S = 1.0
+"""Seconds between two heartbeats that a backlog with many gaps calls for."""
 _CHUNK_ROWS = 20
 _ENVELOPE = '{"v":1,"site":"%s","device":"%s","boot":"%s","stream":"%s","seq":%d,"sent_at":"%s","time_trusted":%s,"backfill":%s,%s"body":'
 
@@ -97,6 +99,8 @@ class Publisher:
         window: messages in flight to the broker (handed over, no PUBACK yet).
         resend_after_s: wait after a PUBACK before a row that the store has not confirmed is sent again.
         backfill_after_s: a message older than this when it is sent is flagged as backfill.
+        on_stream_restart: the file was older than the store; its rows have been numbered anew.
+        on_gaps: the store waits for sequences that were dropped; a heartbeat tells it where to go on.
     """
 
     def __init__(
@@ -111,6 +115,7 @@ class Publisher:
         resend_after_s: float = 30.0,
         backfill_after_s: float = 30.0,
         on_stream_restart: Callable[[], None] = lambda: None,
+        on_gaps: Callable[[], None] = lambda: None,
     ) -> None:
         self.stats = PublisherStats()
         self._outbox = outbox
@@ -121,6 +126,8 @@ class Publisher:
         self._resend_after_s = resend_after_s
         self._backfill_after_s = backfill_after_s
         self._on_stream_restart = on_stream_restart
+        self._on_gaps = on_gaps
+        self._floor_told_s = float("-inf")
         self._events: SimpleQueue[LinkEvent | None] = SimpleQueue()
         self._awake = False
         self._in_flight: dict[int, tuple[int, int]] = {}
@@ -215,6 +222,9 @@ class Publisher:
             return
         self._outbox.release(watermark.committed, watermark.above)
         self.stats.watermark = watermark.committed
+        if waits_for_floor(watermark) and time.monotonic() - self._floor_told_s >= FLOOR_EVERY_S:
+            self._floor_told_s = time.monotonic()
+            self._on_gaps()
         for seq in [seq for seq in self._acked if covered(watermark, seq)]:
             del self._acked[seq]
             self.stats.released += 1

@@ -38,6 +38,10 @@ DEFAULT_SHARES: Mapping[Priority, float] = {Priority.COUNT: 0.5, Priority.TELEME
 """Part of the quota that a class may take even while the others are empty: no class can crowd the rest out."""
 
 
+MANY_RANGES = 48
+"""Ranges in a watermark (64 fit) that call for a heartbeat at once."""
+
+
 @dataclass(frozen=True)
 class Usage:
     """Rows and body bytes that one class holds."""
@@ -98,3 +102,17 @@ def resend_wait_s(attempt: int, *, first_s: float, longest_s: float = 600.0) -> 
 def due_for_resend(acked: Mapping[int, tuple[float, int]], *, now_s: float, first_s: float) -> Sequence[int]:
     """Sequences whose (acknowledged at, attempts) say that they must be sent again, oldest first."""
     return sorted(seq for seq, (at, attempt) in acked.items() if now_s - at >= resend_wait_s(attempt, first_s=first_s))
+
+
+def untold_losses(counters: Mapping[str, int], told: Mapping[str, int]) -> dict[str, int]:
+    """What was dropped or thinned since it was last told, by counter."""
+    losses = {name: count for name, count in counters.items() if name.startswith(("dropped_", "thinned_"))}
+    return {name: count - told.get(name, 0) for name, count in losses.items() if count > told.get(name, 0)}
+
+
+def waits_for_floor(watermark: Watermark) -> bool:
+    """True when the store sees so many gaps that it cannot report more: only our floor lets it go on.
+
+    Gaps are sequences that were dropped or thinned; the heartbeat tells the store the lowest one that still comes.
+    """
+    return len(watermark.above) >= MANY_RANGES

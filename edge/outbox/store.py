@@ -129,13 +129,12 @@ class Transaction:
             self.add(Priority(priority), -rows, -size)
         self.connection.execute(f"DELETE FROM message WHERE {where}", arguments)  # noqa: S608  (fixed texts)
 
-    def drop(self, where: str, arguments: tuple[int, ...]) -> dict[str, int]:
-        """Delete messages that the store will never get, and count what was in them by kind."""
+    def drop(self, where: str, arguments: tuple[int, ...]) -> None:
+        """Delete messages that the store will never get, and count what was in them by kind; the agent makes it an event."""
         query = f"SELECT kind, sum(items) FROM message WHERE {where} GROUP BY kind"  # noqa: S608  (fixed texts)
-        dropped = dict(self.connection.execute(query, arguments).fetchall())
-        self.counts.update({f"dropped_{kind}": items for kind, items in dropped.items()})
+        dropped = self.connection.execute(query, arguments).fetchall()
+        self.counts.update({f"dropped_{kind}": items for kind, items in dropped})
         self.delete(where, arguments)
-        return dropped
 
     def finish(self) -> None:
         """Write what was gathered: one statement per counter and key, however many messages came."""
@@ -497,8 +496,7 @@ class Outbox:
             freed, last = freed + size, seq
             if freed >= needed:
                 break
-        dropped = transaction.drop("priority = ? AND seq <= ?", (priority, last))
-        log.warning("outbox.dropped", priority=priority.name.lower(), **dropped)
+        transaction.drop("priority = ? AND seq <= ?", (priority, last))
 
     # -- the file ------------------------------------------------------------------------------------------------
 
