@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import Metric
 
+    from bridge.broker_watch import BrokerWatch
     from bridge.downlink import Downlink
     from bridge.uplink import Uplink
 
@@ -73,6 +74,19 @@ class DownlinkCollector(Collector):
         yield _counter("downlink_expired", "Jobs and commands that were no longer worth sending", tally.expired)
         yield _counter("downlink_invalid", "Downlink records that could not be read", tally.invalid)
         yield _gauge("downlink_pending", "Messages for devices waiting for the MQTT broker", tally.pending)
+
+
+class BrokerCollector(Collector):
+    """What the MQTT broker says of itself; nothing where it says nothing."""
+
+    def __init__(self, watch: BrokerWatch) -> None:
+        self._watch = watch
+
+    def collect(self) -> Iterator[Metric]:
+        """All metrics of the broker."""
+        if self._watch.dropped is not None:
+            meaning = "Messages that the MQTT broker has dropped since it started, by its own count; must stay 0"
+            yield _gauge("broker_dropped", meaning, self._watch.dropped)
 
 
 def registry_of(*collectors: Collector) -> CollectorRegistry:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 import structlog
 from prometheus_client import generate_latest
 
+from bridge.broker_watch import BrokerWatch
 from bridge.downlink import Downlink, KafkaDownlink, close_publisher, open_consumer, open_publisher
 from bridge.errors import UplinkBrokenError
-from bridge.metrics import DownlinkCollector, UplinkCollector, registry_of
+from bridge.metrics import BrokerCollector, DownlinkCollector, UplinkCollector, registry_of
 from bridge.sink import open_sink
 from bridge.uplink import Uplink
 from contracts.probes import Condition, ProbeServer
@@ -84,6 +85,7 @@ class Bridge:
         self._publisher = open_publisher(self._settings)
         self._downlink = Downlink(self._publisher)
         self._registry.register(DownlinkCollector(self._downlink))
+        self._registry.register(BrokerCollector(BrokerWatch(self._publisher)))
         self._kafka_downlink = KafkaDownlink(self._downlink, lambda: open_consumer(self._settings))
         self._downlink.start()
         self._kafka_downlink.start()

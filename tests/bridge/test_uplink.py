@@ -123,6 +123,20 @@ def test_poison_goes_to_dead_letters_and_never_fills_the_window(
     assert_books_balance(bridge)
 
 
+def test_five_megabytes_become_a_letter_that_says_so_and_do_not_hold_up_the_next(
+    start_uplink: Start, sink: MemorySink, farm: Farm
+) -> None:
+    bridge = start_uplink(window=5)
+    for number in range(1, 7):
+        farm.send(READINGS_TOPIC, [b"%d" % number * 5_000_000])
+    farm.send_readings([1])
+    eventually(lambda: bridge.state().tally.acked == 7, "all are acknowledged")
+    letters = [routed.message for routed in sink.stored if isinstance(routed.message, DeadLetter)]
+    assert {letter.reason for letter in letters} == {"too_large"}
+    assert all("5000000 bytes" in letter.detail and len(letter.payload) == 700_000 for letter in letters)
+    assert sink.sequences() == [1]
+
+
 def test_a_device_that_claims_to_be_another_is_refused(start_uplink: Start, sink: MemorySink, farm: Farm) -> None:
     bridge = start_uplink()
     farm.send(READINGS_TOPIC, [payload(1, device="edge-2")])
