@@ -41,17 +41,40 @@ class ImageInput(WireModel):
 
 
 class DetectionOutput(WireModel):
-    """How to read a detector's tensors.
+    """How to read a detector's tensors (models/runtime/README.md has an example of every form).
 
-    ``boxes_scores``: ``boxes`` (N, K, 4) x0 y0 x1 y1 in input pixels, ``scores`` (N, K), optional ``classes`` (N, K):
-    NMS already in the graph. ``yolo``: one tensor (N, 4 + C, A) cx cy w h in input pixels, NMS outside.
+    ``boxes_scores``: ``boxes`` (N, K, 4) and ``scores`` (N, K), or (N, K, C) with a score for every class; optional
+    ``classes`` (N, K) and ``count`` (N). CenterNet, SSD, DETR. ``rows``: one tensor ``boxes`` (N, K, 6) with corners, score
+    and class: YOLOv10 and other graphs that suppress duplicates themselves. ``yolo``: one tensor ``boxes`` (N, 4 + C, A), or
+    (N, 4 + 1 + C, A) with objectness.
     """
 
-    format: Literal["boxes_scores", "yolo"] = "boxes_scores"
+    format: Literal["boxes_scores", "rows", "yolo"] = "boxes_scores"
     boxes: str = "boxes"
     scores: str = "scores"
     classes: str | None = None
+    count: str | None = None
+    """Tensor with the number of valid boxes per image; None when unused boxes have a score of 0."""
     iou_threshold: Fraction = 0.5
+    """Overlap from which the weaker of two boxes of a class is a duplicate."""
+    box_format: Literal["xyxy", "yxyx", "xywh", "cxcywh"] | None = None
+    """Order of a box's numbers; None is ``cxcywh`` for ``yolo`` and ``xyxy`` for the others."""
+    box_unit: Literal["pixels", "fraction"] = "pixels"
+    """Of the model's input."""
+    nms: Literal["graph", "runtime"] | None = None
+    """Who suppresses duplicates; None is the runtime for ``yolo`` and the graph for the others."""
+    objectness: bool = False
+    """``yolo``: a fifth number that every class score is multiplied by (YOLOv3 to v7, YOLOX)."""
+    anchors_first: bool = False
+    """``yolo``: the tensor is (N, A, numbers), as YOLOv5 and YOLOX export it."""
+    score_kind: Literal["probabilities", "logits"] = "probabilities"
+    """``logits`` go through the logistic function."""
+    background: int | None = Field(default=None, ge=0)
+    """Class that means "nothing" (0 in most SSD graphs); it is no label, and the classes after it move down by one."""
+    batched: bool = True
+    """False when the tensors lack the first dimension (torchvision); then ``input.dynamic_batch`` is false too."""
+    max_detections: int = Field(default=1000, ge=1, le=10_000)
+    """Detections per image, the best by score; bounds memory and messages, far above a school in view."""
 
 
 class ClassificationOutput(WireModel):
@@ -61,6 +84,15 @@ class ClassificationOutput(WireModel):
     kind: Literal["logits", "probabilities", "sigmoid"] = "logits"
     unknown_below: Fraction | None = None
     """Below this confidence the answer is the class ``unknown``."""
+
+
+class ScoresOutput(WireModel):
+    """Independent scores (N, C), one per label: lesions, fin damage, lice. Several may be high at once, or none."""
+
+    name: str = "scores"
+    kind: Literal["logits", "probabilities"] = "logits"
+    thresholds: dict[str, Fraction] = Field(default_factory=dict)
+    """Score from which a label is present; a label that is not named takes the manifest's ``threshold``."""
 
 
 class ProbationLimits(WireModel):
@@ -96,9 +128,10 @@ class ModelManifest(WireModel):
     input: ImageInput
     detection: DetectionOutput | None = None
     classification: ClassificationOutput | None = None
+    scores: ScoresOutput | None = None
     labels: tuple[str, ...] = Field(min_length=1)
     threshold: Fraction = 0.3
-    """Confidence below which a detection is not reported."""
+    """Confidence below which a detection is not reported, and a label not present."""
     created_at: UtcDatetime
     licence: str
     attribution: tuple[str, ...] = ()

@@ -15,7 +15,6 @@ Array suffixes: T tracks, N detections, 4 centre x, centre y, width, height in p
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from enum import IntEnum
 from typing import Any
 
 import numpy as np
@@ -57,8 +56,8 @@ class TrackerOptions:
     """Sightings after which a track counts."""
 
 
-class _Stage(IntEnum):
-    """Life of a track."""
+class _Stage:
+    """Life of a track; plain numbers, as they stand in an array."""
 
     TENTATIVE = 0
     TRACKED = 1
@@ -208,6 +207,8 @@ class Tracker:
         """Sure detections without a track begin one; those of the very first frame count at once."""
         new = new[: MAX_TRACKS - min(len(self._tracks), MAX_TRACKS)]
         count = len(new)
+        if not count:
+            return
         matched[new] = len(self._tracks) + np.arange(count)
         boxes, length = found_N4[new], _length(found_N4[new])[:, None]
         variance = np.ones(4) * (self.options.position_noise * length) ** 2
@@ -235,7 +236,7 @@ class Tracker:
         t, options = self._tracks, self.options
         gone = (t.stage == _Stage.TENTATIVE) & (t.misses > 0)
         gone |= (at_s - t.seen_s > options.lost_s) & (t.misses > options.lost_frames)
-        kept = t.where(~gone)
+        kept = t.where(~gone) if gone.any() else t
         if len(kept) >= MAX_TRACKS:
             kept = kept.where(np.sort(np.argsort(-kept.seen_s, kind="stable")[: MAX_TRACKS * 3 // 4]))
         self._tracks = kept
@@ -251,11 +252,22 @@ def assign(score_RC: FloatArray, least: float) -> tuple[IntArray, IntArray]:
         Row and column indices of the pairs.
     """
     gain = np.where(score_RC >= least, score_RC - least, 0.0)
-    rows = np.flatnonzero(gain.any(axis=1))
-    columns = np.flatnonzero(gain.any(axis=0))
-    if not len(rows):
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    gain = gain[np.ix_(rows, columns)]
+    possible = gain > 0
+    choices_R, choices_C = possible.sum(axis=1), possible.sum(axis=0)
+    # Who has one choice, which nobody else has, needs no deliberation: on most frames that is every fish.
+    rows, columns = np.nonzero(possible & (choices_R == 1)[:, None] & (choices_C == 1)[None, :])
+    open_rows, open_columns = choices_R > 0, choices_C > 0
+    open_rows[rows] = open_columns[columns] = False
+    if open_rows.any():
+        left_rows, left_columns = np.flatnonzero(open_rows), np.flatnonzero(open_columns)
+        pairs = _augment(gain[np.ix_(left_rows, left_columns)])
+        rows = np.concatenate([rows, left_rows[pairs[0]]])
+        columns = np.concatenate([columns, left_columns[pairs[1]]])
+    return rows, columns
+
+
+def _augment(gain: FloatArray) -> tuple[IntArray, IntArray]:
+    """The pairs of the largest total gain; no pair where there is no gain."""
     count, width = gain.shape
     cost = np.concatenate([-gain, np.zeros((count, count))], axis=1)
     owner = np.full(width + count, -1, np.int64)
@@ -289,7 +301,7 @@ def assign(score_RC: FloatArray, least: float) -> tuple[IntArray, IntArray]:
             owner[column] = start if before < 0 else owner[before]
             column = before
     taken = np.flatnonzero((owner[:width] >= 0) & (gain[owner[:width], np.arange(width)] > 0))
-    return rows[owner[taken]], columns[taken]
+    return owner[taken], taken
 
 
 def _centred(corners_N4: FloatArray) -> FloatArray:

@@ -1,6 +1,6 @@
 """Run a model bundle on any device: the only pre- and post-processing code of Shoal.
 
-``load_bundle`` → ``open_session`` → ``Detector`` or ``Classifier``. numpy, OpenCV and onnxruntime; never torch. Names are loaded
+``load_bundle`` → ``open_session`` → ``Detector``, ``Classifier`` or ``Scorer``. numpy, OpenCV and onnxruntime; never torch. Names are loaded
 when they are first used: who only prepares frames for a model in another process does not pay for onnxruntime.
 """
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from models.runtime.detector import Detector
     from models.runtime.errors import BundleError, InferenceError
     from models.runtime.golden import GoldenResult, check_golden
+    from models.runtime.scorer import Scorer, Scores
     from models.runtime.session import Session, open_session
 
 __all__ = [
@@ -25,6 +26,8 @@ __all__ = [
     "Detector",
     "GoldenResult",
     "InferenceError",
+    "Scorer",
+    "Scores",
     "Session",
     "check_golden",
     "find_bundle",
@@ -39,6 +42,7 @@ _HOMES = {
     "detector": ("Detector",),
     "errors": ("BundleError", "InferenceError"),
     "golden": ("GoldenResult", "check_golden"),
+    "scorer": ("Scorer", "Scores"),
     "session": ("Session", "open_session"),
 }
 

@@ -145,12 +145,28 @@ def _check_manifest(manifest: ModelManifest) -> None:
         raise BundleError("manifest.detection", None, "A detector's manifest must say how to read its tensors.")
     if manifest.task is Task.CLASSIFICATION and manifest.classification is None:
         raise BundleError("manifest.classification", None, "A classifier's manifest must say how to read its tensor.")
+    _check_labels(manifest)
     image = manifest.input
+    if manifest.detection is not None and not manifest.detection.batched and image.dynamic_batch:
+        raise BundleError("manifest.input.dynamic_batch", "true", "Tensors without a batch dimension need false.")
     if image.dtype == "uint8" and (image.mean or image.std or image.scale != 1.0):
         raise BundleError("manifest.input.scale", image.scale, "uint8 input is normalised inside the graph.")
     for name, values in (("mean", image.mean), ("std", image.std)):
         if len(values) not in {0, 1, 3} or (name == "std" and 0.0 in values):
             raise BundleError(f"manifest.input.{name}", values, "Give none, one, or three non-zero numbers.")
+
+
+def _check_labels(manifest: ModelManifest) -> None:
+    if len(set(manifest.labels)) != len(manifest.labels):
+        raise BundleError("manifest.labels", _short(manifest.labels), "Every label must have a name of its own.")
+    if manifest.task is not Task.SCORES:
+        return
+    if manifest.scores is None:
+        raise BundleError("manifest.scores", None, "A score model's manifest must say how to read its tensor.")
+    for label in manifest.scores.thresholds:
+        if label not in manifest.labels:
+            known = ", ".join(manifest.labels)
+            raise BundleError("manifest.scores.thresholds", label, f"It is none of the labels: {known}.")
 
 
 def _short(value: object) -> object:

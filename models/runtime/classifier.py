@@ -11,8 +11,9 @@ import numpy.typing as npt
 
 from contracts.bundles import ClassificationOutput, Task
 from models.runtime.errors import BundleError, InferenceError
+from models.runtime.outputs import output_names
 from models.runtime.preprocess import FloatArray, FrameArray, preprocess
-from models.runtime.session import Session, output_names
+from models.runtime.session import Session
 
 UNKNOWN = "unknown"
 MAX_BATCH = 16

@@ -10,9 +10,10 @@ import numpy.typing as npt
 from contracts.bundles import DetectionOutput, Task
 from contracts.vision import Detection
 from models.runtime.errors import BundleError, InferenceError
-from models.runtime.postprocess import from_boxes_scores, from_yolo, to_detections
+from models.runtime.outputs import output_names
+from models.runtime.postprocess import read_detections, to_detections
 from models.runtime.preprocess import FrameArray, Placement, as_input, preprocess
-from models.runtime.session import Session, output_names
+from models.runtime.session import Session
 
 MAX_BATCH = 8
 """Frames per call of the graph: bounds memory; on a CPU larger batches are not faster per frame."""
@@ -67,15 +68,19 @@ class Detector:
 
     def _results(self, images: npt.NDArray[Any], placements: Sequence[Placement]) -> list[list[Detection]]:
         tensors = self.session.run(images, self._outputs)
+        if not self._output.batched:
+            tensors = [tensor[None] for tensor in tensors]
         if any(len(tensor) != len(placements) for tensor in tensors):
             raise InferenceError(f"{len(placements)} frames gave outputs {[tensor.shape for tensor in tensors]}")
-        labels = self.session.manifest.labels
+        image, labels = self.session.image, self.session.manifest.labels
         results = []
         for index, place in enumerate(placements):
-            if self._output.format == "yolo":
-                found = from_yolo(tensors[0][index], self.threshold, self._output.iou_threshold)
-            else:
-                classes = tensors[2][index] if len(tensors) > 2 else None  # noqa: PLR2004 - boxes, scores, classes
-                found = from_boxes_scores(tensors[0][index], tensors[1][index], classes, self.threshold)
+            found = read_detections(
+                {name: tensor[index] for name, tensor in zip(self._outputs, tensors, strict=True)},
+                self._output,
+                threshold=self.threshold,
+                width=image.width,
+                height=image.height,
+            )
             results.append(to_detections(found, place, labels))
         return results

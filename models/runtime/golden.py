@@ -20,6 +20,7 @@ from models.runtime.detector import Detector
 from models.runtime.errors import BundleError
 from models.runtime.postprocess import iou
 from models.runtime.preprocess import FloatArray, FrameArray
+from models.runtime.scorer import Scorer
 from models.runtime.session import Session
 
 CONFIDENCE_TOLERANCE = 0.05
@@ -27,11 +28,12 @@ CONFIDENCE_TOLERANCE = 0.05
 
 
 class GoldenExpectation(BaseModel):
-    """The JSON beside a golden frame: the detections of a detector, or the label of a classifier."""
+    """The JSON beside a golden frame: detections, the label of a classifier, or health scores."""
 
     detections: tuple[Detection, ...] = ()
     label: str | None = None
     confidence: float | None = None
+    scores: dict[str, float] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,10 @@ def check_golden(session: Session) -> GoldenResult:
                 expected.detections, found, manifest.threshold, manifest.probation.min_golden_iou
             )
             ious += frame_ious
+        elif manifest.task is Task.SCORES:
+            scores = Scorer(session).score([frame])[0].scores
+            frame_changes = [abs(scores[label] - want) for label, want in expected.scores.items() if label in scores]
+            wrong = [f"no score for {label}" for label in expected.scores if label not in scores]
         else:
             answer = Classifier(session).classify([frame])[0]
             frame_changes = [abs(answer.confidence - (expected.confidence or 0.0))]

@@ -17,6 +17,7 @@ import structlog
 from contracts.bundles import ImageInput, ModelManifest
 from models.runtime.bundle import Bundle, read_model
 from models.runtime.errors import BundleError, InferenceError
+from models.runtime.outputs import check_outputs
 
 log = structlog.get_logger()
 
@@ -151,24 +152,12 @@ def _check_graph(manifest: ModelManifest, inference: ort.InferenceSession) -> No
     )
     if not fits:
         raise BundleError("manifest.input", (image.layout, *size), f"The graph takes shape {shape}.")
-    outputs = [o.name for o in inference.get_outputs()]
-    for name in output_names(manifest):
-        if name not in outputs:
-            raise BundleError(
-                "manifest.detection.boxes" if manifest.detection else "manifest.classification.name",
-                name,
-                f"The graph's outputs are: {', '.join(outputs)}.",
-            )
-
-
-def output_names(manifest: ModelManifest) -> list[str]:
-    """Names of the tensors that the manifest reads."""
-    names: list[str] = []
-    if manifest.detection is not None:
-        detection = manifest.detection
-        names.append(detection.boxes)
-        if detection.format == "boxes_scores":
-            names += [detection.scores, *([detection.classes] if detection.classes else [])]
-    elif manifest.classification is not None:
-        names.append(manifest.classification.name)
-    return names
+    if not image.dynamic_batch and isinstance(shape[0], int) and shape[0] != 1:
+        raise BundleError(
+            "manifest.input.dynamic_batch", "false", f"The graph takes batches of {shape[0]}; export it with 1."
+        )
+    if image.dynamic_batch and isinstance(shape[0], int):
+        raise BundleError(
+            "manifest.input.dynamic_batch", "true", f"The graph's batch is fixed at {shape[0]}; write false."
+        )
+    check_outputs(manifest, {o.name: list(o.shape) for o in inference.get_outputs()})

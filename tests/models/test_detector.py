@@ -1,17 +1,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
+from contracts.bundles import DetectionOutput
 from models.runtime import BundleError, Detector, InferenceError, load_bundle, open_session
-from models.runtime.postprocess import Candidates, from_boxes_scores, from_yolo, iou, suppress, to_detections
+from models.runtime.postprocess import Candidates, iou, read_detections, suppress, to_detections
 from models.runtime.preprocess import Placement
 from tests.models.tiny_bundle import Head, bright_cells, edit_manifest, tiny_classifier, tiny_detector
 
 WHOLE = Placement(0, 0, 100, 100)
+
+
+def read(output: DetectionOutput, threshold: float = 0.3, **tensors: npt.NDArray[Any]) -> Candidates:
+    return read_detections(tensors, output, threshold=threshold, width=100, height=50)
 
 
 def open_detector(folder: Path) -> Detector:
@@ -88,9 +94,9 @@ def test_boxes_are_clipped_to_the_frame_and_vanish_outside_it() -> None:
 def test_a_model_that_gives_no_numbers_is_reported(bad: float) -> None:
     boxes, scores = np.zeros((1, 4), np.float32), np.array([0.9], np.float32)
     with pytest.raises(InferenceError, match="not numbers"):
-        from_boxes_scores(boxes, scores * bad, None, 0.5)
+        read(DetectionOutput(), boxes=boxes, scores=scores * bad)
     with pytest.raises(InferenceError, match="not numbers"):
-        from_boxes_scores(boxes + bad, scores, None, 0.5)
+        read(DetectionOutput(), boxes=boxes + bad, scores=scores)
 
 
 def test_yolo_duplicates_are_suppressed_per_class() -> None:
@@ -106,11 +112,12 @@ def test_yolo_duplicates_are_suppressed_per_class() -> None:
         ],
         np.float32,
     )
-    found = from_yolo(output, 0.3, 0.5)
+    yolo = DetectionOutput(format="yolo")
+    found = read(yolo, boxes=output)
     assert found.scores.tolist() == pytest.approx([0.9, 0.7, 0.6])
     assert found.classes.tolist() == [0, 1, 1]
     with pytest.raises(InferenceError, match="yolo head"):
-        from_yolo(output[:4], 0.3, 0.5)
+        read(yolo, boxes=output[:4])
 
 
 def test_suppression_keeps_the_best_of_a_chain() -> None:
@@ -128,7 +135,8 @@ def test_overlap_of_boxes() -> None:
 
 def test_a_graph_with_classes_names_them(tmp_path: Path) -> None:
     boxes = np.array([[0, 0, 10, 10], [20, 20, 30, 30]], np.float32)
-    found = from_boxes_scores(boxes, np.array([0.4, 0.9]), np.array([1, 0]), 0.3)
+    output = DetectionOutput(classes="classes")
+    found = read(output, boxes=boxes, scores=np.array([0.4, 0.9]), classes=np.array([1, 0]))
     labels = [d.label for d in to_detections(found, WHOLE, ("salmon", "wrasse"))]
     assert labels == ["salmon", "wrasse"]
 

@@ -109,20 +109,7 @@ def _detector_graph(
 
     batch: str | int = "batch" if dynamic_batch else 1
     shape = [batch, height, width, 3] if layout == "NHWC" else [batch, 3, height, width]
-    nodes = [
-        helper.make_node("Cast", ["images"], ["pixels"], to=TensorProto.FLOAT),
-        helper.make_node("Gather", ["pixels", "green"], ["channel"], axis=3 if layout == "NHWC" else 1),
-        helper.make_node("Unsqueeze", ["channel", "axis1"], ["plane"]),
-        helper.make_node("AveragePool", ["plane"], ["pooled"], kernel_shape=[CELL, CELL], strides=[CELL, CELL]),
-        helper.make_node("Mul", ["pooled", "gain"], ["brightness"]),
-        helper.make_node("Flatten", ["brightness"], ["scores"], axis=1),
-        helper.make_node("Shape", ["scores"], ["batch_size"], start=0, end=1),
-    ]
-    constants = [
-        numpy_helper.from_array(np.array(1, np.int64), "green"),
-        numpy_helper.from_array(np.array([1], np.int64), "axis1"),
-        numpy_helper.from_array(np.float32(1 / 255), "gain"),
-    ]
+    nodes, constants = brightness(layout)
     if head == "boxes_scores":
         nodes += [
             helper.make_node("Concat", ["batch_size", "box_shape"], ["boxes_shape"], axis=0),
@@ -156,6 +143,25 @@ def _detector_graph(
     )
 
 
+def brightness(layout: str) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
+    """Nodes and constants that turn ``images`` into ``scores`` (batch, cells) and tell its ``batch_size``."""
+    nodes = [
+        helper.make_node("Cast", ["images"], ["pixels"], to=TensorProto.FLOAT),
+        helper.make_node("Gather", ["pixels", "green"], ["channel"], axis=3 if layout == "NHWC" else 1),
+        helper.make_node("Unsqueeze", ["channel", "axis1"], ["plane"]),
+        helper.make_node("AveragePool", ["plane"], ["pooled"], kernel_shape=[CELL, CELL], strides=[CELL, CELL]),
+        helper.make_node("Mul", ["pooled", "gain"], ["brightness"]),
+        helper.make_node("Flatten", ["brightness"], ["scores"], axis=1),
+        helper.make_node("Shape", ["scores"], ["batch_size"], start=0, end=1),
+    ]
+    constants = [
+        numpy_helper.from_array(np.array(1, np.int64), "green"),
+        numpy_helper.from_array(np.array([1], np.int64), "axis1"),
+        numpy_helper.from_array(np.float32(1 / 255), "gain"),
+    ]
+    return nodes, constants
+
+
 def _model(graph: onnx.GraphProto) -> onnx.ModelProto:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=8)
     onnx.checker.check_model(model)
@@ -175,3 +181,8 @@ def _write(folder: Path, model: onnx.ModelProto, **manifest: Any) -> Path:
     }
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=2))
     return folder
+
+
+def finish_bundle(folder: Path, graph: onnx.GraphProto, **manifest: Any) -> Path:
+    """Write a checked graph with its manifest into ``folder`` and return the folder."""
+    return _write(folder, _model(graph), **manifest)
