@@ -252,6 +252,9 @@ def _with_absolute_paths(settings: EdgeSettings, base: Path) -> EdgeSettings:
     cameras = tuple(camera.model_copy(update={"source": absolute(camera.source)}) for camera in settings.cameras)
     sensors = tuple(sensor.relative_to(base) for sensor in settings.sensors)
     updates: dict[str, Any] = {"data_dir": base / settings.data_dir, "cameras": cameras, "sensors": sensors}
+    if settings.quality.calibration_dir is not None:
+        folder = base / settings.quality.calibration_dir
+        updates["quality"] = settings.quality.model_copy(update={"calibration_dir": folder})
     if settings.model is not None and (base / settings.model.bundle / "manifest.json").is_file():
         updates["model"] = settings.model.model_copy(update={"bundle": str(base / settings.model.bundle)})
     return settings.model_copy(update=updates)

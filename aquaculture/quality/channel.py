@@ -25,6 +25,7 @@ NOISE_SHARE = 6.0
 NOISE_WEIGHT = 0.02
 """Weight of one reading in that usual distance: about fifty readings are remembered."""
 _MINUTE_S = 60.0
+_JUMPS = frozenset({"spike", "rate_of_change"})
 _MEMORY_VERSION = 1
 
 _SUSPECT, _FAIL = QualityFlag.SUSPECT, QualityFlag.FAIL
@@ -50,6 +51,8 @@ class ChannelQuality:
         self._noise = 0.0
         self._same_since_s = 0.0
         self._same = 0
+        self._jumped = False
+        """Whether the run of equal values began with a jump."""
         self._flat_since_s = 0.0
         self._flat = 0
         self._flat_low = self._flat_high = 0.0
@@ -65,11 +68,9 @@ class ChannelQuality:
 
         Sources: QARTOD dissolved oxygen manual, Tests 2, 4, 5, 6, 7, 8; ``contracts.quality`` tells each test's own.
         """
-        if not math.isfinite(value):
-            return _NOT_FINITE
         limits = self.limits
         if not limits.low <= value <= limits.high:
-            return _OUT_OF_SPAN
+            return self.span(value)
         now_s = observed_at.timestamp()
         last_s = self._last_s
         if last_s is not None and not 0 < now_s - last_s <= limits.gap_s:
@@ -90,6 +91,12 @@ class ChannelQuality:
             failed.append(("fouling", _SUSPECT))
         self._last_s, self._last = now_s, value
         return verdict_of(failed) if failed else GOOD
+
+    def span(self, value: float) -> Verdict:
+        """The tests that need no history and leave none: a finite number within what the sensor can report."""
+        if not math.isfinite(value):
+            return _NOT_FINITE
+        return GOOD if self.limits.low <= value <= self.limits.high else _OUT_OF_SPAN
 
     def not_evaluated(self) -> tuple[str, ...]:
         """Tests that have limits but not yet enough history for a judgement of the newest reading."""
@@ -141,12 +148,14 @@ class ChannelQuality:
         window.append(value)
 
     def _stuck(self, value: float, now_s: float, limit_s: float, failed: list[Failed]) -> None:
+        """The same number for too long; at once when it came by a jump, as the 0.00 of a probe that lost its supply does."""
         if self._last_s is None or value != self._last:
             self._same_since_s, self._same = now_s, 1
+            self._jumped = any(test in _JUMPS for test, _ in failed)
             return
         self._same += 1
         lasted_s = now_s - self._same_since_s
-        if lasted_s >= limit_s and self._same >= self.limits.stuck_count:
+        if self._jumped or (lasted_s >= limit_s and self._same >= self.limits.stuck_count):
             fail_s = self.limits.stuck_fail_s
             failed.append(("stuck", _FAIL if fail_s is not None and lasted_s >= fail_s else _SUSPECT))
 
@@ -169,7 +178,7 @@ class ChannelQuality:
             "trusted": [self._trusted_s, self._trusted],
             "window": list(self._window),
             "noise": self._noise,
-            "same": [self._same_since_s, self._same],
+            "same": [self._same_since_s, self._same, self._jumped],
             "flat": [self._flat_since_s, self._flat, self._flat_low, self._flat_high],
             "trend": None if self._trend is None else self._trend.remember(),
         }
@@ -187,6 +196,7 @@ class ChannelQuality:
             window = [float(value) for value in islice(memory["window"], SPIKE_WINDOW)]
             noise = float(memory["noise"])
             same_since_s, same = float(memory["same"][0]), int(memory["same"][1])
+            jumped = bool(memory["same"][2])
             flat_since_s, flat = float(memory["flat"][0]), int(memory["flat"][1])
             flat_low, flat_high = float(memory["flat"][2]), float(memory["flat"][3])
             numbers = [last, trusted, noise, same_since_s, flat_since_s, flat_low, flat_high, *window]
@@ -200,6 +210,7 @@ class ChannelQuality:
         self._last_s, self._last, self._trusted_s, self._trusted = last_s, last, trusted_s, trusted
         self._window = deque(window, maxlen=SPIKE_WINDOW)
         self._noise, self._same_since_s, self._same = noise, same_since_s, same
+        self._jumped = jumped
         self._flat_since_s, self._flat, self._flat_low, self._flat_high = flat_since_s, flat, flat_low, flat_high
         self._trend = trend
         return True

@@ -61,6 +61,10 @@ class QualitySettings(Section):
     channels: tuple[ChannelQualitySettings, ...] = ()
     """Channels with a probe of their own or thresholds other than the defaults."""
 
+    def folder(self, data_dir: Path) -> Path:
+        """Where the calibration records are."""
+        return self.calibration_dir if self.calibration_dir is not None else data_dir / "calibration"
+
     def of(self, channel: str) -> ChannelQualitySettings:
         """What is set for a channel; the defaults when nothing is."""
         return next((one for one in self.channels if one.channel == channel), ChannelQualitySettings(channel=channel))

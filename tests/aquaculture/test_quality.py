@@ -87,6 +87,12 @@ def test_a_stuck_oxygen_probe_is_suspect_and_fails_when_fish_would_depend_on_it(
     assert quality.judge(8.01, after(hours=8)).flag is QualityFlag.GOOD
 
 
+def test_a_probe_that_falls_to_zero_and_stays_there_is_stuck_until_it_moves() -> None:
+    quality = ChannelQuality(default_limits_for("do"))
+    falling = [9, 9.1, 9, 9.1, 9, 0, 0, 0, 0, 0, 0.2, 0.3]
+    assert failing(quality, falling)[5:] == ["rate_of_change", *["stuck"] * 4, None, None]
+
+
 def test_few_equal_readings_of_a_slow_sensor_are_not_stuck() -> None:
     quality = ChannelQuality(default_limits_for("do"))
     assert failing(quality, [8.0] * 20, minutes=15) == [None] * 20
