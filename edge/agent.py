@@ -39,9 +39,11 @@ from edge.outbox.settings import shares_of
 from edge.outbox.store import Draft, Outbox
 from edge.outbox.thinning import Thinner
 from edge.page import Page
-from edge.sensors.derived import by_main
+from edge.sensors.calibration import Calibrations
+from edge.sensors.derived import by_main, possible
 from edge.sensors.driver import DriverContext
 from edge.sensors.judge import Judge
+from edge.sensors.maintenance import Maintenance
 from edge.sensors.registry import open_driver
 from edge.sensors.sampler import Sampler, channels_of
 from edge.settings import EdgeSettings
@@ -110,19 +112,35 @@ class Agent:
         self._metrics = Metrics(self.snapshot)
         self._channels = channels_of(settings)
         configured = [channel for sensor in settings.sensors for channel in sensor.channels]
+        kinds = tuple((channel.name, channel.unit, channel.quantity) for channel in configured)
+        self._maintenance = Maintenance(
+            settings.data_dir,
+            {channel.name: channel.unit for channel in configured},
+            derived={name: main for name, (main, _) in possible(kinds).items()},
+            now=clock.now,
+            monotonic=clock.monotonic,
+        )
         self._guard = Guard(
             settings,
             channels=self._channels,
             outbox=self.outbox,
+            in_maintenance=self._maintenance.covers,
             clock=clock,
             observe_latency=self._metrics.actuation_latency.observe,
         )
-        self._judge = Judge(self._channels, settings.quality, tell=self.emit)
+        quantities = {channel.name: channel.quantity for channel in configured}
+        self._judge = Judge(
+            self._channels,
+            settings.quality,
+            calibrations=Calibrations(settings.quality.folder(settings.data_dir), settings.quality.probes(quantities)),
+            maintenance=self._maintenance,
+            tell=self.emit,
+        )
         self._sampler = Sampler(
             self.outbox,
             self._guard.alarms,
             judge=self._judge,
-            derived=by_main((c.name, c.unit, c.quantity) for c in configured),
+            derived=by_main(kinds),
             salinity_g_kg={unit.slug: unit.salinity for unit in settings.units},
             clock=clock,
         )
@@ -316,6 +334,7 @@ class Agent:
             sampler=self._sampler.stats,
             latest=self._sampler.latest(),
             tests=self._judge.tests(),
+            maintenance=tuple(self._judge.maintenance.active()),
             channels=tuple(channel.name for channel in self._channels),
             drivers=tuple(driver.health() for driver in self._drivers),
             cameras=tuple(capture.health() for capture in self._captures),
@@ -342,6 +361,7 @@ class Agent:
     def _degraded(self) -> tuple[str, ...]:
         wrong = [f"worker {failing}" for failing in self._supervisor.failing()]
         wrong += self._guard.trouble()
+        wrong += self._judge.troubles()
         if self._no_engine_because:
             wrong.append(f"no model: {self._no_engine_because}")
         wrong += [f"camera {c.settings.name} is lost" for c in self._captures if c.health().state == Phase.LOST.value]

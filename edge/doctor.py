@@ -17,6 +17,7 @@ from edge.cameras.source import open_source
 from edge.check import check
 from edge.clock import RELEASED_AT, SystemClock, kernel_synchronised
 from edge.errors import SourceError
+from edge.sensors.calibration import describe, read_probe, record_id
 from edge.sensors.settings import BrokerSensorSettings
 from edge.settings import EdgeSettings
 
@@ -50,6 +51,7 @@ def examine(settings: EdgeSettings) -> Iterator[Finding]:
     for sensor in settings.sensors:
         if isinstance(sensor, BrokerSensorSettings):
             yield _broker(f"sensor broker of {sensor.name}", sensor.broker.host, sensor.broker.port)
+    yield from _calibrations(settings)
     yield _model(settings)
     for camera in settings.cameras:
         source = open_source(camera, SystemClock())
@@ -66,6 +68,33 @@ def examine(settings: EdgeSettings) -> Iterator[Finding]:
             yield Finding(subject, Verdict.OK, f"{redacted(camera.source)} gives {width} x {height} pixels")
         finally:
             source.close()
+
+
+def _calibrations(settings: EdgeSettings) -> Iterator[Finding]:
+    """One finding for each probe that the configuration names."""
+    folder = settings.quality.folder(settings.data_dir)
+    quantities = {one.name: one.quantity for sensor in settings.sensors for one in sensor.channels}
+    now = SystemClock().now()
+    for one in settings.quality.channels:
+        if one.probe is None:
+            continue
+        subject, path = f"calibration of {one.channel}", folder / f"{one.probe}.yaml"
+        remedy = f"Calibrate the probe: shoal edge calibrate {one.channel} READING:REFERENCE"
+        if not path.exists():
+            yield Finding(subject, Verdict.WARNING, f"There is no record {path}", remedy)
+            continue
+        try:
+            record = read_probe(path, quantities[one.channel]).at(now)
+        except ConfigurationError as error:
+            yield Finding(subject, Verdict.BAD, f"{error.field}: {error.value!r} cannot be used", error.remedy)
+            continue
+        if record is None:
+            yield Finding(subject, Verdict.WARNING, "All records are of the future", "Check the clock and the records")
+        elif record.expires is not None and record.expires <= now:
+            what = f"{record_id(one.probe, record)} expired on {record.expires:%Y-%m-%d}"
+            yield Finding(subject, Verdict.WARNING, what, remedy)
+        else:
+            yield Finding(subject, Verdict.OK, describe(record))
 
 
 def _settings(settings: EdgeSettings) -> Finding:

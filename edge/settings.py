@@ -22,6 +22,7 @@ from edge.inference.settings import ModelSettings, ObservationSettings
 from edge.messaging.settings import MAX_EVIDENCE_BYTES, AwsIotSettings
 from edge.outbox.settings import OutboxSettings
 from edge.sections import MqttSettings, Section
+from edge.sensors.derived import possible
 from edge.sensors.quality_settings import QualitySettings
 from edge.sensors.registry import AnySensor, driver_kind
 from edge.sensors.settings import SensorSettings
@@ -199,6 +200,8 @@ class EdgeSettings(BaseSettings):
         ]
         _unique([(f"{where}.name", channel.name) for where, channel in channels])
         mentioned = [(f"{where}.unit", channel.unit) for where, channel in channels]
+        measured = [(channel.name, channel.unit, channel.quantity) for _, channel in channels]
+        self._quality_fits({name for name, _, _ in measured}, set(possible(measured)))
         mentioned += [(f"cameras.{i}.unit", camera.unit) for i, camera in enumerate(self.cameras)]
         mentioned += [(f"alarms.overrides.{i}.unit", o.unit) for i, o in enumerate(self.alarms.overrides) if o.unit]
         for field, unit in mentioned:
@@ -209,6 +212,24 @@ class EdgeSettings(BaseSettings):
                     field, unit, f"{hint}Add it to 'units', or use one of {', '.join(sorted(units))}."
                 )
         return self
+
+    def _quality_fits(self, measured: set[str], derived: set[str]) -> None:
+        """Quality settings name channels that there are, each once; only a measured one has a probe."""
+        named = [(f"quality.channels.{i}", one) for i, one in enumerate(self.quality.channels)]
+        _unique([(f"{where}.channel", one.channel) for where, one in named])
+        for where, one in named:
+            if one.channel not in measured | derived:
+                near = difflib.get_close_matches(one.channel, measured | derived, n=1)
+                hint = f"Did you mean {near[0]!r}? " if near else ""
+                raise ConfigurationError(
+                    f"{where}.channel", one.channel, f"{hint}There is no such channel in 'sensors'."
+                )
+            if one.probe is not None and one.channel not in measured:
+                raise ConfigurationError(
+                    f"{where}.probe",
+                    one.probe,
+                    f"{one.channel} is derived: name the probe at the channel it comes from.",
+                )
 
 
 def load_settings(path: Path | str) -> EdgeSettings:

@@ -18,6 +18,7 @@ from edge.outbox.publisher import PublisherStats
 from edge.outbox.store import Depth
 from edge.sensors.driver import DriverHealth
 from edge.sensors.judge import ChannelTests
+from edge.sensors.maintenance import Window
 from edge.sensors.sampler import Latest, SamplerStats
 
 _JUDGED = frozenset({Verdict.PROVEN, Verdict.NOT_RUNNING, Verdict.RUNS_THOUGH_OFF})
@@ -45,6 +46,7 @@ class Snapshot:
     sampler: SamplerStats
     latest: dict[str, Latest]
     tests: dict[str, ChannelTests]
+    maintenance: tuple[Window, ...]
     channels: tuple[str, ...]
     drivers: tuple[DriverHealth, ...]
     cameras: tuple[CameraHealth, ...]
@@ -157,6 +159,7 @@ class Snapshot:
             ],
             "actuators": [_actuator(view) for view in self.actuators],
             "siren": None if self.siren is None else asdict(self.siren),
+            "maintenance": [window.model_dump(mode="json") for window in self.maintenance],
             "channels": [self._channel(name, ages) for name in self.channels],
             "cameras": [self._camera(camera) for camera in self.cameras],
             "drivers": [

@@ -27,6 +27,8 @@ edge = typer.Typer(help="The agent of one edge box.", no_args_is_help=True)
 bridge = typer.Typer(help="The bridge from MQTT to Kafka.", no_args_is_help=True)
 cloud = typer.Typer(help="Ingest, API and database.", no_args_is_help=True)
 models = typer.Typer(help="Model bundles.", no_args_is_help=True)
+maintenance = typer.Typer(help="Work on probes: values are marked, their alarms rest.", no_args_is_help=True)
+edge.add_typer(maintenance, name="maintenance")
 for name, group in (("edge", edge), ("bridge", bridge), ("cloud", cloud), ("models", models)):
     app.add_typer(group, name=name)
 
@@ -180,6 +182,67 @@ def edge_doctor(config: Config) -> None:
     for finding in found:
         typer.echo(f"{finding.verdict.value:<5} {finding.subject}: {finding.what} {finding.remedy}".rstrip())
     raise typer.Exit(1 if any(finding.verdict is Verdict.BAD for finding in found) else 0)
+
+
+@edge.command("calibrate")
+def edge_calibrate(
+    config: Config,
+    channel: Annotated[str, typer.Argument(help="Channel whose probe was in a reference")],
+    points: Annotated[
+        list[str],
+        typer.Argument(metavar="READING:REFERENCE...", help="What the page shows, and what is true: 8.80:9.09"),
+    ],
+    by: Annotated[str, typer.Option(help="Who did it")] = "",
+    days: Annotated[float | None, typer.Option(help="Days until it expires. [default: usual for the quantity]")] = None,
+    raw: Annotated[bool, typer.Option("--raw", help="Readings are the probe's own, before any calibration")] = False,
+    note: Annotated[str, typer.Option(help="For the record: lot of the buffer, state of the membrane")] = "",
+) -> None:
+    """Write a calibration record from one or more reference points; a running agent applies it at once."""
+    from edge.sensors.commands import calibrate
+    from edge.settings import load_settings
+
+    _echo(calibrate(load_settings(config), channel, points, by=by, days=days, raw=raw, note=note))
+
+
+@maintenance.command("start")
+def maintenance_start(
+    config: Config,
+    reason: Annotated[str, typer.Option(help="Why, for whoever wonders")],
+    unit: Annotated[str | None, typer.Option(help="Unit whose probes are all worked on")] = None,
+    channel: Annotated[str | None, typer.Option(help="The one channel that is worked on")] = None,
+    minutes: Annotated[float, typer.Option(help="When it ends by itself, at most 480")] = 60.0,
+    by: Annotated[str, typer.Option(help="Who")] = "",
+) -> None:
+    """Tell that somebody works on a unit or a probe: values are marked and kept, its alarms rest until the time is over."""
+    from edge.sensors.commands import begin_maintenance
+    from edge.settings import load_settings
+
+    _echo(begin_maintenance(load_settings(config), unit=unit, channel=channel, reason=reason, by=by, minutes=minutes))
+
+
+@maintenance.command("stop")
+def maintenance_stop(
+    config: Config, which: Annotated[str, typer.Argument(help="Its id, or the unit or channel")]
+) -> None:
+    """End maintenance before its time."""
+    from edge.sensors.commands import end_maintenance
+    from edge.settings import load_settings
+
+    _echo(end_maintenance(load_settings(config), which))
+
+
+@maintenance.command("list")
+def maintenance_list(config: Config) -> None:
+    """Show what is worked on."""
+    from edge.sensors.commands import list_maintenance
+    from edge.settings import load_settings
+
+    _echo(list_maintenance(load_settings(config)))
+
+
+def _echo(lines: list[str]) -> None:
+    for line in lines:
+        typer.echo(line)
 
 
 @bridge.command("run")

@@ -64,6 +64,8 @@ class AlarmGuard:
         limits: watches on values.
         silences: watches on the age of a channel's last usable value.
         faults: watches on what is either wrong or not; see ``fault``.
+        in_maintenance: whether somebody works on a channel's probe; its value and its silence decide nothing meanwhile, and an
+            alarm that is active stays so.
         new_id: makes the identity of an alarm occurrence.
     """
 
@@ -75,9 +77,11 @@ class AlarmGuard:
         silences: Sequence[Watch],
         faults: Sequence[Watch] = (),
         clock: Clock,
+        in_maintenance: Callable[[str], bool] = lambda _channel: False,
         new_id: Callable[[], UUID] = uuid.uuid4,
     ) -> None:
         self._outbox = outbox
+        self._in_maintenance = in_maintenance
         self._clock = clock
         self._new_id = new_id
         self._silences = tuple(silences)
@@ -106,7 +110,7 @@ class AlarmGuard:
         if self._first is not None:
             self._first(readings, now_s=now_s)
         for reading in readings:
-            if reading.quality in UNUSABLE:
+            if reading.quality in UNUSABLE or self._in_maintenance(reading.channel):
                 continue
             if reading.channel in self._heard_s:
                 self._heard_s[reading.channel] = now_s
@@ -120,6 +124,9 @@ class AlarmGuard:
         """Judge how long every life-critical channel has been silent; call about once a second."""
         now = self._clock.now()
         for watch in self._silences:
+            if self._in_maintenance(watch.channel):
+                self._heard_s[watch.channel] = now_s  # afterwards the silence counts from the end of the work
+                continue
             self._judge((watch,), now_s - self._heard_s[watch.channel], now_s, now, watch.unit)
 
     def fault(self, key: str, *, present: bool, message: str, now_s: float) -> None:

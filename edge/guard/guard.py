@@ -48,6 +48,7 @@ class Guard:
             silences=plan_silence([c for c in channels if c.name in measured], settings.units, settings.alarms),
             faults=plan_faults(guard, places=places),
             clock=clock,
+            in_maintenance=in_maintenance,
         )
         self._links = FarmLinks(f"{settings.site}.{settings.device}", usual=guard.broker)
         inputs = Inputs(guard.inputs, self._links, places=places, clock=clock)

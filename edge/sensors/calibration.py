@@ -115,8 +115,8 @@ def record_id(serial: str, record: Record) -> str:
     return f"{serial}@{record.at:%Y%m%dT%H%M%SZ}"
 
 
-def read_probe(path: Path) -> ProbeFile:
-    """Read one file.
+def read_probe(path: Path, quantity: str | None = None) -> ProbeFile:
+    """Read one file, and refuse it when it is not of ``quantity``.
 
     Raises:
         ConfigurationError: it cannot be used; names field, value and remedy.
@@ -130,7 +130,9 @@ def read_probe(path: Path) -> ProbeFile:
             "calibration", str(path), f"It cannot be read ({error}): give the agent's user the right."
         ) from error
     except yaml.YAMLError as error:
-        raise ConfigurationError("calibration", str(path), f"It is not YAML: {' '.join(str(error).split())}.") from error
+        raise ConfigurationError(
+            "calibration", str(path), f"It is not YAML: {' '.join(str(error).split())}."
+        ) from error
     try:
         probe = ProbeFile.model_validate(document)
     except ValidationError as error:
@@ -141,6 +143,13 @@ def read_probe(path: Path) -> ProbeFile:
         ) from error
     if probe.serial != path.stem:
         raise ConfigurationError(f"{path.name}: serial", probe.serial, f"Name the file {probe.serial}.yaml.")
+    if quantity not in {None, probe.quantity}:
+        raise ConfigurationError(
+            f"{path.name}: quantity",
+            probe.quantity,
+            f"Its channel measures {quantity}: correct one of them. A probe that measures several quantities has a file, and a"
+            " name, for each.",
+        )
     return probe
 
 
@@ -180,7 +189,9 @@ def fit(points: Sequence[Point], quantity: str, before: Record | None) -> tuple[
             offset = point.reference - slope * point.raw
         elif point.raw == 0:
             raise ConfigurationError(
-                "point", f"{point.raw:g}:{point.reference:g}", "A probe that says 0 gives no slope: use a higher reference."
+                "point",
+                f"{point.raw:g}:{point.reference:g}",
+                "A probe that says 0 gives no slope: use a higher reference.",
             )
         else:
             slope = (point.reference - offset) / point.raw
@@ -272,15 +283,7 @@ class Calibrations:
             return None
         self._seen[serial] = stamp
         try:
-            probe = read_probe(path)
-            if probe.quantity != self._quantities[serial]:
-                raise ConfigurationError(
-                    f"{path.name}: quantity",
-                    probe.quantity,
-                    f"Its channel measures {self._quantities[serial]}: correct one of them. A probe that measures several"
-                    " quantities has a file, and a name, for each.",
-                )
-            self._probes[serial] = probe
+            self._probes[serial] = read_probe(path, self._quantities[serial])
         except ConfigurationError as error:
             self.troubles[serial] = str(error)
             return Change(serial, ChangeKind.REFUSED, str(error))
@@ -298,7 +301,9 @@ class Calibrations:
             yield Change(serial, ChangeKind.APPLIED, f"{record_id(serial, record)}: {describe(record)}")
         if record.expires is not None and record.expires <= now and serial not in self._expired:
             self._expired.add(serial)
-            yield Change(serial, ChangeKind.EXPIRED, f"{record_id(serial, record)} expired on {record.expires:%Y-%m-%d}")
+            yield Change(
+                serial, ChangeKind.EXPIRED, f"{record_id(serial, record)} expired on {record.expires:%Y-%m-%d}"
+            )
 
 
 def describe(record: Record) -> str:

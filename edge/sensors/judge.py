@@ -1,4 +1,4 @@
-"""A number becomes a judged value: the tests of its channel, of its peers, and what the people and the device say.
+"""A number becomes a judged value: calibrated, tested by its channel and its peers, and marked where somebody works on it.
 
 Owned by the sampler's thread. The memory of all tests is handed out as text once a minute and taken up at the next start; a
 memory that fell behind shows as a gap to the first reading, and the tests begin anew instead of pretending.
@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from aquaculture.quality import ChannelQuality, PeerQuality, QualityLimits, Verdict, verdict_of
 from aquaculture.quality.verdict import Failed
 from contracts.alarms import Severity
 from contracts.devices import ChannelInventory
 from contracts.quality import QUALITY_TESTS, QualityFlag
+from edge.sensors.calibration import Calibrations, Change, ChangeKind, Record, record_id
+from edge.sensors.maintenance import Maintenance
 from edge.sensors.quality_settings import QualitySettings
 
+_EXPIRED: tuple[Failed, ...] = (("calibration_expired", QualityFlag.SUSPECT),)
 TOLD_EVERY_S = 3600.0
 """Shortest time between two events about the same test of the same channel."""
 
@@ -41,6 +44,17 @@ class Tell(Protocol):
 
 
 @dataclass(frozen=True)
+class Judged:
+    """A value with what is known about it."""
+
+    value: float
+    """Corrected by the calibration."""
+    verdict: Verdict
+    calibration: str | None = None
+    """Identity of the record that was applied."""
+
+
+@dataclass(frozen=True)
 class ChannelTests:
     """How far the tests of a channel have come, for the page."""
 
@@ -53,11 +67,28 @@ class Judge:
 
     Args:
         channels: all channels, derived ones too.
-        settings: thresholds of the site.
+        settings: thresholds of the site, and which probe hangs where.
+        calibrations: records of the probes.
+        maintenance: what is worked on.
         tell: puts events on record.
     """
 
-    def __init__(self, channels: Iterable[ChannelInventory], settings: QualitySettings, *, tell: Tell) -> None:
+    def __init__(
+        self,
+        channels: Iterable[ChannelInventory],
+        settings: QualitySettings,
+        *,
+        calibrations: Calibrations,
+        maintenance: Maintenance,
+        tell: Tell,
+    ) -> None:
+        self.calibrations = calibrations
+        self.maintenance = maintenance
+        self._probe_of = {one.channel: one.probe for one in settings.channels if one.probe is not None}
+        self._cited: dict[str, tuple[Record, str]] = {}
+        """Record in force by probe, with its identity."""
+        self._told_of_probe: dict[str, str] = {}
+        """What has been told of each probe's calibration, so that a restart does not tell it again."""
         self._channels = {channel.name: channel for channel in channels}
         limits = {name: settings.limits_of(name, channel.quantity) for name, channel in self._channels.items()}
         self._quality = {name: ChannelQuality(found) for name, found in limits.items()}
@@ -69,25 +100,92 @@ class Judge:
         """Slow tests that fail now, with the time of their event."""
         self._told_s: dict[tuple[str, str], float] = {}
 
-    def judge(self, channel: str, value: float, observed_at: datetime, known: Iterable[Failed] = ()) -> Verdict:
-        """Judge a fresh reading, beside the tests ``known`` to fail (the device, the clock, a derived value's inputs).
+    def look(self, now: datetime, *, now_s: float) -> None:
+        """Take up what people have changed: calibrations and maintenance. Call about once a second."""
+        for change in self.calibrations.look(now, now_s=now_s):
+            self._tell_probe(change)
+        begun, ended = self.maintenance.look()
+        for window in begun:
+            self._tell(
+                "maintenance.started",
+                f"{window.place}: {window.reason}",
+                unit=window.unit or self._unit(window.channel),
+                channel=window.channel,
+                window=window.id,
+                by=window.by,
+                ends=window.ends.isoformat(),
+            )
+        for over in ended:
+            self._tell(
+                f"maintenance.{over.reason}",
+                f"{over.window.place}: {over.window.reason}",
+                unit=over.window.unit or self._unit(over.window.channel),
+                channel=over.window.channel,
+                window=over.window.id,
+            )
 
-        What the device itself calls failed does not become history.
+    def judge(self, channel: str, raw: float, observed_at: datetime, known: Iterable[Failed] = ()) -> Judged:
+        """Calibrate and judge a fresh reading, beside the tests ``known`` to fail (the device, the clock, inputs).
+
+        What the device itself calls failed, and what is measured while somebody works on the probe, does not become history.
         """
-        known = tuple(known)
+        value, calibration, expired = self._calibrated(channel, raw, observed_at)
+        known = (*known, *expired)
+        if self.maintenance.covers(channel):
+            in_span = self._quality[channel].span(value)
+            return Judged(value, in_span.plus(*known, ("maintenance", QualityFlag.SUSPECT)), calibration)
         if any(flag >= QualityFlag.FAIL for _, flag in known):
-            return verdict_of(known)
+            return Judged(value, verdict_of(known), calibration)
         verdict = self._quality[channel].judge(value, observed_at).plus(*known)
         group = self._group_of.get(channel)
         if group is not None and verdict.flag is not QualityFlag.FAIL:
             verdict = verdict.plus(*self._groups[group].judge(channel, value, observed_at))
         if verdict.failed or self._failing:
             self._tell_slow(channel, verdict, observed_at)
-        return verdict
+        return Judged(value, verdict, calibration)
 
-    def judge_past(self, channel: str, value: float, observed_at: datetime, known: Iterable[Failed] = ()) -> Verdict:
+    def judge_past(self, channel: str, raw: float, observed_at: datetime, known: Iterable[Failed] = ()) -> Judged:
         """Judge a reading that its node kept while it could not send: by a memory of its own, and silently."""
-        return self._past[channel].judge(value, observed_at).plus(*known)
+        value, calibration, expired = self._calibrated(channel, raw, observed_at)
+        return Judged(value, self._past[channel].judge(value, observed_at).plus(*known, *expired), calibration)
+
+    def troubles(self) -> tuple[str, ...]:
+        """What is wrong with the calibrations, for people."""
+        return tuple(f"calibration: {message}" for message in self.calibrations.troubles.values())
+
+    def _calibrated(self, channel: str, raw: float, at: datetime) -> tuple[float, str | None, tuple[Failed, ...]]:
+        """The corrected value, the identity of the record, and the failed test when that has expired."""
+        serial = self._probe_of.get(channel)
+        record = self.calibrations.at(serial, at) if serial is not None else None
+        if serial is None or record is None:
+            return raw, None, ()
+        kept = self._cited.get(serial)
+        if kept is None or kept[0] is not record:
+            kept = self._cited[serial] = (record, record_id(serial, record))
+        return record.applied(raw), kept[1], _EXPIRED if record.expires is not None and at >= record.expires else ()
+
+    def _unit(self, channel: str | None) -> str | None:
+        found = self._channels.get(channel) if channel is not None else None
+        return found.unit if found is not None else None
+
+    def _tell_probe(self, change: Change) -> None:
+        """A calibration that began, expired or is refused; once each, also over a restart. A new one forgets the past."""
+        key = f"{change.kind.value}/{change.serial}"
+        if self._told_of_probe.get(key) == change.message:
+            return
+        self._told_of_probe[key] = change.message
+        channels = [channel for channel, serial in self._probe_of.items() if serial == change.serial]
+        for channel in channels:
+            if change.kind is ChangeKind.APPLIED:
+                self.restart(channel)
+            self._tell(
+                f"calibration.{change.kind.value}",
+                change.message,
+                severity=None if change.kind is ChangeKind.APPLIED else Severity.MINOR,
+                unit=self._unit(channel),
+                channel=channel,
+                probe=change.serial,
+            )
 
     def restart(self, channel: str) -> None:
         """Forget a channel's past, because its probe was calibrated or exchanged."""
@@ -110,12 +208,16 @@ class Judge:
     def remember(self) -> dict[str, str]:
         """The memory of all tests as text by key, of fixed size."""
         memory = {f"channel/{name}": json.dumps(quality.remember()) for name, quality in self._quality.items()}
-        return memory | {f"peers/{key}": json.dumps(group.remember()) for key, group in self._groups.items()}
+        memory |= {f"peers/{key}": json.dumps(group.remember()) for key, group in self._groups.items()}
+        return memory | {"probes": json.dumps(self._told_of_probe)}
 
     def recall(self, memory: Mapping[str, str]) -> None:
         """Take up the memory of an earlier run; what cannot be read is left out."""
-        recalls = {f"channel/{name}": quality.recall for name, quality in self._quality.items()}
+        recalls: dict[str, Callable[[Any], bool]] = {
+            f"channel/{name}": quality.recall for name, quality in self._quality.items()
+        }
         recalls |= {f"peers/{key}": group.recall for key, group in self._groups.items()}
+        recalls["probes"] = self._recall_probes
         for key, recall in recalls.items():
             if key in memory:
                 try:
@@ -123,6 +225,12 @@ class Judge:
                 except ValueError:
                     continue
                 recall(kept)
+
+    def _recall_probes(self, kept: Any) -> bool:
+        if not isinstance(kept, dict):
+            return False
+        self._told_of_probe = {str(key): str(text) for key, text in kept.items()}
+        return True
 
     def _tell_slow(self, channel: str, verdict: Verdict, observed_at: datetime) -> None:
         """Begin and end of the tests that judge the probe, as events; a test that flickers is told once an hour."""

@@ -105,7 +105,9 @@ def begin(
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or "unit or channel"
-        raise ConfigurationError(field, reason if field == "reason" else f"{unit}, {channel}", f"{first['msg']}.") from error
+        raise ConfigurationError(
+            field, reason if field == "reason" else f"{unit}, {channel}", f"{first['msg']}."
+        ) from error
     with _changing(data_dir) as windows:
         windows[:] = [one for one in windows if one.ends > now][-(MAX_WINDOWS - 1) :]
         windows.append(window)
@@ -158,7 +160,8 @@ class Maintenance:
 
     Args:
         data_dir: folder of the file.
-        units: unit of every channel.
+        units: unit of every measured channel.
+        derived: the measured channel that each derived one is made from, and is worked on with.
         now: wall clock.
         monotonic: count that no one can set.
     """
@@ -168,11 +171,13 @@ class Maintenance:
         data_dir: Path,
         units: Mapping[str, str],
         *,
+        derived: Mapping[str, str],
         now: Callable[[], datetime],
         monotonic: Callable[[], float],
     ) -> None:
         self._data_dir = data_dir
         self._units = dict(units)
+        self._derived = dict(derived)
         self._now = now
         self._monotonic = monotonic
         self._deadline_s: dict[str, float] = {}
@@ -196,12 +201,13 @@ class Maintenance:
         ]
         if begun or ended:
             self._active = active
-            self._covered = {
+            covered = {
                 channel: window
                 for window in active
                 for channel, unit in self._units.items()
                 if window.covers(channel, unit)
             }
+            self._covered = covered | {name: covered[main] for name, main in self._derived.items() if main in covered}
         return begun, ended
 
     def of(self, channel: str) -> Window | None:

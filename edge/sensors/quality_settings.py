@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -68,6 +69,10 @@ class QualitySettings(Section):
     def of(self, channel: str) -> ChannelQualitySettings:
         """What is set for a channel; the defaults when nothing is."""
         return next((one for one in self.channels if one.channel == channel), ChannelQualitySettings(channel=channel))
+
+    def probes(self, quantities: Mapping[str, str]) -> dict[str, str]:
+        """Quantity of every probe by its serial, from the quantities of the channels."""
+        return {one.probe: quantities[one.channel] for one in self.channels if one.probe is not None}
 
     def limits_of(self, channel: str, quantity: str) -> QualityLimits:
         """Limits of a channel: the defaults of its quantity, and what is set for it."""

@@ -1,4 +1,4 @@
-"""Deliveries of the drivers to accepted readings: stamp, judge, derive, alarm, batch, persist, then acknowledge.
+"""Deliveries of the drivers to accepted readings: stamp, calibrate and judge, derive, alarm, batch, persist, acknowledge.
 
 One thread, so that every channel's readings are handled in order. A batch closes after a second, 200 readings, or as soon as
 several messages wait for their acknowledgement (brokers allow few in flight). Drops only when the outbox cannot persist for
@@ -29,7 +29,7 @@ from edge.guard.alarms import AlarmGuard
 from edge.outbox.store import Draft, Outbox
 from edge.sensors.derived import PARTNERS, Derivation, derive, possible
 from edge.sensors.driver import Delivery, RawReading
-from edge.sensors.judge import Judge
+from edge.sensors.judge import Judge, Judged
 from edge.sensors.rules import is_believable, stamp
 from edge.settings import EdgeSettings
 
@@ -117,6 +117,7 @@ class Sampler:
         self._derived = {main: tuple(derivations) for main, derivations in derived.items()}
         self._salinity_g_kg = dict(salinity_g_kg)
         judge.recall({k.removeprefix(MEMORY_PREFIX): text for k, text in outbox.state(MEMORY_PREFIX).items()})
+        judge.look(clock.now(), now_s=clock.monotonic())
         self._remembered_s = clock.monotonic()
         self._queue: deque[Delivery] = deque()
         self._arrived = threading.Event()
@@ -169,6 +170,7 @@ class Sampler:
         now_s = self._clock.monotonic()
         if now_s - self._checked_s >= 1.0:
             self._checked_s = now_s
+            self._judge.look(self._clock.now(), now_s=now_s)
             self._guard.check_silence(now_s=now_s)
         self.stats.waiting = len(self._batch)
 
@@ -218,9 +220,10 @@ class Sampler:
         else:
             self._last_free[timeline, channel.name] = moment.observed_at
         known = _known(raw, moment.test)
-        verdict = self._judge.judge(channel.name, raw.value, moment.observed_at, known)
-        reading = _as_reading(raw, moment.observed_at, verdict)
-        if verdict.flag is not QualityFlag.FAIL and channel.quantity in PARTNERS:
+        judged = self._judge.judge(channel.name, raw.value, moment.observed_at, known)
+        reading = _as_reading(raw, moment.observed_at, judged)
+        usable = judged.verdict.flag is not QualityFlag.FAIL and judged.verdict.test != "maintenance"
+        if usable and channel.quantity in PARTNERS:
             self._partners.setdefault(channel.unit, {})[channel.quantity] = reading
         return timeline, reading
 
@@ -234,8 +237,9 @@ class Sampler:
             return None
         self._past[channel.name] = raw.node_time
         self._marks[PAST_PREFIX + channel.name] = raw.node_time.isoformat()
-        verdict = self._judge.judge_past(channel.name, raw.value, raw.node_time, _known(raw, None))
-        return _as_reading(raw, raw.node_time, verdict)
+        return _as_reading(
+            raw, raw.node_time, self._judge.judge_past(channel.name, raw.value, raw.node_time, _known(raw, None))
+        )
 
     def _derive(self, readings: Sequence[Reading]) -> list[tuple[Reading, Reading]]:
         """Pairs of a reading and one that follows from it, judged."""
@@ -247,7 +251,7 @@ class Sampler:
                 if reading is None:
                     continue
                 inputs: tuple[Failed, ...] = ((reading.test, reading.quality),) if reading.test is not None else ()
-                verdict = self._judge.judge(reading.channel, reading.value, reading.observed_at, inputs)
+                verdict = self._judge.judge(reading.channel, reading.value, reading.observed_at, inputs).verdict
                 if verdict.failed:
                     reading = reading.model_copy(update=_outcome(verdict))
                 found.append((main, reading))
@@ -299,15 +303,16 @@ def _known(raw: RawReading, clock_test: str | None) -> list[Failed]:
     return known
 
 
-def _as_reading(raw: RawReading, observed_at: datetime, verdict: Verdict) -> Reading:
+def _as_reading(raw: RawReading, observed_at: datetime, judged: Judged) -> Reading:
     return Reading(
         channel=raw.channel.name,
         unit=raw.channel.unit,
         quantity=raw.channel.quantity,
-        value=raw.value,
+        value=judged.value,
         ucum=QUANTITIES[raw.channel.quantity].ucum,
         observed_at=observed_at,
-        **_outcome(verdict),
+        calibration=judged.calibration,
+        **_outcome(judged.verdict),
     )
 
 

@@ -21,8 +21,10 @@ from contracts.quantities import QUANTITIES
 from contracts.telemetry import Reading, ReadingBatch
 from contracts.topics import committed, parse_uplink, uplink_kind_filters
 from edge.outbox.store import Draft, Outbox
+from edge.sensors.calibration import Calibrations
 from edge.sensors.derived import possible
 from edge.sensors.judge import Judge
+from edge.sensors.maintenance import Maintenance
 from edge.sensors.quality_settings import QualitySettings
 from edge.sensors.settings import ChannelSettings
 
@@ -74,16 +76,39 @@ class Told:
         return [name for name, _ in self.events]
 
 
-def judge_of(*channels: ChannelSettings, settings: QualitySettings | None = None, tell: Told | None = None) -> Judge:
-    """A judge of these channels and of what can be derived from them."""
+def judge_of(
+    *channels: ChannelSettings,
+    settings: QualitySettings | None = None,
+    tell: Told | None = None,
+    data_dir: Path | None = None,
+    clock: VirtualClock | None = None,
+) -> Judge:
+    """A judge of these channels and of what can be derived from them, with its records in ``data_dir``."""
+    settings, clock, data_dir = settings or QualitySettings(), clock or VirtualClock(), data_dir or Path("/nowhere")
     named = {channel.name: (channel.unit, channel.quantity) for channel in channels}
-    for name, (main, derivation) in possible((n, u, q) for n, (u, q) in list(named.items())).items():
+    units = {channel.name: channel.unit for channel in channels}
+    derived = possible((channel.name, channel.unit, channel.quantity) for channel in channels)
+    for name, (main, derivation) in derived.items():
         named[name] = (named[main][0], derivation.quantity)
     inventory = [
         ChannelInventory(name=name, unit=unit, quantity=quantity, ucum=QUANTITIES[quantity].ucum)
         for name, (unit, quantity) in named.items()
     ]
-    return Judge(inventory, settings or QualitySettings(), tell=tell or Told())
+    return Judge(
+        inventory,
+        settings,
+        calibrations=Calibrations(
+            settings.folder(data_dir), settings.probes({channel.name: channel.quantity for channel in channels})
+        ),
+        maintenance=Maintenance(
+            data_dir,
+            units,
+            derived={name: main for name, (main, _) in derived.items()},
+            now=clock.now,
+            monotonic=clock.monotonic,
+        ),
+        tell=tell or Told(),
+    )
 
 
 def reading(number: int, *, channel: str = "tank-1.do", value: float = 9.0) -> Reading:

@@ -37,6 +37,7 @@ class Box:
 
     def __init__(self, folder: Path, *channels: ChannelSettings, settings: QualitySettings | None = None) -> None:
         self.clock = VirtualClock()
+        self.folder = folder
         self.told = Told()
         self.channels = channels
         self.settings = settings
@@ -44,7 +45,9 @@ class Box:
         self.start()
 
     def start(self) -> None:
-        self.judge = judge_of(*self.channels, settings=self.settings, tell=self.told)
+        self.judge = judge_of(
+            *self.channels, settings=self.settings, tell=self.told, data_dir=self.folder, clock=self.clock
+        )
         self.sampler = Sampler(
             self.outbox,
             AlarmGuard(self.outbox, limits=(), silences=(), clock=self.clock),
@@ -120,7 +123,7 @@ def test_two_probes_in_one_tank_watch_each_other(tmp_path: Path) -> None:
             box.judge.judge("tank-1.do", 9 + minute % 7 / 100, at(minutes=minute)),
             box.judge.judge("tank-1.deep.do", 6 + minute % 5 / 100, at(minutes=minute)),
         ]
-    assert [verdict.test for verdict in both] == ["disagreement", "disagreement"]
+    assert [judged.verdict.test for judged in both] == ["disagreement", "disagreement"]
     assert "pair_drift" in box.judge.tests()["tank-1.do"].not_evaluated
 
 
