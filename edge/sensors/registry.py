@@ -24,6 +24,7 @@ from edge.sensors.settings import SensorSettings
 GROUP = "shoal.edge.drivers"
 OURS: dict[str, str] = {
     "mqtt": "edge.sensors.drivers.mqtt:KIND",
+    "replay": "edge.sensors.drivers.replay:KIND",
     "home_assistant": "edge.sensors.drivers.home_assistant:KIND",
     "modbus": "edge.sensors.drivers.modbus:KIND",
 }

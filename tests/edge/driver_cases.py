@@ -15,6 +15,9 @@ from edge.sensors.drivers.modbus.probe import Table
 from edge.sensors.drivers.modbus.settings import ModbusSensor
 from edge.sensors.drivers.mqtt.mapping import read
 from edge.sensors.drivers.mqtt.settings import MqttSensor
+from edge.sensors.drivers.replay.driver import readings_of
+from edge.sensors.drivers.replay.series import moments
+from edge.sensors.drivers.replay.settings import ReplaySensor
 
 Played = tuple[list[RawReading], int]
 """Readings, and how many things were refused."""
@@ -63,10 +66,17 @@ def _home_assistant(settings: HomeAssistantSensor, arrived: Sequence[dict[str, A
     return readings, faults
 
 
+def _replay(settings: ReplaySensor, arrived: Sequence[Any]) -> Played:
+    played = list(moments(settings, arrived))
+    readings = [reading for moment in played for reading in readings_of(settings, moment)]
+    return readings, sum(moment.faults for moment in played)
+
+
 PLAYERS: dict[str, Callable[[Any, Sequence[dict[str, Any]]], Played]] = {
     "mqtt": _mqtt,
     "home_assistant": _home_assistant,
     "modbus": _modbus,
+    "replay": _replay,
 }
 
 
