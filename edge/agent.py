@@ -28,8 +28,9 @@ from edge.check import check
 from edge.clock import Clock, SteadyClock, SystemClock
 from edge.errors import OutboxUnavailableError
 from edge.guard.guard import Guard
-from edge.inference.engine import Engine, load_engine
+from edge.inference.engine import EngineReport
 from edge.inference.pipeline import VisionPipeline
+from edge.inference.worker_client import WorkerClient
 from edge.messaging.state import LinkEvent
 from edge.messaging.uplinks import open_link
 from edge.metrics import Metrics
@@ -58,9 +59,13 @@ CLOCK_FILE = "clock.json"
 """Name of the clock's memory in ``data_dir``."""
 TOLD_PREFIX = "told:"
 """State keys of the losses that an event has told."""
+ENGINES_FOLDER = "engines"
+"""Name of the folder in ``data_dir`` for engines that a provider builds on this device."""
 CLOCK_LOOKS_S = 1.0
 """How soon a clock that has become right is noticed."""
 
+ENOUGH_SHARE = 0.95
+"""A model that looks at less of the wanted frames is shown as overloaded."""
 MODEL_TROUBLE_S = 60.0
 """How long a failure of the model is shown."""
 
@@ -88,7 +93,7 @@ class Agent:
         self._started_s = self.clock.monotonic()
         self._process = psutil.Process()
         self._process.cpu_percent()
-        self._engine: Engine | None = None
+        self._engine: EngineReport | None = None
         self._no_engine_because = ""
         self._stopped = threading.Event()
         self._stop_asked = threading.Event()
@@ -160,14 +165,23 @@ class Agent:
             )
             for camera in settings.cameras
         ]
-        model = settings.model
+        self._worker = None
+        if settings.model is not None and self._captures:
+            self._worker = WorkerClient(
+                settings.model,
+                clock=clock,
+                cache=settings.data_dir / ENGINES_FOLDER,
+                log_level=settings.log_level,
+                on_report=self._engine_changed,
+                on_lost=lambda reason: self.emit("model.worker_lost", reason, severity=Severity.MINOR),
+            )
         self._vision = VisionPipeline(
             self._captures,
             self.outbox,
             settings=settings.observations,
+            model=settings.model,
+            worker=self._worker,
             clock=clock,
-            load=None if model is None else lambda: load_engine(model),
-            on_engine=self._engine_changed,
             observe_latency=self._metrics.frame_latency.observe,
         )
         self._link = open_link(
@@ -345,7 +359,8 @@ class Agent:
             siren=self._guard.actuators.siren(),
             model=engine.model if engine is not None else None,
             provider=engine.provider if engine is not None else None,
-            restarts=self._supervisor.restarts(),
+            restarts=self._supervisor.restarts()
+            | ({"model": self._worker.restarts} if self._worker is not None else {}),
             degraded=self._degraded(),
         )
 
@@ -368,6 +383,11 @@ class Agent:
         for driver in (driver.health() for driver in self._drivers):
             wrong += [] if driver.connected else [f"sensor {driver.name} is not connected"]
             wrong += [f"sensor {driver.name}: {trouble}" for trouble in driver.troubles]
+        if engine := self._engine:
+            wrong += [f"the model runs on {engine.provider}: {engine.fallback}"] if engine.fallback else []
+            wrong += [f"the model takes {engine.latency_ms:g} ms a frame"] if engine.over_budget else []
+        if self._vision.share < ENOUGH_SHARE:
+            wrong.append(f"the model has time for {self._vision.share:.0%} of the cameras' frames")
         failed_s = self._vision.stats.model_failed_s
         if failed_s is not None and self.clock.monotonic() - failed_s < MODEL_TROUBLE_S:
             wrong.append(f"the model failed on {self._vision.stats.model_errors} frames")
@@ -438,18 +458,28 @@ class Agent:
         elif after is Phase.ENDED:
             self.emit("camera.ended", reason, unit=camera.unit, camera=camera.name)
 
-    def _engine_changed(self, engine: Engine | None, reason: str) -> None:
+    def _engine_changed(self, engine: EngineReport | None, reason: str) -> None:
         self._engine = engine
         self._no_engine_because = reason
         if engine is None:
             self.emit("model.not_loaded", reason, severity=Severity.MAJOR)
-        else:
+            return
+        self.emit(
+            "model.loaded",
+            f"{engine.model.name} {engine.model.version}",
+            sha256=engine.model.sha256,
+            provider=engine.provider,
+            warm_up_ms=engine.warm_up_ms,
+            latency_ms=engine.latency_ms,
+            golden_frames=engine.golden_frames,
+        )
+        if engine.fallback:
+            self.emit("model.provider_fallback", engine.fallback, severity=Severity.MAJOR, provider=engine.provider)
+        if engine.over_budget:
             self.emit(
-                "model.loaded",
-                f"{engine.model.name} {engine.model.version}",
-                sha256=engine.model.sha256,
+                "model.too_slow",
+                f"{engine.latency_ms:g} ms a frame where the bundle allows {engine.latency_budget_ms:g} ms",
+                severity=Severity.MINOR,
                 provider=engine.provider,
-                warm_up_ms=engine.warm_up_ms,
-                golden_frames=engine.golden_frames,
             )
-            self._link.announce()
+        self._link.announce()

@@ -152,12 +152,20 @@ def _model(settings: EdgeSettings) -> Finding:
     from edge.inference.engine import load_engine
 
     try:
-        engine = load_engine(settings.model)
+        engine = load_engine(settings.model).report
     except (ConfigurationError, ImportError) as error:
         remedy = error.remedy if isinstance(error, ConfigurationError) else "pip install 'shoal[edge,cpu]'"
         return Finding("model", Verdict.BAD, str(error), remedy)
+    if engine.fallback:
+        return Finding(
+            "model",
+            Verdict.WARNING,
+            f"It runs on {engine.provider} only. {engine.fallback}",
+            "Install what the better provider needs, or name in model.providers the one that shall run",
+        )
     return Finding(
         "model",
         Verdict.OK,
-        f"{engine.model.name} {engine.model.version} runs on {engine.provider}, {engine.golden_frames} golden frames passed",
+        f"{engine.model.name} {engine.model.version} runs on {engine.provider} in {engine.latency_ms:g} ms a frame,"
+        f" {engine.golden_frames} golden frames passed",
     )

@@ -27,7 +27,7 @@ import structlog
 from psycopg import sql
 
 from contracts.errors import ConfigurationError, RetryableError
-from shoal.parent import die_with_parent
+from edge.parent import die_with_parent
 from shoal.service_user import is_reachable, owner, place, service_account
 
 log = structlog.get_logger()

@@ -18,9 +18,9 @@ from types import FrameType
 import structlog
 
 from contracts.errors import ConfigurationError, ShoalError
+from edge.parent import die_with_parent
 from shoal import logs
 from shoal.box import MQTT_USER, BoxConfig, BoxFolder
-from shoal.parent import die_with_parent
 
 log = structlog.get_logger()
 

@@ -25,6 +25,8 @@ from edge.errors import SourceEndedError, SourceError
 log = structlog.get_logger()
 
 _RATE_WINDOW = 16
+SLOWEST_FPS = 0.05
+"""However short of time the box is, every camera is looked at this often."""
 
 
 class Drop(str, Enum):
@@ -32,8 +34,14 @@ class Drop(str, Enum):
 
     NEWER = "newer"
     """A newer frame came and the queue was full."""
+    STALE = "stale"
+    """It waited so long that its result would have been out of date."""
+    SPARED = "spared"
+    """It was not worth decoding: the model could not have looked at it (overload, heat)."""
     UNDECODABLE = "undecodable"
     """Its bytes are not an image."""
+    LOST = "lost"
+    """It was with the model when the worker process was lost, or the agent stopped."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +90,8 @@ class CameraCapture:
         self._life = Life(since_s=clock.monotonic())
         self._period_s = 1.0 / settings.fps
         self._due_s = 0.0
+        self._spare_period_s = 0.0
+        self._spare_due_s = 0.0
 
     def run(self, stop: threading.Event) -> None:
         """Capture until ``stop`` is set or a finite source has ended."""
@@ -99,13 +109,28 @@ class CameraCapture:
         finally:
             self._source.close()
 
-    def take(self) -> Frame | None:
-        """The oldest waiting frame; ``None`` when there is none. The caller must end it with ``done`` or ``lost``."""
+    def set_rate(self, fps: float) -> None:
+        """Frames per second that are worth decoding; those that were wanted beyond it are counted as spared."""
+        self._spare_period_s = 1.0 / max(fps, SLOWEST_FPS) if fps < self.settings.fps else 0.0
+
+    def oldest_s(self) -> float | None:
+        """Monotonic capture time of the oldest waiting frame; ``None`` when none waits."""
         with self._lock:
-            if not self._waiting:
-                return None
-            self._working += 1
-            return self._waiting.popleft()
+            return self._waiting[0].captured_s if self._waiting else None
+
+    def take(self, *, fresh_after_s: float = float("-inf")) -> Frame | None:
+        """The oldest waiting frame that is fresh enough; older ones are dropped as stale.
+
+        The caller must end what it got with ``done`` or ``lost``.
+        """
+        with self._lock:
+            while self._waiting:
+                frame = self._waiting.popleft()
+                if frame.captured_s >= fresh_after_s:
+                    self._working += 1
+                    return frame
+                self._dropped[Drop.STALE] += 1
+            return None
 
     def done(self) -> None:
         """A taken frame has been processed."""
@@ -153,13 +178,20 @@ class CameraCapture:
                 self._keep_pace(stop)
                 for _ in range(stride - 1):
                     self._source.read(skip=True)
-            frame = self._source.read(skip=not self._source.paced and self._clock.monotonic() < self._due_s)
+            now_s = self._clock.monotonic()
+            wanted = self._source.paced or now_s >= self._due_s
+            spared = wanted and now_s < self._spare_due_s
+            frame = self._source.read(skip=spared or not wanted)
             now_s = self._clock.monotonic()
             self._enter(on_frame(self._life, now_s), "")
-            if frame is not None:
+            if frame is not None or spared:
                 # Falling behind must not be caught up in a burst.
                 self._due_s = max(self._due_s + self._period_s, now_s - self._period_s)
+            if frame is not None:
+                self._spare_due_s = max(self._spare_due_s + self._spare_period_s, now_s - self._spare_period_s)
                 self._put(frame)
+            elif spared:
+                self._spare()
 
     def _stride(self) -> int:
         """How many frames of a file make one of ours, so that a file plays at its own speed."""
@@ -170,6 +202,11 @@ class CameraCapture:
         wait_s = self._due_s - self._clock.monotonic()
         if wait_s > 0:
             stop.wait(wait_s)
+
+    def _spare(self) -> None:
+        with self._lock:
+            self._captured += 1
+            self._dropped[Drop.SPARED] += 1
 
     def _put(self, frame: Frame) -> None:
         with self._lock:

@@ -44,6 +44,8 @@ class CameraSettings(Section):
     shown."""
     fps: float = Field(default=2.0, gt=0, le=60)
     """Frames per second that go to the model; more are read and left out. Two tell the count of a tank."""
+    priority: int = Field(default=1, ge=1, le=10)
+    """Share of a model that cannot keep up with all cameras: a camera with 2 gets twice the frames of one with 1."""
     loop: bool = True
     """Start a file or folder again at its end."""
     read_timeout_s: float = Field(default=10.0, gt=0)

@@ -1,14 +1,15 @@
 """Captured frames through the model to each camera's analyst; observations with their evidence go into the outbox.
 
-One thread for all cameras: it takes one waiting frame of each, runs them as a batch, hands every frame with its result to the
-camera's analyst, and closes the windows that are due. Without a model, or when the model fails, observations go on and claim
-no counts.
+One thread for all cameras: plan → take → draw → worker process → analyst. While the worker looks at one batch the next is drawn.
+Without a model, or while its process is being replaced, frames go to the analysts without a result and observations claim no
+counts. Every frame that is taken ends as processed or as dropped for a reason.
 """
 
 from __future__ import annotations
 
+import select
+import socket
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,24 +17,29 @@ from typing import TYPE_CHECKING
 import structlog
 
 from contracts.alarms import AlarmBatch
-from contracts.errors import ConfigurationError
+from contracts.errors import ShoalError
 from contracts.vision import ModelRef
 from edge.cameras.alarms import MEMORY_PREFIX, STATE_PREFIX, orphan_clears
 from edge.cameras.capture import CameraCapture, Drop
 from edge.cameras.source import Frame
 from edge.clock import Clock
 from edge.errors import SourceError
-from edge.inference.engine import Engine, FrameResult
-from edge.inference.settings import ObservationSettings
+from edge.inference.engine import FrameResult
+from edge.inference.governor import Governor
+from edge.inference.scheduler import Scheduler
+from edge.inference.settings import ModelSettings, ObservationSettings
 from edge.inference.windows import LatestSight, Windows
+from edge.inference.worker_client import BANKS, BATCH, Answer, WorkerClient, WorkerLostError
 from edge.outbox.store import Draft, Outbox
 
 if TYPE_CHECKING:
     from edge.inference.analysis import Analyst
+    from models.runtime.preprocess import Placement
 
 log = structlog.get_logger()
 
-LOAD_RETRY_S = 300.0
+LONGEST_NAP_S = 0.1
+"""So that windows close and the worker is watched when no frame comes."""
 
 
 @dataclass
@@ -41,17 +47,32 @@ class VisionStats:
     """Counts since the start."""
 
     frames: int = 0
+    """Frames that an analyst has seen, with or without a result."""
+    results: int = 0
+    """Frames with a result of the model."""
     model_errors: int = 0
     model_failed_s: float | None = None
     """Monotonic time of the last failure."""
 
 
+@dataclass(frozen=True)
+class _Job:
+    """Frames that are drawn into one bank of slots."""
+
+    bank: int
+    frames: tuple[tuple[int, Frame], ...]
+    """Index of the camera, and the frame."""
+    placements: tuple[Placement, ...]
+    begun_s: float
+    """Monotonic time when drawing began."""
+
+
 class VisionPipeline:
-    """Runs every camera's frames through one engine.
+    """Runs every camera's frames through one model.
 
     Args:
-        load: makes the engine, in this thread, when the pipeline starts; ``None`` works without a model.
-        on_engine: told the engine when it is ready, or why there is none.
+        worker: runs the model; ``None`` works without one. The pipeline's thread starts and ends it.
+        model: how to use it.
         observe_latency: gets the seconds from capture to result of every frame.
     """
 
@@ -61,27 +82,51 @@ class VisionPipeline:
         outbox: Outbox,
         *,
         settings: ObservationSettings,
+        model: ModelSettings | None,
+        worker: WorkerClient | None,
         clock: Clock,
-        load: Callable[[], Engine] | None,
-        on_engine: Callable[[Engine | None, str], None],
         observe_latency: Callable[[float], None],
     ) -> None:
         self.stats = VisionStats()
         self._clock = clock
-        self._load = load
-        self._on_engine = on_engine
+        self._worker = worker
         self._observe_latency = observe_latency
-        self._engine: Engine | None = None
-        self._load_after_s = 0.0
-        self._arrived = threading.Event()
-        self._cameras = _with_analysts(captures, outbox, settings=settings, clock=clock)
+        self._captures = captures
+        cameras = _with_analysts(captures, outbox, settings=settings, clock=clock)
+        self._analysts = [analyst for _, analyst in cameras]
         self._windows = Windows(
-            self._cameras, outbox, window_s=settings.window_s, clock=clock, model=lambda: self._model
+            cameras,
+            outbox,
+            window_s=settings.window_s,
+            clock=clock,
+            model=lambda: self._model,
         )
+        model = model or ModelSettings()
+        weights = [capture.settings.priority for capture in captures]
+        self._scheduler = Scheduler(weights, staleness_s=model.staleness_s, batch=BATCH)
+        self._governor = Governor(captures, clock=clock, max_temperature_c=model.max_temperature_c)
+        self._with_worker: _Job | None = None
+        self._drawn: _Job | None = None
+        self._bank = 0
+        self._submitted_s = self._answered_s = 0.0
+        self._wake_end, self._waker = socket.socketpair()
+        for end in (self._wake_end, self._waker):
+            end.setblocking(False)  # noqa: FBT003  (the standard library has no keyword)
+        self._awake = threading.Event()
+
+    @property
+    def share(self) -> float:
+        """Part of the wanted frames that there is time for; 1.0 when the model keeps up."""
+        return self._governor.share
 
     def wake(self) -> None:
         """A frame has arrived."""
-        self._arrived.set()
+        if not self._awake.is_set():
+            self._awake.set()
+            try:
+                self._waker.send(b"!")
+            except OSError:
+                return  # enough bytes wait there, or the pipeline has ended
 
     def latest(self) -> dict[str, LatestSight]:
         """The newest observation of every camera."""
@@ -89,65 +134,141 @@ class VisionPipeline:
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set; then close the windows that saw something."""
-        while not stop.is_set():
-            self._ensure_engine()
-            self._arrived.wait(0.1)
-            self._arrived.clear()
-            while self._process() and not stop.is_set():
-                self._windows.close_due()
-            self._windows.close_due()
-        self._windows.close_all()
+        try:
+            while not stop.is_set():
+                self._turn()
+                self._nap()
+        finally:
+            self._lose_jobs()
+            if stop.is_set():
+                if self._worker is not None:
+                    self._worker.close()
+                self._windows.close_all()
+                self._wake_end.close()
+                self._waker.close()
 
     @property
     def _model(self) -> ModelRef | None:
-        return self._engine.model if self._engine is not None else None
+        report = self._worker.report if self._worker is not None else None
+        return report.model if report is not None else None
 
-    def _ensure_engine(self) -> None:
-        if self._engine is not None or self._load is None or time.monotonic() < self._load_after_s:
+    def _turn(self) -> None:
+        """Do whatever can be done now."""
+        if self._worker is not None:
+            try:
+                self._use(self._worker)
+            except WorkerLostError:
+                self._lose_jobs()
+            self._governor.look(running=self._worker.ready)
+        if self._worker is None or not self._worker.ready:
+            self._look_without_model()
+        self._windows.close_due()
+
+    def _use(self, worker: WorkerClient) -> None:
+        answer = worker.receive()
+        answered = self._with_worker if answer is not None else None
+        if answered is not None:
+            self._with_worker = None
+        worker.tend()
+        if worker.ready:
+            self._draw_next(worker)
+            if worker.idle and self._drawn is not None:
+                self._submit(worker, self._drawn)
+                self._draw_next(worker)  # while it works
+        if answered is not None and answer is not None:
+            self._conclude(answered, answer)
+
+    def _draw_next(self, worker: WorkerClient) -> None:
+        if self._drawn is not None:
             return
-        try:
-            self._engine = self._load()
-        except (ConfigurationError, ImportError, OSError) as error:
-            self._load_after_s = time.monotonic() + LOAD_RETRY_S
-            log.error("model.not_loaded", error=str(error), retry_s=LOAD_RETRY_S)  # noqa: TRY400  (the event says it all)
-            self._on_engine(None, str(error))
-        else:
-            self._on_engine(self._engine, "")
+        oldest = {i: s for i, capture in enumerate(self._captures) if (s := capture.oldest_s()) is not None}
+        if not oldest:
+            return
+        now_s = self._clock.monotonic()
+        ahead_s = 0.0
+        if self._with_worker is not None:
+            ahead_s = max(0.0, self._submitted_s + worker.frame_s * len(self._with_worker.frames) - now_s)
+        plan = self._scheduler.plan(oldest, now_s=now_s, ahead_s=ahead_s, frame_s=worker.frame_s)
+        frames: list[tuple[int, Frame]] = []
+        placements: list[Placement] = []
+        for camera in plan.cameras:
+            frame = self._captures[camera].take(fresh_after_s=plan.fresh_after_s)
+            if frame is None:
+                continue
+            try:
+                placements.append(worker.draw(frame.image, bank=self._bank, index=len(frames)))
+            except (SourceError, ShoalError) as error:
+                self._undecodable(camera, error)
+            else:
+                frames.append((camera, frame))
+                self._scheduler.served(camera)
+        if frames:
+            self._drawn = _Job(self._bank, tuple(frames), tuple(placements), now_s)
+            self._bank = (self._bank + 1) % BANKS
 
-    def _process(self) -> bool:
-        """Take one frame of every camera that has one; returns whether there was any."""
-        batch = [(camera, frame) for camera in self._cameras if (frame := camera[0].take()) is not None]
-        good = [(camera, frame) for camera, frame in batch if self._decodes(camera[0], frame)]
-        results = self._infer([frame for _, frame in good])
-        for ((capture, analyst), frame), result in zip(good, results, strict=True):
-            analyst.see(frame, result)
-            capture.done()
-            self.stats.frames += 1
-            self._observe_latency(self._clock.monotonic() - frame.captured_s)
-        return bool(batch)
+    def _submit(self, worker: WorkerClient, job: _Job) -> None:
+        self._with_worker, self._drawn = job, None
+        self._submitted_s = self._clock.monotonic()
+        worker.submit(job.placements, bank=job.bank)
 
-    @staticmethod
-    def _decodes(capture: CameraCapture, frame: Frame) -> bool:
-        try:
-            return frame.image is not None
-        except SourceError as error:
-            capture.lost(Drop.UNDECODABLE)
-            log.warning("camera.frame_undecodable", camera=capture.settings.name, error=str(error))
-            return False
+    def _conclude(self, job: _Job, answer: Answer) -> None:
+        now_s = self._clock.monotonic()
+        self._governor.answered(len(job.frames), now_s - max(job.begun_s, self._answered_s))
+        self._answered_s = now_s
+        report = self._worker.report if self._worker is not None else None
+        found = answer.detections
+        if found is None or report is None:
+            self.stats.model_errors += len(job.frames)
+            self.stats.model_failed_s = now_s
+            log.error("model.failed", error=answer.error)
+            found = None
+        for index, (camera, frame) in enumerate(job.frames):
+            result = None
+            if found is not None and report is not None:
+                result = FrameResult(found[index], report.model, now_s, report.threshold)
+            self._see(camera, frame, result)
 
-    def _infer(self, frames: Sequence[Frame]) -> Sequence[FrameResult | None]:
-        if self._engine is None or not frames:
-            return [None] * len(frames)
-        try:
-            found = self._engine.detect([frame.image for frame in frames])
-        except Exception as error:  # noqa: BLE001  (a model may fail in any way; the cameras go on without it)
-            self.stats.model_errors += len(frames)
-            self.stats.model_failed_s = self._clock.monotonic()
-            log.error("model.failed", error=f"{type(error).__name__}: {error}")  # noqa: TRY400  (the event says it all)
-            return [None] * len(frames)
-        done_s = self._clock.monotonic()
-        engine = self._engine
-        return [FrameResult(tuple(detections), engine.model, done_s, engine.threshold) for detections in found]
+    def _see(self, camera: int, frame: Frame, result: FrameResult | None) -> None:
+        self._analysts[camera].see(frame, result)
+        self._captures[camera].done()
+        self.stats.frames += 1
+        self.stats.results += result is not None
+        self._observe_latency(self._clock.monotonic() - frame.captured_s)
+
+    def _look_without_model(self) -> None:
+        for camera, capture in enumerate(self._captures):
+            frame = capture.take()
+            if frame is None:
+                continue
+            try:
+                usable = frame.image is not None
+            except SourceError as error:
+                self._undecodable(camera, error)
+            else:
+                if usable:
+                    self._see(camera, frame, None)
+
+    def _undecodable(self, camera: int, error: Exception) -> None:
+        capture = self._captures[camera]
+        capture.lost(Drop.UNDECODABLE)
+        log.warning("camera.frame_undecodable", camera=capture.settings.name, error=str(error))
+
+    def _lose_jobs(self) -> None:
+        for job in (self._with_worker, self._drawn):
+            for camera, _ in job.frames if job is not None else ():
+                self._captures[camera].lost(Drop.LOST)
+        self._with_worker = self._drawn = None
+
+    def _nap(self) -> None:
+        """Wait for a frame or for the worker."""
+        poll = select.poll()
+        poll.register(self._wake_end, select.POLLIN)
+        answer = self._worker.fileno() if self._worker is not None else None
+        if answer is not None:
+            poll.register(answer, select.POLLIN)
+        if any(ready == self._wake_end.fileno() for ready, _ in poll.poll(LONGEST_NAP_S * 1000)):
+            self._wake_end.recv(64)
+            self._awake.clear()
 
 
 def _with_analysts(

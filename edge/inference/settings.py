@@ -20,7 +20,15 @@ class ModelSettings(Section):
     threshold: Fraction | None = None
     """Confidence below which a detection is ignored; None takes the bundle's own."""
     providers: tuple[str, ...] | None = None
-    """Inference providers, best first; None tries what the box has (TensorRT, CUDA, CPU)."""
+    """Inference providers, best first; None tries what the box has (TensorRT, CUDA, CPU). One that does not load, or gives
+    other results than the bundle's golden frames, is left for the next, and the box shows itself degraded."""
+    staleness_s: float = Field(default=0.5, gt=0)
+    """Seconds that a frame may be old when its result is there; on a box that is too slow for its cameras older ones are
+    dropped and counted, and newer ones are looked at instead."""
+    max_memory_mb: int = Field(default=2000, ge=200)
+    """Resident memory in MB of the process that runs the model, above which it is replaced: a leak must not take the box."""
+    max_temperature_c: float = Field(default=90.0, gt=0)
+    """Temperature in Celsius of the hottest sensor of processor or GPU above which the cameras are looked at less often."""
 
 
 class ObservationSettings(Section):

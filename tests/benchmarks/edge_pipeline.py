@@ -1,156 +1,157 @@
 """The edge's vision pipeline against a ten-line loop that decodes, resizes and infers the same frames with the same model.
 
-Ours does more: letterbox, thresholds, exact drop counts, a self-test, windows, and observations with an evidence image in a
-durable outbox. The ratio says what all of that costs. Frames are real underwater pictures where the data is at hand, else
-drawn by the simulator; no cameras pace either side.
+Ours does more: pacing, letterbox, thresholds, exact drop counts, a worker process that can be killed, windows, and
+observations with an evidence image in a durable outbox. The ratio of processor time per frame says what all of that costs.
+Beside it: how old frames are at twice the load the model can carry, and what a dead camera does to the others.
 """
 
 from __future__ import annotations
 
-import os
+import statistics
 import tempfile
-import threading
-from collections import deque
+import time
+from itertools import cycle
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import cv2
 import numpy as np
 import onnxruntime as ort
 
-from edge.cameras.capture import CameraCapture, Counts
 from edge.cameras.settings import CameraSettings
-from edge.cameras.source import Frame
-from edge.clock import SystemClock
-from edge.inference.engine import Engine, load_engine
-from edge.inference.pipeline import VisionPipeline
-from edge.inference.settings import ModelSettings, ObservationSettings
-from edge.outbox.store import Outbox
-from models.runtime import Bundle, BundleError, find_bundle, load_bundle
-from tests.benchmarks.harness import paired_rates, result
-from tests.models.tiny_bundle import tiny_detector
-from tests.servers.presence import ROOT
+from models.runtime import Bundle
+from tests.benchmarks.harness import Pair, result
+from tests.benchmarks.vision_rig import Shift, clip, running, the_bundle
+from tests.servers.process import free_port
 
-CLOCK = SystemClock()
-
-
-class _Feed:
-    """Stands where a camera's capture stands: frames are there as soon as they are asked for."""
-
-    def __init__(self, pictures: list[bytes], count: int) -> None:
-        self.settings = CameraSettings(name="bench", unit="tank-1", source="folder:/unused")
-        self._pictures = pictures
-        self._left = count
-        self._taken = 0
-        self.finished = threading.Event()
-
-    def take(self) -> Frame | None:
-        """The next frame, until all are gone."""
-        if self._left == 0:
-            self.finished.set()
-            return None
-        self._left -= 1
-        self._taken += 1
-        picture = self._pictures[self._taken % len(self._pictures)]
-        return Frame(observed_at=CLOCK.now(), captured_s=CLOCK.monotonic(), encoded=picture)
-
-    def done(self) -> None:
-        """Nothing waits for it."""
-
-    def counts(self) -> Counts:
-        """Nothing is dropped here."""
-        return Counts(captured=self._taken, processed=self._taken, dropped=0, waiting=self._left)
+SETUPS = ((1, 20.0), (4, 5.0), (16, 2.0))
+"""Cameras and the frames per second of each."""
+BAR = 0.95
+OVERLOAD_CAMERAS = 8
 
 
 def run(quick: bool) -> dict[str, Any]:
-    """Measure frames per second, one inference thread on both sides."""
-    frames, rounds = (64, 3) if quick else (200, 5)
-    pictures, origin = _pictures()
-    with tempfile.TemporaryDirectory() as folder:
-        bundle = _bundle(Path(folder))
-        settings = ModelSettings(bundle=str(bundle.folder), threads=1)
-        engine = load_engine(settings)
-        outbox = Outbox(
-            Path(folder) / "outbox.db", boot="benchmark", clock=CLOCK, max_bytes=500_000_000, min_free_bytes=0
-        )
-        try:
-            pairs = paired_rates(
-                lambda: _pipeline(pictures, frames, engine=engine, outbox=outbox),
-                _loop(pictures, frames, bundle),
-                rounds=rounds,
-            )
-        finally:
-            outbox.close()
+    """Measure; one inference thread on both sides."""
+    seconds, rounds = (4.0, 1) if quick else (20.0, 3)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        bundle = the_bundle(folder)
+        clips = {fps: clip(folder, fps=fps) for fps in {fps for _, fps in SETUPS} | {30.0}}
+        pairs: list[Pair] = []
+        by_cameras: dict[str, float] = {}
+        loop = _Loop(bundle)
+        for cameras, fps in SETUPS:
+            measured = [
+                _pair(cameras, fps, clips[fps][0], bundle=bundle, loop=loop, seconds=seconds, folder=folder)
+                for _ in range(rounds)
+            ]
+            by_cameras[f"ratio_{cameras}_cameras"] = round(statistics.median(p.floor / p.ours for p in measured), 3)
+            pairs += measured
+        details = {
+            "model": bundle.manifest.name,
+            "frames": f"{clips[30.0][1]} at 1280x720",
+            "input": f"{bundle.manifest.input.width}x{bundle.manifest.input.height}",
+            **by_cameras,
+            **_overload(clips[30.0][0], bundle=bundle, loop=loop, seconds=seconds, folder=folder),
+            **_dead_camera(clips[2.0][0], bundle=bundle, seconds=seconds, folder=folder),
+        }
+    return result("edge_pipeline", pairs, unit="CPU-ms/frame", higher_is_better=False, bar=BAR, details=details)
+
+
+def _cameras(count: int, fps: float, file: Path) -> list[CameraSettings]:
+    return [CameraSettings(name=f"cam-{i}", unit="tank-1", source=f"file:{file}", fps=fps) for i in range(count)]
+
+
+def _pair(cameras: int, fps: float, file: Path, *, bundle: Bundle, loop: _Loop, seconds: float, folder: Path) -> Pair:
+    with running(_cameras(cameras, fps, file), bundle, folder) as rig:
+        ours = rig.measure(seconds)
+    floor_ms = loop.cpu_ms([file] * cameras, frames=max(20, ours.results))
     details = {
-        "model": bundle.manifest.name,
-        "frames": origin,
-        "input": f"{bundle.manifest.input.width}x{bundle.manifest.input.height}",
+        "cameras": cameras,
+        "fps": fps,
+        "frames": ours.results,
+        "age_p50_ms": round(ours.age_ms(50), 1),
+        "age_p99_ms": round(ours.age_ms(99), 1),
+        "exact": ours.exact,
     }
-    return result("edge_pipeline", pairs, unit="frames/s", details=details)
+    return Pair(ours=ours.cpu_ms, floor=floor_ms, details=details)
 
 
-def _pipeline(pictures: list[bytes], frames: int, *, engine: Engine, outbox: Outbox) -> float:
-    feed = _Feed(pictures, frames)
-    pipeline = VisionPipeline(
-        [cast("CameraCapture", feed)],
-        outbox,
-        settings=ObservationSettings(window_s=1.0, evidence_every_s=5.0),  # ten times as often as on a farm
-        clock=CLOCK,
-        load=lambda: engine,
-        on_engine=lambda _engine, _reason: None,
-        observe_latency=deque[float](maxlen=1).append,
-    )
-    stop = threading.Event()
-    worker = threading.Thread(target=pipeline.run, args=(stop,))
-    worker.start()
-    pipeline.wake()  # as a camera does with every frame
-    feed.finished.wait()
-    stop.set()
-    pipeline.wake()
-    worker.join()
-    return float(pipeline.stats.frames)
+class _Loop:
+    """The ten lines."""
 
+    def __init__(self, bundle: Bundle) -> None:
+        self._image = bundle.manifest.input
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = 1
+        self._session = ort.InferenceSession(str(bundle.model_path), options, providers=["CPUExecutionProvider"])
+        cv2.setNumThreads(1)
 
-def _loop(pictures: list[bytes], frames: int, bundle: Bundle) -> Any:
-    image = bundle.manifest.input
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = ort.InferenceSession(str(bundle.model_path), options, providers=["CPUExecutionProvider"])
-
-    def loop() -> float:
-        for number in range(frames):
-            frame = cv2.imdecode(np.frombuffer(pictures[number % len(pictures)], np.uint8), cv2.IMREAD_COLOR)
+    def cpu_ms(self, files: list[Path], *, frames: int) -> float:
+        """Processor time per frame."""
+        image = self._image
+        videos = [cv2.VideoCapture(str(file), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1]) for file in files]
+        began = time.process_time()
+        for _, video in zip(range(frames), cycle(videos), strict=False):
+            good, frame = video.read()
+            if not good:
+                video.set(cv2.CAP_PROP_POS_FRAMES, 0)
+                _, frame = video.read()
             tensor = cv2.resize(frame, (image.width, image.height))[None]
             if image.layout == "NCHW":
                 tensor = np.ascontiguousarray(tensor.transpose(0, 3, 1, 2))
             if image.dtype == "float32":
                 tensor = tensor.astype(np.float32) * image.scale
-            session.run(None, {image.name: tensor})
-        return float(frames)
+            self._session.run(None, {image.name: tensor})
+        took_ms = (time.process_time() - began) / frames * 1000
+        for video in videos:
+            video.release()
+        return took_ms
 
-    return loop
+    def model_ms(self) -> float:
+        """Wall time of the graph alone."""
+        image = self._image
+        shape = (1, image.height, image.width, 3) if image.layout == "NHWC" else (1, 3, image.height, image.width)
+        tensor = np.zeros(shape, np.uint8 if image.dtype == "uint8" else np.float32)
+        times = []
+        for _ in range(20):
+            began = time.perf_counter()
+            self._session.run(None, {image.name: tensor})
+            times.append(time.perf_counter() - began)
+        return statistics.median(times) * 1000
 
 
-def _bundle(folder: Path) -> Bundle:
-    """The shipped fish detector, or a model of a few kilobytes where none is shipped."""
-    try:
-        return load_bundle(find_bundle("fish-detector"))
-    except BundleError:
-        return load_bundle(tiny_detector(folder / "tiny", width=320, height=192))
+def _overload(file: Path, *, bundle: Bundle, loop: _Loop, seconds: float, folder: Path) -> dict[str, Any]:
+    """Cameras that want twice what the model can look at."""
+    fps = min(30.0, 2 * 1000 / loop.model_ms() / OVERLOAD_CAMERAS)
+    with running(_cameras(OVERLOAD_CAMERAS, fps, file), bundle, folder) as rig:
+        shift = rig.measure(seconds)
+    captured = sum(c.captured for c in shift.counts)
+    reasons: dict[str, int] = {}
+    for counts in shift.counts:
+        for reason, number in counts.by_reason.items():
+            reasons[reason.value] = reasons.get(reason.value, 0) + number
+    return {
+        "overload_wanted_fps": round(fps * OVERLOAD_CAMERAS, 1),
+        "overload_processed_fps": round(shift.results / shift.seconds, 1),
+        "overload_age_p99_ms": round(shift.age_ms(99), 1),
+        "overload_captured": captured,
+        "overload_dropped": reasons,
+        "overload_exact": shift.exact,
+        "overload_fairness": round(min(shift.processed) / max(1, *shift.processed), 3),
+    }
 
 
-def _pictures() -> tuple[list[bytes], str]:
-    data = Path(os.environ.get("SHOAL_TEST_DATA") or ROOT.parent / "shared" / "data") / "fish_detection"
-    found = sorted(data.rglob("*.jpg"))[::40][:64] if data.is_dir() else []
-    if found:
-        return [path.read_bytes() for path in found], "DeepFish"
-    from shoal.simulate.fish import FishScene
-
-    scene = FishScene(seed=7)
-    drawn = []
-    for _ in range(32):
-        scene.step(0.2)
-        encoded, jpeg = cv2.imencode(".jpg", scene.render()[0])
-        assert encoded
-        drawn.append(jpeg.tobytes())
-    return drawn, "simulated"
+def _dead_camera(file: Path, *, bundle: Bundle, seconds: float, folder: Path) -> dict[str, Any]:
+    """The others beside a camera that is not there, against the same cameras beside one that is."""
+    alive = _cameras(6, 2.0, file)
+    dead = [*alive[:-1], alive[-1].model_copy(update={"source": f"rtsp://127.0.0.1:{free_port()}/dead"})]
+    rates: list[Shift] = []
+    for cameras in (alive, dead):
+        with running(cameras, bundle, folder) as rig:
+            rates.append(rig.measure(seconds))
+    others = [sum(shift.processed[:-1]) / shift.seconds for shift in rates]
+    return {
+        "dead_camera_others_ratio": round(others[1] / others[0], 4),
+        "dead_camera_frames": [shift.processed for shift in rates],
+    }

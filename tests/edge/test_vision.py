@@ -17,10 +17,11 @@ from edge.cameras.capture import CameraCapture
 from edge.cameras.settings import CameraSettings
 from edge.cameras.source import open_source
 from edge.clock import SystemClock
-from edge.inference.engine import Engine, load_engine
+from edge.inference.engine import EngineReport, load_engine
 from edge.inference.pipeline import VisionPipeline
 from edge.inference.rules import end_after, evidence_due
 from edge.inference.settings import ModelSettings, ObservationSettings
+from edge.inference.worker_client import WorkerClient
 from edge.outbox.publisher import compose
 from edge.outbox.store import Outbox
 from edge.supervisor import Supervisor
@@ -36,7 +37,8 @@ class Sight:
 
     def __init__(self, folder: Path, *, bundle: Path | None, window_s: float = 0.5) -> None:
         self.outbox: Outbox = new_outbox(folder)
-        self.engines: list[tuple[Engine | None, str]] = []
+        self.reports: list[tuple[EngineReport | None, str]] = []
+        self.lost: list[str] = []
         camera = CameraSettings(name="cam-1", unit="tank-1", source=f"folder:{folder / 'frames'}", fps=20)
         self.capture = CameraCapture(
             camera,
@@ -46,18 +48,27 @@ class Sight:
             on_frame=self._wake,
             on_change=lambda *_: None,
         )
+        model = None if bundle is None else ModelSettings(bundle=str(bundle))
+        self.worker = None
+        if model is not None:
+            self.worker = WorkerClient(
+                model,
+                clock=CLOCK,
+                on_report=lambda report, reason: self.reports.append((report, reason)),
+                on_lost=self.lost.append,
+            )
         self.pipeline = VisionPipeline(
             [self.capture],
             self.outbox,
             settings=ObservationSettings(window_s=window_s, evidence_every_s=1.0),
             clock=CLOCK,
-            load=None if bundle is None else lambda: load_engine(ModelSettings(bundle=str(bundle))),
-            on_engine=lambda engine, reason: self.engines.append((engine, reason)),
+            model=model,
+            worker=self.worker,
             observe_latency=lambda _: None,
         )
         self._supervisor = Supervisor()
         self._supervisor.start("vision", self.pipeline.run)
-        self._supervisor.start("camera", self.capture.run)
+        self._camera = self._supervisor.start("camera", self.capture.run)
 
     def _wake(self) -> None:
         self.pipeline.wake()
@@ -76,6 +87,9 @@ class Sight:
     def observations(self) -> list[Observation]:
         return [body for body in self.bodies() if isinstance(body, Observation)]
 
+    def stop_camera(self) -> None:
+        self._supervisor.stop([self._camera], timeout_s=3)
+
     def stop(self) -> None:
         self._supervisor.stop_all(timeout_s=3)
         self.outbox.close()
@@ -91,14 +105,14 @@ def frames(tmp_path: Path) -> Path:
 
 def test_observations_carry_counts_model_and_an_image_whose_hash_is_its_bytes(frames: Path) -> None:
     sight = Sight(frames, bundle=tiny_detector(frames / "bundle"))
-    eventually(lambda: len(sight.observations()) >= 4)
-    seen = [observation for observation in sight.observations() if observation.frames][1]
+    eventually(lambda: len([one for one in sight.observations() if one.model]) >= 4)
+    seen = [observation for observation in sight.observations() if observation.model][1]
     assert (seen.count_min, seen.count_max) == (2, 3)
     assert seen.count_mean == pytest.approx(2.5, abs=0.2)
     assert seen.model is not None
     assert seen.quality is QualityFlag.GOOD
     images = {body.sha256: body for body in sight.bodies() if isinstance(body, Evidence)}
-    shown = [observation for observation in sight.observations() if observation.image_sha256]
+    shown = [one for one in sight.observations() if one.image_sha256 and one.model]
     assert shown
     assert all(observation.image_sha256 in images for observation in shown)
     assert all(len(observation.detections) in {2, 3} for observation in shown)
@@ -138,7 +152,7 @@ def test_a_damaged_model_degrades_to_observations_without_counts(frames: Path) -
     bundle = tiny_detector(frames / "bundle")
     (bundle / "model.onnx").write_bytes(b"damaged")
     sight = Sight(frames, bundle=bundle)
-    engine, reason = eventually(lambda: sight.engines)[0]
+    engine, reason = eventually(lambda: sight.reports)[0]
     assert engine is None
     assert "truncated or altered" in reason
     assert eventually(sight.observations)[0].count_mean is None
@@ -181,7 +195,7 @@ def test_real_underwater_frames_give_detections_with_their_image_and_model(tmp_p
         assert observation.model.sha256 == load_bundle(bundle).sha256
         assert hashlib.sha256(images[str(observation.image_sha256)].data).hexdigest() == observation.image_sha256
         assert {detection.label for detection in observation.detections} == {"fish"}
-    engine, _ = sight.engines[0]
+    engine, _ = sight.reports[0]
     assert engine is not None
     assert engine.golden_frames > 0
     sight.stop()
