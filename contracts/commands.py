@@ -18,8 +18,17 @@ class Command(WireModel):
     id: UUID
     site: Slug
     device: Slug
-    name: Literal["actuator.set", "maintenance.begin", "maintenance.end", "alarm.acknowledge", "diagnostics"]
+    name: Literal[
+        "actuator.set",
+        "siren.silence",
+        "maintenance.begin",
+        "maintenance.end",
+        "alarm.acknowledge",
+        "diagnostics",
+    ]
+    """What to do. ``actuator.set`` takes ``state`` (``on``, ``off`` or ``auto``), ``minutes`` and ``reason``."""
     target: str | None = None
+    """The actuator, channel or alarm id that it is about."""
     arguments: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
     issued_at: UtcDatetime
     expires_at: UtcDatetime
@@ -33,6 +42,10 @@ class CommandOutcome(str, Enum):
     REFUSED = "refused"
     EXPIRED = "expired"
     FAILED = "failed"
+
+
+COMMAND_RESULT = "command.result"
+"""Event that carries a result: its detail holds ``id``, ``outcome`` and ``reason`` (decision 0019)."""
 
 
 class CommandResult(WireModel):

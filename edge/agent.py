@@ -18,7 +18,9 @@ import psutil
 import structlog
 
 from contracts.alarms import Severity
+from contracts.commands import Command
 from contracts.devices import CLOCK_SYNCED, CameraInventory, DeviceEvent, EventBatch, Inventory
+from contracts.topics import commands
 from edge import __version__
 from edge.cameras.capture import CameraCapture
 from edge.cameras.settings import CameraSettings
@@ -28,9 +30,11 @@ from edge.check import check
 from edge.clock import Clock, SteadyClock, SystemClock
 from edge.errors import OutboxUnavailableError
 from edge.guard.guard import Guard
+from edge.guard.orders import Orders
 from edge.inference.engine import EngineReport
 from edge.inference.pipeline import VisionPipeline
 from edge.inference.worker_client import WorkerClient
+from edge.messaging.commands import CommandDesk
 from edge.messaging.state import LinkEvent
 from edge.messaging.uplinks import open_link
 from edge.metrics import Metrics
@@ -202,6 +206,15 @@ class Agent:
             ),
         )
         self._thinner = Thinner(self.outbox)
+        self._orders = Orders(self._guard)
+        self._commands = CommandDesk(
+            self.outbox,
+            site=settings.site,
+            device=settings.device,
+            clock=clock,
+            actions={**self._orders.actions(), "diagnostics": self._diagnose},
+        )
+        self._link.route(commands(settings.site, settings.device), self._commands.hear)
         self._supervisor = Supervisor()
         self._guard_workers: list[Worker] = []
         self._input_workers: list[Worker] = []
@@ -232,6 +245,7 @@ class Agent:
         self._input_workers = [start(f"sensor-{driver.name}", driver.run) for driver in self._drivers]
         self._output_workers = [start("link", self._link.run), start("publisher", self._publisher.run)]
         self._input_workers += [start("health", self._send_health), start("thinner", self._thinner.run)]
+        self._input_workers.append(start("commands", self._commands.run))
         if self._steady is not None:
             self._input_workers.append(start("clock", self._watch_clock))
         if self._captures:
@@ -363,6 +377,10 @@ class Agent:
             | ({"model": self._worker.restarts} if self._worker is not None else {}),
             degraded=self._degraded(),
         )
+
+    def _diagnose(self, _command: Command) -> str:
+        wrong = self._degraded()
+        return f"version {__version__}; " + ("; ".join(wrong) if wrong else "everything works as configured")
 
     def _document(self) -> dict[str, Any]:
         return self.snapshot().document()

@@ -23,3 +23,7 @@ class LinkDownError(RetryableError):
 
 class ActuationRefusedError(Exception):
     """A wish that cannot be granted: tell the person why; trying again changes nothing while the reason lasts."""
+
+
+class CommandRefusedError(Exception):
+    """A command that must not be done: answer with the reason."""
