@@ -38,6 +38,7 @@ from edge.messaging.commands import CommandDesk
 from edge.messaging.state import LinkEvent
 from edge.messaging.uplinks import open_link
 from edge.metrics import Metrics
+from edge.outbox.budget import Budget
 from edge.outbox.publisher import Publisher
 from edge.outbox.rules import untold_losses
 from edge.outbox.settings import shares_of
@@ -200,6 +201,11 @@ class Agent:
             window=settings.outbox.window,
             resend_after_s=settings.outbox.resend_after_s,
             backfill_after_s=settings.outbox.backfill_after_s,
+            budget=Budget(
+                settings.outbox.max_bytes_per_s,
+                evidence_share=settings.outbox.evidence_share,
+                now_s=clock.monotonic(),
+            ),
             on_gaps=self._beat,
             on_stream_restart=lambda: self.emit(
                 "outbox.behind_store", "The outbox file was older than what the store has; it counts anew"

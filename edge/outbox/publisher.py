@@ -1,4 +1,4 @@
-"""Rows of the outbox to the broker: alarms first, then live, then backfill, at most a window in flight.
+"""Rows of the outbox to the broker: alarms first, then live, live images, then backfill, at most a window in flight.
 
 A PUBACK only advances the window: a broker may forget. A row is deleted when the store's committed watermark covers it,
 and sent again when the store has not confirmed it long after its PUBACK, or after a new connection. Everything happens in
@@ -8,7 +8,6 @@ one thread that eats events, so there are no locks. Whether a message is backfil
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +21,8 @@ from contracts.topics import uplink
 from edge.clock import Clock
 from edge.errors import LinkDownError, OutboxUnavailableError
 from edge.messaging.state import Acknowledged, Committed, Connected, Disconnected, LinkEvent
-from edge.outbox.rules import covered, due_for_resend, highest_covered, waits_for_floor
+from edge.outbox.budget import Budget
+from edge.outbox.rules import PRIORITY_OF_KIND, Priority, covered, due_for_resend, highest_covered, waits_for_floor
 from edge.outbox.store import Outbox, Row
 
 log = structlog.get_logger()
@@ -35,7 +35,12 @@ IN_FLIGHT_BYTES = 1_000_000
 """Bytes in flight beyond which only alarms are handed over: on a slow link an alarm must not wait behind images."""
 FLOOR_EVERY_S = 1.0
 """Seconds between two heartbeats that a backlog with many gaps calls for."""
+MAX_DEFERRED = 40
+"""Live images that may wait for the bandwidth budget; each is a gap for the store, which reports 64. The oldest beyond are
+dropped: a link that cannot carry the images of a day will not carry them tomorrow."""
 _CHUNK_ROWS = 20
+_LIVE = (Priority.COUNT, Priority.TELEMETRY)
+_BACKFILL = (Priority.COUNT, Priority.TELEMETRY, Priority.EVIDENCE)
 _ENVELOPE = '{"v":1,"site":"%s","device":"%s","boot":"%s","stream":"%s","seq":%d,"sent_at":"%s","time_trusted":%s,"backfill":%s,%s"body":'
 
 
@@ -99,6 +104,7 @@ class Publisher:
         window: messages in flight to the broker (handed over, no PUBACK yet).
         resend_after_s: wait after a PUBACK before a row that the store has not confirmed is sent again.
         backfill_after_s: a message older than this when it is sent is flagged as backfill.
+        budget: bytes per second; None is no bound.
         on_stream_restart: the file was older than the store; its rows have been numbered anew.
         on_gaps: the store waits for sequences that were dropped; a heartbeat tells it where to go on.
     """
@@ -114,6 +120,7 @@ class Publisher:
         window: int = 100,
         resend_after_s: float = 30.0,
         backfill_after_s: float = 30.0,
+        budget: Budget | None = None,
         on_stream_restart: Callable[[], None] = lambda: None,
         on_gaps: Callable[[], None] = lambda: None,
     ) -> None:
@@ -125,6 +132,7 @@ class Publisher:
         self._window = window
         self._resend_after_s = resend_after_s
         self._backfill_after_s = backfill_after_s
+        self._budget = budget or Budget(None, evidence_share=0, now_s=clock.monotonic())
         self._on_stream_restart = on_stream_restart
         self._on_gaps = on_gaps
         self._floor_told_s = float("-inf")
@@ -138,7 +146,7 @@ class Publisher:
         self._send_from_s: float | None = None
         self._connected = False
         self._stream = ""
-        self._alarm_cursor = self._live_cursor = self._backfill_cursor = self._boundary = 0
+        self._alarm_cursor = self._live_cursor = self._image_cursor = self._backfill_cursor = self._boundary = 0
         self._pending: Watermark | None = None
         outbox.on_accepted(self._wake)
 
@@ -192,7 +200,7 @@ class Publisher:
         elif isinstance(event, Connected):
             self._connected = True
             self._boundary = self._outbox.last_seq
-            self._send_from_s = time.monotonic() + WATERMARK_WAIT_S
+            self._send_from_s = self._clock.monotonic() + WATERMARK_WAIT_S
         elif isinstance(event, Disconnected):
             self._connected = False
             self._forget_in_flight()  # their acknowledgements will never come; the next connection sends them again
@@ -204,7 +212,7 @@ class Publisher:
         self._in_flight_bytes -= size
         self.stats.acknowledged += 1
         attempt = self._attempts.pop(seq, 0) + 1
-        self._acked[seq] = (time.monotonic(), attempt)
+        self._acked[seq] = (self._clock.monotonic(), attempt)
 
     # -- the store's word ----------------------------------------------------------------------------------------
 
@@ -222,8 +230,8 @@ class Publisher:
             return
         self._outbox.release(watermark.committed, watermark.above)
         self.stats.watermark = watermark.committed
-        if waits_for_floor(watermark) and time.monotonic() - self._floor_told_s >= FLOOR_EVERY_S:
-            self._floor_told_s = time.monotonic()
+        if waits_for_floor(watermark) and self._clock.monotonic() - self._floor_told_s >= FLOOR_EVERY_S:
+            self._floor_told_s = self._clock.monotonic()
             self._on_gaps()
         for seq in [seq for seq in self._acked if covered(watermark, seq)]:
             del self._acked[seq]
@@ -240,7 +248,7 @@ class Publisher:
 
         Live is what was accepted after the boundary, the moment of connecting.
         """
-        self._live_cursor = self._boundary
+        self._live_cursor = self._image_cursor = self._boundary
         self._alarm_cursor = self._backfill_cursor = 0
         self._acked.clear()
         self._attempts.clear()
@@ -251,7 +259,7 @@ class Publisher:
     def _pump(self) -> None:
         if not self._connected:
             return
-        now = time.monotonic()
+        now = self._clock.monotonic()
         if self._send_from_s is not None:
             if now < self._send_from_s:
                 return
@@ -259,7 +267,7 @@ class Publisher:
             self._begin_sending()
         if not self._again:
             self._again.extend(due_for_resend(self._acked, now_s=now, first_s=self._resend_after_s))
-        lanes = (self._send_alarms, self._send_live, self._send_again, self._send_backfill)
+        lanes = (self._send_alarms, self._send_live, self._send_images, self._send_again, self._send_backfill)
         # The first lane that has something wins, then all over again; events are looked at in between.
         while self._room() and self._events.empty():
             if not any(lane() for lane in lanes):
@@ -275,10 +283,12 @@ class Publisher:
         return too_many or self._in_flight_bytes >= IN_FLIGHT_BYTES or not self._room()
 
     def _send_alarms(self) -> bool:
-        if self._alarm_cursor >= self._outbox.last_seq:
-            return False
         last = self._outbox.last_seq
-        rows = self._outbox.rows_after(self._alarm_cursor, limit=min(_CHUNK_ROWS, self._room()), alarms=True)
+        if self._alarm_cursor >= last:
+            return False
+        rows = self._outbox.rows_after(
+            self._alarm_cursor, limit=min(_CHUNK_ROWS, self._room()), classes=(Priority.ALARM,)
+        )
         for row in rows:
             self._send(row)
             self._alarm_cursor = row.seq
@@ -287,24 +297,25 @@ class Publisher:
         return bool(rows)
 
     def _send_live(self) -> bool:
-        if self._live_cursor >= self._outbox.last_seq or self._is_full():
+        self._live_cursor, sent = self._send_some(self._live_cursor, self._outbox.last_seq, _LIVE)
+        return sent
+
+    def _send_images(self) -> bool:
+        if self._image_cursor >= self._outbox.last_seq:
             return False
-        last = self._outbox.last_seq
-        rows = self._outbox.rows_after(self._live_cursor, limit=_CHUNK_ROWS, alarms=False)
-        for row in rows:
-            if self._is_full():
-                break
-            self._send(row)
-            self._live_cursor = row.seq
-        if not rows:
-            self._live_cursor = last
-        return bool(rows)
+        deferred = self._outbox.waiting(Priority.EVIDENCE, after=self._image_cursor, limit=_CHUNK_ROWS + MAX_DEFERRED)
+        if len(deferred) > MAX_DEFERRED and not self._may_send(Priority.EVIDENCE):
+            self._outbox.discard(deferred[:-MAX_DEFERRED])
+        self._image_cursor, sent = self._send_some(self._image_cursor, self._outbox.last_seq, (Priority.EVIDENCE,))
+        return sent
 
     def _send_again(self) -> bool:
         while self._again and not self._is_full():
             seq = self._again.popleft()
-            _, attempt = self._acked.pop(seq, (0.0, 0))
             row = self._outbox.row(seq)
+            if row is not None and not self._may_send(PRIORITY_OF_KIND[row.kind]):
+                continue  # still due when all that are due are looked at again
+            _, attempt = self._acked.pop(seq, (0.0, 0))
             if row is not None and attempt:
                 self._attempts[seq] = attempt
                 self.stats.resent += 1
@@ -314,17 +325,26 @@ class Publisher:
 
     def _send_backfill(self) -> bool:
         """In sequence order whatever the class: skipping a class would leave the store with more gaps than it reports."""
-        if self._backfill_cursor >= self._boundary or self._is_full():
-            return False
-        rows = self._outbox.rows_after(self._backfill_cursor, limit=_CHUNK_ROWS, up_to=self._boundary, alarms=False)
+        self._backfill_cursor, sent = self._send_some(self._backfill_cursor, self._boundary, _BACKFILL)
+        return sent
+
+    def _send_some(self, cursor: int, last: int, classes: tuple[Priority, ...]) -> tuple[int, bool]:
+        """Send rows after ``cursor`` while there is room; the new cursor, and whether anything was sent."""
+        if cursor >= last or self._is_full() or not any(self._may_send(priority) for priority in classes):
+            return cursor, False
+        rows = self._outbox.rows_after(cursor, limit=_CHUNK_ROWS, up_to=last, classes=classes)
+        if not rows:
+            return last, False
+        before = cursor
         for row in rows:
-            if self._is_full():
+            if self._is_full() or not self._may_send(PRIORITY_OF_KIND[row.kind]):
                 break
             self._send(row)
-            self._backfill_cursor = row.seq
-        if not rows:
-            self._backfill_cursor = self._boundary
-        return bool(rows)
+            cursor = row.seq
+        return cursor, cursor > before
+
+    def _may_send(self, priority: Priority) -> bool:
+        return self._budget.allows(priority, self._clock.monotonic())
 
     def _send(self, row: Row) -> None:
         waited = (self._clock.now() - row.sent_at).total_seconds()
@@ -336,6 +356,7 @@ class Publisher:
             self._outbox.discard([row.seq])
             return
         mid = self._link.publish(uplink(self._site, self._device, row.kind), payload)
+        self._budget.spend(PRIORITY_OF_KIND[row.kind], len(payload), self._clock.monotonic())
         self._in_flight[mid] = (row.seq, len(payload))
         self._in_flight_bytes += len(payload)
         self.stats.sent += 1

@@ -53,6 +53,7 @@ FREE_PAGES_KEPT = 4096
 """Free pages (16 MB) that stay in the file for the next rows."""
 SHRINK_PAGES = 512
 
+_NO_END = 2**62
 _COLUMNS = "seq, kind, boot, sent_at, trusted, items, body, timeline"
 _INSERT = (
     "INSERT INTO message (seq, priority, kind, boot, sent_at, trusted, items, bytes, body, timeline, thinned)"
@@ -222,14 +223,23 @@ class Outbox:
         """The highest sequence assigned so far."""
         return self._next_seq - 1
 
-    def rows_after(self, seq: int, *, limit: int, up_to: int | None = None, alarms: bool | None = None) -> list[Row]:
-        """Rows with a higher sequence, lowest first; ``alarms`` True takes only alarms, False all but alarms."""
-        which = {True: "AND priority = 0", False: "AND priority > 0", None: ""}[alarms]
+    def rows_after(
+        self, seq: int, *, limit: int, up_to: int = _NO_END, classes: Sequence[Priority] = tuple(Priority)
+    ) -> list[Row]:
+        """Rows of these classes with a higher sequence, lowest first."""
+        # One class is found by its index; several are read in the order of the table, not collected and sorted.
+        column = "priority" if len(classes) == 1 else "+priority"
         query = (
-            f"SELECT {_COLUMNS} FROM message"  # noqa: S608  (fixed texts)
-            f" WHERE seq > ? AND seq <= ? {which} ORDER BY seq LIMIT ?"
+            f"SELECT {_COLUMNS} FROM message WHERE seq > ? AND seq <= ?"  # noqa: S608  (fixed texts)
+            f" AND {column} IN ({', '.join('?' * len(classes))}) ORDER BY seq LIMIT ?"
         )
-        return self._rows(query, (seq, up_to if up_to is not None else 2**62, limit))
+        return self._rows(query, (seq, up_to, *classes, limit))
+
+    def waiting(self, priority: Priority, *, after: int, limit: int) -> list[int]:
+        """Sequences of one class above ``after``, lowest first; their bodies are not read."""
+        with self._reading() as connection:
+            query = "SELECT seq FROM message WHERE priority = ? AND seq > ? ORDER BY seq LIMIT ?"
+            return [seq for (seq,) in connection.execute(query, (priority, after, limit))]
 
     def raw_readings_after(self, seq: int, *, limit: int, up_to: int) -> list[Row]:
         """Readings that were never thinned, lowest sequence first."""
@@ -275,18 +285,6 @@ class Outbox:
         def apply(transaction: Transaction) -> None:
             for seq in seqs:
                 transaction.drop("seq = ?", (seq,))
-
-        self._committer.submit(apply, durable=False)
-
-    def drop_oldest(self, priority: Priority, *, keep_rows: int) -> None:
-        """Give up the oldest messages of a class so that ``keep_rows`` are left; they are counted."""
-
-        def apply(transaction: Transaction) -> None:
-            many = transaction.usage.get(priority, Usage()).rows - keep_rows
-            query = "SELECT max(seq) FROM (SELECT seq FROM message WHERE priority = ? ORDER BY seq LIMIT ?)"
-            (last,) = transaction.connection.execute(query, (priority, max(0, many))).fetchone()
-            if last is not None:
-                transaction.drop("priority = ? AND seq <= ?", (priority, last))
 
         self._committer.submit(apply, durable=False)
 

@@ -152,6 +152,20 @@ def eventually(what: Callable[[], Any], *, timeout_s: float = 10.0) -> Any:
         time.sleep(0.02)
 
 
+def watermark_of(site: str, device: str, stream: str, sequences: Iterable[int]) -> Watermark:
+    """What a store says that has these sequences."""
+    upto = 0
+    above: list[tuple[int, int]] = []
+    for seq in sorted(sequences):
+        if seq == upto + 1:
+            upto = seq
+        elif above and seq == above[-1][1] + 1:
+            above[-1] = (above[-1][0], seq)
+        else:
+            above.append((seq, seq))
+    return Watermark(site=site, device=device, stream=stream, committed=upto, above=tuple(above[:64]))
+
+
 class Store:
     """The far end: keeps every message once, by (device, stream, seq), and publishes the committed watermark."""
 
@@ -196,16 +210,7 @@ class Store:
     def confirm(self, site: str, device: str, stream: str) -> None:
         with self._lock:
             seen = sorted(self._seen[stream])
-        upto = 0
-        above: list[tuple[int, int]] = []
-        for seq in seen:
-            if seq == upto + 1:
-                upto = seq
-            elif above and seq == above[-1][1] + 1:
-                above[-1] = (above[-1][0], seq)
-            else:
-                above.append((seq, seq))
-        watermark = Watermark(site=site, device=device, stream=stream, committed=upto, above=tuple(above[:64]))
+        watermark = watermark_of(site, device, stream, seen)
         self._client.publish(committed(site, device), watermark.model_dump_json(), qos=1, retain=True)
 
     def bodies(self, kind: type) -> list[Any]:

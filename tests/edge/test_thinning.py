@@ -78,7 +78,7 @@ def fill(outbox: Outbox, minutes: int, thinner: Thinner | None = None) -> dict[d
 
 
 def held(outbox: Outbox) -> list[Reading]:
-    rows = outbox.rows_after(0, limit=100_000, alarms=False)
+    rows = outbox.rows_after(0, limit=100_000, classes=(Priority.TELEMETRY,))
     bodies = [decode(compose(row, site="farm", device="edge-1", backfill=True), row.kind) for row in rows]
     return [one for body in bodies if isinstance(body, Envelope) for one in body.body.readings]  # type: ignore[union-attr]
 
@@ -98,7 +98,8 @@ def test_ten_times_the_outage_fits_because_old_readings_are_thinned_and_none_is_
         assert one.thinned is None or one.thinned.count <= 60
     assert (
         counters["readings"]
-        == sum(row.items for row in outbox.rows_after(0, limit=100_000, alarms=False)) + (counters["thinned_readings"])
+        == sum(row.items for row in outbox.rows_after(0, limit=100_000, classes=(Priority.TELEMETRY,)))
+        + (counters["thinned_readings"])
     )
     outbox.close()
 
