@@ -18,6 +18,7 @@ BENCHMARKS: dict[str, str] = {
     "edge_pipeline": "frames/s through capture, detector and observation, against a ten-line decode-resize-infer loop",
     "tracking": "IDF1 of the tracker on a simulated school with known fish, against greedy overlap matching",
     "actuation": "ms (99th percentile) from a sensor's message to the relay's command without any uplink, against ten lines",
+    "quality": "readings/s made and judged by all quality tests, against readings made unjudged; precision and recall on labelled series",
     "footprint": "memory of an idle edge agent, against a bare Python process; sizes, imports and the box beside it",
 }
 """Name and what it measures; the module of the same name does it."""
