@@ -6,11 +6,13 @@ publisher -> link. The page and the heartbeat read snapshots. Only the outbox mu
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 import signal
 import threading
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +29,14 @@ from edge.cameras.settings import CameraSettings
 from edge.cameras.source import kind_of, open_source
 from edge.cameras.state import Phase
 from edge.check import check
-from edge.clock import Clock, SteadyClock, SystemClock
+from edge.clock import Clock, SteadyClock, SystemClock, machine_boot_id
 from edge.errors import OutboxUnavailableError
 from edge.guard.guard import Guard
 from edge.guard.orders import Orders
 from edge.inference.engine import EngineReport
 from edge.inference.pipeline import VisionPipeline
 from edge.inference.worker_client import WorkerClient
+from edge.lives import Lives
 from edge.messaging.commands import CommandDesk
 from edge.messaging.state import LinkEvent
 from edge.messaging.uplinks import open_link
@@ -52,9 +55,10 @@ from edge.sensors.judge import Judge
 from edge.sensors.maintenance import Maintenance
 from edge.sensors.registry import open_driver
 from edge.sensors.sampler import Sampler, channels_of
+from edge.service import ServiceManager
 from edge.settings import EdgeSettings
 from edge.status import Snapshot
-from edge.supervisor import Supervisor, Worker
+from edge.supervisor import LOOK_S, STALL_AFTER_S, Stall, Supervisor, Worker
 
 log = structlog.get_logger()
 
@@ -71,6 +75,16 @@ CLOCK_LOOKS_S = 1.0
 
 ENOUGH_SHARE = 0.95
 """A model that looks at less of the wanted frames is shown as overloaded."""
+LIVES_FILE = "lives.json"
+"""Name of the file in ``data_dir`` that remembers how earlier lives ended."""
+VITAL = {"sampler": 30.0, "actuators": 10.0, "actuator-records": 60.0}
+"""Workers without which the fish are not watched over, with the seconds after which they count as hanging."""
+EXIT_START_ANEW = 75
+"""Exit code (EX_TEMPFAIL) of an agent that wants to be started anew."""
+LEAVE_S = 8.0
+"""How long the clean stop of a hanging agent may take."""
+SENSORS_ONLY = "sensors only: the agent ended badly too often, so the cameras stay off for an hour"
+
 MODEL_TROUBLE_S = 60.0
 """How long a failure of the model is shown."""
 
@@ -88,13 +102,25 @@ class Agent:
         OutboxUnavailableError: the outbox cannot be opened.
     """
 
-    def __init__(self, settings: EdgeSettings, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        settings: EdgeSettings,
+        *,
+        clock: Clock | None = None,
+        service: ServiceManager | None = None,
+        end_process: Callable[[int], None] = os._exit,
+    ) -> None:
         check(settings)
         self.settings = settings
         machine = SystemClock(assume_synchronised=settings.clock.assume_synchronised)
         self._steady = None if clock is not None else SteadyClock(machine, settings.data_dir / CLOCK_FILE)
         self.clock: Clock = clock or self._steady or machine
         self.boot = uuid.uuid4().hex
+        self._service = service or ServiceManager.from_environment()
+        self._end_process = end_process
+        self._lives = Lives(
+            settings.data_dir / LIVES_FILE, machine_boot=machine_boot_id(), since_boot_s=self.clock.monotonic
+        )
         self._started_s = self.clock.monotonic()
         self._process = psutil.Process()
         self._process.cpu_percent()
@@ -168,7 +194,7 @@ class Agent:
                 on_frame=self._wake_vision,
                 on_change=self._camera_changed,
             )
-            for camera in settings.cameras
+            for camera in (() if self._lives.sensors_only else settings.cameras)
         ]
         self._worker = None
         if settings.model is not None and self._captures:
@@ -212,7 +238,7 @@ class Agent:
             ),
         )
         self._thinner = Thinner(self.outbox)
-        self._orders = Orders(self._guard)
+        self._orders = Orders(self._guard, data_dir=settings.data_dir, now=clock.now)
         self._commands = CommandDesk(
             self.outbox,
             site=settings.site,
@@ -227,6 +253,8 @@ class Agent:
         self._vision_workers: list[Worker] = []
         self._output_workers: list[Worker] = []
         self._sampler_worker: Worker | None = None
+        self._watch_worker: Worker | None = None
+        self._ends_because = ""
 
     # -- life ----------------------------------------------------------------------------------------------------
 
@@ -238,6 +266,7 @@ class Agent:
     def start(self) -> None:
         """Start everything; returns at once. Sensors and alarms first, then the way out, then the cameras."""
         start = self._supervisor.start
+        self._lives.begin()
         self._page.start()
         self.emit("agent.started", f"Shoal edge {__version__}", version=__version__, boot=self.boot)
         if self.outbox.quarantined is not None:
@@ -246,8 +275,13 @@ class Agent:
                 f"The outbox was corrupt and is kept as {self.outbox.quarantined.name}; what could be read was carried over",
                 severity=Severity.MAJOR,
             )
-        self._guard_workers = [start(name, run) for name, run in self._guard.workers()]
-        self._sampler_worker = start("sampler", self._sampler.run)
+        if self._lives.sensors_only:
+            self.emit("agent.sensors_only", SENSORS_ONLY, severity=Severity.MAJOR)
+        self._guard_workers = [
+            start(name, run, vital=name in VITAL, stall_after_s=VITAL.get(name, STALL_AFTER_S))
+            for name, run in self._guard.workers()
+        ]
+        self._sampler_worker = start("sampler", self._sampler.run, vital=True, stall_after_s=VITAL["sampler"])
         self._input_workers = [start(f"sensor-{driver.name}", driver.run) for driver in self._drivers]
         self._output_workers = [start("link", self._link.run), start("publisher", self._publisher.run)]
         self._input_workers += [start("health", self._send_health), start("thinner", self._thinner.run)]
@@ -257,6 +291,8 @@ class Agent:
         if self._captures:
             self._vision_workers = [start("vision", self._vision.run)]
             self._vision_workers += [start(f"camera-{c.settings.name}", c.run) for c in self._captures]
+        self._watch_worker = start("watch", self._watch)
+        self._service.ready(self._service_status())
         log.info(
             "agent.started",
             site=self.settings.site,
@@ -269,7 +305,9 @@ class Agent:
         if self._stopped.is_set():
             return
         self._stopped.set()
+        self._service.stopping()
         stop = self._supervisor.stop
+        stop([self._watch_worker] if self._watch_worker else [], timeout_s=0.0)
         stop(self._vision_workers, timeout_s=1.0)
         stop([self._sampler_worker] if self._sampler_worker else [], timeout_s=0.8)  # while it can still acknowledge
         stop(self._input_workers, timeout_s=0.8)
@@ -283,6 +321,7 @@ class Agent:
         stop(self._output_workers, timeout_s=0.7)
         self.outbox.close(timeout_s=1.0)
         self._page.stop()
+        self._lives.end(self._ends_because or "clean")
         log.info("agent.stopped", site=self.settings.site, device=self.settings.device)
 
     def run_forever(self) -> None:
@@ -303,6 +342,45 @@ class Agent:
     def _on_signal(self, number: int, _frame: object) -> None:
         log.info("agent.signal", signal=signal.Signals(number).name)
         self._stop_asked.set()
+
+    # -- what watches over it -------------------------------------------------------------------------------------
+
+    def _watch(self, stop: threading.Event) -> None:
+        """Feed the service manager while the vital workers make progress; replace or restart what hangs."""
+        while not stop.wait(LOOK_S):
+            stalls = self._supervisor.look()
+            if self._supervisor.alive():
+                self._service.alive(self._service_status())
+            final = next((stall for stall in stalls if stall.must_restart), None)
+            if final is not None:
+                self._start_anew(final)
+                return
+            for stall in stalls:
+                # In a thread of its own: when the disk hangs, an event must not hold up the watch.
+                threading.Thread(target=self._tell_stall, args=(stall,), name="tell-stall", daemon=True).start()
+
+    def _tell_stall(self, stall: Stall) -> None:
+        message = f"The worker {stall.worker} gave no sign of life for {stall.silent_s:.0f} s ({stall.where})"
+        self.emit("worker.stalled", message, severity=Severity.MINOR, worker=stall.worker)
+
+    def _start_anew(self, stall: Stall) -> None:
+        """End the process, so that the service manager starts it anew: a hanging thread cannot be ended any other way."""
+        self._ends_because = f"stalled: {stall.worker}"
+        self._lives.end(self._ends_because)
+
+        def leave() -> None:
+            self._tell_stall(stall)
+            self.stop()
+
+        leaving = threading.Thread(target=leave, name="leaving", daemon=True)
+        leaving.start()
+        leaving.join(LEAVE_S)
+        log.error("agent.starts_anew", worker=stall.worker, where=stall.where)
+        self._end_process(EXIT_START_ANEW)
+
+    def _service_status(self) -> str:
+        wrong = self._degraded()
+        return f"degraded: {'; '.join(wrong)}"[:200] if wrong else "everything works as configured"
 
     # -- what it says --------------------------------------------------------------------------------------------
 
@@ -399,6 +477,8 @@ class Agent:
 
     def _degraded(self) -> tuple[str, ...]:
         wrong = [f"worker {failing}" for failing in self._supervisor.failing()]
+        wrong += [f"worker {worker.name} hangs" for worker in self._supervisor.stalled()]
+        wrong += [SENSORS_ONLY] if self._lives.sensors_only else []
         wrong += self._guard.trouble()
         wrong += self._judge.troubles()
         if self._no_engine_because:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
 from uuid import UUID
 
 from contracts.commands import Command
+from contracts.errors import ConfigurationError
 from edge.errors import CommandRefusedError
 from edge.guard.guard import Guard
 from edge.messaging.commands import Action
+from edge.sensors import maintenance
 
 DEFAULT_MINUTES = 30.0
 STATES: dict[str, bool | None] = {"on": True, "off": False, "auto": None}
@@ -20,8 +25,10 @@ class Orders:
         ActuationRefusedError, CommandRefusedError: it must not be done; the text says why.
     """
 
-    def __init__(self, guard: Guard) -> None:
+    def __init__(self, guard: Guard, *, data_dir: Path, now: Callable[[], datetime]) -> None:
         self._guard = guard
+        self._data_dir = data_dir
+        self._now = now
 
     def set_actuator(self, name: str, *, state: str, minutes: float, reason: str, by: str) -> str:
         """Override an actuator, or give it back to its rules with ``auto``."""
@@ -50,19 +57,48 @@ class Orders:
         return {
             "actuator.set": self._actuator_set,
             "siren.silence": lambda command: self.silence_siren(by=command.issued_by),
+            "maintenance.begin": self._maintenance_begin,
+            "maintenance.end": self._maintenance_end,
             "alarm.acknowledge": lambda command: self.acknowledge(command.target or "", by=command.issued_by),
         }
 
+    def _maintenance_begin(self, command: Command) -> str:
+        """The target is a channel when it has a dot, and a unit when it has none."""
+        target = command.target or ""
+        try:
+            window = maintenance.begin(
+                self._data_dir,
+                unit=None if "." in target else target,
+                channel=target if "." in target else None,
+                reason=str(command.arguments.get("reason") or ""),
+                by=command.issued_by[:100],
+                minutes=_minutes(command, maintenance.DEFAULT_MINUTES),
+                now=self._now(),
+            )
+        except ConfigurationError as error:
+            raise CommandRefusedError(str(error)) from error
+        return f"maintenance {window.id} of {window.place} until {window.ends:%H:%M} UTC"
+
+    def _maintenance_end(self, command: Command) -> str:
+        ended = maintenance.end(self._data_dir, command.target or "", now=self._now())
+        if not ended:
+            raise CommandRefusedError(f"there is no maintenance of {command.target!r}")
+        return f"{len(ended)} maintenance ended"
+
     def _actuator_set(self, command: Command) -> str:
         wanted = command.arguments
-        try:
-            minutes = float(wanted.get("minutes") or DEFAULT_MINUTES)
-        except ValueError:
-            raise CommandRefusedError(f"minutes = {wanted.get('minutes')!r} is not a number") from None
         return self.set_actuator(
             command.target or "",
             state=str(wanted.get("state", "")),
-            minutes=minutes,
+            minutes=_minutes(command, DEFAULT_MINUTES),
             reason=str(wanted.get("reason") or "asked by command"),
             by=command.issued_by,
         )
+
+
+def _minutes(command: Command, usual: float) -> float:
+    given = command.arguments.get("minutes")
+    try:
+        return usual if given is None else float(given)
+    except ValueError:
+        raise CommandRefusedError(f"minutes = {given!r} is not a number") from None
