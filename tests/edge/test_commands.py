@@ -120,7 +120,7 @@ def test_without_the_time_a_command_lives_from_its_receipt(desk: Desk, monkeypat
     monkeypatch.setattr(desk.clock, "trusted", lambda: False)
     desk.clock.wall -= timedelta(days=20_000)  # 1970
     issued_at = desk.clock.now() + timedelta(days=20_000)
-    fresh = {"issued_at": issued_at, "expires_at": issued_at + timedelta(seconds=60)}
+    fresh: dict[str, Any] = {"issued_at": issued_at, "expires_at": issued_at + timedelta(seconds=60)}
     desk.order(**fresh)
     desk.clock.advance(30)
     desk.desk.work()
