@@ -27,6 +27,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from cloud import health
 from cloud.alarms import endpoints as alarms
+from cloud.alarms import links as alarm_links
 from cloud.auth import endpoints as auth
 from cloud.auth.service import LoginService
 from cloud.auth.tokens import AccessTokens, UrlSigner
@@ -41,6 +42,8 @@ from cloud.kit.pages import SinglePageApp
 from cloud.kit.problems import document_problems, install
 from cloud.kit.repository import Database
 from cloud.metrics import HTTP_SECONDS
+from cloud.notifications import endpoints as notifications
+from cloud.notifications.links import Links
 from cloud.observations import endpoints as observations
 from cloud.overview import endpoints as overview
 from cloud.settings import CloudSettings, secret_key
@@ -53,8 +56,8 @@ log = structlog.get_logger()
 
 API_VERSION = "1.0.0"
 """Version of the HTTP interface, not of the product."""
-_FEATURES = (auth, overview, farms, devices, telemetry, observations, alarms, husbandry, dead_letters)
-_RESERVED = frozenset({"api", "live", "ready", "health", "metrics"})
+_FEATURES = (auth, overview, farms, devices, telemetry, observations, alarms, notifications, husbandry, dead_letters)
+_RESERVED = frozenset({"a", "api", "live", "ready", "health", "metrics"})
 _DESCRIPTION = """
 Read and operate an aquaculture farm: units, live values with their age and quality, series, what the cameras saw, and
 alarms. Sign in with `POST /api/v1/auth/login` and send `Authorization: Bearer <access_token>`. Every user sees one
@@ -68,6 +71,7 @@ _TAGS = [
     {"name": "telemetry", "description": "Readings over time."},
     {"name": "observations", "description": "What the cameras saw, with images."},
     {"name": "alarms", "description": "Alarms, and acknowledging them."},
+    {"name": "notifications", "description": "Who is told of alarms, and what was told."},
     {"name": "husbandry", "description": "Batches of fish and the farm's diary."},
     {"name": "health", "description": "Probes for supervisors and load balancers."},
 ]
@@ -103,6 +107,8 @@ def create_app(settings: CloudSettings) -> FastAPI:
     app.state.settings = settings
     app.state.database = database
     app.state.tokens = tokens
+    app.state.secret = secret
+    app.state.links = Links(secret, settings.public_url)
     app.state.login = LoginService(database, tokens)
     app.state.signer = UrlSigner(secret, minutes=settings.image_url_minutes)
     app.state.periods = ChannelPeriods()
@@ -157,6 +163,7 @@ def _add_routes(app: FastAPI, settings: CloudSettings) -> None:
         api.include_router(feature.router)
     app.include_router(api)
     app.include_router(health.router)
+    app.include_router(alarm_links.router)
     # Not mounted: a mount at "/" would answer before a wrong method could become a 405.
     app.router.default = SinglePageApp(settings.dashboard_dir, reserved=_RESERVED)
 
@@ -168,7 +175,7 @@ def _add_middleware(app: FastAPI, settings: CloudSettings) -> None:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(settings.cors_origins),
-            allow_methods=["GET", "POST"],
+            allow_methods=["GET", "POST", "PUT", "DELETE"],
             allow_headers=["Authorization", "Content-Type"],
             expose_headers=["X-Request-ID"],
         )

@@ -12,6 +12,11 @@ HTTP_SECONDS = Histogram(
 )
 LOGINS = Counter("shoal_logins_total", "Logins by outcome: succeeded, failed, locked_out", ["outcome"])
 ALARMS_ACKNOWLEDGED = Counter("shoal_alarms_acknowledged_total", "Alarms that people acknowledged")
+NOTIFICATIONS = Counter(
+    "shoal_notifications_total",
+    "Messages about alarms by channel and outcome: sent, retried, failed",
+    ["channel", "outcome"],
+)
 IMAGES_SERVED_BYTES = Counter("shoal_images_served_bytes_total", "Bytes of evidence images that were sent")
 INGEST_MESSAGES = Counter(
     "shoal_ingest_messages_total", "Messages committed, by outcome: new, or repeated (the ledger knew it)", ["outcome"]

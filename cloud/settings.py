@@ -77,6 +77,8 @@ class CloudSettings(RetentionSettings):
     """Origins of other pages that may call this API. Empty, the default, means none: the dashboard is same-origin."""
     access_token_minutes: float = Field(default=60, gt=0, le=24 * 60)
     """How long a login lasts; the longest time that a stolen token works."""
+    public_url: str | None = Field(default=None, pattern=r"^https?://[^\s]+$")
+    """Address under which people reach this API; tests of the alarm path link to it. None: no links."""
     image_url_minutes: int = Field(default=60, ge=1, le=24 * 60)
     """How long a signed image address works at least; it is stable for that long, so browsers cache it."""
     max_request_bytes: int = Field(default=1_000_000, ge=1024)
@@ -132,6 +134,63 @@ class IngestSettings(RetentionSettings):
     """Least severe event that is logged."""
 
 
+class NotifySettings(BaseSettings):
+    """How people are told of alarms (``shoal cloud notify``). A channel without its settings is not used."""
+
+    model_config = SettingsConfigDict(env_prefix="SHOAL_", extra="ignore", frozen=True)
+
+    database_url: SecretStr
+    """PostgreSQL as ``postgresql://user:password@host:port/name``."""
+    secret_key: SecretStr | None = None
+    """The API's: it signs the links in messages and the webhooks. None: use the file."""
+    secret_key_file: Path | None = None
+    """File with the secret key, the API's."""
+    public_url: str | None = Field(default=None, pattern=r"^https?://[^\s]+$")
+    """Address under which people reach the API, for links in messages. None: messages carry no link."""
+    smtp_host: str | None = None
+    """Mail server. None: no mail."""
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    """587 with STARTTLS, 465 with TLS."""
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    """``none`` is for a server on this machine only."""
+    smtp_sender: str = "shoal@localhost"
+    """Address that mails come from."""
+    smtp_username: str | None = None
+    """None: no login."""
+    smtp_password: SecretStr | None = None
+    """Of ``smtp_username``."""
+    phone_url: str | None = Field(default=None, pattern=r"^https?://[^\s]+$")
+    """Provider of text messages and calls with Twilio's interface, e.g. ``https://api.twilio.com``. None: neither."""
+    phone_account: str = ""
+    """Account at the provider."""
+    phone_token: SecretStr | None = None
+    """Its secret."""
+    phone_sender: str = ""
+    """Our number, E.164 such as +4712345678."""
+    webhook_allow_private: bool = False
+    """True lets webhooks call addresses of the server's own network: right on a farm's box, wrong in a company's cloud."""
+    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+    """Least severe event that is logged."""
+
+    @model_validator(mode="after")
+    def _phone_is_whole(self) -> NotifySettings:
+        """A provider without an account would fail at three in the morning."""
+        if self.phone_url is not None:
+            for name in ("phone_account", "phone_token", "phone_sender"):
+                if not getattr(self, name):
+                    raise ValueError(f"phone_url is set, so {name} is needed too")
+        return self
+
+
+def load_notify_settings(**overrides: object) -> NotifySettings:
+    """Settings of the notifier from the environment, with ``overrides`` on top.
+
+    Raises:
+        ConfigurationError: the first setting that is missing or cannot be used.
+    """
+    return _loaded(NotifySettings, overrides)
+
+
 def load_settings(**overrides: object) -> CloudSettings:
     """Settings of the API from the environment, with ``overrides`` on top.
 
@@ -166,13 +225,13 @@ def _loaded(kind: type[_Settings], overrides: Mapping[str, object]) -> _Settings
         first = error.errors(include_url=False, include_context=False)[0]
         field = ".".join(str(part) for part in first["loc"])
         if not field:  # several settings that do not fit together
-            remedy = f"{first['msg']}. Set SHOAL_RETENTION_..._DAYS."
-            raise ConfigurationError("retention", "(together)", remedy) from error
+            remedy = f"{first['msg']}."
+            raise ConfigurationError("settings", "(together)", remedy) from error
         value = "(not set)" if first["type"] == "missing" else _shown(field, first["input"])
         raise ConfigurationError(field, value, f"{first['msg']}. Set SHOAL_{field.upper()}.") from error
 
 
-def secret_key(settings: CloudSettings) -> bytes:
+def secret_key(settings: CloudSettings | NotifySettings) -> bytes:
     """The key that signs tokens and addresses, made on first use when it lives in a file.
 
     Raises:
@@ -213,4 +272,8 @@ def _long_enough(field: str, key: str) -> bytes:
 
 
 def _shown(field: str, value: object) -> object:
-    return "(hidden)" if field in {"database_url", "secret_key", "kafka_password"} else value
+    return (
+        "(hidden)"
+        if field in {"database_url", "secret_key", "kafka_password", "smtp_password", "phone_token"}
+        else value
+    )

@@ -305,6 +305,15 @@ def cloud_ingest() -> None:
     raise typer.Exit(ingest())
 
 
+@cloud.command("notify")
+def cloud_notify() -> None:
+    """Tell people of alarms, by ladder, until somebody takes them on. Settings: SHOAL_... in the environment."""
+    from cloud.notify import run_notifier
+    from cloud.settings import load_notify_settings
+
+    run_notifier(load_notify_settings())
+
+
 @cloud.command("migrate")
 def cloud_migrate(database_url: DatabaseUrl = None) -> None:
     """Bring the database to the newest schema."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, func, or_, select, true, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from cloud.alarms.tables import Alarm, AlarmChangeRow
@@ -43,7 +43,36 @@ _ALARMS = (
 )
 
 
-class AlarmRepository(Repository):
+class _Alarms(Repository):
+    async def _acknowledge(self, alarm_id: UUID, allowed: ColumnElement[bool], *, actor: str, now: datetime) -> bool:
+        taken = await self._one(
+            update(Alarm)
+            .where(Alarm.id == alarm_id, allowed, Alarm.acknowledged_at.is_(None))
+            .values(acknowledged_at=now, acknowledged_by=actor)
+            .returning(Alarm.id)
+        )
+        if taken is None:
+            return False
+        change = {"alarm_id": alarm_id, "change": AlarmChange.ACKNOWLEDGED.value, "occurred_at": now}
+        await self._connection.execute(
+            insert(AlarmChangeRow).values(**change, recorded_at=now, actor=actor).on_conflict_do_nothing()
+        )
+        return True
+
+
+class LinkedAlarms(_Alarms):
+    """One alarm for the holder of a signed link, which says which."""
+
+    async def alarm(self, alarm_id: UUID) -> Row | None:
+        """The alarm of the link."""
+        return await self._one(_ALARMS.where(Alarm.id == alarm_id))
+
+    async def acknowledge(self, alarm_id: UUID, *, actor: str, now: datetime) -> bool:
+        """Record that the contact has taken the alarm on; False when somebody had before."""
+        return await self._acknowledge(alarm_id, true(), actor=actor, now=now)
+
+
+class AlarmRepository(_Alarms):
     """Alarms of one organization."""
 
     def __init__(self, connection: ReadConnection | WriteConnection, organization_id: int) -> None:
@@ -71,19 +100,7 @@ class AlarmRepository(Repository):
     async def acknowledge(self, alarm_id: UUID, *, actor: str, now: datetime) -> bool:
         """Record that a person has taken the alarm on; False when somebody had before, who stays the one."""
         own = select(Site.id).where(Site.organization_id == self._organization_id)
-        taken = await self._one(
-            update(Alarm)
-            .where(Alarm.id == alarm_id, Alarm.site_id.in_(own), Alarm.acknowledged_at.is_(None))
-            .values(acknowledged_at=now, acknowledged_by=actor)
-            .returning(Alarm.id)
-        )
-        if taken is None:
-            return False
-        change = {"alarm_id": alarm_id, "change": AlarmChange.ACKNOWLEDGED.value, "occurred_at": now}
-        await self._connection.execute(
-            insert(AlarmChangeRow).values(**change, recorded_at=now, actor=actor).on_conflict_do_nothing()
-        )
-        return True
+        return await self._acknowledge(alarm_id, Alarm.site_id.in_(own), actor=actor, now=now)
 
     async def active_counts(self, site_id: int) -> list[Row]:
         """Active alarms of a site by unit (None: of no unit) and severity."""

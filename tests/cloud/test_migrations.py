@@ -15,6 +15,7 @@ import cloud.dead_letters.tables
 import cloud.devices.tables
 import cloud.farms.tables
 import cloud.husbandry.tables
+import cloud.notifications.tables
 import cloud.observations.tables
 import cloud.telemetry.tables  # noqa: F401  (each registers its tables)
 from cloud.db import migrate

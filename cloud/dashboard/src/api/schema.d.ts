@@ -348,6 +348,162 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/contacts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Contacts
+         * @description People and programs that can be told, by name.
+         */
+        get: operations["listContacts"];
+        put?: never;
+        /**
+         * Add a contact
+         * @description Add a person or a program. The webhook's signing key is shown here and never again.
+         */
+        post: operations["addContact"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/contacts/{contact_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change a contact
+         * @description Replace what is known of a contact. A new webhook address gets a new signing key.
+         */
+        put: operations["changeContact"];
+        post?: never;
+        /**
+         * Remove a contact
+         * @description Remove a contact with its shifts and the record of what was sent to it.
+         */
+        delete: operations["removeContact"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/on-call": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who is on call
+         * @description Weekly shifts in farm time.
+         */
+        get: operations["getRoster"];
+        /**
+         * Set who is on call
+         * @description Replace the shifts of a site. While nobody has a duty, everyone on the roster has it.
+         */
+        put: operations["setRoster"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/ladders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Escalation ladders
+         * @description Who is told when, and what follows when nobody takes the alarm on.
+         */
+        get: operations["getLadders"];
+        /**
+         * Set escalation ladders
+         * @description Set the site's own ladders; null goes back to the shipped one.
+         */
+        put: operations["setLadders"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/notifications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Messages
+         * @description Every message that was or will be sent, newest first.
+         */
+        get: operations["listNotifications"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/alarm-path": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Is the alarm path proven?
+         * @description The newest weekly test by contact and channel: sent, and confirmed by the person.
+         */
+        get: operations["getProofs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/alarm-path/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Test the alarm path
+         * @description Send the weekly test now, to everyone on the roster by every way they have.
+         */
+        post: operations["testAlarmPath"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/batches": {
         parameters: {
             query?: never;
@@ -623,6 +779,27 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * AddedContact
+         * @description A new contact, with what is shown only once.
+         */
+        AddedContact: {
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            /** Email */
+            email: string | null;
+            /** Phone */
+            phone: string | null;
+            /** Webhook Url */
+            webhook_url: string | null;
+            /**
+             * Webhook Key
+             * @description Signs what is posted to ``webhook_url``; give it to the receiver.
+             */
+            webhook_key: string | null;
+        };
         /**
          * Adjustment
          * @description A count differs from the book.
@@ -922,6 +1099,28 @@ export interface components {
             } | null;
         };
         /**
+         * Channel
+         * @description Ways to reach a person or a program.
+         * @enum {string}
+         */
+        Channel: "sms" | "voice" | "email" | "webhook";
+        /**
+         * Contact
+         * @description A contact as it is stored.
+         */
+        Contact: {
+            /** Id */
+            id: number;
+            /** Name */
+            name: string;
+            /** Email */
+            email: string | null;
+            /** Phone */
+            phone: string | null;
+            /** Webhook Url */
+            webhook_url: string | null;
+        };
+        /**
          * Cull
          * @description Fish are killed and taken out on purpose.
          */
@@ -1093,6 +1292,12 @@ export interface components {
              */
             next_cursor?: string | null;
         };
+        /**
+         * Duty
+         * @description Roles on call.
+         * @enum {string}
+         */
+        Duty: "primary" | "backup" | "manager" | "everyone";
         /**
          * Escape
          * @description Fish are lost alive.
@@ -1308,6 +1513,32 @@ export interface components {
             faults: components["schemas"]["RowFault"][];
             /** Dry Run */
             dry_run: boolean;
+        };
+        /**
+         * Ladder
+         * @description What follows when nobody takes an alarm on.
+         */
+        Ladder: {
+            /** Steps */
+            steps: components["schemas"]["Step"][];
+            /**
+             * Repeat S
+             * @description Seconds between repetitions of the last step; null: never again.
+             */
+            repeat_s?: number | null;
+            /**
+             * Rounds
+             * @description Repetitions at most.
+             * @default 0
+             */
+            rounds: number;
+            /**
+             * Hours
+             * @description ``office``: outside 07 to 16 h local time on working days it waits.
+             * @default always
+             * @enum {string}
+             */
+            hours: "always" | "office";
         };
         /**
          * LatestReading
@@ -1578,6 +1809,23 @@ export interface components {
             origin: string;
         };
         /**
+         * NewContact
+         * @description A person, or a program that listens.
+         */
+        NewContact: {
+            /** Name */
+            name: string;
+            /** Email */
+            email?: string | null;
+            /**
+             * Phone
+             * @description With country code, digits only: ``+4712345678``.
+             */
+            phone?: string | null;
+            /** Webhook Url */
+            webhook_url?: string | null;
+        };
+        /**
          * Note
          * @description Anything else worth knowing later: cleaning, net change, visitors, weather.
          */
@@ -1611,6 +1859,62 @@ export interface components {
              * @enum {string}
              */
             topic: "note" | "cleaning" | "net_change" | "grading" | "vaccination" | "visitor" | "maintenance" | "diagnosis";
+        };
+        /**
+         * Notification
+         * @description One message to one contact.
+         */
+        Notification: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Kind
+             * @description ``alarm``, ``cleared`` or ``self_test``.
+             */
+            kind: string;
+            /** Alarm Id */
+            alarm_id: string | null;
+            /** Contact */
+            contact: string;
+            channel: components["schemas"]["Channel"];
+            /**
+             * Due At
+             * Format: date-time
+             */
+            due_at: string;
+            /** Attempts */
+            attempts: number;
+            /** Sent At */
+            sent_at: string | null;
+            /**
+             * Confirmed At
+             * @description When the person opened the link of a test and said that it had come.
+             */
+            confirmed_at: string | null;
+            /** Cancelled At */
+            cancelled_at: string | null;
+            /** Failed At */
+            failed_at: string | null;
+            /** Error */
+            error: string | null;
+            /** Reference */
+            reference: string | null;
+        };
+        /**
+         * NotificationPage
+         * @description Some messages, newest first.
+         */
+        NotificationPage: {
+            /** Items */
+            items: components["schemas"]["Notification"][];
+            /**
+             * Next Cursor
+             * @description Give it back as ``cursor`` for the next page; null on the last page.
+             */
+            next_cursor?: string | null;
         };
         /**
          * ObservationOut
@@ -1700,6 +2004,29 @@ export interface components {
             next_cursor?: string | null;
         };
         /**
+         * PathProof
+         * @description Whether the way to one contact by one channel was proven to work.
+         */
+        PathProof: {
+            /** Contact */
+            contact: string;
+            channel: components["schemas"]["Channel"];
+            /**
+             * Tested At
+             * Format: date-time
+             */
+            tested_at: string;
+            /** Sent At */
+            sent_at: string | null;
+            /** Confirmed At */
+            confirmed_at: string | null;
+            /**
+             * Proven
+             * @description Sent and confirmed within a day.
+             */
+            proven: boolean;
+        };
+        /**
          * Problem
          * @description Why a request was refused (RFC 9457).
          */
@@ -1738,6 +2065,20 @@ export interface components {
              * @description The parts that failed validation.
              */
             errors?: components["schemas"]["FieldProblem"][] | null;
+        };
+        /**
+         * Proofs
+         * @description The newest test of the alarm path of a site.
+         */
+        Proofs: {
+            /** Proofs */
+            proofs: components["schemas"]["PathProof"][];
+            /**
+             * Planned
+             * @description Messages that this request has planned.
+             * @default 0
+             */
+            planned: number;
         };
         /**
          * QualityFlag
@@ -1822,6 +2163,14 @@ export interface components {
          */
         Role: "viewer" | "operator" | "farm_manager" | "fleet_admin" | "platform_admin";
         /**
+         * Roster
+         * @description Who is on call at a site. Empty: everyone of the organization is told of everything.
+         */
+        Roster: {
+            /** Shifts */
+            shifts: components["schemas"]["Shift"][];
+        };
+        /**
          * RowFault
          * @description What is wrong with one row of a file.
          */
@@ -1905,6 +2254,45 @@ export interface components {
          */
         Severity: "critical" | "major" | "minor" | "warning";
         /**
+         * Shift
+         * @description A duty that comes every week, in farm time.
+         */
+        Shift: {
+            /** Contact Id */
+            contact_id: number;
+            duty: components["schemas"]["Duty"];
+            /**
+             * Weekdays
+             * @description Days on which it starts; 0 is Monday.
+             */
+            weekdays: number[];
+            /**
+             * Start
+             * @description ``HH:MM``.
+             */
+            start: string;
+            /**
+             * End
+             * @description ``HH:MM``; not after ``start``: on the next day. The same: a whole day.
+             */
+            end: string;
+        };
+        /**
+         * ShownLadders
+         * @description The ladders that hold at a site.
+         */
+        ShownLadders: {
+            /** Ladders */
+            ladders: {
+                [key: string]: components["schemas"]["Ladder"];
+            };
+            /**
+             * Own
+             * @description Those that the site has set itself; the others are shipped.
+             */
+            own: components["schemas"]["Severity"][];
+        };
+        /**
          * Site
          * @description A farm, with how much of it there is.
          */
@@ -1937,6 +2325,17 @@ export interface components {
             open_alarms: number;
         };
         /**
+         * SiteLadders
+         * @description What happens when nobody takes an alarm on, by severity.
+         */
+        SiteLadders: {
+            /** @description Null: the shipped one. */
+            critical?: components["schemas"]["Ladder"] | null;
+            major?: components["schemas"]["Ladder"] | null;
+            minor?: components["schemas"]["Ladder"] | null;
+            warning?: components["schemas"]["Ladder"] | null;
+        };
+        /**
          * SiteLatest
          * @description The newest of everything at one site.
          */
@@ -1965,6 +2364,20 @@ export interface components {
              * @description Give it back as ``cursor`` for the next page; null on the last page.
              */
             next_cursor?: string | null;
+        };
+        /**
+         * Step
+         * @description One rung of a ladder.
+         */
+        Step: {
+            /**
+             * After S
+             * @description Seconds since the alarm was raised.
+             */
+            after_s: number;
+            /** Channels */
+            channels: components["schemas"]["Channel"][];
+            to: components["schemas"]["Duty"];
         };
         /**
          * Stocking
@@ -3344,6 +3757,643 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Alarm"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listContacts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Contact"][];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addContact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewContact"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AddedContact"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeContact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                contact_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewContact"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AddedContact"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeContact: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                contact_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getRoster: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Roster"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setRoster: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Roster"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Roster"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getLadders: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShownLadders"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setLadders: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SiteLadders"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShownLadders"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listNotifications: {
+        parameters: {
+            query?: {
+                /** @description Of one alarm; without it, all. */
+                alarm?: string | null;
+                /** @description Items per page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotificationPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getProofs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Proofs"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    testAlarmPath: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Proofs"];
                 };
             };
             /** @description Unauthorized */

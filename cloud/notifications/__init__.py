@@ -1,0 +1,1 @@
+"""Whom an alarm reaches, how, and what happens when nobody answers."""
