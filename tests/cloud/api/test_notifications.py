@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from email.message import Message as Mail
+from email import policy
+from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs
@@ -42,7 +43,7 @@ from tests.servers.process import free_port
 class World:
     """Everything that can be reached: a mail server, and an HTTP server that is phone provider and webhook receiver."""
 
-    mails: list[Mail] = field(default_factory=list)
+    mails: list[EmailMessage] = field(default_factory=list)
     posts: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
     broken: bool = False
     port: int = 0
@@ -51,7 +52,7 @@ class World:
     async def handle_DATA(self, _server: object, _session: object, envelope: Any) -> str:  # noqa: N802  (aiosmtpd's name)
         if self.broken:
             return "451 try later"
-        self.mails.append(email.message_from_bytes(envelope.content))
+        self.mails.append(email.message_from_bytes(envelope.content, policy=policy.default))
         return "250 taken"
 
     def to(self, path: str) -> list[tuple[dict[str, str], bytes]]:
@@ -190,7 +191,7 @@ def test_a_critical_alarm_reaches_ana_by_every_way_and_stops_when_she_takes_it_o
     mail = world.mails[0]
     assert mail["To"] == "ana@fjord.example"
     assert mail["Subject"] == "[Fjord] Oxygen in Tank 1 was 4.1 mg/L, below 5"
-    text = str(mail.get_payload())
+    text = mail.get_content()
     assert "What to do: Start the aerator" in text
     [(headers, body)] = world.to("/hook")
     stamp, _, code = headers["X-Shoal-Signature"].partition(",v1=")
@@ -295,7 +296,7 @@ def test_the_alarm_path_is_proven_by_the_person(
     assert planned["planned"] == 4
     clock.now = datetime.now(timezone.utc) + timedelta(seconds=1)
     assert rounds() == 4
-    text = str(world.mails[0].get_payload())
+    text = world.mails[0].get_content()
     with api.client() as phone:
         path = "/a/" + text.rpartition("/a/")[2].split()[0]
         assert "Yes, it came" in phone.get(path).text
