@@ -13,6 +13,8 @@ BENCHMARKS: dict[str, str] = {
     "bridge": "messages/s from MQTT to Kafka, acknowledged after delivery, against Mosquitto's own C-to-C ceiling",
     "bridge_batched": "readings/s from MQTT to Kafka with 20 in each message, against the same ceiling",
     "ingest": "rows/s into PostgreSQL through the writer, against a raw binary COPY of the same rows",
+    "ingest_bare": "the same without latest values and rollups: ledger and COPY under the key alone",
+    "ingest_wide": "data points/s as one row per message of a probe with ten metrics, against the same raw COPY",
     "query": "ms (95th percentile) for a 24-hour chart from 10 million readings, against the same SQL without the API",
     "ingest_live": "processor share of the ingest at 8,000 readings/s, against a bare consumer that decodes the same; a backlog",
     "edge_pipeline": "frames/s through capture, detector and observation, against a ten-line decode-resize-infer loop",
