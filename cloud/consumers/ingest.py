@@ -20,6 +20,7 @@ from cloud.db.timeseries import MissingRoomError, Room, engine_of
 from cloud.devices.directory import Directory
 from cloud.devices.rules import Identity
 from cloud.metrics import INGEST_BATCH_SECONDS, INGEST_DEAD_LETTERS, INGEST_MESSAGES, INGEST_ROWS
+from cloud.telemetry.columns import Definition
 from contracts.dead_letters import DeadLetter
 from contracts.devices import Watermark
 from contracts.errors import RetryableError
@@ -68,7 +69,7 @@ class Ingest:
 
     def preparing(self) -> Preparing:
         """A batch to be filled while another one is being stored; any thread may."""
-        return Preparing(self._is_repeat)
+        return Preparing(self._is_repeat, self._id_of)
 
     def prepare(self, records: Sequence[StreamRecord]) -> Prepared:
         """A whole batch at once."""
@@ -104,6 +105,10 @@ class Ingest:
     def _is_repeat(self, identity: Identity) -> bool:
         """Whether this process has seen the message, or one behind it, being stored."""
         return identity.sequence <= self._committed.get((identity.site, identity.device, identity.stream), 0)
+
+    def _id_of(self, definition: Definition) -> int | None:
+        """Asked while another thread writes; what it adds or takes back meanwhile shows when the batch's turn comes."""
+        return self._directory.known_channel(definition.site, definition.device, definition.key)
 
     def _remember(self, marks: Sequence[Watermark]) -> None:
         if len(self._committed) > _MARKS_KEPT:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from cloud.consumers.records import ReadingsHead, ReadRecord, StreamRecord, read
 from cloud.devices.rules import Identity
-from cloud.telemetry.columns import Extracted, Extractor
+from cloud.telemetry.columns import Definition, Extracted, Extractor, expecting
 from contracts.envelope import Envelope
 from contracts.telemetry import ReadingBatch
 
@@ -37,10 +37,12 @@ class Preparing:
     Args:
         is_repeat: whether a message is known to be stored. Its readings stay as they are, because nobody will ask for
             them; the ledger decides all the same (a database may have been restored from a backup).
+        id_of: the id that a channel had last time.
     """
 
-    def __init__(self, is_repeat: Callable[[Identity], bool]) -> None:
+    def __init__(self, is_repeat: Callable[[Identity], bool], id_of: Callable[[Definition], int | None]) -> None:
         self._is_repeat = is_repeat
+        self._id_of = id_of
         self._items: list[ReadRecord] = []
         self._readings = Extractor()
 
@@ -51,7 +53,7 @@ class Preparing:
 
     def prepared(self) -> Prepared:
         """Everything added so far."""
-        return Prepared(self._items, self._readings.extracted())
+        return Prepared(self._items, expecting(self._readings.extracted(), self._id_of))
 
     def _without_readings(self, item: ReadRecord) -> ReadRecord:
         message = item.message

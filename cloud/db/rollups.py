@@ -7,9 +7,9 @@ as fresh ones; readings that were there already never reach the merge. On Timesc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,15 +49,70 @@ ROLLUPS = (MINUTE, HOUR, DAY)
 """The finest first: each is computed from the one before."""
 
 
-class FreshReadings(NamedTuple):
-    """Readings that have just become rows, as columns sorted by channel and time."""
+@dataclass(frozen=True, eq=False)
+class FreshReadings:
+    """Readings that are to be rows or have just become some, as columns sorted by channel and time."""
 
     channel: NDArray[np.int32]
     observed_us: NDArray[np.int64]
     value: NDArray[np.float64]
     quality: NDArray[np.int16]
 
+    @cached_property
+    def minutes(self) -> Groups:
+        """What they add to the finest rollup; the coarser ones are made of that."""
+        usable = ~np.isin(self.quality, UNUSABLE)
+        return Groups(
+            self.channel,
+            self.observed_us,
+            np.ones(len(self.channel), dtype=np.int32),
+            np.isin(self.quality, COUNTED_GOOD).astype(np.int32),
+            usable.astype(np.int32),
+            np.where(usable, self.value, 0.0),
+            np.where(usable, self.value, np.inf),
+            np.where(usable, self.value, -np.inf),
+            self.value,
+            self.observed_us,
+        ).grouped(MINUTE.width)
 
+
+class Groups(NamedTuple):
+    """One element per channel and bucket, sorted by both. Without a usable value the last six say nothing."""
+
+    channel: NDArray[np.int32]
+    bucket_us: NDArray[np.int64]
+    n: NDArray[np.int32]
+    good: NDArray[np.int32]
+    usable: NDArray[np.int32]
+    sum: NDArray[np.float64]
+    min: NDArray[np.float64]
+    max: NDArray[np.float64]
+    last: NDArray[np.float64]
+    last_us: NDArray[np.int64]
+
+    def grouped(self, width: timedelta) -> Groups:
+        """The same in wider buckets."""
+        width_us = width // timedelta(microseconds=1)
+        bucket_us = self.bucket_us // width_us * width_us
+        changes = (np.diff(self.channel) != 0) | (np.diff(bucket_us) != 0)
+        starts = np.concatenate(([0], np.flatnonzero(changes) + 1))
+        # Of a group without any usable value the position is -1; the statement makes nulls of what stands there then.
+        last = np.maximum.reduceat(np.where(self.usable > 0, np.arange(len(bucket_us)), -1), starts)
+        return Groups(
+            self.channel[starts],
+            bucket_us[starts],
+            np.add.reduceat(self.n, starts),
+            np.add.reduceat(self.good, starts),
+            np.add.reduceat(self.usable, starts),
+            np.add.reduceat(self.sum, starts),
+            np.minimum.reduceat(self.min, starts),
+            np.maximum.reduceat(self.max, starts),
+            self.last[last],
+            self.last_us[last],
+        )
+
+
+_TYPES = (INT4, TIMESTAMPTZ, INT4, INT4, INT4, FLOAT8, FLOAT8, FLOAT8, FLOAT8, TIMESTAMPTZ)
 _COLUMNS = "channel_id, bucket, n, good, usable, sum, min, max, last, last_at"
 COLUMNS_SQL = """
     channel_id int4 NOT NULL, bucket timestamptz NOT NULL,
@@ -107,8 +162,14 @@ FROM {source} {where} GROUP BY 1, 2
 
 def merge(database: Connection[Any], fresh: FreshReadings) -> None:
     """Add readings that are new in the database to all three tables."""
+    groups = fresh.minutes
     for rollup in ROLLUPS:
-        database.execute(_MERGES[rollup.name], _grouped(fresh, rollup.width))
+        if rollup is not MINUTE:
+            groups = groups.grouped(rollup.width)
+        columns: tuple[NDArray[Any], ...] = groups
+        database.execute(
+            _MERGES[rollup.name], [PgArray(column, oid) for column, oid in zip(columns, _TYPES, strict=True)]
+        )
 
 
 def recount(database: Connection[Any], channel: NDArray[np.int32], observed_us: NDArray[np.int64]) -> None:
@@ -190,26 +251,3 @@ def _select(rollup: Rollup, *, bucket: Composed, last: SQL | Composed, where: SQ
     if rollup is MINUTE:
         return SQL(_OF_READINGS).format(bucket=bucket, last=last, where=where)
     return SQL(_OF_ROLLUP).format(bucket=bucket, last=last, where=where, source=Identifier(rollup.source))
-
-
-def _grouped(fresh: FreshReadings, width: timedelta) -> Sequence[PgArray]:
-    """The columns of ``_MERGE``: one element per channel and bucket of this width."""
-    width_us = width // timedelta(microseconds=1)
-    bucket = fresh.observed_us // width_us * width_us
-    changes = (np.diff(fresh.channel) != 0) | (np.diff(bucket) != 0)
-    starts = np.concatenate(([0], np.flatnonzero(changes) + 1))
-    usable = ~np.isin(fresh.quality, UNUSABLE)
-    # Of a group without any usable value the position is -1; the statement makes nulls of what stands there then.
-    last = np.maximum.reduceat(np.where(usable, np.arange(len(bucket)), -1), starts)
-    return (
-        PgArray(fresh.channel[starts], INT4),
-        PgArray(bucket[starts], TIMESTAMPTZ),
-        PgArray(np.diff(np.append(starts, len(bucket))), INT4),
-        PgArray(np.add.reduceat(np.isin(fresh.quality, COUNTED_GOOD).astype(np.int32), starts), INT4),
-        PgArray(np.add.reduceat(usable.astype(np.int32), starts), INT4),
-        PgArray(np.add.reduceat(np.where(usable, fresh.value, 0.0), starts), FLOAT8),
-        PgArray(np.minimum.reduceat(np.where(usable, fresh.value, np.inf), starts), FLOAT8),
-        PgArray(np.maximum.reduceat(np.where(usable, fresh.value, -np.inf), starts), FLOAT8),
-        PgArray(fresh.value[last], FLOAT8),
-        PgArray(fresh.observed_us[last], TIMESTAMPTZ),
-    )

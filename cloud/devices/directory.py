@@ -83,6 +83,12 @@ class Directory:
         except KeyError:
             raise InvalidMessageError("unknown_device", f"{site}/{device} is not registered here") from None
 
+    def known_channel(self, site: str, device: str, key: ChannelKey) -> int | None:
+        """Id of a channel if it is known; changes nothing, so that any thread may ask."""
+        ref = self._devices.get((site, device))
+        known = None if ref is None else self._known.get(ref.id)
+        return None if known is None else known.channels.get(key)
+
     def channels_of(self, device: DeviceRef) -> dict[ChannelKey, int]:
         """Known channels of the device, for looking up many; do not change it."""
         return self._of(device).channels

@@ -6,15 +6,17 @@ connection and runs in one thread while another one writes the batch before.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from operator import attrgetter, itemgetter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from cloud.db.bulk import FLOAT8, INT2, INT4, TIMESTAMPTZ, PgArray, copy_stream
 from cloud.db.rollups import FreshReadings
 from cloud.db.timeseries import EPOCH
 from cloud.devices.directory import ChannelKey
@@ -26,6 +28,7 @@ _KEY = itemgetter("channel", "unit", "quantity", "ucum", "derived")
 _OBSERVED_AT, _VALUE, _QUALITY = attrgetter("observed_at"), attrgetter("value"), attrgetter("quality")
 _TOLERANCE_US = FUTURE_TOLERANCE // timedelta(microseconds=1)
 _PART_ROWS = 4000
+_DAY_US = 86_400_000_000
 _EARLIEST_US = (EARLIEST - EPOCH) // timedelta(microseconds=1)
 
 
@@ -54,6 +57,10 @@ class Columns:
         """The rows of a mask or of positions."""
         return Columns(*(getattr(self, name)[chosen] for name in _NAMES))
 
+    def with_channel(self, channel: NDArray[np.int32]) -> Columns:
+        """The same readings of other channels."""
+        return Columns(channel, self.observed_us, self.value, self.quality, self.received_us, self.message)
+
     def implausible(self) -> NDArray[np.bool_]:
         """Which stamps can only come from a wrong clock (``cloud.devices.rules.is_plausible``, for many)."""
         return (self.observed_us > self.received_us + _TOLERANCE_US) | (self.observed_us < _EARLIEST_US)
@@ -65,12 +72,52 @@ class Columns:
         repeated = (np.diff(ordered.channel) == 0) & (np.diff(ordered.observed_us) == 0)
         return ordered.where(np.concatenate(([True], ~repeated))) if repeated.any() else ordered
 
-    def readings(self) -> FreshReadings:
-        """The columns of the table."""
-        return FreshReadings(self.channel, self.observed_us, self.value, self.quality)
-
 
 _NAMES = ("channel", "observed_us", "value", "quality", "received_us", "message")
+
+
+class Rows:
+    """Readings with ids and final stamps, and everything that the database is given of them.
+
+    Args:
+        columns: with ids; in any order.
+    """
+
+    def __init__(self, columns: Columns) -> None:
+        self.columns = columns.in_key_order()
+        self.readings = FreshReadings(
+            self.columns.channel, self.columns.observed_us, self.columns.value, self.columns.quality
+        )
+
+    @cached_property
+    def stream(self) -> bytes:
+        """For COPY into (channel_id, observed_at, value, quality)."""
+        readings = self.readings
+        return copy_stream(
+            [
+                (readings.channel, INT4),
+                (readings.observed_us, TIMESTAMPTZ),
+                (readings.value, FLOAT8),
+                (readings.quality, INT2),
+            ]
+        )
+
+    @cached_property
+    def days(self) -> tuple[datetime, ...]:
+        """That they are of."""
+        return tuple(EPOCH + timedelta(days=int(day)) for day in np.unique(self.columns.observed_us // _DAY_US))
+
+    @cached_property
+    def newest(self) -> tuple[PgArray, ...]:
+        """Columns of the newest reading of each channel: id, time, value, quality, receipt."""
+        newest = self.columns.where(np.flatnonzero(np.append(np.diff(self.columns.channel) != 0, True)))
+        return (
+            PgArray(newest.channel, INT4),
+            PgArray(newest.observed_us, TIMESTAMPTZ),
+            PgArray(newest.value, FLOAT8),
+            PgArray(newest.quality, INT2),
+            PgArray(newest.received_us, TIMESTAMPTZ),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +136,33 @@ class Extracted:
     Attributes:
         columns: with codes for channels, in the order of arrival.
         definitions: what the codes mean, in the order in which they first came.
+        expected: what is stored if every message is new and every channel has the id that it had last time: made
+            beforehand because it nearly always comes true. None when it cannot.
     """
 
     columns: Columns
     definitions: Sequence[Definition]
+    expected: Expected | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """Rows for one assignment of ids to codes."""
+
+    ids: NDArray[np.int32]
+    rows: Rows
+
+
+def expecting(extracted: Extracted, id_of: Callable[[Definition], int | None]) -> Extracted:
+    """The same with the rows that are to be expected; ``id_of`` says what is known now."""
+    known = [id_of(definition) for definition in extracted.definitions]
+    columns = extracted.columns
+    if not known or any(found is None for found in known) or columns.implausible().any():
+        return extracted
+    ids = np.array(known, dtype=np.int32)
+    rows = Rows(columns.with_channel(ids[columns.channel]))
+    _ = rows.stream, rows.days, rows.newest, rows.readings.minutes  # made here, so that they need not be made later
+    return replace(extracted, expected=Expected(ids, rows))
 
 
 class Extractor:

@@ -7,7 +7,7 @@ The ledger has already decided which messages are new, so the COPY expects no co
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from psycopg import Connection
 from psycopg.errors import UniqueViolation
 
-from cloud.db.bulk import FLOAT8, INT2, INT4, TIMESTAMPTZ, PgArray, copy_stream
 from cloud.db.rollups import FreshReadings
 from cloud.db.timeseries import EPOCH, READING, ROLLUP_TABLES, Room
 from cloud.devices.clocks import lock
@@ -27,7 +26,7 @@ from cloud.devices.directory import Directory
 from cloud.devices.messages import DeviceRef, Quarantine, Stored
 from cloud.devices.rules import EARLIEST, FUTURE_TOLERANCE
 from cloud.telemetry import clocks
-from cloud.telemetry.columns import Columns, Definition, Extracted
+from cloud.telemetry.columns import Columns, Definition, Extracted, Rows
 from contracts.envelope import FreeClock
 from contracts.errors import InvalidMessageError
 
@@ -52,8 +51,6 @@ ON CONFLICT (channel_id) DO UPDATE SET observed_at = excluded.observed_at, value
     quality = excluded.quality, received_at = excluded.received_at
 WHERE latest.observed_at < excluded.observed_at
 """
-_TYPES = (INT4, TIMESTAMPTZ, FLOAT8, INT2)
-_DAY_US = 86_400_000_000
 _EARLIEST_US = (EARLIEST - EPOCH) // timedelta(microseconds=1)
 
 
@@ -80,14 +77,20 @@ def write(
 ) -> Stored:
     """Store the readings of new messages within the caller's transaction."""
     columns = _chosen(extracted, messages)
-    columns, quarantined = _identified(database, directory, columns, extracted.definitions)
+    ids, refused = _identified(database, directory, columns, extracted.definitions)
+    expected = extracted.expected
+    if expected is not None and columns is extracted.columns and np.array_equal(ids, expected.ids):
+        return Stored(_put(database, room, expected.rows, now))
+    quarantined = _contradictions(columns, refused)
+    known = ids[columns.channel]
+    columns = columns.with_channel(known).where(known >= 0)
     if any(message.free_clock is not None for message in messages):
         columns = _settled(database, messages, columns, now)
     wrong_clock = columns.implausible()
     if wrong_clock.any():
         quarantined += _wrong_clock(columns.message[wrong_clock])
         columns = columns.where(~wrong_clock)
-    return Stored(_put(database, room, columns, now), quarantined)
+    return Stored(_put(database, room, Rows(columns), now), quarantined)
 
 
 def restamp(database: Connection[Any], room: Room, device: DeviceRef, clock: FreeClock, now: datetime) -> None:
@@ -111,7 +114,7 @@ def restamp(database: Connection[Any], room: Room, device: DeviceRef, clock: Fre
         left = clocks.Held(some.channel, some.observed_us, some.value, some.quality, some.received_us)
         clocks.hold(database, device.id, clock.timeline, left, shown=False, now=now)
         columns = columns.where(~false)
-    rows = _put(database, room, columns, now)
+    rows = _put(database, room, Rows(columns), now)
     clocks.renew_latest(database, np.unique(held.channel), now)
     log.info("readings.restamped", device=device.id, timeline=clock.timeline, offset_us=clock.offset_us, rows=rows)
 
@@ -144,52 +147,54 @@ def _settled(database: Connection[Any], messages: Sequence[Incoming], columns: C
     return columns.where(~waits)
 
 
-def _put(database: Connection[Any], room: Room, columns: Columns, now: datetime) -> int:
+def _put(database: Connection[Any], room: Room, rows: Rows, now: datetime) -> int:
     """Store readings whose stamps are final; returns how many are new."""
-    columns = columns.in_key_order()
-    if not len(columns.channel):
+    if not len(rows.columns.channel):
         return 0
-    days = [EPOCH + timedelta(days=int(day)) for day in np.unique(columns.observed_us // _DAY_US)]
     for table in (READING, *ROLLUP_TABLES):
-        room.check(table, days, now)
-    fresh = _copy(database, columns)
+        room.check(table, rows.days, now)
+    fresh = _copy(database, rows)
     if len(fresh.channel):
         room.engine.roll_up(database, fresh)
-    _keep_latest(database, columns)
+    database.execute(_LATEST, rows.newest)
     return len(fresh.channel)
 
 
 def _chosen(extracted: Extracted, messages: Sequence[Incoming]) -> Columns:
-    """The rows of these messages; ``message`` becomes the position among them."""
+    """The rows of these messages; ``message`` becomes the position among them where not all are chosen."""
     columns = extracted.columns
     place = np.full(int(columns.message.max(initial=-1)) + 1, -1, dtype=np.int64)
     place[[message.position for message in messages]] = np.arange(len(messages))
     places = place[columns.message]
+    if np.array_equal(places, columns.message):
+        return columns
     ours = places >= 0
-    chosen = columns if ours.all() else columns.where(ours)
+    chosen = columns.where(ours)
     return Columns(chosen.channel, chosen.observed_us, chosen.value, chosen.quality, chosen.received_us, places[ours])
 
 
 def _identified(
     database: Connection[Any], directory: Directory, columns: Columns, definitions: Sequence[Definition]
-) -> tuple[Columns, list[Quarantine]]:
-    """Ids in the place of codes; readings that contradict their channel are left out."""
+) -> tuple[NDArray[np.int32], dict[int, InvalidMessageError]]:
+    """Id of each code that is used, -1 of others; and why codes were refused, whose readings contradict their channel."""
     ids = np.full(len(definitions), -1, dtype=np.int32)
-    used, first = np.unique(columns.channel, return_index=True)
     refused: dict[int, InvalidMessageError] = {}
-    for code in used[np.argsort(first)].tolist():
+    for code in np.flatnonzero(np.bincount(columns.channel, minlength=len(definitions))).tolist():
         try:
             ids[code] = _channel(database, directory, definitions[code])
         except InvalidMessageError as error:  # noqa: PERF203  (each channel is refused by itself)
             refused[code] = error
     _keep_last_meaning(database, directory, columns, definitions)
-    quarantined: dict[int, Quarantine] = {}
+    return ids, refused
+
+
+def _contradictions(columns: Columns, refused: Mapping[int, InvalidMessageError]) -> list[Quarantine]:
+    """One for each message that has readings of refused channels."""
+    found: dict[int, Quarantine] = {}
     for code, why in refused.items():
         for message in np.unique(columns.message[columns.channel == code]).tolist():
-            quarantined.setdefault(message, Quarantine(message, why.reason, why.detail))
-    known = ids[columns.channel]
-    columns = Columns(known, columns.observed_us, columns.value, columns.quality, columns.received_us, columns.message)
-    return (columns.where(known >= 0) if refused else columns), [quarantined[key] for key in sorted(quarantined)]
+            found.setdefault(message, Quarantine(message, why.reason, why.detail))
+    return [found[message] for message in sorted(found)]
 
 
 def _channel(database: Connection[Any], directory: Directory, definition: Definition) -> int:
@@ -203,7 +208,7 @@ def _keep_last_meaning(
 ) -> None:
     """A channel that moved between units within the batch stays where its last reading says that it is."""
     meanings: dict[tuple[str, str, str], list[int]] = defaultdict(list)
-    for code in np.unique(columns.channel).tolist():
+    for code in np.flatnonzero(np.bincount(columns.channel)).tolist():
         definition = definitions[code]
         meanings[definition.site, definition.device, definition.key[0]].append(code)
     for codes in meanings.values():
@@ -224,19 +229,17 @@ def _wrong_clock(messages: NDArray[np.int64]) -> list[Quarantine]:
     ]
 
 
-def _copy(database: Connection[Any], columns: Columns) -> FreshReadings:
+def _copy(database: Connection[Any], rows: Rows) -> FreshReadings:
     """COPY the rows, or stage them when some are there already; returns those that are new."""
-    readings = columns.readings()
-    stream = copy_stream(list(zip(readings, _TYPES, strict=True)))
     try:
         with database.transaction():
-            _copy_in(database, _COPY, stream)
+            _copy_in(database, _COPY, rows.stream)
     except UniqueViolation:
         database.execute(_STAGE)
         database.execute("DELETE FROM reading_stage")
-        _copy_in(database, _COPY_TO_STAGE, stream)
+        _copy_in(database, _COPY_TO_STAGE, rows.stream)
         return _in_key_order(database.execute(_FROM_STAGE).fetchall())
-    return readings
+    return rows.readings
 
 
 def _in_key_order(rows: Sequence[tuple[int, int, float, int]]) -> FreshReadings:
@@ -253,18 +256,3 @@ def _in_key_order(rows: Sequence[tuple[int, int, float, int]]) -> FreshReadings:
 def _copy_in(database: Connection[Any], statement: str, stream: bytes) -> None:
     with database.cursor() as cursor, cursor.copy(statement) as copy:
         copy.write(stream)
-
-
-def _keep_latest(database: Connection[Any], columns: Columns) -> None:
-    """Offer the newest reading of each channel in the batch; the table keeps the newer one."""
-    newest = columns.where(np.flatnonzero(np.append(np.diff(columns.channel) != 0, True)))
-    database.execute(
-        _LATEST,
-        (
-            PgArray(newest.channel, INT4),
-            PgArray(newest.observed_us, TIMESTAMPTZ),
-            PgArray(newest.value, FLOAT8),
-            PgArray(newest.quality, INT2),
-            PgArray(newest.received_us, TIMESTAMPTZ),
-        ),
-    )

@@ -11,6 +11,7 @@ from unittest import mock
 
 import numpy as np
 
+from cloud.consumers import prepare
 from cloud.db.bulk import FLOAT8, INT2, INT4, TIMESTAMPTZ, copy_stream
 from cloud.telemetry import writer
 from cloud.telemetry.columns import Columns
@@ -28,12 +29,16 @@ CREATE TABLE probe (probe_id int4, observed_at timestamptz, {", ".join(f"value{n
 
 def run(quick: bool) -> dict[str, Any]:
     """Measure; `quick` only shows that it works."""
-    with mock.patch.object(writer, "_put", _put_wide):
+    with (
+        mock.patch.object(prepare, "expecting", lambda extracted, _id_of: extracted),
+        mock.patch.object(writer, "Rows", lambda columns: columns),
+        mock.patch.object(writer, "_put", _put_wide),
+    ):
         return measure("ingest_wide", quick=quick, bar=BAR, shape=PROBES, tables=_TABLE)
 
 
 def _put_wide(database: Any, _room: object, columns: Columns, _now: object) -> int:
-    """In the place of ``cloud.telemetry.writer._put``; returns data points."""
+    """In the place of ``cloud.telemetry.writer._put``, for rows in the order of arrival; returns data points."""
     probe, stamp = columns.channel[::METRICS], columns.observed_us[::METRICS]
     order = np.lexsort((stamp, probe))
     values, flags = columns.value.reshape(-1, METRICS)[order], columns.quality.reshape(-1, METRICS)[order]

@@ -36,7 +36,7 @@ class Store:
         self.closed = False
 
     def prepare(self, records: Sequence[StreamRecord]) -> Prepared:
-        preparing = Preparing(lambda _identity: False)
+        preparing = Preparing(lambda _identity: False, lambda _definition: None)
         preparing.add(records)
         return preparing.prepared()
 
