@@ -1,7 +1,7 @@
 """Sea lice: how sure a count is, and which limit holds where and when (``lice_limits.csv``).
 
 Counts of lice on a sample of fish are treated as Poisson; that is narrow when lice cluster on few fish, so the interval is a
-lower bound on the doubt. Norwegian limits: FOR-2012-12-05-1140 section 8, read in part (see the evidence column).
+lower bound on the doubt. Source of the Norwegian limits: FOR-2012-12-05-1140 section 8, read in part (see the evidence column).
 """
 
 from __future__ import annotations

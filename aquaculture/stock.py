@@ -2,7 +2,7 @@
 
 The book is a replay of entries in time order, so it is the same whenever and however often it is made. Its invariant:
 stocked + adjusted - dead - harvested - culled - escaped = the fish that the units hold. An entry that takes more fish than a
-unit holds at that moment is refused by name; nothing is guessed.
+unit holds at that moment is refused by name; nothing is guessed. Source: by definition, book-keeping of heads and kilograms.
 """
 
 from __future__ import annotations

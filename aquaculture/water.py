@@ -1,7 +1,4 @@
-"""Water chemistry: oxygen solubility and saturation, un-ionized ammonia.
-
-Checked against published tables in tests/aquaculture (shared check values).
-"""
+"""How much oxygen water can hold, and how full it is. Checked against published tables in tests/aquaculture."""
 
 from __future__ import annotations
 
@@ -43,6 +40,8 @@ def oxygen_saturation_percent(
 ) -> float:
     """Oxygen saturation in percent of the solubility at this temperature, salinity and pressure.
 
+    Source: the definition, with ``oxygen_solubility_mg_l``.
+
     Raises:
         OutOfRangeError: ``do_mg_l`` outside 0 to 40 mg/L, or another argument outside the range of the solubility.
     """
@@ -53,38 +52,12 @@ def oxygen_saturation_percent(
 def oxygen_mg_l(
     saturation_percent: float, temperature_c: float, salinity_g_kg: float = 0.0, pressure_atm: float = 1.0
 ) -> float:
-    """Dissolved oxygen in mg/L from a saturation in percent (0 to 400); inverse of ``oxygen_saturation_percent``."""
+    """Dissolved oxygen in mg/L from a saturation in percent (0 to 400); inverse of ``oxygen_saturation_percent``.
+
+    Source: the definition, with ``oxygen_solubility_mg_l``.
+
+    Raises:
+        OutOfRangeError: an argument is outside its range.
+    """
     require("saturation_percent", saturation_percent, 0, 400, "%")
     return saturation_percent / 100 * oxygen_solubility_mg_l(temperature_c, salinity_g_kg, pressure_atm)
-
-
-def unionized_ammonia_fraction_fresh(temperature_c: float, ph: float) -> float:
-    """Share of total ammonia nitrogen that is un-ionized (toxic) in fresh water, 0 to 1.
-
-    Source: Emerson, Russo, Lund & Thurston 1975, J. Fish. Res. Board Can. 32:2379. Valid 0 to 40 Cel, pH 4 to 11 (NBS).
-
-    Raises:
-        OutOfRangeError: an argument is outside its range.
-    """
-    require("temperature_c", temperature_c, 0, 40, "Cel")
-    require("ph", ph, 4, 11, "[pH]")
-    pka = 0.09018 + 2729.92 / (temperature_c + ZERO_CELSIUS_K)
-    return float(1 / (1 + 10 ** (pka - ph)))
-
-
-def unionized_ammonia_fraction_sea(temperature_c: float, ph: float, salinity_g_kg: float) -> float:
-    """Share of total ammonia nitrogen that is un-ionized in sea water, 0 to 1; pH on the NBS scale.
-
-    Source: Whitfield 1974 with Hampson's form, as in EPA 440/5-88-004. Valid 0 to 40 Cel, pH 6 to 9.5, 5 to 40 g/kg;
-    agrees with measured pairs (Cobo 2012) within 15 %.
-
-    Raises:
-        OutOfRangeError: an argument is outside its range.
-    """
-    require("temperature_c", temperature_c, 0, 40, "Cel")
-    require("ph", ph, 6, 9.5, "[pH]")
-    require("salinity_g_kg", salinity_g_kg, 5, 40, "g/kg")
-    t_k = temperature_c + ZERO_CELSIUS_K
-    ionic_strength = 19.9273 * salinity_g_kg / (1000 - 1.005109 * salinity_g_kg)
-    pka = 9.245 + 0.116 * ionic_strength + 0.0324 * (298.15 - t_k) + 0.0415 / t_k
-    return float(1 / (1 + 10 ** (pka - ph)))

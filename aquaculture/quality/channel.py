@@ -2,7 +2,7 @@
 
 Value and time in, verdict out; constant work and memory. Time comes from the readings, so replayed data is judged like live
 data. Time that stands still or runs back, and silence beyond ``gap_s``, start the memory anew: tests are then not evaluated
-until they have enough history again, and say so in ``not_evaluated``.
+until they have enough history again, and say so in ``not_evaluated``. Source: QARTOD, named by ``judge``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The outcome of judging one reading: the worst flag, the test that decided it, and every test that did not pass."""
+"""The outcome of judging one reading: the worst flag, the test that decided it, and every test that did not pass.
+
+Source of flags and their order: QARTOD (IOOS) data flags.
+"""
 
 from __future__ import annotations
 

@@ -9,20 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from aquaculture.ammonia import unionized_ammonia_fraction, unionized_ammonia_mg_l
 from aquaculture.ranges import OutOfRangeError
-from aquaculture.water import (
-    oxygen_saturation_percent,
-    unionized_ammonia_fraction_fresh,
-    unionized_ammonia_fraction_sea,
-)
+from aquaculture.water import oxygen_saturation_percent
 from contracts.quality import QualityFlag, worst
 from contracts.quantities import QUANTITIES
 from contracts.telemetry import Reading
 from edge.sensors.rules import PARTNER_MAX_AGE
 
 HPA_PER_ATM = 1013.25
-SEA_FROM_G_KG = 5.0
-"""From this salinity on ammonia is computed for sea water, where that formula begins to be valid."""
 
 
 def _saturation(values: Mapping[str, float]) -> float:
@@ -31,10 +26,8 @@ def _saturation(values: Mapping[str, float]) -> float:
 
 
 def _ammonia(values: Mapping[str, float]) -> float:
-    temperature_c, ph, salinity_g_kg = values["temperature"], values["ph"], values["salinity"]
-    if salinity_g_kg < SEA_FROM_G_KG:
-        return values["tan"] * unionized_ammonia_fraction_fresh(temperature_c, ph)
-    return values["tan"] * unionized_ammonia_fraction_sea(temperature_c, ph, salinity_g_kg)
+    fraction = unionized_ammonia_fraction(values["temperature"], values["ph"], values["salinity"])
+    return unionized_ammonia_mg_l(values["tan"], fraction)
 
 
 @dataclass(frozen=True)

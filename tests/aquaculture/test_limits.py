@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import csv
+from datetime import date
 from importlib import resources
+from typing import Any
 
 import pytest
 
-from aquaculture.limits import Bound, Limit, known_species, limiting_saturation_percent, limits_for
+from aquaculture.limits import (
+    Bound,
+    Limit,
+    OxygenZone,
+    Side,
+    SiteLimit,
+    known_species,
+    limiting_saturation_percent,
+    limits_for,
+    salmon_oxygen_zone,
+)
+from aquaculture.ranges import OutOfRangeError
+from contracts.alarms import Severity
 from contracts.quantities import QUANTITIES
 
 
@@ -63,3 +77,67 @@ def test_every_row_has_a_known_quantity_its_unit_a_source_and_ordered_bounds() -
 def test_every_species_with_rows_is_listed() -> None:
     assert "salmo_salar" in known_species()
     assert "*" not in known_species()
+
+
+@pytest.mark.parametrize(
+    ("saturation", "temperature", "zone"),
+    [
+        (31, 13, OxygenZone.RED),
+        (32, 13, OxygenZone.ORANGE),
+        (42, 13, OxygenZone.YELLOW),
+        (52, 13, OxygenZone.APPETITE),
+        (59, 13, OxygenZone.GREEN),
+        (60, 19, OxygenZone.APPETITE),
+        (60, 7, OxygenZone.GREEN),
+    ],
+)
+def test_the_same_saturation_is_another_zone_in_warmer_water(
+    saturation: float, temperature: float, zone: OxygenZone
+) -> None:
+    assert salmon_oxygen_zone(saturation, temperature) is zone
+
+
+def site_limit(value: float | None = 6.0, **more: Any) -> SiteLimit:
+    facts: dict[str, Any] = {
+        "quantity": "do",
+        "side": Side.LOW,
+        "severity": Severity.CRITICAL,
+        "reason": "soft water, vet's advice",
+        "by": "Eva",
+        "valid_from": date(2026, 11, 10),
+    }
+    return SiteLimit(value=value, **{**facts, **more})
+
+
+def test_a_site_has_the_last_word_and_its_reason_stands_with_the_limit() -> None:
+    limits = by_definition(limits_for("salmo_salar", "fry", fresh=True, site=[site_limit()]))
+    own = limits["do.low.critical"]
+    assert (own.bound, own.evidence, own.source) == (Bound(6.0), "site", "Eva: soft water, vet's advice")
+    assert "oxygen" in own.action, "the action of the table stays"
+    assert not own.to_confirm
+    assert limits["do.low.warning"].bound == Bound(7.0), "the others stay"
+
+
+def test_a_site_may_take_a_limit_away_or_add_one() -> None:
+    gone = limits_for("salmo_salar", "fry", fresh=True, site=[site_limit(None)])
+    assert "do.low.critical" not in by_definition(gone)
+    own = site_limit(450.0, quantity="orp", side=Side.HIGH, severity=Severity.MAJOR, action="Stop the ozone")
+    added = by_definition(limits_for("salmo_salar", "fry", fresh=True, site=[own]))["orp.high.major"]
+    assert (added.bound, added.ucum, added.action) == (Bound(450.0), "mV", "Stop the ozone")
+
+
+def test_limits_hold_from_their_day_on() -> None:
+    later = site_limit(6.5, valid_from=date(2026, 12, 1))
+    for day, expected in ((date(2026, 11, 9), 5.0), (date(2026, 11, 20), 6.0), (date(2026, 12, 1), 6.5)):
+        limits = limits_for("salmo_salar", "fry", fresh=True, on=day, site=[later, site_limit()])
+        assert by_definition(limits)["do.low.critical"].bound == Bound(expected)
+    assert limits_for("salmo_salar", "fry", fresh=True, on=date(2020, 1, 1)) == ()
+
+
+def test_a_site_limit_in_the_wrong_unit_or_without_a_reason_is_refused() -> None:
+    with pytest.raises(OutOfRangeError, match=r"value = 80 mg/L .*check the unit"):
+        site_limit(80)
+    with pytest.raises(ValueError, match="reason: say it"):
+        site_limit(reason=" ")
+    with pytest.raises(ValueError, match="quantity = 'oxygen' is unknown"):
+        site_limit(quantity="oxygen")

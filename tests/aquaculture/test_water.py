@@ -1,22 +1,15 @@
-"""The water formulas against published tables."""
+"""How much oxygen water can hold, against published tables."""
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from aquaculture import oxygen, water
+from aquaculture import water
 from aquaculture.ranges import OutOfRangeError
-
-
-@pytest.fixture(scope="module")
-def published(shared_data: Path) -> dict[str, Any]:
-    """Published check values with their tolerances."""
-    values: dict[str, Any] = json.loads((shared_data / "check_values.json").read_text())
-    return values
 
 
 def test_oxygen_solubility_matches_the_published_table(published: dict[str, Any]) -> None:
@@ -24,20 +17,6 @@ def test_oxygen_solubility_matches_the_published_table(published: dict[str, Any]
     for row in table["published"]:
         ours = water.oxygen_solubility_mg_l(row["t"], row["s"], row["p_atm"])
         assert ours == pytest.approx(row["expect"], abs=table["tol"]), row
-
-
-def test_unionized_ammonia_in_fresh_water_matches_emerson(published: dict[str, Any]) -> None:
-    table = published["f_nh3_fresh"]
-    for row in table["published"]:
-        ours = water.unionized_ammonia_fraction_fresh(row["t"], row["ph"])
-        assert ours == pytest.approx(row["expect"], abs=table["tol"]), row
-
-
-def test_unionized_ammonia_in_sea_water_agrees_with_measured_pairs(published: dict[str, Any]) -> None:
-    table = published["f_nh3_salt"]
-    for row in (row for row in table["published"] if "tan" in row):
-        ours = row["tan"] * water.unionized_ammonia_fraction_sea(row["t"], row["ph"], row["s"])
-        assert ours == pytest.approx(row["nh3_n"], rel=table["tol_rel"]), row
 
 
 @pytest.mark.parametrize(("temperature", "salinity", "expected"), [(8, 0, 9.47), (12, 33, 7.01), (28, 20, 5.60)])
@@ -63,13 +42,41 @@ def test_not_a_number_is_refused() -> None:
         water.oxygen_solubility_mg_l(float("nan"))
 
 
-def test_minutes_of_oxygen_left_match_the_worked_examples() -> None:
-    demand = oxygen.salmon_oxygen_demand_mg_kg_h(1.0, 12.0, 1.0)
-    assert demand == pytest.approx(208.9, abs=0.1)
-    for density, minutes in ((25, 46), (50, 23), (80, 14)):
-        left = oxygen.minutes_of_oxygen_left(9, 5, demand_mg_kg_h=demand, density_kg_m3=density)
-        assert left == pytest.approx(minutes, abs=0.5)
+@pytest.mark.parametrize(("mmhg", "expected"), [(700, 8.36), (730, 8.73), (760, 9.09), (780, 9.34)])
+def test_thin_air_holds_less(mmhg: float, expected: float) -> None:
+    assert water.oxygen_solubility_mg_l(20, 0, mmhg / 760) == pytest.approx(expected, abs=0.006)
 
 
-def test_no_oxygen_left_is_zero_minutes_not_negative() -> None:
-    assert oxygen.minutes_of_oxygen_left(3, 5, demand_mg_kg_h=200, density_kg_m3=20) == 0
+@pytest.mark.parametrize(
+    ("temperature", "row"),
+    [
+        (0, (14.621, 13.633, 12.712, 11.853, 11.446)),
+        (10, (11.288, 10.589, 9.933, 9.317, 9.024)),
+        (20, (9.092, 8.572, 8.080, 7.617, 7.396)),
+        (30, (7.559, 7.155, 6.772, 6.410, 6.237)),
+    ],
+)
+def test_salt_takes_the_place_of_oxygen(temperature: float, row: tuple[float, ...]) -> None:
+    ours = [water.oxygen_solubility_mg_l(temperature, salinity) for salinity in (0, 10, 20, 30, 35)]
+    assert ours == pytest.approx(row, abs=0.001)
+
+
+_WATERS = (st.floats(0, 40), st.floats(0, 40), st.floats(0.5, 1.1))
+
+
+@given(st.floats(0, 400), *_WATERS)
+def test_saturation_and_mg_l_are_inverse_in_every_water(
+    saturation: float, temperature: float, salinity: float, pressure: float
+) -> None:
+    do_mg_l = water.oxygen_mg_l(saturation, temperature, salinity, pressure)
+    if do_mg_l <= 40:
+        back = water.oxygen_saturation_percent(do_mg_l, temperature, salinity, pressure)
+        assert back == pytest.approx(saturation, abs=1e-9)
+
+
+@given(*_WATERS)
+def test_warmer_saltier_and_higher_water_holds_less(temperature: float, salinity: float, pressure: float) -> None:
+    here = water.oxygen_solubility_mg_l(temperature, salinity, pressure)
+    assert water.oxygen_solubility_mg_l(min(40, temperature + 1), salinity, pressure) <= here
+    assert water.oxygen_solubility_mg_l(temperature, min(40, salinity + 1), pressure) <= here
+    assert water.oxygen_solubility_mg_l(temperature, salinity, max(0.5, pressure - 0.05)) <= here
