@@ -39,7 +39,8 @@ class Reading(WireModel):
     quality: QualityFlag = QualityFlag.NOT_EVALUATED
     test: str | None = None
     also: dict[str, QualityFlag] | None = None
-    """Further tests that did not pass, beside ``test``; a test that is named in neither passed or had too little history."""
+    """Further tests that did not pass, beside ``test``. At the beginning of a series also those of single readings that are not
+    evaluated yet; tests over days begin silently, and the box's status says how far they are."""
     calibration: str | None = None
     """Identity of the calibration record that was applied to ``value``; the record has slope and offset, so that the probe's own
     number can be had back. None when none was applied."""

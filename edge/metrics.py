@@ -21,6 +21,7 @@ COUNTERS: dict[str, str] = {
     "messages_sent": "Messages handed to the broker, repeats included, since the start",
     "messages_resent": "Messages sent again because the store had not confirmed them, since the start",
     "readings_repeated": "Readings refused as repeats of accepted ones, since the start",
+    "readings_flagged": "Readings that are suspect or failed, by the test that decided it, since the start",
     "readings_overflowed": "Readings dropped because the outbox could not persist for too long, since the start",
     "frames_captured": "Frames captured, by camera, since the start",
     "frames_processed": "Frames that were looked at, by camera, since the start",
@@ -53,6 +54,7 @@ _PREFIX = "shoal_edge_"
 _LABEL = {
     "accepted": "kind",
     "dropped": "kind",
+    "readings_flagged": "test",
     "frames_captured": "camera",
     "frames_processed": "camera",
     "frames_dropped": "camera",

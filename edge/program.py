@@ -9,6 +9,7 @@ from edge.agent import Agent
 from edge.check import check as check_settings
 from edge.doctor import Finding, examine
 from edge.logs import configure_logging
+from edge.sensors.commands import check_calibrations
 from edge.settings import EdgeSettings, load_settings
 
 
@@ -31,6 +32,7 @@ def check(config_path: Path | str) -> EdgeSettings:
     """
     settings = load_settings(config_path)
     check_settings(settings)
+    check_calibrations(settings)
     return settings
 
 

@@ -111,6 +111,7 @@ class Snapshot:
         by_label: dict[str, dict[str, float]] = {
             "accepted": {k: v for k, v in self.counters.items() if not k.startswith("dropped_")},
             "dropped": {k.removeprefix("dropped_"): v for k, v in self.counters.items() if k.startswith("dropped_")},
+            "readings_flagged": {name: float(count) for name, count in self.sampler.flagged.copy().items()},
             "frames_captured": {name: counts.captured for name, counts in self.frames.items()},
             "frames_processed": {name: counts.processed for name, counts in self.frames.items()},
             "frames_dropped": {name: counts.dropped for name, counts in self.frames.items()},

@@ -42,6 +42,8 @@ class ChannelQuality:
         self._forget()
 
     def _forget(self) -> None:
+        self._count = 0
+        """Readings since the memory began, as far as a test counts them."""
         self._last_s: float | None = None
         self._last = 0.0
         self._trusted_s: float | None = None
@@ -90,6 +92,8 @@ class ChannelQuality:
         if self._trend is not None and self._trend.add(value, now_s):
             failed.append(("fouling", _SUSPECT))
         self._last_s, self._last = now_s, value
+        if self._count <= SPIKE_WINDOW:
+            self._count += 1
         return verdict_of(failed) if failed else GOOD
 
     def span(self, value: float) -> Verdict:
@@ -99,19 +103,22 @@ class ChannelQuality:
         return GOOD if self.limits.low <= value <= self.limits.high else _OUT_OF_SPAN
 
     def not_evaluated(self) -> tuple[str, ...]:
-        """Tests that have limits but not yet enough history for a judgement of the newest reading."""
-        limits, names = self.limits, []
-        if limits.max_change_per_min is not None and self._trusted_s is None:
-            names.append("rate_of_change")
-        if limits.spike is not None and len(self._window) < SPIKE_WINDOW:
-            names.append("spike")
-        if limits.stuck_s is not None and self._last_s is None:
-            names.append("stuck")
-        if limits.flat_for_s is not None and self._last_s is None:
-            names.append("flat_line")
-        if self._trend is not None and not self._trend.ready:
-            names.append("fouling")
-        return tuple(names)
+        """Tests that have limits but had too little history to judge the newest reading."""
+        trend = self._trend
+        return self.beginning() if trend is None or trend.ready else (*self.beginning(), "fouling")
+
+    def beginning(self) -> tuple[str, ...]:
+        """Those of them that judge single readings: some at the first readings of a series, then none."""
+        if self._count > SPIKE_WINDOW:
+            return ()
+        limits = self.limits
+        needs = (
+            ("stuck", limits.stuck_s, 1),
+            ("flat_line", limits.flat_for_s, 1),
+            ("rate_of_change", limits.max_change_per_min, 1),
+            ("spike", limits.spike, SPIKE_WINDOW),
+        )
+        return tuple(name for name, limit, readings in needs if limit is not None and self._count <= readings)
 
     def _ranges(self, value: float, observed_at: datetime, failed: list[Failed]) -> None:
         low, high = self.limits.span_low, self.limits.span_high
@@ -174,6 +181,7 @@ class ChannelQuality:
         """The memory as JSON-ready data of fixed size, for ``recall`` after a restart."""
         return {
             "v": _MEMORY_VERSION,
+            "count": self._count,
             "last": [self._last_s, self._last],
             "trusted": [self._trusted_s, self._trusted],
             "window": list(self._window),
@@ -191,6 +199,7 @@ class ChannelQuality:
         try:
             if memory["v"] != _MEMORY_VERSION:
                 return False
+            count = min(max(int(memory["count"]), 0), SPIKE_WINDOW + 1)
             last_s, last = _moment(memory["last"][0]), float(memory["last"][1])
             trusted_s, trusted = _moment(memory["trusted"][0]), float(memory["trusted"][1])
             window = [float(value) for value in islice(memory["window"], SPIKE_WINDOW)]
@@ -207,6 +216,7 @@ class ChannelQuality:
                 trend = DailyTrend.recalled(self._trend.limit_per_day, memory["trend"])
         except (KeyError, IndexError, TypeError, ValueError):
             return False
+        self._count = count
         self._last_s, self._last, self._trusted_s, self._trusted = last_s, last, trusted_s, trusted
         self._window = deque(window, maxlen=SPIKE_WINDOW)
         self._noise, self._same_since_s, self._same = noise, same_since_s, same

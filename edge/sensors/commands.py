@@ -99,6 +99,19 @@ def calibrate(
     return _told(channel, quantity, record, before, [record_id(serial, record), str(path)])
 
 
+def check_calibrations(settings: EdgeSettings) -> None:
+    """Read every record that the configuration names. The agent itself starts all the same: fish come before papers.
+
+    Raises:
+        ConfigurationError: the first file that cannot be used.
+    """
+    folder = settings.quality.folder(settings.data_dir)
+    measured = {one.name: one.quantity for sensor in settings.sensors for one in sensor.channels}
+    for serial, quantity in settings.quality.probes(measured).items():
+        if (folder / f"{serial}.yaml").exists():
+            read_probe(folder / f"{serial}.yaml", quantity)
+
+
 def _told(channel: str, quantity: str, record: Record, before: Record | None, where: Sequence[str]) -> list[str]:
     kind = QUANTITIES[quantity]
     lines = [f"{channel}: {describe(record)}"]

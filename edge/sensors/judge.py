@@ -52,6 +52,8 @@ class Judged:
     verdict: Verdict
     calibration: str | None = None
     """Identity of the record that was applied."""
+    not_evaluated: tuple[str, ...] = ()
+    """Tests that had too little history, at the beginning of a series."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ class Judge:
         limits = {name: settings.limits_of(name, channel.quantity) for name, channel in self._channels.items()}
         self._quality = {name: ChannelQuality(found) for name, found in limits.items()}
         self._past = {name: ChannelQuality(found) for name, found in limits.items()}
-        self._groups = _groups(self._channels, limits)
+        self._groups = _groups(self._channels, limits, {one.channel: one.place for one in settings.channels})
         self._group_of = {channel: key for key, group in self._groups.items() for channel in group.channels}
         self._tell = tell
         self._failing: dict[tuple[str, str], float] = {}
@@ -136,13 +138,14 @@ class Judge:
             return Judged(value, in_span.plus(*known, ("maintenance", QualityFlag.SUSPECT)), calibration)
         if any(flag >= QualityFlag.FAIL for _, flag in known):
             return Judged(value, verdict_of(known), calibration)
-        verdict = self._quality[channel].judge(value, observed_at).plus(*known)
+        quality = self._quality[channel]
+        verdict = quality.judge(value, observed_at).plus(*known)
         group = self._group_of.get(channel)
         if group is not None and verdict.flag is not QualityFlag.FAIL:
             verdict = verdict.plus(*self._groups[group].judge(channel, value, observed_at))
         if verdict.failed or self._failing:
             self._tell_slow(channel, verdict, observed_at)
-        return Judged(value, verdict, calibration)
+        return Judged(value, verdict, calibration, quality.beginning())
 
     def judge_past(self, channel: str, raw: float, observed_at: datetime, known: Iterable[Failed] = ()) -> Judged:
         """Judge a reading that its node kept while it could not send: by a memory of its own, and silently."""
@@ -257,9 +260,11 @@ class Judge:
                 self._tell("sensor.recovered", unit=self._channels[channel].unit, channel=channel, test=key[1])
 
 
-def _groups(channels: Mapping[str, ChannelInventory], limits: Mapping[str, QualityLimits]) -> dict[str, PeerQuality]:
-    """Probes of one quantity in one unit, where there are at least two."""
+def _groups(
+    channels: Mapping[str, ChannelInventory], limits: Mapping[str, QualityLimits], places: Mapping[str, str]
+) -> dict[str, PeerQuality]:
+    """Probes of one quantity at one place of one unit, where there are at least two."""
     members: dict[str, dict[str, QualityLimits]] = defaultdict(dict)
     for name, channel in channels.items():
-        members[f"{channel.unit}/{channel.quantity}"][name] = limits[name]
+        members[f"{channel.unit}/{channel.quantity}/{places.get(name, '')}"][name] = limits[name]
     return {key: PeerQuality(group) for key, group in members.items() if len(group) > 1}

@@ -222,11 +222,6 @@ class Maintenance:
         """What is worked on right now."""
         return self._active
 
-    def remaining_s(self, window: Window) -> float:
-        """Seconds until it ends by itself."""
-        by_count_s = self._deadline_s.get(window.id, 0.0) - self._monotonic()
-        return max(0.0, min((window.ends - self._now()).total_seconds(), by_count_s))
-
     def _read(self, now: datetime, now_s: float) -> None:
         try:
             stat = (self._data_dir / FILE).stat()

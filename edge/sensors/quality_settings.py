@@ -37,6 +37,8 @@ class ChannelQualitySettings(Section):
     """Channel that it applies to, a derived one too (``tank-1.do_sat``)."""
     probe: str | None = Field(default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")
     """Serial number of the probe; its calibration is in ``<calibration_dir>/<probe>.yaml``. None applies none."""
+    place: str = Field(default="", max_length=40)
+    """Where in the unit the probe hangs (``inlet``, ``2 m``). Only probes of one place are compared with each other."""
     limits: dict[LimitName, float | None] = Field(default_factory=dict)
     """Thresholds of this channel by name, in its unit, as in aquaculture/quality/thresholds.py; null leaves a test out."""
     months: dict[Month, tuple[float, float]] = Field(default_factory=dict)

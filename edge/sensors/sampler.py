@@ -8,16 +8,15 @@ so long that the bounded queue overflows; the drop is counted.
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from typing import Any
 
 import structlog
 
-from aquaculture.quality import Verdict
 from aquaculture.quality.verdict import Failed
 from contracts.devices import ChannelInventory
 from contracts.quality import QualityFlag
@@ -87,6 +86,8 @@ class SamplerStats:
     accepted: int = 0
     repeats: int = 0
     overflowed: int = 0
+    flagged: Counter[str] = field(default_factory=Counter)
+    """Readings that are not good, by the test that decided it."""
     waiting: int = 0
 
 
@@ -188,6 +189,8 @@ class Sampler:
             found.append((timelines[id(main)], reading))
             readings.append(reading)
         for reading in readings:
+            if reading.test is not None:
+                self.stats.flagged[reading.test] += 1
             self._latest[reading.channel] = Latest(reading, delivery.received_s)
         if not self._owed:
             self._batch_since_s = self._clock.monotonic()
@@ -251,9 +254,8 @@ class Sampler:
                 if reading is None:
                     continue
                 inputs: tuple[Failed, ...] = ((reading.test, reading.quality),) if reading.test is not None else ()
-                verdict = self._judge.judge(reading.channel, reading.value, reading.observed_at, inputs).verdict
-                if verdict.failed:
-                    reading = reading.model_copy(update=_outcome(verdict))
+                judged = self._judge.judge(reading.channel, reading.value, reading.observed_at, inputs)
+                reading = reading.model_copy(update=_outcome(judged))
                 found.append((main, reading))
         return found
 
@@ -312,13 +314,14 @@ def _as_reading(raw: RawReading, observed_at: datetime, judged: Judged) -> Readi
         ucum=QUANTITIES[raw.channel.quantity].ucum,
         observed_at=observed_at,
         calibration=judged.calibration,
-        **_outcome(judged.verdict),
+        **_outcome(judged),
     )
 
 
-def _outcome(verdict: Verdict) -> dict[str, Any]:
-    """The fields of a reading that tell its verdict; a further test costs bytes only when there is one."""
-    further = dict(verdict.failed[1:])
+def _outcome(judged: Judged) -> dict[str, Any]:
+    """The fields of a reading that tell its verdict; further tests cost bytes only when there are some."""
+    verdict = judged.verdict
+    further = dict.fromkeys(judged.not_evaluated, QualityFlag.NOT_EVALUATED) | dict(verdict.failed[1:])
     return {"quality": verdict.flag, "test": verdict.test, "also": further or None}
 
 

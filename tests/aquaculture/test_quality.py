@@ -128,7 +128,7 @@ def test_after_a_gap_or_a_clock_that_jumped_nothing_is_compared_with_before(jump
     assert "stuck" in quality.judge(8.0, after(minutes=20)).failed[0]
     later = after(minutes=20, seconds=jump_s)
     assert quality.judge(8.0, later).flag is QualityFlag.GOOD
-    assert quality.not_evaluated() == ("spike",)
+    assert quality.not_evaluated() == ("stuck", "rate_of_change", "spike")
     assert quality.judge(8.0, later + timedelta(seconds=20)).flag is QualityFlag.GOOD
 
 

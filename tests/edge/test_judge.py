@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from contracts.quality import QualityFlag
@@ -70,7 +74,8 @@ class Box:
 def test_the_device_and_our_tests_are_both_kept_and_the_worse_one_decides(tmp_path: Path) -> None:
     settings = QualitySettings(channels=(ChannelQualitySettings(channel="tank-1.do", limits={"span_low": 5.0}),))
     box = Box(tmp_path, DO, settings=settings)
-    found = box.hear(RawReading(DO, 4.9, None, quality=SUSPECT, test="device_quality"))[0]
+    for _ in range(6):
+        found = box.hear(RawReading(DO, 4.9, None, quality=SUSPECT, test="device_quality"))[0]
     assert (found.quality, found.test, found.also) == (SUSPECT, "device_quality", {"operator_span": SUSPECT})
     found = box.hear(RawReading(DO, 9.0, None, quality=FAIL, test="sentinel"))[0]
     assert (found.quality, found.test, found.also) == (FAIL, "sentinel", None)
@@ -125,6 +130,46 @@ def test_two_probes_in_one_tank_watch_each_other(tmp_path: Path) -> None:
         ]
     assert [judged.verdict.test for judged in both] == ["disagreement", "disagreement"]
     assert "pair_drift" in box.judge.tests()["tank-1.do"].not_evaluated
+
+
+def test_probes_at_different_places_of_a_tank_are_not_compared(tmp_path: Path) -> None:
+    settings = QualitySettings(channels=(ChannelQualitySettings(channel="tank-1.do", place="inlet"),))
+    box = Box(tmp_path, DO, OTHER, settings=settings)
+    for minute in range(40):
+        for channel, value in (("tank-1.do", 11 + minute % 7 / 100), ("tank-1.deep.do", 8 + minute % 5 / 100)):
+            judged = box.judge.judge(channel, value, at(minutes=minute))
+            assert judged.verdict.flag is GOOD
+    assert box.judge.tests()["tank-1.do"].not_evaluated == ()
+
+
+def test_a_new_series_says_which_tests_could_not_judge_yet(tmp_path: Path) -> None:
+    box = Box(tmp_path, DO)
+    found = [box.hear(RawReading(DO, 9.0 + number / 100, None))[0] for number in range(7)]
+    waiting = QualityFlag.NOT_EVALUATED
+    assert found[0].also == {"stuck": waiting, "rate_of_change": waiting, "spike": waiting}
+    assert [one.also for one in found[1:]] == [{"spike": waiting}] * 4 + [None] * 2
+    assert {one.quality for one in found} == {GOOD}  # the range has been tested from the first
+    box.clock.advance(8000)
+    assert box.hear(RawReading(DO, 9.0, None))[0].also == found[0].also  # after a gap it is a new series
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    values=st.lists(st.floats(0, 30).map(lambda value: round(value, 1)), min_size=1, max_size=12),
+    cuts=st.sets(st.integers(1, 11)),
+)
+def test_how_messages_are_grouped_changes_no_verdict(values: list[float], cuts: set[int]) -> None:
+    def heard(groups: list[list[RawReading]]) -> list[tuple[datetime, QualityFlag, str | None, object]]:
+        with TemporaryDirectory() as folder:
+            box = Box(Path(folder), DO)
+            found = [one for group in groups for one in box.hear(*group)]
+            box.outbox.close()
+        return [(one.observed_at, one.quality, one.test, one.also) for one in found]
+
+    raws = [RawReading(DO, value, at(seconds=number - 60)) for number, value in enumerate(values)]
+    edges = [0, *sorted(cut for cut in cuts if cut < len(raws)), len(raws)]
+    groups = [raws[first:last] for first, last in pairwise(edges)]
+    assert heard(groups) == heard([raws])
 
 
 def test_un_ionized_ammonia_follows_from_total_ammonia_ph_and_temperature(tmp_path: Path) -> None:

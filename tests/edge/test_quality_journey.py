@@ -46,7 +46,9 @@ def test_a_probe_is_calibrated_and_worked_on_while_the_agent_runs(box: Box, brok
             node.publish("farm/tank-1/water", json.dumps({"ts": now, "do": 8.8, "temperature": 12.0}), qos=1)
             return next((r for r in reversed(store.readings()) if r.channel == "tank-1.do" and wanted(r)), None)
 
-        return eventually(found, timeout_s=20)
+        reading = eventually(found, timeout_s=20)
+        assert isinstance(reading, Reading)
+        return reading
 
     def events() -> set[str]:
         return {event.name for batch in store.bodies(EventBatch) for event in batch.events}
