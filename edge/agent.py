@@ -47,7 +47,7 @@ from edge.outbox.rules import untold_losses
 from edge.outbox.settings import shares_of
 from edge.outbox.store import Draft, Outbox
 from edge.outbox.thinning import Thinner
-from edge.page import Page
+from edge.page import Page, Sources
 from edge.sensors.calibration import Calibrations
 from edge.sensors.derived import by_main, possible
 from edge.sensors.driver import DriverContext
@@ -128,7 +128,9 @@ class Agent:
         self._no_engine_because = ""
         self._stopped = threading.Event()
         self._stop_asked = threading.Event()
-        self._page = Page(settings.metrics, document=self._document, metrics=self._render_metrics)
+        sources = Sources(self._document, self._render_metrics, health=self._health, operate=self._operate)
+        pin = settings.guard.pin
+        self._page = Page(settings.metrics, sources, pin=pin.get_secret_value() if pin is not None else None)
         try:
             self._build()
         except BaseException:
@@ -447,7 +449,8 @@ class Agent:
             latest=self._sampler.latest(),
             tests=self._judge.tests(),
             maintenance=tuple(self._judge.maintenance.active()),
-            channels=tuple(channel.name for channel in self._channels),
+            units={unit.slug: unit.name or unit.slug for unit in self.settings.units},
+            inventory={channel.name: channel for channel in self._channels},
             drivers=tuple(driver.health() for driver in self._drivers),
             cameras=tuple(capture.health() for capture in self._captures),
             frames={capture.settings.name: capture.counts() for capture in self._captures},
@@ -468,6 +471,12 @@ class Agent:
 
     def _document(self) -> dict[str, Any]:
         return self.snapshot().document()
+
+    def _health(self) -> tuple[bool, list[str]]:
+        return self._supervisor.alive(), list(self._degraded())
+
+    def _operate(self, wish: dict[str, Any], by: str) -> str:
+        return self._orders.from_page(wish, by=by)
 
     def _render_metrics(self) -> bytes:
         return self._metrics.render()

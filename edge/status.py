@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from contracts.devices import CameraHealth, Health
+from contracts.devices import CameraHealth, ChannelInventory, Health
+from contracts.quantities import QUANTITIES
 from contracts.vision import ModelRef
 from edge.cameras.capture import Counts
 from edge.guard.actuators.controller import ActuatorView, SirenView
@@ -47,7 +48,10 @@ class Snapshot:
     latest: dict[str, Latest]
     tests: dict[str, ChannelTests]
     maintenance: tuple[Window, ...]
-    channels: tuple[str, ...]
+    units: dict[str, str]
+    """Units with their names for people."""
+    inventory: dict[str, ChannelInventory]
+    """Every channel of the box, by name."""
     drivers: tuple[DriverHealth, ...]
     cameras: tuple[CameraHealth, ...]
     frames: dict[str, Counts]
@@ -161,7 +165,8 @@ class Snapshot:
             "actuators": [_actuator(view) for view in self.actuators],
             "siren": None if self.siren is None else asdict(self.siren),
             "maintenance": [window.model_dump(mode="json") for window in self.maintenance],
-            "channels": [self._channel(name, ages) for name in self.channels],
+            "units": [{"slug": slug, "name": name} for slug, name in self.units.items()],
+            "channels": [self._channel(name, ages) for name in self.inventory],
             "cameras": [self._camera(camera) for camera in self.cameras],
             "drivers": [
                 {
@@ -190,12 +195,17 @@ class Snapshot:
 
     def _channel(self, name: str, ages: dict[str, float]) -> dict[str, Any]:
         latest = self.latest.get(name)
+        known = self.inventory.get(name)
+        what = {
+            "channel": name,
+            "unit": known.unit if known is not None else None,
+            "label": QUANTITIES[known.quantity].label if known is not None else name,
+        }
         if latest is None:
-            return {"channel": name, "value": None, "age_s": None, "quality": None}
+            return {**what, "value": None, "age_s": None, "quality": None}
         reading = latest.reading
         return {
-            "channel": name,
-            "unit": reading.unit,
+            **what,
             "quantity": reading.quantity,
             "value": reading.value,
             "ucum": reading.ucum,

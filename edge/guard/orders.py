@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from contracts.commands import Command
@@ -51,6 +52,22 @@ class Orders:
         if not self._guard.alarms.acknowledge(identity, by=by):
             raise CommandRefusedError("no such alarm is active")
         return "acknowledged"
+
+    def from_page(self, wish: Mapping[str, Any], *, by: str) -> str:
+        """Do what a person on site asks for.
+
+        Raises:
+            KeyError, ValueError: the request is not complete.
+        """
+        what = wish["what"]
+        if what == "actuator":
+            minutes, reason = float(wish.get("minutes", DEFAULT_MINUTES)), str(wish.get("reason", ""))
+            return self.set_actuator(str(wish["name"]), state=str(wish["state"]), minutes=minutes, reason=reason, by=by)
+        if what == "siren":
+            return self.silence_siren(by=by)
+        if what == "acknowledge":
+            return self.acknowledge(str(wish["id"]), by=by)
+        raise ValueError(f"what = {what!r}: use actuator, siren or acknowledge")
 
     def actions(self) -> dict[str, Action]:
         """What each command does."""

@@ -169,7 +169,7 @@ def test_readings_observations_and_alarms_reach_the_store_and_the_page(box: Box,
     assert 'shoal_edge_accepted_total{kind="readings"}' in metrics
     assert 'shoal_edge_frames_captured_total{camera="cam-1"}' in metrics
     assert b"Shoal edge" in box.get("/")
-    assert json.loads(box.get("/healthz")) == {"degraded": []}
+    assert json.loads(box.get("/healthz")) == {"ready": True, "degraded": []}
 
     code, took_s = box.terminate()
     assert code == 0
