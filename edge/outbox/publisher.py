@@ -38,6 +38,11 @@ FLOOR_EVERY_S = 1.0
 MAX_DEFERRED = 40
 """Live images that may wait for the bandwidth budget; each is a gap for the store, which reports 64. The oldest beyond are
 dropped: a link that cannot carry the images of a day will not carry them tomorrow."""
+BACKFILL_PER_S = 800
+"""Messages of a backlog per second. It drains hundreds of times faster than it grew, and a live message that comes finds the
+link, the broker and this process nearly free. A pace and not a small window: over a satellite every message takes a second."""
+BACKFILL_AT_ONCE = 4
+IDLE_S = 0.5
 _CHUNK_ROWS = 20
 _LIVE = (Priority.COUNT, Priority.TELEMETRY)
 _BACKFILL = (Priority.COUNT, Priority.TELEMETRY, Priority.EVIDENCE)
@@ -144,6 +149,8 @@ class Publisher:
         self._attempts: dict[int, int] = {}
         self._again: deque[int] = deque()
         self._send_from_s: float | None = None
+        self._backfill_from_s = 0.0
+        self._pause_s = IDLE_S
         self._connected = False
         self._stream = ""
         self._alarm_cursor = self._live_cursor = self._image_cursor = self._backfill_cursor = self._boundary = 0
@@ -157,7 +164,8 @@ class Publisher:
     def run(self, stop: threading.Event) -> None:
         """Send until ``stop`` is set."""
         while not stop.is_set():
-            self._take_events(timeout_s=0.5)
+            self._take_events(timeout_s=self._pause_s)
+            self._pause_s = IDLE_S
             try:
                 self._apply_watermark()
                 self._pump()
@@ -325,14 +333,30 @@ class Publisher:
 
     def _send_backfill(self) -> bool:
         """In sequence order whatever the class: skipping a class would leave the store with more gaps than it reports."""
-        self._backfill_cursor, sent = self._send_some(self._backfill_cursor, self._boundary, _BACKFILL)
+        now_s = self._clock.monotonic()
+        if self._backfill_from_s > now_s:
+            if self._backfill_cursor < self._boundary:
+                self._pause_s = min(IDLE_S, self._backfill_from_s - now_s)
+            return False
+        before = self.stats.sent
+        self._backfill_cursor, sent = self._send_some(
+            self._backfill_cursor, self._boundary, _BACKFILL, at_most=BACKFILL_AT_ONCE
+        )
+        self._backfill_from_s = now_s + (self.stats.sent - before) / BACKFILL_PER_S
         return sent
 
-    def _send_some(self, cursor: int, last: int, classes: tuple[Priority, ...]) -> tuple[int, bool]:
+    def _send_some(
+        self, cursor: int, last: int, classes: tuple[Priority, ...], *, at_most: int = _CHUNK_ROWS
+    ) -> tuple[int, bool]:
         """Send rows after ``cursor`` while there is room; the new cursor, and whether anything was sent."""
-        if cursor >= last or self._is_full() or not any(self._may_send(priority) for priority in classes):
+        if (
+            cursor >= last
+            or at_most <= 0
+            or self._is_full()
+            or not any(self._may_send(priority) for priority in classes)
+        ):
             return cursor, False
-        rows = self._outbox.rows_after(cursor, limit=_CHUNK_ROWS, up_to=last, classes=classes)
+        rows = self._outbox.rows_after(cursor, limit=min(at_most, _CHUNK_ROWS), up_to=last, classes=classes)
         if not rows:
             return last, False
         before = cursor

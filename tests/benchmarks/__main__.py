@@ -21,6 +21,7 @@ BENCHMARKS: dict[str, str] = {
     "tracking": "IDF1 of the tracker on a simulated school with known fish, against greedy overlap matching",
     "actuation": "ms (99th percentile) from a sensor's message to the relay's command without any uplink, against ten lines",
     "quality": "readings/s made and judged by all quality tests, against readings made unjudged; precision and recall on labelled series",
+    "outbox": "readings/s made durable in the outbox, against raw SQLite with the same commits; alarms, kills, backlog, a week",
     "footprint": "memory of an idle edge agent, against a bare Python process; sizes, imports and the box beside it",
 }
 """Name and what it measures; the module of the same name does it."""

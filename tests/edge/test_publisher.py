@@ -265,7 +265,8 @@ def test_images_in_flight_leave_room_for_alarms(tmp_path: Path) -> None:
 
     link = Link()
     outbox = new_outbox(tmp_path)
-    publisher = Publisher(outbox, link, site="farm", device="edge-1", clock=VirtualClock(), window=100)
+    clock = VirtualClock()
+    publisher = Publisher(outbox, link, site="farm", device="edge-1", clock=clock, window=100)
     publisher._connected = True
     for _ in range(40):
         outbox.accept([Draft(Kind.EVIDENCE, b"x" * 200_000)])
@@ -273,7 +274,9 @@ def test_images_in_flight_leave_room_for_alarms(tmp_path: Path) -> None:
     publisher._take_events(timeout_s=1)
     publisher._send_from_s = 0.0
     publisher._apply_watermark()
-    publisher._pump()
+    for _ in range(10):
+        publisher._pump()
+        clock.advance(1)
     assert len(link.topics) == 5  # a megabyte of images, then they wait
     outbox.accept([alarm_draft(1)])
     publisher._take_events(timeout_s=1)
