@@ -43,6 +43,7 @@ BACKFILL_PER_S = 800
 link, the broker and this process nearly free. A pace and not a small window: over a satellite every message takes a second."""
 BACKFILL_AT_ONCE = 4
 IDLE_S = 0.5
+AGE_STEP_S = 0.5
 _CHUNK_ROWS = 20
 _LIVE = (Priority.COUNT, Priority.TELEMETRY)
 _BACKFILL = (Priority.COUNT, Priority.TELEMETRY, Priority.EVIDENCE)
@@ -155,6 +156,8 @@ class Publisher:
         self._stream = ""
         self._alarm_cursor = self._live_cursor = self._image_cursor = self._backfill_cursor = self._boundary = 0
         self._pending: Watermark | None = None
+        self._old_up_to = outbox.last_seq
+        self._ages: deque[tuple[float, int]] = deque()
         outbox.on_accepted(self._wake)
 
     def handle(self, event: LinkEvent) -> None:
@@ -183,9 +186,22 @@ class Publisher:
     # -- events --------------------------------------------------------------------------------------------------
 
     def _wake(self) -> None:
+        self._note_age()
         if not self._awake:  # one wake-up is enough for any number of commits
             self._awake = True
             self._events.put(None)
+
+    def _note_age(self) -> None:
+        """Remember, once a second, how far the outbox was; what has waited is known without a wall clock."""
+        now_s, last = self._clock.monotonic(), self._outbox.last_seq
+        if not self._ages or (last > self._ages[-1][1] and now_s - self._ages[-1][0] >= AGE_STEP_S):
+            self._ages.append((now_s, last))
+
+    def _has_waited(self, seq: int) -> bool:
+        """Whether a row is older than ``backfill_after_s``, or of an earlier life of the agent."""
+        while self._ages and self._clock.monotonic() - self._ages[0][0] > self._backfill_after_s:
+            self._old_up_to = self._ages.popleft()[1]
+        return seq <= self._old_up_to
 
     def _take_events(self, *, timeout_s: float) -> None:
         try:
@@ -246,6 +262,9 @@ class Publisher:
             self.stats.released += 1
 
     def _begin_stream(self) -> None:
+        if self._stream:  # the rows that wait have other numbers now
+            self._old_up_to = self._outbox.last_seq
+            self._ages.clear()
         self._stream = self._outbox.stream
         self._forget_in_flight()
         self._boundary = self._outbox.last_seq
@@ -265,6 +284,7 @@ class Publisher:
     # -- sending -------------------------------------------------------------------------------------------------
 
     def _pump(self) -> None:
+        self._note_age()
         if not self._connected:
             return
         now = self._clock.monotonic()
@@ -371,8 +391,7 @@ class Publisher:
         return self._budget.allows(priority, self._clock.monotonic())
 
     def _send(self, row: Row) -> None:
-        waited = (self._clock.now() - row.sent_at).total_seconds()
-        backfill = waited > self._backfill_after_s
+        backfill = self._has_waited(row.seq)
         offset_us = None if row.timeline is None else self._clock.offset_us(row.timeline)
         payload = compose(row, site=self._site, device=self._device, backfill=backfill, offset_us=offset_us)
         if len(payload) > self._link.max_payload_bytes:

@@ -23,6 +23,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,7 @@ def run(quick: bool) -> dict[str, Any]:
         pairs.append(Pair(ours=ours, floor=floor, details={}))
     alarms = [alarm_draft(number) for number in range(256 if quick else 4_096)]
     single = _rate(len(alarms), lambda: _raw(alarms, synced=True))
-    grouped = {str(n): round(_rate(len(alarms), lambda n=n: _accept_all(alarms, threads=n))) for n in (1, 8, 64)}
+    grouped = {str(n): round(_rate(len(alarms), partial(_accept_all, alarms, threads=n))) for n in (1, 8, 64)}
     details = {
         "bars": BARS,
         "alarms_per_s_by_threads": grouped,
