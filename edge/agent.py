@@ -13,6 +13,7 @@ import signal
 import threading
 import uuid
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from edge import __version__
 from edge.cameras.capture import CameraCapture
 from edge.cameras.settings import CameraSettings
 from edge.cameras.source import kind_of, open_source
-from edge.cameras.state import Phase
+from edge.cameras.state import Life, Phase
 from edge.check import check
 from edge.clock import Clock, SteadyClock, SystemClock, machine_boot_id
 from edge.errors import OutboxUnavailableError
@@ -190,7 +191,7 @@ class Agent:
         self._captures = [
             CameraCapture(
                 camera,
-                open_source(camera, clock),
+                partial(open_source, camera, clock),
                 queue=settings.observations.queue,
                 clock=clock,
                 on_frame=self._wake_vision,
@@ -454,6 +455,7 @@ class Agent:
             drivers=tuple(driver.health() for driver in self._drivers),
             cameras=tuple(capture.health() for capture in self._captures),
             frames={capture.settings.name: capture.counts() for capture in self._captures},
+            stalls={capture.settings.name: capture.stalls for capture in self._captures},
             sights=self._vision.latest(),
             alarms=tuple(self._guard.alarms.active()),
             actuators=self._guard.actuators.views(),
@@ -563,12 +565,12 @@ class Agent:
     def _link_event(self, event: LinkEvent) -> None:
         self._publisher.handle(event)
 
-    def _camera_changed(self, camera: CameraSettings, before: Phase, after: Phase, reason: str) -> None:
-        if after is Phase.LOST:
+    def _camera_changed(self, camera: CameraSettings, before: Life, after: Life, reason: str) -> None:
+        if after.phase is Phase.LOST and not before.was_lost:
             self.emit("camera.lost", reason, severity=Severity.MINOR, unit=camera.unit, camera=camera.name)
-        elif after is Phase.STREAMING and before is Phase.LOST:
+        elif after.phase is Phase.STREAMING and before.was_lost:
             self.emit("camera.recovered", unit=camera.unit, camera=camera.name)
-        elif after is Phase.ENDED:
+        elif after.phase is Phase.ENDED:
             self.emit("camera.ended", reason, unit=camera.unit, camera=camera.name)
 
     def _engine_changed(self, engine: EngineReport | None, reason: str) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from contracts.errors import ConfigurationError
-from edge.cameras.settings import CameraSettings
+from edge.cameras.settings import CameraSettings, redacted
 from edge.guard.plan import check_names
 from edge.sensors.registry import driver_kind
 from edge.sensors.sampler import channels_of
@@ -127,6 +127,7 @@ def _cameras_are_readable(settings: EdgeSettings) -> None:
     for index, camera in enumerate(settings.cameras):
         field = f"cameras.{index}.source"
         scheme, _, rest = camera.source.partition(":")
+        _decoder_is_there(f"cameras.{index}", camera, scheme)
         if scheme == "folder":
             _folder_has_images(field, Path(rest))
         elif scheme == "file":
@@ -138,6 +139,24 @@ def _cameras_are_readable(settings: EdgeSettings) -> None:
                 camera.source,
                 f"There is no /dev/video{rest}: plug the camera in; present now: {', '.join(present)}.",
             )
+
+
+def _decoder_is_there(field: str, camera: CameraSettings, scheme: str) -> None:
+    from edge.cameras.sources.packets import has_pyav
+    from edge.cameras.sources.video import has_gstreamer
+
+    if camera.keyframes_only and (scheme not in {"file", "rtsp", "rtsps"} or not has_pyav()):
+        raise ConfigurationError(
+            f"{field}.keyframes_only",
+            camera.keyframes_only,
+            "Only files and RTSP have key frames, and PyAV finds them: pip install 'shoal[video]', or set it to false.",
+        )
+    if scheme == "gst" and not has_gstreamer():
+        raise ConfigurationError(
+            f"{field}.source",
+            redacted(camera.source),
+            "This OpenCV was built without GStreamer: use the one of the Jetson image, or an rtsp:// source.",
+        )
 
 
 def _folder_has_images(field: str, folder: Path) -> None:
@@ -158,14 +177,14 @@ def _folder_has_images(field: str, folder: Path) -> None:
 def _video_is_readable(field: str, camera: CameraSettings, path: Path) -> None:
     if not path.is_file():
         raise ConfigurationError(field, camera.source, "There is no such file: write the path of a video file.")
-    from edge.cameras.sources.video import VideoSource
+    from edge.cameras.source import first_frame, open_source
     from edge.clock import SystemClock
     from edge.errors import SourceError
 
-    source = VideoSource(str(path), clock=SystemClock(), timeout_s=camera.read_timeout_s, loop=False, paced=True)
+    source = open_source(camera, SystemClock())
     try:
-        source.open()
-        source.read(skip=False)
+        source.open(timeout_s=camera.read_timeout_s)
+        first_frame(source)
     except SourceError as error:
         raise ConfigurationError(
             field,

@@ -11,17 +11,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
+import psutil
+
 from contracts.errors import ConfigurationError
-from edge.cameras.settings import redacted
-from edge.cameras.source import open_source
+from edge.cameras.settings import CameraSettings, redacted
+from edge.cameras.source import first_frame, open_source
 from edge.check import check
 from edge.clock import RELEASED_AT, SystemClock, kernel_synchronised
 from edge.errors import SourceError
+from edge.inference.settings import ModelSettings
 from edge.sensors.calibration import describe, read_probe, record_id
 from edge.sensors.settings import BrokerSensorSettings
 from edge.settings import EdgeSettings
 
 BROKER_TIMEOUT_S = 3.0
+SUBSTREAM_HEIGHT = 800
+"""Pixels above which a stream is surely a camera's main stream."""
+LEAST_MODEL_MB = 300
+"""A worker process with a small model, measured 130 MB, and room to work."""
 
 
 class Verdict(str, Enum):
@@ -52,22 +59,53 @@ def examine(settings: EdgeSettings) -> Iterator[Finding]:
         if isinstance(sensor, BrokerSensorSettings):
             yield _broker(f"sensor broker of {sensor.name}", sensor.broker.host, sensor.broker.port)
     yield from _calibrations(settings)
+    if settings.model is not None and settings.cameras:
+        yield _model_memory(settings.model)
     yield _model(settings)
     for camera in settings.cameras:
         source = open_source(camera, SystemClock())
         subject = f"camera {camera.name}"
         try:
-            source.open()
-            frame = source.read(skip=False)
-            height, width = frame.image.shape[:2] if frame is not None else (0, 0)
+            source.open(timeout_s=camera.read_timeout_s)
+            height, width = first_frame(source).image.shape[:2]
         except SourceError as error:
             yield Finding(
                 subject, Verdict.BAD, str(error), "Check its power, cable, address and login; open it in a player"
             )
         else:
-            yield Finding(subject, Verdict.OK, f"{redacted(camera.source)} gives {width} x {height} pixels")
+            yield _camera(subject, camera, width=width, height=height)
         finally:
             source.close()
+
+
+def _camera(subject: str, camera: CameraSettings, *, width: int, height: int) -> Finding:
+    what = f"{redacted(camera.source)} gives {width} x {height} pixels"
+    if camera.source.startswith("rtsp") and height > SUBSTREAM_HEIGHT:
+        return Finding(
+            subject,
+            Verdict.WARNING,
+            what,
+            "Name the camera's sub-stream: a model sees as much, for a seventh of the work",
+        )
+    return Finding(subject, Verdict.OK, what)
+
+
+def _model_memory(model: ModelSettings) -> Finding:
+    """Whether there is memory for the worker process and its frames; not /dev/shm, whose size does not matter here."""
+    free_mb = psutil.virtual_memory().available / 1e6
+    what = f"{free_mb:.0f} MB free"
+    if free_mb < LEAST_MODEL_MB:
+        return Finding(
+            "memory for the model", Verdict.BAD, what, "End other programs or add memory: the model's process needs it"
+        )
+    if free_mb < model.max_memory_mb:
+        return Finding(
+            "memory for the model",
+            Verdict.WARNING,
+            what,
+            "Lower model.max_memory_mb so that a leak ends before the box does",
+        )
+    return Finding("memory for the model", Verdict.OK, what)
 
 
 def _calibrations(settings: EdgeSettings) -> Iterator[Finding]:

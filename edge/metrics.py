@@ -26,6 +26,7 @@ COUNTERS: dict[str, str] = {
     "frames_captured": "Frames captured, by camera, since the start",
     "frames_processed": "Frames that were looked at, by camera, since the start",
     "frames_dropped": "Frames captured and never looked at, by camera, since the start",
+    "camera_stalls": "Times that a camera paused for longer than its own rhythm explains, by camera, since the start",
     "camera_reconnects": "Times that a camera was lost and came back, by camera, since the start",
     "worker_restarts": "Times that a worker thread was started again, by worker, since the start",
 }
@@ -58,6 +59,7 @@ _LABEL = {
     "frames_captured": "camera",
     "frames_processed": "camera",
     "frames_dropped": "camera",
+    "camera_stalls": "camera",
     "camera_reconnects": "camera",
     "frames_waiting": "camera",
     "camera_fps": "camera",

@@ -55,6 +55,7 @@ class Snapshot:
     drivers: tuple[DriverHealth, ...]
     cameras: tuple[CameraHealth, ...]
     frames: dict[str, Counts]
+    stalls: dict[str, int]
     sights: dict[str, LatestSight]
     alarms: tuple[ActiveAlarm, ...]
     actuators: tuple[ActuatorView, ...]
@@ -120,6 +121,7 @@ class Snapshot:
             "frames_processed": {name: counts.processed for name, counts in self.frames.items()},
             "frames_dropped": {name: counts.dropped for name, counts in self.frames.items()},
             "frames_waiting": {name: counts.waiting for name, counts in self.frames.items()},
+            "camera_stalls": {name: float(count) for name, count in self.stalls.items()},
             "camera_reconnects": {camera.name: camera.reconnects for camera in self.cameras},
             "camera_fps": {camera.name: camera.fps for camera in self.cameras},
             "worker_restarts": {name: float(count) for name, count in self.restarts.items()},
@@ -224,6 +226,8 @@ class Snapshot:
         seen = sight.observation if sight is not None else None
         return {
             **camera.model_dump(),
+            "dropped": {reason.value: count for reason, count in self.frames[camera.name].by_reason.items()},
+            "stalls": self.stalls[camera.name],
             "count_mean": seen.count_mean if seen is not None else None,
             "observed_at": seen.observed_at.isoformat() if seen is not None else None,
             "observation_age_s": round(self.now_s - sight.at_s, 1) if sight is not None else None,

@@ -1,7 +1,9 @@
-"""One thread per camera: keeps its source open and its newest frames ready; drops the oldest and counts exactly.
+"""One camera: keeps its source open and its newest frames ready; drops the oldest and counts exactly.
 
-At every moment captured = processed + dropped (by reason) + waiting. Frames above the configured rate are not captured at all
-(they are read and left undecoded). The consumer takes frames from other threads and says of each how it ended.
+A keeper thread lives the camera's life (``state``); each connection has a reader thread, because opening and reading may hang in
+native code, which nothing can interrupt: such a reader is left behind, counted, and another one connects. At every moment
+captured = processed + dropped (by reason) + waiting. Frames above the configured rate are not captured at all (they are read
+and left undecoded). The consumer takes frames from other threads and says of each how it ended.
 """
 
 from __future__ import annotations
@@ -18,13 +20,23 @@ import structlog
 from contracts.devices import CameraHealth
 from edge.cameras.settings import CameraSettings
 from edge.cameras.source import Frame, FrameSource
-from edge.cameras.state import Life, Phase, on_end, on_failure, on_frame, retry_wait_s
+from edge.cameras.state import Life, Phase, on_end, on_failure, on_frame, on_open, on_silence, retry_wait_s
 from edge.clock import Clock
 from edge.errors import SourceEndedError, SourceError
 
 log = structlog.get_logger()
 
 _RATE_WINDOW = 16
+TICK_S = 0.2
+"""How soon a silence is noticed."""
+OPEN_TIMEOUT_S = 10.0
+"""Longest time in seconds for connecting."""
+OVERRUN = 2.0
+"""A source has its own time limits. FFmpeg takes twice its own when a stream stops inside a packet (measured)."""
+GRACE_S = 2.0
+"""Seconds beyond that after which a reader hangs."""
+MOST_HUNG = 3
+"""Readers of one camera that may hang at a time: each holds a thread and a decoder, and none can be killed."""
 SLOWEST_FPS = 0.05
 """However short of time the box is, every camera is looked at this often."""
 
@@ -61,23 +73,27 @@ class CameraCapture:
     """Captures one camera.
 
     Args:
+        open_source: makes an unopened source; called again for a new one when a reader hangs.
         queue: frames that may wait; when it is full the oldest goes.
-        on_frame: told after every captured frame, from the capture thread.
-        on_change: told the camera, its old and its new phase when it is lost or back.
+        on_frame: told after every captured frame, from a thread of the camera.
+        on_change: told the camera, its old life and its new one whenever the phase changes.
     """
 
     def __init__(
         self,
         settings: CameraSettings,
-        source: FrameSource,
+        open_source: Callable[[], FrameSource],
         *,
         queue: int,
         clock: Clock,
         on_frame: Callable[[], None],
-        on_change: Callable[[CameraSettings, Phase, Phase, str], None],
+        on_change: Callable[[CameraSettings, Life, Life, str], None],
     ) -> None:
         self.settings = settings
-        self._source = source
+        self._open_source = open_source
+        self._hung: list[threading.Thread] = []
+        self.left_behind = 0
+        """Readers that hung, since the start."""
         self._queue_size = queue
         self._clock = clock
         self._on_frame = on_frame
@@ -88,6 +104,7 @@ class CameraCapture:
         self._dropped: Counter[Drop] = Counter()
         self._recent: deque[float] = deque(maxlen=_RATE_WINDOW)
         self._life = Life(since_s=clock.monotonic())
+        self._life_lock = threading.Lock()
         self._period_s = 1.0 / settings.fps
         self._due_s = 0.0
         self._spare_period_s = 0.0
@@ -95,19 +112,17 @@ class CameraCapture:
 
     def run(self, stop: threading.Event) -> None:
         """Capture until ``stop`` is set or a finite source has ended."""
-        try:
-            while not stop.is_set() and self._life.phase is not Phase.ENDED:
-                try:
-                    self._source.open()
-                    self._stream(stop)
-                except SourceEndedError as end:  # noqa: PERF203  (one connection per turn)
-                    self._enter(on_end(self._life, self._clock.monotonic()), str(end))
-                except SourceError as error:
-                    self._source.close()
-                    self._enter(on_failure(self._life, self._clock.monotonic()), str(error))
-                    stop.wait(retry_wait_s(self._life, jitter=random.random()))  # noqa: S311  (spreads reconnects)
-        finally:
-            self._source.close()
+        source = self._open_source()
+        while not stop.is_set() and self._life.phase is not Phase.ENDED:
+            self._hung = [thread for thread in self._hung if thread.is_alive()]
+            if len(self._hung) >= MOST_HUNG:
+                self._fail(f"{len(self._hung)} readers hang in the driver; restart the agent or the camera")
+            else:
+                reader = _Reader(self, source, patience_s=self._life.patience_s(self.settings.read_timeout_s))
+                if not self._watch(reader, stop):
+                    source = self._open_source()
+            if self._life.phase is Phase.LOST:
+                stop.wait(retry_wait_s(self._life, jitter=random.random()))  # noqa: S311  (spreads reconnects)
 
     def set_rate(self, fps: float) -> None:
         """Frames per second that are worth decoding; those that were wanted beyond it are counted as spared."""
@@ -152,6 +167,11 @@ class CameraCapture:
                 self._captured, self._processed, self._dropped.total(), waiting, by_reason=dict(self._dropped)
             )
 
+    @property
+    def stalls(self) -> int:
+        """How often it paused for longer than its own rhythm explains, since the start."""
+        return self._life.stalls
+
     def health(self) -> CameraHealth:
         """How the camera is doing right now."""
         now_s = self._clock.monotonic()
@@ -171,19 +191,62 @@ class CameraCapture:
             last_frame_age_s=None if age_s is None else round(max(0.0, age_s), 3),
         )
 
-    def _stream(self, stop: threading.Event) -> None:
-        stride = self._stride()
-        while not stop.is_set():
-            if self._source.paced:
-                self._keep_pace(stop)
+    def _watch(self, reader: _Reader, stop: threading.Event) -> bool:
+        """Let a reader work until it ends or must be given up; returns whether its source can be used again."""
+        reader.start()
+        while not reader.over.wait(TICK_S):
+            now_s = self._clock.monotonic()
+            if stop.is_set():
+                return reader.cancel()
+            self._enter(on_silence, "no frame")
+            heard_s, limit_s = self._life.heard_s, reader.patience_s
+            if not reader.connected or heard_s is None:
+                heard_s, limit_s = reader.began_s, min(OPEN_TIMEOUT_S, limit_s)
+            if now_s - heard_s > OVERRUN * limit_s + GRACE_S:
+                self._hung.append(reader.thread)
+                self.left_behind += 1
+                reader.cancel()
+                self._fail(f"its reader hangs, {'silent' if reader.connected else 'connecting'}")
+                return False
+        if isinstance(reader.error, SourceEndedError):
+            self._enter(on_end, str(reader.error))
+        elif reader.error is not None:
+            self._fail(str(reader.error))
+        return True
+
+    def _fail(self, reason: str) -> None:
+        self._enter(on_failure, reason)
+
+    def now_s(self) -> float:
+        """Monotonic time."""
+        return self._clock.monotonic()
+
+    # -- what a reader does ----------------------------------------------------------------------------------------
+
+    def opened(self) -> None:
+        """The reader has connected."""
+        self._enter(on_open)
+
+    def stream(self, source: FrameSource, cancelled: threading.Event) -> None:
+        """Read frames until cancelled.
+
+        Raises:
+            SourceError: the source failed, stayed silent, or has ended.
+        """
+        stride = self._stride(source)
+        while not cancelled.is_set():
+            if source.paced:
+                self._keep_pace(cancelled)
                 for _ in range(stride - 1):
-                    self._source.read(skip=True)
+                    source.read(skip=True)
             now_s = self._clock.monotonic()
-            wanted = self._source.paced or now_s >= self._due_s
+            wanted = source.paced or now_s >= self._due_s
             spared = wanted and now_s < self._spare_due_s
-            frame = self._source.read(skip=spared or not wanted)
+            frame = source.read(skip=spared or not wanted)
+            if cancelled.is_set():
+                return  # it came too late: another reader may be at work
             now_s = self._clock.monotonic()
-            self._enter(on_frame(self._life, now_s), "")
+            self._enter(on_frame)
             if frame is not None or spared:
                 # Falling behind must not be caught up in a burst.
                 self._due_s = max(self._due_s + self._period_s, now_s - self._period_s)
@@ -193,15 +256,15 @@ class CameraCapture:
             elif spared:
                 self._spare()
 
-    def _stride(self) -> int:
+    def _stride(self, source: FrameSource) -> int:
         """How many frames of a file make one of ours, so that a file plays at its own speed."""
-        native = float(getattr(self._source, "native_fps", 0.0))
-        return max(1, round(native / self.settings.fps)) if self._source.paced and native > 0 else 1
+        native = float(getattr(source, "native_fps", 0.0))
+        return max(1, round(native / self.settings.fps)) if source.paced and native > 0 else 1
 
-    def _keep_pace(self, stop: threading.Event) -> None:
+    def _keep_pace(self, cancelled: threading.Event) -> None:
         wait_s = self._due_s - self._clock.monotonic()
         if wait_s > 0:
-            stop.wait(wait_s)
+            cancelled.wait(wait_s)
 
     def _spare(self) -> None:
         with self._lock:
@@ -218,11 +281,55 @@ class CameraCapture:
             self._recent.append(frame.captured_s)
         self._on_frame()
 
-    def _enter(self, life: Life, reason: str) -> None:
-        before, self._life = self._life, life
+    def _enter(self, step: Callable[[Life, float], Life], reason: str = "") -> None:
+        """Take a step of the state machine; the keeper and the reader may both want to."""
+        with self._life_lock:
+            before = self._life
+            life = self._life = step(before, self._clock.monotonic())
         if before.phase is life.phase:
             return
         log.info(
             "camera.phase", camera=self.settings.name, phase=life.phase.value, before=before.phase.value, reason=reason
         )
-        self._on_change(self.settings, before.phase, life.phase, reason)
+        self._on_change(self.settings, before, life, reason)
+
+
+class _Reader:
+    """One connection in a thread of its own."""
+
+    def __init__(self, capture: CameraCapture, source: FrameSource, *, patience_s: float) -> None:
+        self.patience_s = patience_s
+        self.connected = False
+        self.over = threading.Event()
+        self.error: SourceError | None = None
+        self.began_s = 0.0
+        self._capture = capture
+        self._source = source
+        self._cancelled = threading.Event()
+        self.thread = threading.Thread(target=self._run, name=f"reader-{capture.settings.name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin to connect."""
+        self.began_s = self._capture.now_s()
+        self.thread.start()
+
+    def cancel(self) -> bool:
+        """Make it end as soon as its source lets it; returns whether it has."""
+        self._cancelled.set()
+        return self.over.wait(TICK_S)
+
+    def _run(self) -> None:
+        try:
+            self._source.open(timeout_s=self.patience_s)
+            if not self._cancelled.is_set():
+                self.connected = True
+                self._capture.opened()
+                self._capture.stream(self._source, self._cancelled)
+        except SourceError as error:
+            self.error = error
+        except Exception as error:  # a decoder may fail in any way
+            log.exception("camera.reader_failed", camera=self._capture.settings.name)
+            self.error = SourceError(f"{type(error).__name__}: its reader failed")
+        finally:
+            self._source.close()
+            self.over.set()

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     Image = npt.NDArray[np.uint8]
 
 
+FIRST_FRAME_PACKETS = 500
+"""Ten seconds of a fast stream."""
+
+
 @dataclass(frozen=True)
 class Frame:
     """One image with the two times of its capture; still compressed where the source had it so."""
@@ -55,8 +59,11 @@ class FrameSource(Protocol):
         """True when frames come as fast as they are asked for (files), so that the capture must keep the pace."""
         ...
 
-    def open(self) -> None:
-        """Connect, within the source's own time limit.
+    def open(self, *, timeout_s: float) -> None:
+        """Connect.
+
+        Args:
+            timeout_s: longest silence to bear, now and in every ``read``.
 
         Raises:
             SourceError: it cannot be opened now; try again later.
@@ -64,7 +71,7 @@ class FrameSource(Protocol):
         ...
 
     def read(self, *, skip: bool) -> Frame | None:
-        """The next frame, within the read timeout; ``skip`` reads one without decoding it and returns ``None``.
+        """The next frame, within the time limit; ``skip`` reads one without decoding it and returns ``None``.
 
         Raises:
             SourceError: it failed or stayed silent.
@@ -87,15 +94,36 @@ def open_source(settings: CameraSettings, clock: Clock) -> FrameSource:
     if scheme in {"http", "https"}:
         from edge.cameras.sources.mjpeg import MjpegSource
 
-        return MjpegSource(settings.source, clock=clock, timeout_s=settings.read_timeout_s)
-    from edge.cameras.sources.video import VideoSource
+        return MjpegSource(settings.source, clock=clock)
+    from edge.cameras.sources.packets import PacketSource, has_pyav
+    from edge.cameras.sources.video import Means, VideoSource
 
-    target: str | int = int(rest) if scheme == "usb" else rest if scheme == "file" else settings.source
-    return VideoSource(
-        target, clock=clock, timeout_s=settings.read_timeout_s, loop=settings.loop, paced=scheme == "file"
-    )
+    target = rest if scheme == "file" else settings.source
+    paced = scheme == "file"
+    if scheme == "usb":
+        return VideoSource(int(rest), means=Means.V4L2, clock=clock, loop=False, paced=False)
+    if scheme == "gst":
+        return VideoSource(rest, means=Means.GSTREAMER, clock=clock, loop=False, paced=False)
+    if has_pyav():
+        return PacketSource(
+            target, clock=clock, keyframes_only=settings.keyframes_only, loop=settings.loop, paced=paced
+        )
+    return VideoSource(target, means=Means.FFMPEG, clock=clock, loop=settings.loop, paced=paced)
+
+
+def first_frame(source: FrameSource) -> Frame:
+    """The first frame of an open source; a stream that is joined in the middle gives it after some packets.
+
+    Raises:
+        SourceError: it failed, or there is none among so many packets.
+    """
+    for _ in range(FIRST_FRAME_PACKETS):
+        frame = source.read(skip=False)
+        if frame is not None:
+            return frame
+    raise SourceError(f"no picture in {FIRST_FRAME_PACKETS} packets")
 
 
 def kind_of(source: str) -> str:
-    """Kind of a source for the inventory: ``file``, ``folder``, ``rtsp``, ``http`` or ``usb``."""
+    """Kind of a source for the inventory: ``file``, ``folder``, ``rtsp``, ``http``, ``usb`` or ``gst``."""
     return source.partition(":")[0]

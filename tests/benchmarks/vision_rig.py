@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -102,7 +103,7 @@ def running(cameras: Sequence[CameraSettings], bundle: Bundle, folder: Path) -> 
     captures = [
         CameraCapture(
             camera,
-            open_source(camera, CLOCK),
+            partial(open_source, camera, CLOCK),
             queue=2,
             clock=CLOCK,
             on_frame=lambda: woken[0].wake(),  # noqa: PLW0108  (it comes to be after the cameras)

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -19,7 +20,7 @@ from edge.cameras.capture import CameraCapture
 from edge.cameras.evidence import encode_jpeg, evidence
 from edge.cameras.settings import CameraSettings
 from edge.cameras.source import Frame, FrameSource, open_source
-from edge.cameras.state import LONGEST_WAIT_S, Life, Phase, on_failure, on_frame, retry_wait_s
+from edge.cameras.state import LONGEST_WAIT_S, Life, Phase, on_failure, on_frame, on_open, on_silence, retry_wait_s
 from edge.clock import SystemClock
 from edge.errors import SourceEndedError, SourceError
 from edge.supervisor import Supervisor
@@ -43,15 +44,17 @@ def camera() -> Iterator[MjpegCamera]:
 class Running:
     """A capture in its thread, with the phases it went through."""
 
-    def __init__(self, camera: CameraSettings, *, queue: int = 2, source: FrameSource | None = None) -> None:
+    def __init__(
+        self, camera: CameraSettings, *, queue: int = 2, source: Callable[[], FrameSource] | None = None
+    ) -> None:
         self.phases: list[Phase] = []
         self.capture = CameraCapture(
             camera,
-            source or open_source(camera, CLOCK),
+            source or partial(open_source, camera, CLOCK),
             queue=queue,
             clock=CLOCK,
             on_frame=lambda: None,
-            on_change=lambda _camera, _before, after, _reason: self.phases.append(after),
+            on_change=lambda _camera, _before, after, _reason: self.phases.append(after.phase),
         )
         self._supervisor = Supervisor()
         self._worker = self._supervisor.start("camera", self.capture.run)
@@ -184,7 +187,7 @@ def test_a_folder_played_once_ends(tmp_path: Path, capture: Callable[..., Runnin
         (tmp_path / f"{number}.jpg").write_bytes(jpeg(number))
     running = capture(settings(f"folder:{tmp_path}", loop=False))
     eventually(running.is_over)
-    assert running.phases == [Phase.STREAMING, Phase.ENDED]
+    assert running.phases == [Phase.WARMING, Phase.STREAMING, Phase.ENDED]
     assert running.capture.counts().captured == 3
 
 
@@ -208,11 +211,11 @@ def test_a_video_file_plays_at_its_own_speed(video: Path, capture: Callable[...,
 
 def test_a_video_file_loops_and_ends_when_told_not_to(video: Path) -> None:
     looping = open_source(settings(f"file:{video}"), CLOCK)
-    looping.open()
+    looping.open(timeout_s=1)
     assert all(looping.read(skip=False) is not None for _ in range(60))
     looping.close()
     once = open_source(settings(f"file:{video}", loop=False), CLOCK)
-    once.open()
+    once.open(timeout_s=1)
     for _ in range(25):
         once.read(skip=False)
     with pytest.raises(SourceEndedError):
@@ -221,19 +224,19 @@ def test_a_video_file_loops_and_ends_when_told_not_to(video: Path) -> None:
 
 
 def test_an_unreachable_stream_is_an_error_within_its_time_limit() -> None:
-    source = open_source(settings("rtsp://user:secret@127.0.0.1:9/x", read_timeout_s=0.5), CLOCK)
+    source = open_source(settings("rtsp://user:secret@127.0.0.1:9/x"), CLOCK)
     with pytest.raises(SourceError) as caught:
-        source.open()
+        source.open(timeout_s=0.5)
     assert "secret" not in str(caught.value)
 
 
 @pytest.mark.faults
 def test_an_rtsp_server_that_accepts_and_says_nothing_is_given_up_in_time() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        source = open_source(settings(f"rtsp://127.0.0.1:{silent.getsockname()[1]}/x", read_timeout_s=1.0), CLOCK)
+        source = open_source(settings(f"rtsp://127.0.0.1:{silent.getsockname()[1]}/x"), CLOCK)
         started = time.monotonic()
         with pytest.raises(SourceError):
-            source.open()
+            source.open(timeout_s=1.0)
         assert time.monotonic() - started < 5
 
 
@@ -266,9 +269,63 @@ def test_a_camera_that_gives_one_frame_and_dies_waits_longer_each_time() -> None
     life = Life()
     waits = []
     for turn in range(4):
-        life = on_frame(life, turn * 10.0)
+        life = on_frame(on_open(life, turn * 10.0), turn * 10.0)
         life = on_failure(life, turn * 10.0 + 0.1)
         waits.append(retry_wait_s(life, jitter=1))
     assert waits == [0.5, 1, 2, 4]
-    life = on_frame(on_frame(life, 100.0), 106.0)
-    assert retry_wait_s(on_failure(life, 107.0), jitter=1) == 0.5
+    life = on_open(life, 100.0)
+    for second in range(10):
+        life = on_frame(life, 100.0 + second)
+    assert retry_wait_s(on_failure(life, 111.0), jitter=1) == 0.5
+
+
+def streaming(period_s: float, *, frames: int = 50) -> tuple[Life, float]:
+    """A camera that has delivered with this rhythm, and the time of its last frame."""
+    life, now_s = on_open(Life(), 0.0), 0.0
+    for _ in range(frames):
+        now_s += period_s
+        life = on_frame(life, now_s)
+    return life, now_s
+
+
+def test_a_slow_camera_is_not_a_stalled_one() -> None:
+    life, now_s = streaming(10.0)
+    assert on_silence(life, now_s + 20).phase is Phase.STREAMING
+    assert life.patience_s(10.0) == pytest.approx(60, rel=0.01)
+    assert on_silence(life, now_s + 31).phase is Phase.STALLED
+
+
+def test_a_camera_that_pauses_around_its_key_frames_is_not_stalled() -> None:
+    life, now_s = streaming(0.04)
+    assert on_silence(life, now_s + 0.5).phase is Phase.STREAMING
+    assert on_silence(life, now_s + 1.1).phase is Phase.STALLED
+
+
+def test_a_stall_that_ends_is_counted_and_changes_no_rhythm() -> None:
+    life, now_s = streaming(0.04)
+    life = on_frame(on_silence(life, now_s + 5), now_s + 5)
+    assert (life.phase, life.stalls, life.reconnects) == (Phase.STREAMING, 1, 0)
+    assert life.period_s == pytest.approx(0.04)
+
+
+def test_a_camera_that_has_shown_nothing_yet_is_given_more_time_with_every_attempt() -> None:
+    life, limits = Life(), []
+    for _ in range(5):
+        limits.append(life.patience_s(10.0))
+        life = on_failure(on_open(life, 0.0), 100.0)
+    assert limits == [10, 20, 40, 80, 80]
+
+
+@given(steps=st.lists(st.sampled_from(["open", "frame", "silence", "failure"]), max_size=60), gap_s=st.floats(0, 100))
+def test_whatever_happens_the_counts_never_fall_and_only_a_stream_stalls(steps: list[str], gap_s: float) -> None:
+    does = {"open": on_open, "frame": on_frame, "silence": on_silence, "failure": on_failure}
+    life, now_s = Life(), 0.0
+    for step in steps:
+        before, now_s = life, now_s + gap_s
+        life = does[step](life, now_s)
+        assert life.stalls >= before.stalls
+        assert life.reconnects >= before.reconnects
+        if life.phase is Phase.STALLED:
+            assert before.phase in {Phase.STREAMING, Phase.STALLED}
+        assert life.stall_after_s >= 1.0
+        assert life.patience_s(10.0) >= 10.0

@@ -42,7 +42,7 @@ class Sight:
         camera = CameraSettings(name="cam-1", unit="tank-1", source=f"folder:{folder / 'frames'}", fps=20)
         self.capture = CameraCapture(
             camera,
-            open_source(camera, CLOCK),
+            lambda: open_source(camera, CLOCK),
             queue=2,
             clock=CLOCK,
             on_frame=self._wake,

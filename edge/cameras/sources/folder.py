@@ -29,8 +29,9 @@ class FolderSource:
         self._loop = loop
         self._paths: Iterator[Path] = iter(())
 
-    def open(self) -> None:
+    def open(self, *, timeout_s: float) -> None:
         """List the folder."""
+        del timeout_s  # a disk answers or fails
         paths = images_in(self._folder)
         if not paths:
             raise SourceError(f"{self._folder} holds no images")

@@ -28,21 +28,20 @@ class MjpegSource:
 
     paced = False
 
-    def __init__(self, url: str, *, clock: Clock, timeout_s: float) -> None:
+    def __init__(self, url: str, *, clock: Clock) -> None:
         self._url = urlsplit(url)
         self._shown = redacted(url)
         self._clock = clock
-        self._timeout_s = timeout_s
         self._connection: http.client.HTTPConnection | None = None
         self._body: http.client.HTTPResponse | None = None
         self._boundary = b""
         self._at_part = False
 
-    def open(self) -> None:
+    def open(self, *, timeout_s: float) -> None:
         """Ask for the stream and check that it is one."""
         self.close()
         host, port = self._url.hostname or "", self._url.port
-        timeout = min(OPEN_TIMEOUT_S, self._timeout_s)
+        timeout = min(OPEN_TIMEOUT_S, timeout_s)
         if self._url.scheme == "https":
             self._connection = http.client.HTTPSConnection(
                 host, port, timeout=timeout, context=ssl.create_default_context()
@@ -64,7 +63,7 @@ class MjpegSource:
         self._boundary = str(boundary).strip().strip("-").encode()  # cameras disagree on who adds the dashes
         self._at_part = False
         if self._connection.sock is not None:
-            self._connection.sock.settimeout(self._timeout_s)
+            self._connection.sock.settimeout(timeout_s)
         self._body = response
 
     def read(self, *, skip: bool) -> Frame | None:
