@@ -13,7 +13,7 @@ from tests.architecture.tree import ROOT, declared, foreign_imports, owners, pyt
 EXTRAS: dict[str, tuple[str, ...]] = {
     "contracts": (),
     "aquaculture": ("edge",),
-    "edge": ("edge", "cpu", "aws"),
+    "edge": ("edge", "cpu", "aws", "video"),
     "bridge": ("bridge",),
     "cloud": ("cloud",),
     "models/runtime": ("edge", "cpu"),
