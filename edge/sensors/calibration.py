@@ -272,6 +272,11 @@ class Calibrations:
         probe = self._probes.get(serial)
         return probe.at(moment) if probe is not None else None
 
+    def newest(self, serial: str) -> Record | None:
+        """The newest record, for a box that counts time without knowing it."""
+        probe = self._probes.get(serial)
+        return max(probe.records, key=lambda record: record.at) if probe is not None else None
+
     def _read(self, serial: str) -> Change | None:
         path = self.folder / f"{serial}.yaml"
         try:

@@ -5,10 +5,12 @@ The commands write files that a running agent takes up within seconds; they need
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 
 from contracts.errors import ConfigurationError
 from contracts.quantities import QUANTITIES, with_unit
@@ -95,7 +97,8 @@ def calibrate(
         note=note,
     )
     earlier = tuple(one for one in probe.records if one.at != now)[-499:] if probe is not None else ()
-    write_probe(folder, ProbeFile(serial=serial, quantity=quantity, records=(*earlier, record)))
+    with _writing(folder):
+        write_probe(folder, ProbeFile(serial=serial, quantity=quantity, records=(*earlier, record)))
     return _told(channel, quantity, record, before, [record_id(serial, record), str(path)])
 
 
@@ -164,9 +167,10 @@ def begin_maintenance(
         if channel in derived:
             raise ConfigurationError("channel", channel, f"It is derived: name {derived[channel][0]}.")
         _must_be_one_of("channel", channel, [name for name, _, _ in measured])
-    window = maintenance.begin(
-        settings.data_dir, unit=unit, channel=channel, reason=reason, by=by, minutes=minutes, now=now
-    )
+    with _writing(settings.data_dir):
+        window = maintenance.begin(
+            settings.data_dir, unit=unit, channel=channel, reason=reason, by=by, minutes=minutes, now=now
+        )
     return [
         f"maintenance {window.id} of {window.place} until {window.ends:%H:%M} UTC: {window.reason}",
         "  values are kept and marked; limits and silence of these channels raise no alarm until then",
@@ -181,7 +185,8 @@ def end_maintenance(settings: EdgeSettings, which: str, *, now: datetime | None 
         ConfigurationError: there is none.
     """
     now = now or datetime.now(timezone.utc)
-    ended = maintenance.end(settings.data_dir, which, now=now)
+    with _writing(settings.data_dir):
+        ended = maintenance.end(settings.data_dir, which, now=now)
     if not ended:
         going_on = ", ".join(f"{one.id} ({one.place})" for one in maintenance.read(settings.data_dir) if one.ends > now)
         raise ConfigurationError("maintenance", which, f"No such maintenance. Going on: {going_on or 'none'}.")
@@ -196,6 +201,18 @@ def list_maintenance(settings: EdgeSettings, *, now: datetime | None = None) -> 
         f"{one.id}  {one.place}  until {one.ends:%Y-%m-%d %H:%M} UTC  {one.reason}{f' ({one.by})' if one.by else ''}"
         for one in going_on
     ] or ["nothing is in maintenance"]
+
+
+@contextlib.contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ConfigurationError(
+            "data_dir",
+            str(folder),
+            f"It cannot be written ({error}): run the command as the agent's user, or with sudo.",
+        ) from error
 
 
 def _must_be_short(field: str, text: str, longest: int) -> None:

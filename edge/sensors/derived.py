@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
-from aquaculture.ammonia import unionized_ammonia_fraction, unionized_ammonia_mg_l
-from aquaculture.ranges import OutOfRangeError
+from aquaculture.ammonia import SEA_FROM_G_KG, unionized_ammonia_fraction, unionized_ammonia_mg_l
+from aquaculture.carbon_dioxide import co2_fresh_mg_l
+from aquaculture.ranges import OutOfRangeError, require
 from aquaculture.water import oxygen_saturation_percent
 from contracts.quality import QualityFlag, worst
 from contracts.quantities import QUANTITIES
@@ -28,6 +30,12 @@ def _saturation(values: Mapping[str, float]) -> float:
 def _ammonia(values: Mapping[str, float]) -> float:
     fraction = unionized_ammonia_fraction(values["temperature"], values["ph"], values["salinity"])
     return unionized_ammonia_mg_l(values["tan"], fraction)
+
+
+def _carbon_dioxide(values: Mapping[str, float]) -> float:
+    """In fresh water alone: the formula for the sea wants pH on the total scale, and probes are set in NBS buffers."""
+    require("salinity_g_kg", values["salinity"], 0, SEA_FROM_G_KG, "g/kg")
+    return co2_fresh_mg_l(values["alkalinity"], values["ph"], values["temperature"])
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,11 @@ class Derivation:
 DERIVATIONS: tuple[Derivation, ...] = (
     Derivation("do_sat", "do", ("temperature",), ("salinity", "pressure"), _saturation, 2),
     Derivation("nh3", "tan", ("ph", "temperature"), ("salinity",), _ammonia, 5),
+    Derivation("co2", "ph", ("alkalinity", "temperature"), ("salinity",), _carbon_dioxide, 1),
 )
+STALE_AFTER: Mapping[str, timedelta] = {"alkalinity": timedelta(hours=24)}
+"""How far from the main reading a partner may have been observed; of others ten minutes. Alkalinity is titrated, and moves by
+feeding and dosing over days."""
 PARTNERS = frozenset(code for one in DERIVATIONS for code in (*one.needs, *one.takes))
 """Quantities whose newest reading is kept for derivations."""
 
@@ -97,7 +109,7 @@ def derive(
 ) -> Reading | None:
     """The derived reading at the moment of ``main``; ``None`` when it cannot be known.
 
-    Every input must be usable (not FAIL), observed within ten minutes of ``main`` and inside the formula's range. The flag is the
+    Every input must be usable (not FAIL), observed close to ``main`` (ten minutes, or ``STALE_AFTER``) and inside the formula's range. The flag is the
     worst of the inputs' flags; the calibration is that of ``main``.
 
     Args:
@@ -115,7 +127,7 @@ def derive(
         if (
             partner is None
             or partner.quality is QualityFlag.FAIL
-            or abs(main.observed_at - partner.observed_at) > PARTNER_MAX_AGE
+            or abs(main.observed_at - partner.observed_at) > STALE_AFTER.get(code, PARTNER_MAX_AGE)
         ):
             if code in derivation.needs:
                 return None

@@ -1,6 +1,6 @@
 """A number becomes a judged value: calibrated, tested by its channel and its peers, and marked where somebody works on it.
 
-Owned by the sampler's thread. The memory of all tests is handed out as text once a minute and taken up at the next start; a
+Owned by the sampler's thread. The memory of all tests is handed out as text every few minutes and taken up at the next start; a
 memory that fell behind shows as a gap to the first reading, and the tests begin anew instead of pretending.
 """
 
@@ -126,12 +126,20 @@ class Judge:
                 window=over.window.id,
             )
 
-    def judge(self, channel: str, raw: float, observed_at: datetime, known: Iterable[Failed] = ()) -> Judged:
+    def judge(
+        self,
+        channel: str,
+        raw: float,
+        observed_at: datetime,
+        known: Iterable[Failed] = (),
+        *,
+        time_known: bool = True,
+    ) -> Judged:
         """Calibrate and judge a fresh reading, beside the tests ``known`` to fail (the device, the clock, inputs).
 
         What the device itself calls failed, and what is measured while somebody works on the probe, does not become history.
         """
-        value, calibration, expired = self._calibrated(channel, raw, observed_at)
+        value, calibration, expired = self._calibrated(channel, raw, observed_at if time_known else None)
         known = (*known, *expired)
         if self.maintenance.covers(channel):
             in_span = self._quality[channel].span(value)
@@ -156,16 +164,24 @@ class Judge:
         """What is wrong with the calibrations, for people."""
         return tuple(f"calibration: {message}" for message in self.calibrations.troubles.values())
 
-    def _calibrated(self, channel: str, raw: float, at: datetime) -> tuple[float, str | None, tuple[Failed, ...]]:
-        """The corrected value, the identity of the record, and the failed test when that has expired."""
+    def _calibrated(
+        self, channel: str, raw: float, at: datetime | None
+    ) -> tuple[float, str | None, tuple[Failed, ...]]:
+        """The corrected value, the identity of the record, and the failed test when that has expired.
+
+        A box that does not know the time (``at`` is None) takes the newest record, and cannot tell whether it has expired.
+        """
         serial = self._probe_of.get(channel)
-        record = self.calibrations.at(serial, at) if serial is not None else None
-        if serial is None or record is None:
+        if serial is None:
+            return raw, None, ()
+        record = self.calibrations.newest(serial) if at is None else self.calibrations.at(serial, at)
+        if record is None:
             return raw, None, ()
         kept = self._cited.get(serial)
         if kept is None or kept[0] is not record:
             kept = self._cited[serial] = (record, record_id(serial, record))
-        return record.applied(raw), kept[1], _EXPIRED if record.expires is not None and at >= record.expires else ()
+        is_old = at is not None and record.expires is not None and at >= record.expires
+        return record.applied(raw), kept[1], _EXPIRED if is_old else ()
 
     def _unit(self, channel: str | None) -> str | None:
         found = self._channels.get(channel) if channel is not None else None

@@ -41,7 +41,7 @@ NODE_PREFIX = "node:"
 """State key of what a node's clock said last, while ours could not tell whether that is the time."""
 MEMORY_PREFIX = "quality:"
 """State key of what the quality tests remember."""
-MEMORY_EVERY_S = 60.0
+MEMORY_EVERY_S = 300.0
 """How often that memory is persisted: a restart loses at most this much of it."""
 BATCH_S = 1.0
 BATCH_READINGS = 200
@@ -223,7 +223,7 @@ class Sampler:
         else:
             self._last_free[timeline, channel.name] = moment.observed_at
         known = _known(raw, moment.test)
-        judged = self._judge.judge(channel.name, raw.value, moment.observed_at, known)
+        judged = self._judge.judge(channel.name, raw.value, moment.observed_at, known, time_known=timeline is None)
         reading = _as_reading(raw, moment.observed_at, judged)
         usable = judged.verdict.flag is not QualityFlag.FAIL and judged.verdict.test != "maintenance"
         if usable and channel.quantity in PARTNERS:

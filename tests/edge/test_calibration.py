@@ -14,7 +14,7 @@ from edge.__main__ import main
 from edge.doctor import Verdict, examine
 from edge.sensors.calibration import Point, ProbeFile, Record, fit, read_probe, write_probe
 from edge.sensors.commands import calibrate, parse_point
-from edge.sensors.driver import RawReading
+from edge.sensors.driver import Delivery, RawReading
 from edge.sensors.quality_settings import ChannelQualitySettings, QualitySettings
 from edge.settings import EdgeSettings, load_settings
 from tests.edge.farm import ROOT, START, configuration
@@ -110,10 +110,22 @@ def test_an_expired_calibration_makes_values_suspect_and_is_told_once_even_over_
     found = box.hear(RawReading(DO, 8.0, None))[0]
     assert (found.quality, found.test) == (QualityFlag.SUSPECT, "calibration_expired")
     assert found.value == pytest.approx(8.8)  # an old correction is still better than none
-    box.clock.advance(61)
+    box.clock.advance(301)
     box.hear(RawReading(DO, 8.01, None))
     box.start()
     assert box.told.names() == ["calibration.applied", "calibration.expired"]
+
+
+def test_a_box_that_does_not_know_the_time_still_corrects(tmp_path: Path) -> None:
+    write(tmp_path, Record(at=at(days=-90), slope=1.1, expires=at(days=-1)))
+    box = Box(tmp_path, DO, settings=WITH_PROBE)
+    long_ago = datetime.fromisoformat("1970-01-01T00:01:00+00:00")
+    delivery = Delivery((RawReading(DO, 8.0, None),), long_ago, box.clock.monotonic(), lambda: None, "count-1")
+    box.sampler.deliver(delivery)
+    box.sampler.step()
+    found = box.sampler.latest()["tank-1.do"].reading
+    assert found.value == pytest.approx(8.8)
+    assert found.quality is QualityFlag.GOOD  # whether the record has expired, nobody can tell
 
 
 def test_a_broken_file_leaves_the_last_good_record_in_force(tmp_path: Path) -> None:
@@ -201,6 +213,16 @@ def test_the_command_refuses_with_the_remedy_and_writes_nothing(
     assert main(["calibrate", "--config", str(tmp_path / "edge.yaml"), *arguments]) == 2
     assert remedy in capsys.readouterr().err
     assert not (settings.data_dir / "calibration").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_told_with_its_remedy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = farm(tmp_path)
+    settings.data_dir.mkdir()
+    (settings.data_dir / "calibration").write_text("a file where the folder should be")
+    assert main(["calibrate", "--config", str(tmp_path / "edge.yaml"), "tank-1.do", "8.80:9.09"]) == 2
+    assert "as the agent's user" in capsys.readouterr().err
 
 
 def test_the_command_line_prints_what_it_did(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -28,6 +28,7 @@ DO = ChannelSettings(name="tank-1.do", unit="tank-1", quantity="do")
 OTHER = ChannelSettings(name="tank-1.deep.do", unit="tank-1", quantity="do")
 WARMTH = ChannelSettings(name="tank-1.temperature", unit="tank-1", quantity="temperature")
 PH = ChannelSettings(name="tank-1.ph", unit="tank-1", quantity="ph")
+ALKALINITY = ChannelSettings(name="tank-1.alkalinity", unit="tank-1", quantity="alkalinity")
 TAN = ChannelSettings(name="tank-1.tan", unit="tank-1", quantity="tan")
 SUSPECT, FAIL, GOOD = QualityFlag.SUSPECT, QualityFlag.FAIL, QualityFlag.GOOD
 
@@ -178,6 +179,18 @@ def test_un_ionized_ammonia_follows_from_total_ammonia_ph_and_temperature(tmp_pa
     derived = [one for one in found if one.derived]
     assert [(one.channel, one.quantity, one.ucum) for one in derived] == [("tank-1.nh3", "nh3", "mg/L")]
     assert derived[0].value == pytest.approx(0.038, abs=0.001)  # Emerson 1975: 3.8 % at 20 Cel and pH 8
+
+
+def test_carbon_dioxide_follows_the_ph_and_yesterdays_alkalinity(tmp_path: Path) -> None:
+    box = Box(tmp_path, PH, WARMTH, ALKALINITY)
+    box.hear(RawReading(ALKALINITY, 100.0, None))
+    box.clock.advance(20 * 3600)
+    found = box.hear(RawReading(WARMTH, 20.0, None), RawReading(PH, 7.0, None))
+    carbon_dioxide = next(one for one in found if one.derived)
+    assert (carbon_dioxide.channel, carbon_dioxide.quantity) == ("tank-1.co2", "co2")
+    assert carbon_dioxide.value == pytest.approx(20.0, rel=0.1)
+    box.clock.advance(5 * 3600)
+    assert not [one for one in box.hear(RawReading(WARMTH, 20.0, None), RawReading(PH, 7.0, None)) if one.derived]
 
 
 def test_nothing_is_derived_from_a_stale_or_failed_partner(tmp_path: Path) -> None:
