@@ -27,3 +27,7 @@ class ActuationRefusedError(Exception):
 
 class CommandRefusedError(Exception):
     """A command that must not be done: answer with the reason."""
+
+
+class UploadLaterError(RetryableError):
+    """An upload cannot go on now: no connection, no permission, or a server in trouble. Try again later."""

@@ -1,0 +1,123 @@
+"""One box's pictures: every frame is offered to the rules, what they choose and every evidence image goes to the store.
+
+A disk that fails loses pictures, never observations: it is told once and counted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+
+from contracts.samples import Sample
+from contracts.vision import Detection, Evidence, ModelRef
+from edge.cameras.evidence import draw_boxes, frame_jpeg
+from edge.clock import Clock
+from edge.errors import SourceError
+from edge.sampling.rules import DAY_S, Chooser, Offer
+from edge.sampling.settings import SamplingSettings
+from edge.sampling.store import PictureClass, PictureStore
+
+if TYPE_CHECKING:
+    from edge.cameras.settings import CameraSettings
+    from edge.cameras.source import Frame
+
+log = structlog.get_logger()
+
+FOLDER = "pictures"
+"""Name of the store in the agent's ``data_dir``."""
+
+
+class PictureKeeper:
+    """Keeps evidence and samples of all cameras.
+
+    Args:
+        seed: of the random share.
+    """
+
+    def __init__(
+        self, data_dir: Path, settings: SamplingSettings, *, site: str, device: str, clock: Clock, seed: int
+    ) -> None:
+        self.failed = 0
+        """Pictures that the disk did not take since the start."""
+        self.samples = 0
+        """Samples kept since the start."""
+        self._settings = settings
+        self._site, self._device = site, device
+        self.store = PictureStore(
+            data_dir / FOLDER,
+            quotas={
+                PictureClass.EVIDENCE: settings.evidence_max_bytes,
+                PictureClass.SAMPLE: settings.samples_max_bytes,
+            },
+            min_free_bytes=settings.min_free_bytes,
+        )
+        kept = self.store.newest(PictureClass.SAMPLE, limit=max(1, settings.per_day))
+        ages = [(one.camera, (clock.now() - one.observed_at).total_seconds()) for one in kept]
+        self._chooser = Chooser(
+            settings,
+            seed=seed,
+            taken=[(camera, age_s) for camera, age_s in ages if 0 <= age_s < DAY_S],
+            now_s=clock.monotonic(),
+        )
+
+    def offer(self, frame: Frame, camera: CameraSettings, offer: Offer, model: ModelRef) -> None:
+        """Keep the frame when the rules choose it."""
+        choice = self._chooser.consider(offer) if self._settings.enabled else None
+        if choice is None:
+            return
+        try:
+            data, _, _ = frame_jpeg(frame, self._settings.image_max_bytes)
+        except SourceError as error:
+            log.warning("sample.not_encoded", camera=camera.name, error=str(error))
+            return
+        sample = Sample(
+            site=self._site,
+            device=self._device,
+            camera=camera.name,
+            unit=camera.unit,
+            observed_at=frame.observed_at,
+            image_sha256=PictureStore.name_of(data),
+            reason=choice.reason,
+            score=choice.score,
+            detections=tuple(d for d in offer.detections if d.confidence >= offer.threshold)[:500],
+            model=model,
+        )
+        note = sample.model_dump_json(exclude_none=True)
+        if self._put(PictureClass.SAMPLE, data, camera.name, frame.observed_at, note, worth=choice.score):
+            self.samples += 1
+
+    def keep_evidence(self, image: Evidence, detections: Sequence[Detection]) -> None:
+        """Keep an evidence image as it was sent, with what was found in it beside."""
+        note = json.dumps([one.model_dump(mode="json", exclude_none=True) for one in detections])
+        self._put(PictureClass.EVIDENCE, image.data, image.camera, image.observed_at, note)
+
+    def picture(self, sha256: str, *, boxes: bool = False) -> bytes | None:
+        """A kept picture as JPEG: the original, or a copy with its boxes drawn. None when there is none."""
+        data = self.store.read(sha256)
+        known = self.store.find(sha256) if boxes and data is not None else None
+        if data is None or known is None:
+            return data
+        note = json.loads(known.note)
+        found = note.get("detections", []) if isinstance(note, dict) else note
+        return draw_boxes(data, [Detection.model_validate(one) for one in found])
+
+    def close(self) -> None:
+        """Close the store. Safe to call twice."""
+        self.store.close()
+
+    def _put(
+        self, kind: PictureClass, data: bytes, camera: str, observed_at: datetime, note: str, *, worth: float = 0.0
+    ) -> bool:
+        try:
+            kept = self.store.put(kind, data, camera=camera, observed_at=observed_at, note=note, worth=worth)
+        except OSError as error:
+            self.failed += 1
+            if self.failed == 1:
+                log.error("picture.not_kept", camera=camera, error=str(error))  # noqa: TRY400  (the event says it all)
+            return False
+        return kept is not None
