@@ -32,6 +32,7 @@ from edge.cameras.state import Life, Phase
 from edge.check import check
 from edge.clock import Clock, SteadyClock, SystemClock, machine_boot_id
 from edge.errors import OutboxUnavailableError
+from edge.guard.alarms import ActiveAlarm
 from edge.guard.guard import Guard
 from edge.guard.orders import Orders
 from edge.inference.engine import EngineReport
@@ -49,6 +50,8 @@ from edge.outbox.settings import shares_of
 from edge.outbox.store import Draft, Outbox
 from edge.outbox.thinning import Thinner
 from edge.page import Page, Sources
+from edge.sampling.keeper import PictureKeeper, open_keeper
+from edge.sampling.uploader import SampleUploader
 from edge.sensors.calibration import Calibrations
 from edge.sensors.derived import by_main, possible
 from edge.sensors.driver import DriverContext
@@ -129,7 +132,14 @@ class Agent:
         self._no_engine_because = ""
         self._stopped = threading.Event()
         self._stop_asked = threading.Event()
-        sources = Sources(self._document, self._render_metrics, health=self._health, operate=self._operate)
+        self._pictures: PictureKeeper | None = None
+        sources = Sources(
+            self._document,
+            self._render_metrics,
+            health=self._health,
+            operate=self._operate,
+            picture=self._picture,
+        )
         pin = settings.guard.pin
         self._page = Page(settings.metrics, sources, pin=pin.get_secret_value() if pin is not None else None)
         try:
@@ -209,6 +219,10 @@ class Agent:
                 on_report=self._engine_changed,
                 on_lost=lambda reason: self.emit("model.worker_lost", reason, severity=Severity.MINOR),
             )
+        if self._captures:
+            self._pictures = open_keeper(
+                settings.data_dir, settings.sampling, site=settings.site, device=settings.device, clock=clock
+            )
         self._vision = VisionPipeline(
             self._captures,
             self.outbox,
@@ -217,6 +231,7 @@ class Agent:
             worker=self._worker,
             clock=clock,
             observe_latency=self._metrics.frame_latency.observe,
+            pictures=self._pictures,
         )
         self._link = open_link(
             settings, boot=self.boot, clock=clock, inventory=self.inventory, on_event=self._link_event
@@ -240,6 +255,14 @@ class Agent:
                 "outbox.behind_store", "The outbox file was older than what the store has; it counts anew"
             ),
         )
+        self._uploader: SampleUploader | None = None
+        if self._pictures is not None and settings.sampling.upload is not None:
+            self._uploader = SampleUploader(
+                self._pictures.store,
+                settings.sampling.upload,
+                clock=clock,
+                idle=lambda: self._link.connected.is_set() and self._publisher.idle(),
+            )
         self._thinner = Thinner(self.outbox)
         self._orders = Orders(self._guard, data_dir=settings.data_dir, now=clock.now)
         self._commands = CommandDesk(
@@ -294,6 +317,8 @@ class Agent:
         if self._captures:
             self._vision_workers = [start("vision", self._vision.run)]
             self._vision_workers += [start(f"camera-{c.settings.name}", c.run) for c in self._captures]
+        if self._uploader is not None:
+            self._input_workers.append(start("uploader", self._uploader.run))
         self._watch_worker = start("watch", self._watch)
         self._service.ready(self._service_status())
         log.info(
@@ -325,6 +350,8 @@ class Agent:
         self.outbox.close(timeout_s=1.0)
         self._page.stop()
         self._lives.end(self._ends_because or "clean")
+        if self._pictures is not None:
+            self._pictures.close()
         log.info("agent.stopped", site=self.settings.site, device=self.settings.device)
 
     def run_forever(self) -> None:
@@ -457,7 +484,8 @@ class Agent:
             frames={capture.settings.name: capture.counts() for capture in self._captures},
             stalls={capture.settings.name: capture.stalls for capture in self._captures},
             sights=self._vision.latest(),
-            alarms=tuple(self._guard.alarms.active()),
+            alarms=tuple(self._guard.alarms.active()) + self._view_alarms(),
+            pictures=self._picture_measures(),
             actuators=self._guard.actuators.views(),
             siren=self._guard.actuators.siren(),
             model=engine.model if engine is not None else None,
@@ -482,6 +510,30 @@ class Agent:
 
     def _render_metrics(self) -> bytes:
         return self._metrics.render()
+
+    def _view_alarms(self) -> tuple[ActiveAlarm, ...]:
+        return tuple(
+            ActiveAlarm(
+                definition, one.unit, f"camera.{camera}", one.severity, one.raised_at, one.message, one.alarm_id
+            )
+            for camera, alarms in self._vision.view_alarms().items()
+            for definition, one in alarms.items()
+        )
+
+    def _picture_measures(self) -> dict[str, float]:
+        if self._pictures is None:
+            return {}
+        store, uploaded = self._pictures.store, self._uploader.stats.uploaded if self._uploader is not None else 0
+        return {
+            "samples_kept": self._pictures.samples,
+            "samples_uploaded": uploaded,
+            "pictures_refused": store.refused + self._pictures.failed,
+            "samples_waiting": store.waiting(),
+            "picture_bytes": sum(size for _, size in store.usage().values()),
+        }
+
+    def _picture(self, sha256: str, boxes: bool) -> bytes | None:  # noqa: FBT001  (called by the page alone)
+        return self._pictures.picture(sha256, boxes=boxes) if self._pictures is not None else None
 
     def _wake_vision(self) -> None:
         self._vision.wake()

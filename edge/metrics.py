@@ -28,6 +28,9 @@ COUNTERS: dict[str, str] = {
     "frames_dropped": "Frames captured and never looked at, by camera, since the start",
     "camera_stalls": "Times that a camera paused for longer than its own rhythm explains, by camera, since the start",
     "camera_reconnects": "Times that a camera was lost and came back, by camera, since the start",
+    "samples_kept": "Frames kept for a label, since the start",
+    "samples_uploaded": "Samples that the label queue has taken, since the start",
+    "pictures_refused": "Pictures that found no room on the disk or that it did not take, since the start",
     "worker_restarts": "Times that a worker thread was started again, by worker, since the start",
 }
 GAUGES: dict[str, str] = {
@@ -43,6 +46,8 @@ GAUGES: dict[str, str] = {
     "channel_value": "Newest value in the quantity's unit, by channel",
     "frames_waiting": "Frames captured and not ended yet, in the queue or with the model, by camera",
     "camera_fps": "Frames captured per second, by camera",
+    "samples_waiting": "Samples that wait for their upload",
+    "picture_bytes": "Bytes of evidence and samples on the disk",
     "alarms_active": "Active alarms, by severity",
     "actuator_on": "1 while the box wants the actuator on, by actuator",
     "actuator_proven": "1 while its current shows that the actuator does what it should, 0 while it does not, by actuator",

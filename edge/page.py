@@ -1,6 +1,6 @@
 """The box's own page: live values with their age, alarms, actuators with their reasons, cameras and the outbox, offline.
 
-GET: ``/`` for people, ``/status.json``, ``/metrics`` for Prometheus, ``/healthz``: 200 while the box watches over the fish
+GET: ``/`` for people, ``/status.json``, ``/pictures/<sha256>.jpg`` (``?boxes`` draws what was found), ``/metrics`` for Prometheus, ``/healthz``: 200 while the box watches over the fish
 (sampler and guard make progress), 503 when it does not. ``degraded`` beside it says what does not work as configured; a lost
 camera is no reason to restart a box that aerates, so it does not change the code.
 POST ``/do``: what a person on site may do: override an actuator, silence the siren, acknowledge an alarm. Allowed from this
@@ -30,6 +30,7 @@ from edge.settings import MetricsSettings
 
 log = structlog.get_logger()
 
+PICTURES = "/pictures/"
 LONGEST_BODY = 4096
 WRONG_PINS = 5
 """Wrong PINs within ``PIN_WINDOW_S`` after which no PIN counts until it has passed."""
@@ -48,12 +49,14 @@ class Sources:
         metrics: Prometheus text.
         health: whether the box watches over the fish, and what does not work as configured.
         operate: does what a person asks for.
+        picture: a kept picture by its sha256, with its boxes drawn when asked for; None when there is none.
     """
 
     document: Callable[[], dict[str, Any]]
     metrics: Callable[[], bytes]
     health: Callable[[], tuple[bool, list[str]]]
     operate: Operate
+    picture: Callable[[str, bool], bytes | None] = lambda _sha256, _boxes: None
 
 
 class Doorkeeper:
@@ -111,7 +114,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 10
 
     def do_GET(self) -> None:
-        path = self.path.partition("?")[0]
+        path, _, query = self.path.partition("?")
         if path == "/":
             self._answer(HTTPStatus.OK, "text/html; charset=utf-8", self.html)
         elif path == "/status.json":
@@ -122,8 +125,13 @@ class _Handler(BaseHTTPRequestHandler):
             ready, degraded = self.sources.health()
             status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
             self._answer_json(status, {"ready": ready, "degraded": degraded})
+        elif path.startswith(PICTURES) and (jpeg := self._picture(path, query)) is not None:
+            self._answer(HTTPStatus.OK, "image/jpeg", jpeg)
         else:
             self._answer(HTTPStatus.NOT_FOUND, "text/plain", b"not found\n")
+
+    def _picture(self, path: str, query: str) -> bytes | None:
+        return self.sources.picture(path.removeprefix(PICTURES).removesuffix(".jpg"), "boxes" in query)
 
     def do_POST(self) -> None:
         try:

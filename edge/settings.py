@@ -21,6 +21,7 @@ from edge.guard.settings import GuardSettings
 from edge.inference.settings import ModelSettings, ObservationSettings
 from edge.messaging.settings import MAX_EVIDENCE_BYTES, AwsIotSettings
 from edge.outbox.settings import OutboxSettings
+from edge.sampling.settings import SamplingSettings
 from edge.sections import MqttSettings, Section
 from edge.sensors.derived import possible
 from edge.sensors.quality_settings import QualitySettings
@@ -139,6 +140,8 @@ class EdgeSettings(BaseSettings):
     """The detector; None runs cameras without a model: observations then carry no counts. Not loaded without cameras."""
     observations: ObservationSettings = ObservationSettings()
     """Windows and evidence."""
+    sampling: SamplingSettings = SamplingSettings()
+    """Pictures kept on the box, frames for labels and their upload."""
     alarms: AlarmSettings = AlarmSettings()
     """Delays and site values."""
     guard: GuardSettings = GuardSettings()

@@ -63,6 +63,8 @@ class Snapshot:
     model: ModelRef | None
     provider: str | None
     restarts: dict[str, int]
+    pictures: dict[str, float]
+    """Measures of the kept pictures, by the metric's name; empty without cameras."""
     degraded: tuple[str, ...]
 
     @property
@@ -113,6 +115,7 @@ class Snapshot:
             "clock_trusted": self.clock_trusted,
             "degraded": len(self.degraded),
         }
+        one |= self.pictures
         by_label: dict[str, dict[str, float]] = {
             "accepted": {k: v for k, v in self.counters.items() if not k.startswith("dropped_")},
             "dropped": {k.removeprefix("dropped_"): v for k, v in self.counters.items() if k.startswith("dropped_")},
@@ -229,6 +232,9 @@ class Snapshot:
             "dropped": {reason.value: count for reason, count in self.frames[camera.name].by_reason.items()},
             "stalls": self.stalls[camera.name],
             "count_mean": seen.count_mean if seen is not None else None,
+            "image_quality": seen.image_quality if seen is not None else None,
+            "quality_test": seen.quality_test if seen is not None else None,
+            "image_sha256": seen.image_sha256 if seen is not None else None,
             "observed_at": seen.observed_at.isoformat() if seen is not None else None,
             "observation_age_s": round(self.now_s - sight.at_s, 1) if sight is not None else None,
         }

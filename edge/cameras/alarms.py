@@ -36,6 +36,17 @@ class _Kept(WireModel):
 
 
 @dataclass(frozen=True)
+class ViewAlarm:
+    """An active alarm of a camera's picture, for the page."""
+
+    alarm_id: UUID
+    unit: str
+    severity: Severity
+    raised_at: datetime
+    message: str
+
+
+@dataclass(frozen=True)
 class _Watch:
     """One alarm on one part of the image quality."""
 
@@ -137,12 +148,13 @@ class ViewAlarms:
                 events.append(self._event(watch, self._kept.pop(definition), AlarmChange.CLEARED, value, at, None))
         return tuple(events), remember
 
-    def active(self) -> dict[str, tuple[Severity, datetime, str]]:
-        """Severity, begin and message of the alarms that are active now, by definition."""
+    def active(self) -> dict[str, ViewAlarm]:
+        """The alarms that are active now, by definition; may be asked from any thread."""
         severities = {watch.rule.definition: watch.rule.severity for watch in self._watches}
-        kept = dict(self._kept)
         return {
-            name: (severities[name], one.raised_at, one.message) for name, one in kept.items() if name in severities
+            name: ViewAlarm(one.id, self._camera.unit, severities[name], one.raised_at, one.message)
+            for name, one in dict(self._kept).items()
+            if name in severities
         }
 
     def _event(

@@ -92,6 +92,8 @@ class QualityMeter:
 
     def __init__(self, options: QualityOptions | None = None, *, memory: str | None = None) -> None:
         self.options = options or QualityOptions()
+        self.look: tuple[float, ...] = ()
+        """The last picture in a few numbers, about 0 to 1 each: brightness, its spread, contrast and that of its best cells."""
         self._last: FloatArray | None = None
         self._last_s = 0.0
         self._still_since_s: float | None = None
@@ -117,6 +119,8 @@ class QualityMeter:
         if min(light, live) == 1.0 and glare > 0.5:  # noqa: PLR2004  (dark and dazzled pictures teach nothing)
             self._learn(contrast_RC, elapsed)
         clarity, clean = self._clearness(contrast_RC)
+        spread = float(picture.std()) / 128
+        self.look = (float(picture.mean()) / 255, spread, float(contrast_RC.mean()) / 25, float(contrast_RC.max()) / 50)
         self._last, self._last_s = picture, at_s
         return ImageQuality(
             round(light, 3), round(max(0.0, glare), 3), round(live, 3), round(clarity, 3), round(clean, 3)

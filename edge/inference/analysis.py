@@ -29,6 +29,8 @@ from edge.inference.rules import Motion, Window, evidence_due, median_parts, sum
 from edge.inference.settings import ObservationSettings
 from edge.inference.tracker import NOT_TRACKED, Tracker, TrackerOptions
 from edge.outbox.store import Draft
+from edge.sampling.keeper import PictureKeeper
+from edge.sampling.rules import Offer
 
 log = structlog.get_logger()
 
@@ -36,6 +38,8 @@ MEMORY_EVERY_S = 600.0
 """How often it is written; a restart forgets at most this much of what was learned."""
 JUDGE_EVERY_S = 0.5
 """Seconds between two judgements of the picture: dirt and darkness do not come and go faster."""
+BORDER = 0.1
+"""Tracks may end this near to the edge of the picture: the fish swam out of it."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,7 @@ class Analyst:
 
     Args:
         memory: what earlier analysts left in ``Closed.state``.
+        pictures: keeps evidence and samples on the box; None keeps none.
     """
 
     def __init__(
@@ -78,6 +83,7 @@ class Analyst:
         *,
         clock: Clock,
         memory: Mapping[str, str] | None = None,
+        pictures: PictureKeeper | None = None,
     ) -> None:
         self._camera = camera
         self._settings = settings
@@ -96,6 +102,7 @@ class Analyst:
         self._tracker_model: tuple[str, float] | None = None
         self._lines = [LineCounter(Line(one.name, one.a, one.b, one.margin)) for one in camera.lines]
         self._activity = Activity()
+        self._pictures = pictures
 
     def see(self, frame: Frame, result: FrameResult | None) -> None:
         """Take a processed frame into account.
@@ -107,12 +114,15 @@ class Analyst:
         latency_s = (result.done_s if result is not None else self._clock.monotonic()) - frame.captured_s
         sure = () if result is None else tuple(d for d in result.detections if d.confidence >= result.threshold)
         self._window.add(None if result is None else sure, latency_s * 1000)
-        if self._judged_s is None or frame.captured_s - self._judged_s >= JUDGE_EVERY_S:
+        judging = self._judged_s is None or frame.captured_s - self._judged_s >= JUDGE_EVERY_S
+        if judging:
             self._window.parts.append(self._meter.judge(frame.image, frame.captured_s))
             self._judged_s = frame.captured_s
         ids = np.full(len(sure), NOT_TRACKED, np.int64)
         if result is not None and self._settings.tracking:
             ids = self._follow(frame, result)
+        if judging and result is not None and self._pictures is not None:
+            self._offer(self._pictures, frame, result)
         self._latest = _Sight(frame, sure, ids)
 
     def close(self, *, ended_at: datetime, dropped: int, model: ModelRef | None) -> Closed:
@@ -171,6 +181,23 @@ class Analyst:
                 line.see(places, width=width, height=height, at_s=frame.captured_s)
         return np.asarray(ids[[d.confidence >= result.threshold for d in result.detections]], np.int64)
 
+    def _offer(self, pictures: PictureKeeper, frame: Frame, result: FrameResult) -> None:
+        """Offer the frame for a label."""
+        vanished = 0
+        if self._tracker is not None:
+            height, width = frame.image.shape[:2]
+            where = self._tracker.vanished()[:, :2] / [width, height]
+            vanished = int(np.count_nonzero((np.abs(where - 0.5) < 0.5 - BORDER).all(axis=1)))
+        offer = Offer(
+            self._camera.name,
+            frame.captured_s,
+            result.detections,
+            result.threshold,
+            look=self._meter.look,
+            vanished=vanished,
+        )
+        pictures.offer(frame, self._camera, offer, result.model)
+
     def _motion(self) -> Motion | None:
         if self._tracker is None:
             return None
@@ -206,7 +233,10 @@ class Analyst:
             log.warning("camera.no_evidence", camera=self._camera.name, error=str(error))
             return None, ()
         self._last_evidence_s = now_s
-        return image, self._latest.tracked()
+        detections = self._latest.tracked()
+        if self._pictures is not None:
+            self._pictures.keep_evidence(image, detections)
+        return image, detections
 
 
 def corners(detections: Sequence[Detection], width: int, height: int) -> npt.NDArray[np.float64]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import select
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ import structlog
 from contracts.alarms import AlarmBatch
 from contracts.errors import ShoalError
 from contracts.vision import ModelRef
-from edge.cameras.alarms import MEMORY_PREFIX, STATE_PREFIX, orphan_clears
+from edge.cameras.alarms import MEMORY_PREFIX, STATE_PREFIX, ViewAlarm, orphan_clears
 from edge.cameras.capture import CameraCapture, Drop
 from edge.cameras.source import Frame
 from edge.clock import Clock
@@ -34,6 +34,7 @@ from edge.outbox.store import Draft, Outbox
 
 if TYPE_CHECKING:
     from edge.inference.analysis import Analyst
+    from edge.sampling.keeper import PictureKeeper
     from models.runtime.preprocess import Placement
 
 log = structlog.get_logger()
@@ -74,6 +75,7 @@ class VisionPipeline:
         worker: runs the model; ``None`` works without one. The pipeline's thread starts and ends it.
         model: how to use it.
         observe_latency: gets the seconds from capture to result of every frame.
+        pictures: keeps evidence and samples on the box; None keeps none.
     """
 
     def __init__(
@@ -86,13 +88,14 @@ class VisionPipeline:
         worker: WorkerClient | None,
         clock: Clock,
         observe_latency: Callable[[float], None],
+        pictures: PictureKeeper | None = None,
     ) -> None:
         self.stats = VisionStats()
         self._clock = clock
         self._worker = worker
         self._observe_latency = observe_latency
         self._captures = captures
-        cameras = _with_analysts(captures, outbox, settings=settings, clock=clock)
+        cameras = _with_analysts(captures, outbox, settings=settings, clock=clock, pictures=pictures)
         self._analysts = [analyst for _, analyst in cameras]
         self._windows = Windows(
             cameras,
@@ -131,6 +134,13 @@ class VisionPipeline:
     def latest(self) -> dict[str, LatestSight]:
         """The newest observation of every camera."""
         return self._windows.latest()
+
+    def view_alarms(self) -> dict[str, Mapping[str, ViewAlarm]]:
+        """Active alarms of every camera's picture, by definition."""
+        return {
+            capture.settings.name: analyst.alarms.active()
+            for capture, analyst in zip(self._captures, self._analysts, strict=True)
+        }
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set; then close the windows that saw something."""
@@ -272,7 +282,12 @@ class VisionPipeline:
 
 
 def _with_analysts(
-    captures: Sequence[CameraCapture], outbox: Outbox, *, settings: ObservationSettings, clock: Clock
+    captures: Sequence[CameraCapture],
+    outbox: Outbox,
+    *,
+    settings: ObservationSettings,
+    clock: Clock,
+    pictures: PictureKeeper | None,
 ) -> list[tuple[CameraCapture, Analyst]]:
     """Each camera with its analyst, which knows what was remembered of it; alarms of cameras that are gone are cleared."""
     remembered = outbox.state(STATE_PREFIX)
@@ -284,4 +299,7 @@ def _with_analysts(
     from edge.inference.analysis import Analyst  # a box without cameras does not pay for numpy
 
     memory = remembered | outbox.state(MEMORY_PREFIX)
-    return [(capture, Analyst(capture.settings, settings, clock=clock, memory=memory)) for capture in captures]
+    return [
+        (capture, Analyst(capture.settings, settings, clock=clock, memory=memory, pictures=pictures))
+        for capture in captures
+    ]

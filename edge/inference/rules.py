@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from statistics import median
@@ -35,7 +35,6 @@ class Window:
     parts: list[ImageQuality] = field(default_factory=list)
     labels: Counter[str] = field(default_factory=Counter)
     tracks: set[int] = field(default_factory=set)
-    health: dict[str, list[float]] = field(default_factory=dict)
     frames: int = 0
 
     def add(self, detections: Sequence[Detection] | None, latency_ms: float) -> None:
@@ -46,11 +45,6 @@ class Window:
             self.counts.append(len(detections))
             self.confidences += [detection.confidence for detection in detections]
             self.labels.update(detection.label for detection in detections)
-
-    def add_health(self, scores: Mapping[str, float]) -> None:
-        """Take the health scores of one fish into account."""
-        for label, score in scores.items():
-            self.health.setdefault(label, []).append(score)
 
 
 @dataclass(frozen=True)
@@ -136,7 +130,6 @@ def summarise(
         else None,
         lines=tuple(_line_flow(flow) for flow in motion.flows) if motion is not None else (),
         classes={label: round(number / len(counts), 3) for label, number in window.labels.most_common(MAX_CLASSES)},
-        health={label: round(sum(scores) / len(scores), 4) for label, scores in window.health.items()},
     )
 
 

@@ -26,6 +26,8 @@ IntArray = npt.NDArray[np.int64]
 MAX_TRACKS = 1000
 """Tracks followed at once; beyond it the longest unseen go. Bounds time and memory whatever a model reports."""
 NOT_TRACKED = -1
+WELL_KNOWN = 4
+"""Sightings after which a track is surely no clutter."""
 
 
 @dataclass(frozen=True)
@@ -149,6 +151,12 @@ class Tracker:
         ids[np.flatnonzero(seen)[confirmed]] = self._tracks.id[matched[seen]][confirmed]
         self._forget(at_s)
         return ids
+
+    def vanished(self) -> FloatArray:
+        """Where the well-known tracks should be that the last frame, for the first time, does not show: (V, 4)."""
+        t = self._tracks
+        gone = (t.stage == _Stage.LOST) & (t.misses == 1) & (t.hits >= WELL_KNOWN)
+        return np.asarray(t.position[gone])
 
     @property
     def following(self) -> int:

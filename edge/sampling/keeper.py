@@ -6,6 +6,8 @@ A disk that fails loses pictures, never observations: it is told once and counte
 from __future__ import annotations
 
 import json
+import sqlite3
+import time
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -30,6 +32,17 @@ log = structlog.get_logger()
 
 FOLDER = "pictures"
 """Name of the store in the agent's ``data_dir``."""
+
+
+def open_keeper(
+    data_dir: Path, settings: SamplingSettings, *, site: str, device: str, clock: Clock
+) -> PictureKeeper | None:
+    """The keeper of a box, or None when its disk does not let it: the cameras go on without pictures."""
+    try:
+        return PictureKeeper(data_dir, settings, site=site, device=device, clock=clock, seed=time.time_ns())
+    except (OSError, sqlite3.Error) as error:
+        log.error("pictures.unavailable", folder=str(data_dir / FOLDER), error=str(error))  # noqa: TRY400  (the event says it all)
+        return None
 
 
 class PictureKeeper:
