@@ -127,6 +127,12 @@ class Limit:
         """True when no part of the evidence was read at its source (tags: module docstring)."""
         return not {"V", "D", SITE_EVIDENCE} & set(self.evidence.split("/"))
 
+    @property
+    def cited(self) -> str:
+        """Source with its evidence tag, as people see it; recalled literature asks to be confirmed (module docstring)."""
+        confirm = "; confirm with a fish-health person" if self.to_confirm else ""
+        return f"{self.source} [{self.evidence}]{confirm}"
+
 
 SITE_EVIDENCE = "site"
 

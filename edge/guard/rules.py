@@ -249,7 +249,7 @@ def _limit_watch(channel: ChannelInventory, place: str, limit: Limit, settings: 
         on_delay_s=settings.on_delay_s if override.on_delay_s is None else override.on_delay_s,
         off_delay_s=settings.off_delay_s if override.off_delay_s is None else override.off_delay_s,
     )
-    source = f"{limit.source} [{limit.evidence}]" if override.limit is None else "site setting"
+    source = limit.cited if override.limit is None else "site setting"
     return [
         Watch(
             key=f"{channel.unit}/{channel.name}/{limit.definition}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from datetime import date
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -59,6 +60,23 @@ def test_a_species_row_replaces_the_row_for_any_fish() -> None:
 def test_rows_that_nobody_read_at_the_source_are_marked_to_confirm() -> None:
     assert by_definition(limits_for("sparus_aurata", "growout", fresh=False))["temperature.high.critical"].to_confirm
     assert not by_definition(limits_for("oreochromis_niloticus", "growout", fresh=True))["do.low.critical"].to_confirm
+    recalled = by_definition(limits_for("sparus_aurata", "growout", fresh=False))["temperature.high.critical"]
+    assert recalled.cited == "confirm [K]; confirm with a fish-health person"
+
+
+def test_no_sourced_limit_is_missing_or_changed(shared_data: Path) -> None:
+    bounds = ("ucum", "crit_lo", "warn_lo", "warn_hi", "crit_hi", "evidence", "source")
+    text = resources.files("aquaculture").joinpath("limits.csv").read_text(encoding="utf-8")
+    ours: dict[tuple[str, str, str], list[tuple[str, ...]]] = {}
+    for line in csv.DictReader(text.splitlines()):
+        key = (line["species"].strip("*"), line["water"], line["quantity"])
+        ours.setdefault(key, []).append(tuple(line[name] for name in bounds))
+    for line in csv.DictReader((shared_data / "species_limits.csv").read_text().splitlines()):
+        water = line["stage"] if line["stage"] in {"sea", "fresh"} else "any"
+        species = line["species"]
+        if species == "*freshwater":
+            species, water = "", "fresh"
+        assert tuple(line[name] for name in bounds) in ours[species, water, line["metric"]], line
 
 
 def test_every_row_has_a_known_quantity_its_unit_a_source_and_ordered_bounds() -> None:

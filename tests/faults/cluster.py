@@ -259,7 +259,8 @@ class Load:
         resend_after_s: float = 3,
         clock: Clock | None = None,
     ) -> None:
-        folder = cluster.folder / name
+        while (folder := cluster.folder / name).exists():  # a second try starts with devices that nobody knows
+            name += "-again"
         folder.mkdir()
         self._cluster = cluster
         rate = readings_per_s / devices / PER_MESSAGE

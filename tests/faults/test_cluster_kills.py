@@ -129,6 +129,9 @@ def test_boxes_that_start_in_1970_and_learn_the_time_while_the_ingest_dies(clust
     def held() -> int:
         return cluster.one("SELECT coalesce(sum(cardinality(value)), 0) FROM reading_free")
 
+    for device in load.devices:  # and what the box stamps itself
+        lost = DeviceEvent(name="camera.lost", occurred_at=clock.now())
+        device.outbox.accept([Draft.of(EventBatch(events=(lost,)))])
     until(lambda: held() > 1000, "readings wait for their clock")
     assert load.stored() == 0
     machine.synchronised = True
@@ -141,12 +144,21 @@ def test_boxes_that_start_in_1970_and_learn_the_time_while_the_ingest_dies(clust
     cluster.kill("ingest")
     time.sleep(1)
     cluster.start("ingest")
-    load.settle(others=len(load.devices))
+    names = [device.name for device in load.devices]
+    load.settle(others=2 * len(load.devices))
     assert held() == 0
-    assert cluster.one(_FROM_1970, began) == load.accepted, "every one of them is stamped within this test"
+    assert cluster.one("SELECT count(*) FROM message_free") == 0
+    assert cluster.one(_EVENTS_FROM_1970, names, began) == len(load.devices), (
+        "before the clock was set, not when they came"
+    )
+    assert cluster.one(_FROM_1970, names, began) == load.accepted, "every one of them is stamped within this test"
 
 
 _FROM_1970 = """
 SELECT count(*) FROM reading JOIN channel ON channel.id = channel_id JOIN device ON device.id = device_id
-WHERE device.slug LIKE 'from-1970-%%' AND observed_at BETWEEN %s AND now()
+WHERE device.slug = ANY(%s) AND observed_at BETWEEN %s AND now()
+"""
+_EVENTS_FROM_1970 = """
+SELECT count(*) FROM device_event JOIN device ON device.id = device_id
+WHERE device.slug = ANY(%s) AND device_event.name = 'camera.lost' AND occurred_at >= %s AND occurred_at < received_at
 """
