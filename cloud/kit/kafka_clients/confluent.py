@@ -32,9 +32,10 @@ class ConfluentConsumer:
                 "session.timeout.ms": 10_000,
                 "topic.metadata.refresh.interval.ms": 5_000,
                 "allow.auto.create.topics": True,
-                "queued.max.messages.kbytes": 32_768,
+                "queued.max.messages.kbytes": 16_384,
                 "fetch.wait.max.ms": 100,
                 "fetch.message.max.bytes": 4_000_000,
+                "fetch.max.bytes": 8_000_000,  # of one answer of a broker; its own default is 50 MB, unpacked more
             }
         )
         self._consumer.subscribe(list(topics))
