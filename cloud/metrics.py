@@ -17,6 +17,7 @@ NOTIFICATIONS = Counter(
     "Messages about alarms by channel and outcome: sent, retried, failed",
     ["channel", "outcome"],
 )
+WATCH_ALARMS = Counter("shoal_watch_alarms_total", "Alarms that the watcher raised, by definition", ["definition"])
 IMAGES_SERVED_BYTES = Counter("shoal_images_served_bytes_total", "Bytes of evidence images that were sent")
 INGEST_MESSAGES = Counter(
     "shoal_ingest_messages_total", "Messages committed, by outcome: new, or repeated (the ledger knew it)", ["outcome"]

@@ -135,8 +135,8 @@ class IngestSettings(RetentionSettings):
     """Least severe event that is logged."""
 
 
-class NotifySettings(BaseSettings):
-    """How people are told of alarms (``shoal cloud notify``). A channel without its settings is not used."""
+class WatchSettings(BaseSettings):
+    """How people are told of alarms (``shoal cloud watch``). A channel without its settings is not used."""
 
     model_config = SettingsConfigDict(env_prefix="SHOAL_", extra="ignore", frozen=True)
 
@@ -174,7 +174,7 @@ class NotifySettings(BaseSettings):
     """Least severe event that is logged."""
 
     @model_validator(mode="after")
-    def _phone_is_whole(self) -> NotifySettings:
+    def _phone_is_whole(self) -> WatchSettings:
         """A provider without an account would fail at three in the morning."""
         if self.phone_url is not None:
             for name in ("phone_account", "phone_token", "phone_sender"):
@@ -183,13 +183,13 @@ class NotifySettings(BaseSettings):
         return self
 
 
-def load_notify_settings(**overrides: object) -> NotifySettings:
-    """Settings of the notifier from the environment, with ``overrides`` on top.
+def load_watch_settings(**overrides: object) -> WatchSettings:
+    """Settings of the watch from the environment, with ``overrides`` on top.
 
     Raises:
         ConfigurationError: the first setting that is missing or cannot be used.
     """
-    return _loaded(NotifySettings, overrides)
+    return _loaded(WatchSettings, overrides)
 
 
 def load_settings(**overrides: object) -> CloudSettings:
@@ -232,7 +232,7 @@ def _loaded(kind: type[_Settings], overrides: Mapping[str, object]) -> _Settings
         raise ConfigurationError(field, value, f"{first['msg']}. Set SHOAL_{field.upper()}.") from error
 
 
-def secret_key(settings: CloudSettings | NotifySettings) -> bytes:
+def secret_key(settings: CloudSettings | WatchSettings) -> bytes:
     """The key that signs tokens and addresses, made on first use when it lives in a file.
 
     Raises:

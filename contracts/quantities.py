@@ -65,3 +65,7 @@ def with_unit(value: float, quantity: Quantity) -> str:
     """A value as people write it: rounded to what is worth showing, with the unit's symbol instead of its UCUM code."""
     symbol = _SYMBOLS.get(quantity.ucum, quantity.ucum)
     return f"{value:.{quantity.decimals}f} {symbol}".rstrip()
+
+
+LIFE_CRITICAL = frozenset({"do", "flow", "level", "power"})
+"""Quantities whose silence is an alarm: fish die within minutes to hours when nobody sees them fail."""

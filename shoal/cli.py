@@ -305,13 +305,13 @@ def cloud_ingest() -> None:
     raise typer.Exit(ingest())
 
 
-@cloud.command("notify")
-def cloud_notify() -> None:
-    """Tell people of alarms, by ladder, until somebody takes them on. Settings: SHOAL_... in the environment."""
-    from cloud.notify import run_notifier
-    from cloud.settings import load_notify_settings
+@cloud.command("watch")
+def cloud_watch() -> None:
+    """Raise alarms for what is silent, and tell people of every alarm until somebody takes it on. Settings: SHOAL_... in the environment."""
+    from cloud.settings import load_watch_settings
+    from cloud.watch import run_watch
 
-    run_notifier(load_notify_settings())
+    raise typer.Exit(run_watch(load_watch_settings()))
 
 
 @cloud.command("migrate")

@@ -90,8 +90,8 @@ def _pipeline(name: str, folder: BoxFolder, config: BoxConfig) -> None:
     from cloud.consumers import Ingest
     from cloud.consumers.ahead import SWITCH_INTERVAL_S
     from cloud.db.maintenance import Maintainer
-    from cloud.notify import create_notifier
-    from cloud.settings import load_notify_settings, load_retention_settings
+    from cloud.settings import load_retention_settings, load_watch_settings
+    from cloud.watch import Watch
     from contracts.probes import Condition, ProbeServer
     from shoal.box_sink import BoxSink
 
@@ -121,23 +121,21 @@ def _pipeline(name: str, folder: BoxFolder, config: BoxConfig) -> None:
     )
     maintainer = Maintainer(config.dsn, load_retention_settings(database_url=config.dsn))
     # On a box the receiver of a webhook may well stand beside it.
-    notifier = create_notifier(
-        load_notify_settings(
-            database_url=config.dsn, secret_key_file=folder.secret_key_file, webhook_allow_private=True
-        )
+    watch = Watch(
+        load_watch_settings(database_url=config.dsn, secret_key_file=folder.secret_key_file, webhook_allow_private=True)
     )
     probes.start()
     downlink.start()
     uplink.start()
     maintainer.start()
-    notifier.start()
+    watch.start()
     _run_until_stopped(
         folder,
         name,
         ready=lambda: not uplink.state().obstacles,
-        alive=lambda: uplink.state().alive and notifier.alive,
+        alive=lambda: uplink.state().alive and watch.alive,
     )
-    notifier.stop(timeout_s=1)
+    watch.stop(timeout_s=1)
     maintainer.stop(timeout_s=1)
     uplink.stop()  # drains into the database, then the last watermarks go out
     downlink.stop()

@@ -37,6 +37,8 @@ _ALARMS = (
         Alarm.message,
         Alarm.action,
         Alarm.source,
+        Alarm.origin,
+        Alarm.suppressed_by,
     )
     .join(Site, Site.id == Alarm.site_id)
     .outerjoin(Unit, Unit.id == Alarm.unit_id)

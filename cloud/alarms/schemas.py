@@ -41,6 +41,10 @@ class Alarm(ApiModel):
     """What to do."""
     source: str | None
     """Where the limit comes from."""
+    origin: str
+    """Who saw it: ``edge``, ``cloud`` or ``both``."""
+    suppressed_by: UUID | None
+    """The alarm that explains this one, which calls nobody while that lasts."""
 
 
 class AlarmPage(Page[Alarm]):

@@ -97,4 +97,6 @@ def _alarm(row: Row) -> Alarm:
         message=row["message"],
         action=row["action"],
         source=row["source"],
+        origin=row["origin"],
+        suppressed_by=row["suppressed_by"],
     )

@@ -17,9 +17,10 @@ class StoredAlarms:
     """Alarms as the store has them."""
 
     def open(self, database: Connection[Any]) -> list[OpenAlarm]:
-        """Alarms that are active and that nobody has taken on."""
+        """Alarms that are active, that nobody has taken on, and that no other alarm explains."""
         rows = database.execute(
-            "SELECT id, site_id, severity, raised_at FROM alarm WHERE cleared_at IS NULL AND acknowledged_at IS NULL"
+            "SELECT id, site_id, severity, raised_at FROM alarm"
+            " WHERE cleared_at IS NULL AND acknowledged_at IS NULL AND suppressed_by IS NULL"
         ).fetchall()
         return [OpenAlarm(key, site_id, Severity(severity), raised_at) for key, site_id, severity, raised_at in rows]
 

@@ -41,6 +41,19 @@ class Alarm(Base):
     message: Mapped[str]
     action: Mapped[str | None]
     source: Mapped[str | None]
+    origin: Mapped[str] = mapped_column(server_default="edge")
+    """Who saw it: ``edge``, ``cloud`` (the watcher), or ``both``."""
+    suppressed_by: Mapped[UUID | None]
+    """The alarm that explains this one; while that lasts, this one calls nobody."""
+
+
+class AlarmAlias(Base):
+    """A second name: the box's own id of an alarm that the watcher had raised before."""
+
+    __tablename__ = "alarm_alias"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    alarm_id: Mapped[UUID] = mapped_column(ForeignKey("alarm.id", ondelete="CASCADE"))
 
 
 class AlarmChangeRow(Base):

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-from psycopg import Connection
+from psycopg import Connection, Cursor
 
 from cloud.devices.clocks import Moved
 from cloud.devices.directory import Directory
@@ -66,6 +67,14 @@ INSERT INTO alarm_change (alarm_id, change, occurred_at, recorded_at, actor)
 SELECT id, 'cleared', cleared_at, %(recorded_at)s, 'superseded' FROM closed
 ON CONFLICT DO NOTHING
 """
+_ALIASES = "SELECT id, alarm_id FROM alarm_alias WHERE id = ANY(%s)"
+_ALIAS = "INSERT INTO alarm_alias (id, alarm_id) VALUES (%(id)s, %(alarm_id)s) ON CONFLICT DO NOTHING"
+_MERGE = """
+UPDATE alarm SET origin = 'both' WHERE origin = 'cloud' AND cleared_at IS NULL AND site_id = %(site_id)s
+    AND definition = %(definition)s AND unit_id IS NOT DISTINCT FROM %(unit_id)s
+    AND channel_id IS NOT DISTINCT FROM %(channel_id)s
+RETURNING id
+"""
 # A change keeps its key when it moves, so it is taken out and put back. The alarm is then what its history says.
 _MOVE = """
 WITH gone AS (
@@ -94,8 +103,9 @@ WHERE alarm.id = history.alarm_id
 def write(database: Connection[Any], directory: Directory, messages: Sequence[Accepted], now: datetime) -> Stored:
     """Store the alarm changes of new messages within the caller's transaction."""
     changes = [change for message in messages for change in _changes(database, directory, message, now)]
-    changes.sort(key=lambda change: change["id"])  # rows are locked in one order everywhere
     with database.cursor() as cursor:
+        _merge(cursor, changes)
+        changes.sort(key=lambda change: change["id"])  # rows are locked in one order everywhere
         cursor.executemany(_UPSERT, changes)
         cursor.executemany(_CHANGE, changes)
         rows = cursor.rowcount
@@ -128,11 +138,35 @@ def restamp(database: Connection[Any], messages: Sequence[Moved]) -> None:
                 }
                 for old, new in zip(before.alarms, after.alarms, strict=True)
             ]
-    moves.sort(key=lambda move: move["id"])  # rows are locked in one order everywhere
     with database.cursor() as cursor:
+        _rename(cursor, moves)
+        moves.sort(key=lambda move: move["id"])  # rows are locked in one order everywhere
         cursor.executemany(_MOVE, [move for move in moves if move["before"] != move["after"]])
         cursor.executemany(_MOVE_CONDITION, moves)
         cursor.execute(_RETELL, ([move["id"] for move in moves],))
+
+
+def _merge(cursor: Cursor[Any], changes: list[dict[str, Any]]) -> None:
+    """One alarm per condition: what the watcher has raised already is the box's alarm from now on, under the first name."""
+    _rename(cursor, changes)
+    merged: dict[UUID, UUID] = {}
+    for change in changes:
+        if change["raised"]:
+            cursor.execute(_MERGE, change)
+            row = cursor.fetchone()
+            if row is not None and row[0] != change["id"]:
+                cursor.execute(_ALIAS, {"id": change["id"], "alarm_id": row[0]})
+                merged[change["id"]] = row[0]
+    for change in changes:
+        change["id"] = merged.get(change["id"], change["id"])
+
+
+def _rename(cursor: Cursor[Any], changes: list[dict[str, Any]]) -> None:
+    """Use the names under which the store knows these alarms."""
+    cursor.execute(_ALIASES, ([change["id"] for change in changes],))
+    known = dict(cursor.fetchall())
+    for change in changes:
+        change["id"] = known.get(change["id"], change["id"])
 
 
 def _changes(database: Connection[Any], directory: Directory, message: Accepted, now: datetime) -> list[dict[str, Any]]:

@@ -16,8 +16,7 @@ from aquaculture.alarms import AlarmRule, AlarmState, Transition, acknowledge, d
 from aquaculture.limits import Bound, Limit, Side, limits_for
 from contracts.alarms import AlarmChange, AlarmEvent, Severity
 from contracts.devices import ChannelInventory
-from contracts.quantities import QUANTITIES, with_unit
-from edge.sensors.rules import LIFE_CRITICAL
+from contracts.quantities import LIFE_CRITICAL, QUANTITIES, with_unit
 from edge.settings import AlarmOverride, AlarmSettings, UnitSettings
 
 FRESH_BELOW_G_KG = 5.0

@@ -12,8 +12,6 @@ AGE_LIMIT = timedelta(days=7)
 PARTNER_MAX_AGE = timedelta(minutes=10)
 """A partner observed further away than this decides no derived value and no limit."""
 _TICK = timedelta(microseconds=1)
-LIFE_CRITICAL = frozenset({"do", "flow", "level", "power"})
-"""Quantities whose silence is an alarm: fish die within minutes to hours when nobody sees them fail."""
 
 
 @dataclass(frozen=True)

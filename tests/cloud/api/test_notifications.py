@@ -30,8 +30,8 @@ from cloud.notifications.channels.webhook import WebhookSender
 from cloud.notifications.links import Link, Links
 from cloud.notifications.messages import Message
 from cloud.notifications.notifier import Notifier
-from cloud.notify import _senders
-from cloud.settings import NotifySettings, load_notify_settings
+from cloud.settings import WatchSettings, load_watch_settings
+from cloud.watch import channels
 from contracts.errors import ConfigurationError
 from tests.cloud.api import farm as farms
 from tests.cloud.api.conftest import SECRET, Api
@@ -120,7 +120,7 @@ class Rounds:
 def rounds(world: World, clock: Clock, farm_url: str, farm: farms.Farm) -> Iterator[Rounds]:
     """A notifier for the farm, whose alarms have all been taken on before."""
     del farm
-    settings = NotifySettings(
+    settings = WatchSettings(
         database_url=SecretStr(farm_url),
         secret_key=SecretStr(SECRET),
         public_url="https://farm.example",
@@ -141,7 +141,7 @@ def rounds(world: World, clock: Clock, farm_url: str, farm: farms.Farm) -> Itera
         notifier = Notifier(
             farm_url,
             alarms=StoredAlarms(),
-            senders=_senders(settings, SECRET.encode()),
+            senders=channels(settings, SECRET.encode()),
             links=Links(SECRET.encode(), settings.public_url),
             now=clock,
         )
@@ -392,4 +392,4 @@ def test_a_link_that_was_tampered_with_takes_nothing_on(api: Api, farm: farms.Fa
 
 def test_a_phone_provider_without_an_account_stops_the_start() -> None:
     with pytest.raises(ConfigurationError, match="phone_account is needed"):
-        load_notify_settings(database_url="postgresql://x", phone_url="https://p.example")
+        load_watch_settings(database_url="postgresql://x", phone_url="https://p.example")

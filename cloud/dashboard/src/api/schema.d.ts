@@ -910,6 +910,16 @@ export interface components {
              * @description Where the limit comes from.
              */
             source: string | null;
+            /**
+             * Origin
+             * @description Who saw it: ``edge``, ``cloud`` or ``both``.
+             */
+            origin: string;
+            /**
+             * Suppressed By
+             * @description The alarm that explains this one, which calls nobody while that lasts.
+             */
+            suppressed_by: string | null;
         };
         /**
          * AlarmCounts

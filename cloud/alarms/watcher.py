@@ -1,0 +1,318 @@
+"""The second pair of eyes: a site, a box or a probe that has gone silent is an alarm here, because a dead box raises none.
+
+Every ten seconds, from what the store last received. One alarm per condition: what a box has raised itself is not raised again,
+and what is raised here first becomes the box's alarm when its own arrives (``writer``). While a whole site is dark, or without
+power, alarms that only follow from it are suppressed: they stay in the list and call nobody. Several watchers may run; one works.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import structlog
+from psycopg import Connection
+from psycopg.rows import class_row
+
+from cloud.alarms.rules import DARK_AFTER, SILENT_AFTER, is_parent, is_silent, suppressible
+from cloud.metrics import WATCH_ALARMS
+from contracts.alarms import Severity
+from contracts.quantities import LIFE_CRITICAL, QUANTITIES
+
+log = structlog.get_logger()
+
+ROUND_S = 10.0
+RETRY_S = 5.0
+_LOCK = 7_242_001
+"""Advisory lock of the watcher that works."""
+
+_SITES = """
+SELECT s.id, s.name, max(d.last_seen_at) AS last_seen_at
+FROM site AS s JOIN device AS d ON d.site_id = s.id WHERE d.last_seen_at IS NOT NULL GROUP BY s.id
+"""
+_DEVICES = """
+SELECT d.id, d.site_id, d.name, d.last_seen_at FROM device AS d WHERE d.last_seen_at IS NOT NULL
+"""
+# Channels that their box still has; the usual period is the median gap of the last readings.
+_STREAMS = """
+SELECT c.id, d.site_id, c.device_id, c.unit_id, u.name AS unit, c.quantity, latest.observed_at, d.last_seen_at,
+       period.seconds AS period_s
+FROM channel AS c
+JOIN device AS d ON d.id = c.device_id
+JOIN unit AS u ON u.id = c.unit_id
+JOIN reading_latest AS latest ON latest.channel_id = c.id
+LEFT JOIN LATERAL (
+    SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY gap.seconds) AS seconds FROM (
+        SELECT extract(epoch FROM observed_at - lag(observed_at) OVER (ORDER BY observed_at)) AS seconds FROM (
+            SELECT observed_at FROM reading WHERE channel_id = c.id
+              AND observed_at > latest.observed_at - INTERVAL '3 days' AND observed_at <= latest.observed_at
+            ORDER BY observed_at DESC LIMIT 21
+        ) AS recent
+    ) AS gap
+) AS period ON latest.observed_at < %(before)s
+WHERE c.quantity = ANY(%(quantities)s) AND NOT c.derived
+  AND d.inventory -> 'channels' @> jsonb_build_array(jsonb_build_object('name', c.name))
+"""
+_OPEN = """
+SELECT id, site_id, device_id, unit_id, channel_id, definition, quantity, origin, suppressed_by FROM alarm
+WHERE cleared_at IS NULL
+"""
+_RAISE = """
+INSERT INTO alarm (id, site_id, unit_id, device_id, channel_id, definition, severity, raised_at, condition_since, value,
+    limit_value, ucum, quantity, message, action, source, origin)
+VALUES (%(id)s, %(site_id)s, %(unit_id)s, %(device_id)s, %(channel_id)s, %(definition)s, %(severity)s, %(now)s, %(since)s,
+    %(value)s, %(limit)s, 's', %(quantity)s, %(message)s, %(action)s, 'silence seen from the server', 'cloud')
+"""
+_CHANGE = """
+INSERT INTO alarm_change (alarm_id, change, occurred_at, recorded_at, actor)
+VALUES (%(id)s, %(change)s, %(now)s, %(now)s, 'watcher') ON CONFLICT DO NOTHING
+"""
+
+
+@dataclass(frozen=True)
+class _Open:
+    id: Any
+    site_id: int
+    device_id: int | None
+    unit_id: int | None
+    channel_id: int | None
+    definition: str
+    quantity: str | None
+    origin: str
+    suppressed_by: Any
+
+
+@dataclass(frozen=True)
+class _Site:
+    id: int
+    name: str
+    last_seen_at: datetime
+
+
+@dataclass(frozen=True)
+class _Device:
+    id: int
+    site_id: int
+    name: str
+    last_seen_at: datetime
+
+
+@dataclass(frozen=True)
+class _Stream:
+    id: int
+    site_id: int
+    device_id: int
+    unit_id: int
+    unit: str
+    quantity: str
+    observed_at: datetime
+    last_seen_at: datetime | None
+    period_s: float | None
+
+
+@dataclass(frozen=True)
+class _Condition:
+    """Something that holds now and must be an alarm."""
+
+    site_id: int
+    definition: str
+    severity: Severity
+    since: datetime
+    limit: timedelta
+    message: str
+    action: str
+    device_id: int | None = None
+    unit_id: int | None = None
+    channel_id: int | None = None
+    quantity: str | None = None
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """One active alarm per key. A channel belongs to one device, so its own alarms name the same."""
+        device = self.device_id if self.channel_id is None else None
+        return self.site_id, self.definition, device, self.unit_id, self.channel_id
+
+
+class Watcher:
+    """Looks at everything that should be heard from.
+
+    Args:
+        now: wall clock in UTC.
+    """
+
+    def __init__(self, database_url: str, *, now: Callable[[], datetime]) -> None:
+        self._url = database_url
+        self._now = now
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Watch in a thread of its own."""
+        self._stopping.clear()
+        self._thread = threading.Thread(target=self.run, args=(self._stopping,), name="watcher", daemon=True)
+        self._thread.start()
+
+    def stop(self, *, timeout_s: float = 5.0) -> None:
+        """End after the round under way. Safe twice."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread works."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def run(self, stop: threading.Event) -> None:
+        """Watch until ``stop`` is set. The first round waits: after a restart, what was on the way arrives first."""
+        while not stop.wait(RETRY_S):
+            self._serve(stop)
+
+    def _serve(self, stop: threading.Event) -> None:
+        """Rounds on one connection, until it breaks."""
+        try:
+            with psycopg.connect(self._url, autocommit=True, connect_timeout=5) as database:
+                while not stop.wait(ROUND_S):
+                    self.round(database)
+        except psycopg.Error as error:
+            log.warning("watcher_waits", error=str(error).strip(), retry_s=RETRY_S)
+
+    def round(self, database: Connection[Any]) -> None:
+        """Raise, clear and suppress in one transaction; nothing happens while another watcher is at it."""
+        with database.transaction():
+            row = database.execute("SELECT pg_try_advisory_xact_lock(%s)", (_LOCK,)).fetchone()
+            if row is None or not row[0]:
+                return
+            now = self._now()
+            holding = self._conditions(database, now)
+            self._raise_and_clear(database, holding, now)
+            self._suppress(database)
+
+    def _conditions(self, database: Connection[Any], now: datetime) -> dict[tuple[Any, ...], _Condition]:
+        found: list[_Condition] = []
+        dark: set[int] = set()
+        with database.cursor(row_factory=class_row(_Site)) as sites:
+            for site in sites.execute(_SITES):
+                if is_silent(site.last_seen_at, now, DARK_AFTER):
+                    dark.add(site.id)
+                    found.append(_site_dark(site))
+        quiet: set[int] = set()
+        with database.cursor(row_factory=class_row(_Device)) as devices:
+            for device in devices.execute(_DEVICES):
+                if is_silent(device.last_seen_at, now, DARK_AFTER):
+                    quiet.add(device.id)
+                    if device.site_id not in dark:
+                        found.append(_device_silent(device))
+        parameters = {"quantities": sorted(LIFE_CRITICAL), "before": now - SILENT_AFTER}
+        with database.cursor(row_factory=class_row(_Stream)) as streams:
+            for stream in streams.execute(_STREAMS, parameters):
+                limit = max(SILENT_AFTER, timedelta(seconds=3 * (stream.period_s or 0)))
+                if stream.device_id not in quiet and is_silent(stream.observed_at, now, limit):
+                    found.append(_stream_silent(stream, limit))
+        return {condition.key: condition for condition in found}
+
+    def _raise_and_clear(
+        self, database: Connection[Any], holding: dict[tuple[Any, ...], _Condition], now: datetime
+    ) -> None:
+        with database.cursor(row_factory=class_row(_Open)) as cursor:
+            opened = {_key_of(alarm): alarm for alarm in cursor.execute(_OPEN)}
+        for key, condition in holding.items():
+            if key in opened:
+                continue
+            alarm_id = uuid4()
+            database.execute(
+                _RAISE,
+                {
+                    "id": alarm_id,
+                    "site_id": condition.site_id,
+                    "unit_id": condition.unit_id,
+                    "device_id": condition.device_id,
+                    "channel_id": condition.channel_id,
+                    "definition": condition.definition,
+                    "severity": condition.severity.value,
+                    "now": now,
+                    "since": condition.since,
+                    "value": (now - condition.since).total_seconds(),
+                    "limit": condition.limit.total_seconds(),
+                    "quantity": condition.quantity,
+                    "message": condition.message,
+                    "action": condition.action,
+                },
+            )
+            database.execute(_CHANGE, {"id": alarm_id, "change": "raised", "now": now})
+            WATCH_ALARMS.labels(condition.definition).inc()
+            log.warning("watch_raised", definition=condition.definition, message=condition.message)
+        for key, alarm in opened.items():
+            if alarm.origin == "cloud" and key not in holding:
+                database.execute("UPDATE alarm SET cleared_at = %s WHERE id = %s", (now, alarm.id))
+                database.execute(_CHANGE, {"id": alarm.id, "change": "cleared", "now": now})
+                log.info("watch_cleared", definition=alarm.definition, alarm=str(alarm.id))
+
+    def _suppress(self, database: Connection[Any]) -> None:
+        with database.cursor(row_factory=class_row(_Open)) as cursor:
+            alarms = cursor.execute(_OPEN).fetchall()
+        parents = [alarm for alarm in alarms if is_parent(alarm.definition, alarm.quantity)]
+        for alarm in alarms:
+            explaining = [
+                parent.id
+                for parent in parents
+                if parent.site_id == alarm.site_id
+                and parent.id != alarm.id
+                and suppressible(alarm.definition, parent.definition)
+            ]
+            # The one that explained it before goes on doing so, so that the record does not change without need.
+            wanted = alarm.suppressed_by if alarm.suppressed_by in explaining else next(iter(explaining), None)
+            if wanted != alarm.suppressed_by:
+                database.execute("UPDATE alarm SET suppressed_by = %s WHERE id = %s", (wanted, alarm.id))
+
+
+def _key_of(alarm: _Open) -> tuple[Any, ...]:
+    device = alarm.device_id if alarm.channel_id is None and alarm.definition == "device.silent" else None
+    return alarm.site_id, alarm.definition, device, alarm.unit_id, alarm.channel_id
+
+
+def _site_dark(site: _Site) -> _Condition:
+    return _Condition(
+        site.id,
+        "site.dark",
+        Severity.CRITICAL,
+        site.last_seen_at,
+        DARK_AFTER,
+        f"{site.name} is dark: nothing has been heard from any of its boxes",
+        "Call the site. Power, network or the box itself has failed; fish may be without watch. Somebody must go and look.",
+    )
+
+
+def _device_silent(device: _Device) -> _Condition:
+    return _Condition(
+        device.site_id,
+        "device.silent",
+        Severity.MAJOR,
+        device.last_seen_at,
+        DARK_AFTER,
+        f"The box {device.name} is silent",
+        "Look at its power and network. Alarms and actuators of its units work on the box, if it runs; nobody can see it.",
+        device_id=device.id,
+    )
+
+
+def _stream_silent(stream: _Stream, limit: timedelta) -> _Condition:
+    label = QUANTITIES[stream.quantity].label
+    return _Condition(
+        stream.site_id,
+        f"{stream.quantity}.silent",
+        Severity.CRITICAL,
+        stream.observed_at,
+        limit,
+        f"{label} in {stream.unit} is silent, though its box is heard",
+        "Measure by hand, then look at the probe and its cable.",
+        device_id=stream.device_id,
+        unit_id=stream.unit_id,
+        channel_id=stream.id,
+        quantity=stream.quantity,
+    )
