@@ -25,14 +25,16 @@ class Stamp:
 def stamp(node_time: datetime | None, received_at: datetime, last: datetime | None) -> Stamp | None:
     """Observation time of a reading, unique and increasing per channel; ``None`` when the reading is a repeat.
 
-    A believable node time that is not later than the last accepted one is a repeat (or came too late to be told from one).
+    A believable node time that is not later than the last accepted one is a repeat (or came too late to be told from one),
+    unless the last one is itself in the future: a clock that was ahead for an hour must not cost the hour after it.
     Without a believable node time the reading is stamped on arrival, at least a microsecond after the last.
     """
+    ahead = last is not None and last - received_at > AHEAD_LIMIT  # our clock was ahead then, and is set right now
     if node_time is not None and is_believable(node_time, received_at):
-        return Stamp(node_time) if last is None or node_time > last else None
+        return Stamp(node_time) if last is None or node_time > last or ahead else None
     test = None if node_time is None else "node_clock"
     if last is not None and received_at <= last:
-        return Stamp(last + _TICK, test or ("clock_step" if last - received_at > AHEAD_LIMIT else None))
+        return Stamp(last + _TICK, test or ("clock_step" if ahead else None))
     return Stamp(received_at, test)
 
 
