@@ -25,6 +25,7 @@ GROUP = "shoal.edge.drivers"
 OURS: dict[str, str] = {
     "mqtt": "edge.sensors.drivers.mqtt:KIND",
     "replay": "edge.sensors.drivers.replay:KIND",
+    "sparkplug": "edge.sensors.drivers.sparkplug:KIND",
     "home_assistant": "edge.sensors.drivers.home_assistant:KIND",
     "modbus": "edge.sensors.drivers.modbus:KIND",
 }

@@ -18,6 +18,11 @@ from edge.sensors.drivers.mqtt.settings import MqttSensor
 from edge.sensors.drivers.replay.driver import readings_of
 from edge.sensors.drivers.replay.series import moments
 from edge.sensors.drivers.replay.settings import ReplaySensor
+from edge.sensors.drivers.sparkplug.codec import decode
+from edge.sensors.drivers.sparkplug.settings import SparkplugSensor
+from edge.sensors.drivers.sparkplug.state import HostState, address_of
+from edge.sensors.drivers.sparkplug.values import NoNumberError, reading_of
+from tests.edge.sparkplug_reference import reference_payload
 
 Played = tuple[list[RawReading], int]
 """Readings, and how many things were refused."""
@@ -72,11 +77,52 @@ def _replay(settings: ReplaySensor, arrived: Sequence[Any]) -> Played:
     return readings, sum(moment.faults for moment in played)
 
 
+def _sparkplug(settings: SparkplugSensor, arrived: Sequence[dict[str, Any]]) -> Played:
+    host = HostState()
+    readings: list[RawReading] = []
+    faults = 0
+    for message in arrived:
+        address = address_of(message["topic"])
+        assert address is not None
+        payload = bytes.fromhex(message["hex"]) if "hex" in message else _sparkplug_bytes(message["payload"])
+        outcome = host.take(address, decode(payload), 0.0)
+        faults += len(outcome.faults)
+        for value in outcome.values:
+            for channel in settings.channels:
+                if (channel.group, channel.node) == value.node and (channel.device, channel.metric) == (
+                    value.device,
+                    value.name,
+                ):
+                    try:
+                        readings.append(reading_of(channel, value))
+                    except NoNumberError:
+                        faults += 1
+    return readings, faults
+
+
+def _sparkplug_bytes(payload: dict[str, Any]) -> bytes:
+    """A payload that is written as JSON, as the reference implementation of protobuf encodes it."""
+    message = reference_payload()
+    message.timestamp, message.seq = payload["timestamp"], payload["seq"]
+    for metric in payload["metrics"]:
+        properties = metric.get("properties", {})
+        made = message.metrics.add(**{key: value for key, value in metric.items() if key != "properties"})
+        for key, value in properties.items():
+            made.properties.keys.append(key)
+            if isinstance(value, str):
+                made.properties.values.add(type=12, string_value=value)
+            else:
+                made.properties.values.add(type=3, int_value=value)
+    encoded: bytes = message.SerializeToString()
+    return encoded
+
+
 PLAYERS: dict[str, Callable[[Any, Sequence[dict[str, Any]]], Played]] = {
     "mqtt": _mqtt,
     "home_assistant": _home_assistant,
     "modbus": _modbus,
     "replay": _replay,
+    "sparkplug": _sparkplug,
 }
 
 

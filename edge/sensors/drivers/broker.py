@@ -51,7 +51,7 @@ class FarmBroker:
         client_id: used when the settings name none; with ``clean`` False the broker keeps the session under it.
         clean: start without what the broker queued while we were away. Right for messages without a time of their own:
             delivered late they would look fresh.
-        on_connected: subscribe and say hello here; called from the network thread on every connection.
+        on_connected: subscribe (to something at least) and say hello here; called from the network thread on every connection.
         on_message: called from the network thread, must return soon.
         will: makes the last will of the next connection; None leaves none.
     """
@@ -80,7 +80,7 @@ class FarmBroker:
 
     @property
     def connected(self) -> bool:
-        """Whether the broker has accepted the connection."""
+        """Whether the broker has accepted the connection and what we want to hear."""
         return self._up.is_set()
 
     def subscribe(self, topics: Iterable[str], *, qos: int = 1) -> None:
@@ -140,6 +140,7 @@ class FarmBroker:
             will = self._will()
             client.will_set(will.topic, will.payload, qos=1, retain=will.retain)
         client.on_connect = self._connected
+        client.on_subscribe = self._subscribed
         client.on_disconnect = self._disconnected
         client.on_message = self._message
         return client
@@ -156,8 +157,20 @@ class FarmBroker:
             log.warning("sensor.broker_refused", sensor=self._sensor, reason=str(reason))
             return
         self._on_connected()
-        self._up.set()
-        log.info("sensor.connected", sensor=self._sensor)
+
+    def _subscribed(
+        self,
+        _client: Client,
+        _userdata: object,
+        _mid: int,
+        reasons: list[ReasonCode],
+        _properties: Properties | None,
+    ) -> None:
+        if any(reason.is_failure for reason in reasons):
+            log.warning("sensor.subscription_refused", sensor=self._sensor, reasons=[str(reason) for reason in reasons])
+        elif not self._up.is_set():
+            self._up.set()
+            log.info("sensor.connected", sensor=self._sensor)
 
     def _disconnected(
         self,

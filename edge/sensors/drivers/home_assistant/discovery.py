@@ -120,7 +120,7 @@ def _entity(config: dict[str, Any], component: str, node: str, thing: str, *, pa
     template = _text(config.get("value_template"))
     device = _dict(config.get("device"))
     identifiers = device.get("identifiers", [])
-    ids = [identifiers] if isinstance(identifiers, str) else list(identifiers)
+    ids = identifiers if isinstance(identifiers, list) else [identifiers]
     availability = _availability(config)
     try:
         for one in (template, *(a.template for a in availability)):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from contracts.quality import QualityFlag
 from edge.sensors.drivers.modbus.probe import WORDS, Place, ProbeMap, ProbeValue, Table
+from edge.sensors.numbers import shortest_float32
 from edge.sensors.units import conversion
 
 Registers = Mapping[tuple[Table, int], int]
@@ -100,8 +101,7 @@ def decode(place: Place, probe: ProbeMap, registers: Registers) -> float:
     if order in {"BADC", "DCBA"}:
         words = [(word & 0xFF) << 8 | word >> 8 for word in words]
     number: float = struct.unpack(_FORMATS[place.type], struct.pack(f">{len(words)}H", *words))[0]
-    # The shortest decimal that makes the same float32: 8.11, not 8.109999656677246.
-    return float(f"{number:.7g}") if place.type == "float32" else number
+    return shortest_float32(number) if place.type == "float32" else number
 
 
 def measure(name: str, probe: ProbeMap, registers: Registers) -> Measured:
