@@ -6,9 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import httpx
 import pytest
-from prometheus_client import generate_latest
 
 from cloud.consumers import Ingest
 from cloud.consumers.kafka import Consumers, TooManyRefusedError, _Downlink, _Group
@@ -17,7 +15,6 @@ from cloud.kit.stream import StreamMessage
 from cloud.settings import load_ingest_settings
 from contracts.devices import Watermark
 from contracts.errors import RetryableError
-from contracts.probes import Condition, ProbeServer
 from tests.cloud.messages import NOON, clock, counts, readings
 
 
@@ -92,25 +89,3 @@ def test_consumers_that_were_not_started_are_not_alive_and_kafka_is_missed() -> 
     condition = Consumers(settings).condition()
     assert not condition.alive
     assert condition.obstacles == ("kafka: nothing answers at 127.0.0.1:9",)
-
-
-@pytest.mark.parametrize(
-    ("condition", "path", "status"),
-    [
-        (Condition(alive=True, obstacles=()), "/readyz", 200),
-        (Condition(alive=True, obstacles=("database",)), "/readyz", 503),
-        (Condition(alive=True, obstacles=("database",)), "/healthz", 200),
-        (Condition(alive=False, obstacles=()), "/healthz", 503),
-        (Condition(alive=False, obstacles=()), "/metrics", 200),
-        (Condition(alive=True, obstacles=()), "/", 404),
-    ],
-)
-def test_probes_answer_what_an_orchestrator_asks(condition: Condition, path: str, status: int) -> None:
-    server = ProbeServer("127.0.0.1", 0, condition=lambda: condition, metrics=generate_latest)
-    server.start()
-    answer = httpx.get(f"http://127.0.0.1:{server.port}{path}", timeout=5)
-    server.stop()
-    server.stop()
-    assert answer.status_code == status
-    if status == httpx.codes.SERVICE_UNAVAILABLE:
-        assert answer.json() == {"alive": condition.alive, "obstacles": list(condition.obstacles)}
