@@ -264,7 +264,13 @@ class Agent:
                 idle=lambda: self._link.connected.is_set() and self._publisher.idle(),
             )
         self._thinner = Thinner(self.outbox)
-        self._orders = Orders(self._guard, data_dir=settings.data_dir, now=clock.now)
+        self._orders = Orders(
+            self._guard,
+            units=[unit.slug for unit in settings.units],
+            channels=[channel.name for channel in configured],
+            data_dir=settings.data_dir,
+            now=clock.now,
+        )
         self._commands = CommandDesk(
             self.outbox,
             site=settings.site,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,26 @@ STATES: dict[str, bool | None] = {"on": True, "off": False, "auto": None}
 class Orders:
     """Wishes of people and of the cloud.
 
+    Args:
+        units: units that there are.
+        channels: measured channels that there are.
+
     Raises of every method:
         ActuationRefusedError, CommandRefusedError: it must not be done; the text says why.
     """
 
-    def __init__(self, guard: Guard, *, data_dir: Path, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        guard: Guard,
+        *,
+        units: Collection[str],
+        channels: Collection[str],
+        data_dir: Path,
+        now: Callable[[], datetime],
+    ) -> None:
         self._guard = guard
+        self._units = frozenset(units)
+        self._channels = frozenset(channels)
         self._data_dir = data_dir
         self._now = now
 
@@ -67,7 +81,12 @@ class Orders:
             return self.silence_siren(by=by)
         if what == "acknowledge":
             return self.acknowledge(str(wish["id"]), by=by)
-        raise ValueError(f"what = {what!r}: use actuator, siren or acknowledge")
+        if what == "maintenance":
+            if wish.get("end"):
+                return self.end_maintenance(str(wish["place"]))
+            minutes = float(wish.get("minutes", maintenance.DEFAULT_MINUTES))
+            return self.begin_maintenance(str(wish["place"]), minutes=minutes, reason=str(wish["reason"]), by=by)
+        raise ValueError(f"what = {what!r}: use actuator, siren, acknowledge or maintenance")
 
     def actions(self) -> dict[str, Action]:
         """What each command does."""
@@ -75,32 +94,45 @@ class Orders:
             "actuator.set": self._actuator_set,
             "siren.silence": lambda command: self.silence_siren(by=command.issued_by),
             "maintenance.begin": self._maintenance_begin,
-            "maintenance.end": self._maintenance_end,
+            "maintenance.end": lambda command: self.end_maintenance(command.target or ""),
             "alarm.acknowledge": lambda command: self.acknowledge(command.target or "", by=command.issued_by),
         }
 
-    def _maintenance_begin(self, command: Command) -> str:
-        """The target is a channel when it has a dot, and a unit when it has none."""
-        target = command.target or ""
+    def begin_maintenance(self, place: str, *, minutes: float, reason: str, by: str) -> str:
+        """Let the alarms of a unit or a channel rest for a stated reason and time."""
+        if place not in self._units | self._channels:
+            raise CommandRefusedError(f"there is no unit or measured channel {place!r} on this box")
         try:
             window = maintenance.begin(
                 self._data_dir,
-                unit=None if "." in target else target,
-                channel=target if "." in target else None,
-                reason=str(command.arguments.get("reason") or ""),
-                by=command.issued_by[:100],
-                minutes=_minutes(command, maintenance.DEFAULT_MINUTES),
+                unit=place if place in self._units else None,
+                channel=None if place in self._units else place,
+                reason=reason,
+                by=by[:100],
+                minutes=minutes,
                 now=self._now(),
             )
-        except ConfigurationError as error:
+        except (ConfigurationError, OSError) as error:
             raise CommandRefusedError(str(error)) from error
         return f"maintenance {window.id} of {window.place} until {window.ends:%H:%M} UTC"
 
-    def _maintenance_end(self, command: Command) -> str:
-        ended = maintenance.end(self._data_dir, command.target or "", now=self._now())
+    def end_maintenance(self, which: str) -> str:
+        """End maintenance by id, unit or channel."""
+        try:
+            ended = maintenance.end(self._data_dir, which, now=self._now())
+        except OSError as error:
+            raise CommandRefusedError(str(error)) from error
         if not ended:
-            raise CommandRefusedError(f"there is no maintenance of {command.target!r}")
+            raise CommandRefusedError(f"there is no maintenance of {which!r}")
         return f"{len(ended)} maintenance ended"
+
+    def _maintenance_begin(self, command: Command) -> str:
+        return self.begin_maintenance(
+            command.target or "",
+            minutes=_minutes(command, maintenance.DEFAULT_MINUTES),
+            reason=str(command.arguments.get("reason") or ""),
+            by=command.issued_by,
+        )
 
     def _actuator_set(self, command: Command) -> str:
         wanted = command.arguments

@@ -154,7 +154,7 @@ def test_a_new_series_says_which_tests_could_not_judge_yet(tmp_path: Path) -> No
     assert box.hear(RawReading(DO, 9.0, None))[0].also == found[0].also  # after a gap it is a new series
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     values=st.lists(st.floats(0, 30).map(lambda value: round(value, 1)), min_size=1, max_size=12),
     cuts=st.sets(st.integers(1, 11)),

@@ -105,6 +105,21 @@ def test_a_person_on_site_overrides_and_the_hard_rules_stand(farm: tuple[Box, Re
     assert ask(box, "x" * 5000)[0] == 413
 
 
+def test_a_person_on_site_lets_the_alarms_of_a_tank_rest(farm: tuple[Box, RelayNode, Probe]) -> None:
+    box, _, _ = farm
+    wish = {"what": "maintenance", "place": "tank-1", "reason": "new membrane", "minutes": 30}
+    assert ask(box, wish)[0] == 200
+    eventually(lambda: [window["reason"] for window in box.status()["maintenance"]] == ["new membrane"])
+    assert ask(box, {**wish, "place": "tank-9"}) == (
+        409,
+        {"error": "there is no unit or measured channel 'tank-9' on this box"},
+    )
+    assert ask(box, {**wish, "reason": ""})[0] == 409
+    assert ask(box, {"what": "maintenance", "place": "tank-1", "end": True})[0] == 200
+    eventually(lambda: box.status()["maintenance"] == [])
+    assert ask(box, {"what": "maintenance", "place": "tank-1", "end": True})[0] == 409
+
+
 @pytest.mark.browser
 def test_the_page_says_why_and_works_on_a_phone(farm: tuple[Box, RelayNode, Probe], browser: Browser) -> None:
     box, node, probe = farm
@@ -126,6 +141,11 @@ def test_the_page_says_why_and_works_on_a_phone(farm: tuple[Box, RelayNode, Prob
 
 
 def _operate(page: Page, node: RelayNode, probe: Probe) -> None:
+    page.once("dialog", lambda dialog: dialog.accept("new membrane"))
+    page.get_by_role("button", name="Maintenance").click()
+    page.get_by_text("(new membrane); its alarms rest").wait_for()
+    page.get_by_role("button", name="End").click()
+    page.get_by_text("(new membrane); its alarms rest").wait_for(state="detached")
     page.get_by_role("button", name="Silence the siren").click()
     page.get_by_text("The siren is silenced until somebody acknowledges").wait_for()
     for _ in range(page.get_by_role("button", name="Acknowledge").count()):
