@@ -66,8 +66,6 @@ from edge.supervisor import LOOK_S, STALL_AFTER_S, Stall, Supervisor, Worker
 
 log = structlog.get_logger()
 
-OUTBOX_FILE = "outbox.db"
-"""Name of the outbox in ``data_dir``."""
 CLOCK_FILE = "clock.json"
 """Name of the clock's memory in ``data_dir``."""
 TOLD_PREFIX = "told:"
@@ -95,7 +93,7 @@ MODEL_TROUBLE_S = 60.0
 
 def outbox_path(settings: EdgeSettings) -> Path:
     """Where the agent with these settings keeps its outbox."""
-    return settings.data_dir / OUTBOX_FILE
+    return settings.outbox_file
 
 
 class Agent:

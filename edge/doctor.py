@@ -5,11 +5,9 @@ Unlike the pre-flight checks it asks the network too (broker, cameras), looks at
 
 from __future__ import annotations
 
-import shutil
 import socket
-from collections.abc import Iterator
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import psutil
 
@@ -17,12 +15,19 @@ from contracts.errors import ConfigurationError
 from edge.cameras.settings import CameraSettings, redacted
 from edge.cameras.source import first_frame, open_source
 from edge.check import check
-from edge.clock import RELEASED_AT, SystemClock, kernel_synchronised
+from edge.checkup.finding import Finding, Verdict
+from edge.checkup.links import broker_findings, certificate_finding
+from edge.checkup.machine import examine_machine
+from edge.checkup.parts import actuator_findings, outbox_finding
+from edge.clock import SystemClock
 from edge.errors import SourceError
 from edge.inference.settings import ModelSettings
 from edge.sensors.calibration import describe, read_probe, record_id
 from edge.sensors.settings import BrokerSensorSettings
 from edge.settings import EdgeSettings
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 BROKER_TIMEOUT_S = 3.0
 SUBSTREAM_HEIGHT = 800
@@ -30,34 +35,28 @@ SUBSTREAM_HEIGHT = 800
 LEAST_MODEL_MB = 300
 """A worker process with a small model, measured 130 MB, and room to work."""
 
-
-class Verdict(str, Enum):
-    """How bad a finding is."""
-
-    OK = "ok"
-    WARNING = "warning"
-    BAD = "bad"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at."""
-
-    subject: str
-    verdict: Verdict
-    what: str
-    remedy: str = ""
+__all__ = ["Finding", "Verdict", "examine", "table"]
 
 
 def examine(settings: EdgeSettings) -> Iterator[Finding]:
     """Look at everything, most basic first."""
+    now = SystemClock().now()
     yield _settings(settings)
-    yield _clock()
-    yield _disk(settings)
-    yield _broker("uplink broker", *settings.uplink_address)
+    yield from examine_machine(
+        settings.data_dir,
+        min_free_bytes=settings.outbox.min_free_bytes,
+        max_bytes=settings.outbox.max_bytes,
+        cameras=bool(settings.cameras),
+    )
+    yield outbox_finding(settings.outbox_file)
+    yield from _uplink(settings)
     for sensor in settings.sensors:
         if isinstance(sensor, BrokerSensorSettings):
-            yield _broker(f"sensor broker of {sensor.name}", sensor.broker.host, sensor.broker.port)
+            yield from broker_findings(f"sensor broker of {sensor.name}", sensor.broker, now=now)
+    if settings.guard.actuators or settings.guard.inputs or settings.guard.siren:
+        for field, broker in settings.guard.brokers():
+            yield from broker_findings(field, broker, now=now)
+    yield from actuator_findings(settings.guard)
     yield from _calibrations(settings)
     if settings.model is not None and settings.cameras:
         yield _model_memory(settings.model)
@@ -143,35 +142,14 @@ def _settings(settings: EdgeSettings) -> Finding:
     return Finding("settings", Verdict.OK, f"{len(settings.sensors)} sensors, {len(settings.cameras)} cameras")
 
 
-def _clock() -> Finding:
+def _uplink(settings: EdgeSettings) -> Iterator[Finding]:
+    """Log in to a broker of ours; of AWS only the address and the certificate, because a login would take the agent's place."""
     now = SystemClock().now()
-    if now < RELEASED_AT:
-        return Finding(
-            "clock", Verdict.BAD, f"It shows {now:%Y-%m-%d %H:%M} UTC", "Set the date; fit a battery to the clock"
-        )
-    if kernel_synchronised() is False:
-        return Finding(
-            "clock",
-            Verdict.WARNING,
-            "Nothing synchronises it",
-            "Start chrony or systemd-timesyncd with a reachable server",
-        )
-    return Finding("clock", Verdict.OK, f"{now:%Y-%m-%d %H:%M:%S} UTC")
-
-
-def _disk(settings: EdgeSettings) -> Finding:
-    folder = settings.data_dir
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    free = shutil.disk_usage(folder).free
-    what = f"{free / 1e9:.1f} GB free at {folder}"
-    if free < settings.outbox.min_free_bytes:
-        return Finding("disk", Verdict.BAD, what, "Free some space: below outbox.min_free_bytes old data is dropped")
-    if free < settings.outbox.max_bytes:
-        return Finding(
-            "disk", Verdict.WARNING, what, "Lower outbox.max_bytes or free some space: the quota does not fit"
-        )
-    return Finding("disk", Verdict.OK, what)
+    if settings.uplink == "aws_iot" and settings.aws_iot is not None:
+        yield _broker("uplink broker", *settings.uplink_address)
+        yield certificate_finding("certificate of uplink broker", settings.aws_iot.cert_file, now=now)
+    else:
+        yield from broker_findings("uplink broker", settings.mqtt, now=now)
 
 
 def _broker(subject: str, host: str, port: int) -> Finding:
@@ -207,3 +185,20 @@ def _model(settings: EdgeSettings) -> Finding:
         f"{engine.model.name} {engine.model.version} runs on {engine.provider} in {engine.latency_ms:g} ms a frame,"
         f" {engine.golden_frames} golden frames passed",
     )
+
+
+def table(findings: Iterable[Finding]) -> Table:
+    """Findings for a terminal, each with its remedy."""
+    from rich.table import Table
+    from rich.text import Text
+
+    colours = {Verdict.OK: "green", Verdict.WARNING: "yellow", Verdict.BAD: "bold red"}
+    found = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("", "What", "Found"):
+        found.add_column(heading, overflow="fold")
+    for finding in findings:
+        words = Text(finding.what)
+        if finding.remedy:
+            words.append(f"\n-> {finding.remedy}", style="italic")
+        found.add_row(Text(finding.verdict.value, style=colours[finding.verdict]), Text(finding.subject), words)
+    return found

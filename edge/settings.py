@@ -183,6 +183,11 @@ class EdgeSettings(BaseSettings):
         return self
 
     @property
+    def outbox_file(self) -> Path:
+        """The outbox."""
+        return self.data_dir / "outbox.db"
+
+    @property
     def uplink_address(self) -> tuple[str, int]:
         """Host and port of the chosen uplink."""
         if self.uplink == "aws_iot" and self.aws_iot is not None:

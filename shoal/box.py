@@ -11,7 +11,7 @@ import os
 import secrets
 import time
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -276,7 +276,7 @@ def write_edge_config(folder: BoxFolder, config: BoxConfig, site: str) -> Path:
         "password": config.mqtt_password,
         "reconnect_max_s": 2,
     }
-    units, channels, cameras = [], [], []
+    units, channels, cameras, actuators = [], [], [], []
     for model in DEFAULT_UNITS:
         units.append(
             {
@@ -301,6 +301,17 @@ def write_edge_config(folder: BoxFolder, config: BoxConfig, site: str) -> Path:
             }
             for quantity in ("do", "temperature", "ph", "salinity")
         ]
+        if model.aerator_kla_h > 0:
+            channels.append(
+                {
+                    "name": f"{model.slug}.aerator_current",
+                    "unit": model.slug,
+                    "quantity": "current",
+                    "topic": f"farm/{site}/{model.slug}/aerator",
+                    "pointer": "/current",
+                }
+            )
+            actuators.append(_aerator(site, model.slug, kind=model.kind))
         source = config.demo.video or f"http://127.0.0.1:{config.ports['cameras']}/{site}/{model.slug}.mjpeg"
         cameras.append({"name": f"{model.slug}-cam", "unit": model.slug, "source": source, "fps": 2})
     document = {
@@ -312,6 +323,7 @@ def write_edge_config(folder: BoxFolder, config: BoxConfig, site: str) -> Path:
         "sensors": [{"name": "water", "driver": "mqtt", "broker": login, "channels": channels}],
         "cameras": cameras,
         "model": {"bundle": DEMO_MODEL, "threads": 1},
+        "guard": {"broker": login, "actuators": actuators},
         # Shorter than at a real farm: simulated time runs faster, and so must the alarms.
         "alarms": {"on_delay_s": 8, "off_delay_s": 15, "silence_after_s": 30},
         "observations": {"evidence_every_s": 10},  # a fresh picture on the wall at every observation
@@ -326,6 +338,29 @@ def write_edge_config(folder: BoxFolder, config: BoxConfig, site: str) -> Path:
     path = folder.edge(site) / "edge.yaml"
     write_private(path, yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
     return path
+
+
+def _aerator(site: str, slug: str, *, kind: str) -> dict[str, Any]:
+    """An aerator that rests while the water is good, as a farmer would have it to save power."""
+    on_below, off_above = (8.0, 9.0) if kind == "tank" else (5.0, 6.5)
+    topic = f"farm/{site}/{slug}/aerator"
+    return {
+        "name": f"{slug}-aerator",
+        "unit": slug,
+        "output": {
+            "type": "mqtt",
+            "command_topic": f"{topic}/set",
+            "payload_on": '{"on": true}',
+            "payload_off": '{"on": false}',
+        },
+        "rules": [
+            {"channel": f"{slug}.do", "on_below": on_below, "off_above": off_above, "on_delay_s": 3, "off_delay_s": 10}
+        ],
+        "min_on_s": 60,
+        "min_off_s": 5,
+        "max_starts_per_h": 60,
+        "proof": {"channel": f"{slug}.aerator_current", "min_a": 3.0, "within_s": 4},
+    }
 
 
 def unit_name(slug: str, kind: str) -> str:

@@ -175,12 +175,13 @@ def edge_check(config: Config) -> None:
 @edge.command("doctor")
 def edge_doctor(config: Config) -> None:
     """Examine an edge box: everything that the agent will need, one line each."""
-    from edge.doctor import Verdict
+    from rich.console import Console
+
+    from edge.doctor import Verdict, table
     from edge.program import doctor as examine
 
     found = examine(config)
-    for finding in found:
-        typer.echo(f"{finding.verdict.value:<5} {finding.subject}: {finding.what} {finding.remedy}".rstrip())
+    Console(highlight=False).print(table(found))
     raise typer.Exit(1 if any(finding.verdict is Verdict.BAD for finding in found) else 0)
 
 

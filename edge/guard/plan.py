@@ -37,6 +37,13 @@ def check_names(settings: GuardSettings, *, channels: Iterable[ChannelInventory]
     quantities = {channel.name: channel.quantity for channel in channels}
     inputs = {contact.name for contact in settings.inputs}
     names = [actuator.name for actuator in settings.actuators]
+    everything = [*names, *(contact.name for contact in settings.inputs)]
+    everything += [settings.siren.name] if settings.siren is not None else []
+    for name in everything:
+        if everything.count(name) > 1:
+            raise ConfigurationError(
+                "guard", name, "Two of its actuators, inputs and siren have this name; rename one."
+            )
     for i, actuator in enumerate(settings.actuators):
         field = f"guard.actuators.{i}"
         _is_known(f"{field}.unit", actuator.unit, units, "units")
@@ -45,13 +52,6 @@ def check_names(settings: GuardSettings, *, channels: Iterable[ChannelInventory]
             _is_known(f"{field}.backup", actuator.backup, [n for n in names if n != actuator.name], "guard.actuators")
     for i, contact in enumerate(settings.inputs):
         _is_known(f"guard.inputs.{i}.unit", contact.unit, units, "units")
-    everything = [*names, *(contact.name for contact in settings.inputs)]
-    everything += [settings.siren.name] if settings.siren is not None else []
-    for name in everything:
-        if everything.count(name) > 1:
-            raise ConfigurationError(
-                "guard", name, "Two of its actuators, inputs and siren have this name; rename one."
-            )
 
 
 def _rules_name_channels(
