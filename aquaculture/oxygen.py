@@ -22,6 +22,21 @@ def salmon_oxygen_demand_mg_kg_h(weight_kg: float, temperature_c: float, speed_b
     return float(93.9 * weight_kg**-0.13 * 1.03**temperature_c * 1.56**speed_bl_s)
 
 
+def salmon_fry_oxygen_demand_mg_kg_h(weight_g: float, temperature_c: float) -> tuple[float, float]:
+    """Least and most oxygen uptake of Atlantic salmon fry, in mg O2 per kg of fish and hour; plan with the most.
+
+    Source: Fivelstad 1999: 5 to 12 mg/kg/min for 1 to 10 g at 16 Cel; no law within that is given. Valid 1 to 10 g, 14 to 18 Cel.
+
+    Raises:
+        OutOfRangeError: an argument is outside its range.
+    """
+    require(
+        "weight_g", weight_g, 1, 10, "g", remedy="from 200 g on use salmon_oxygen_demand_mg_kg_h; weights are in grams"
+    )
+    require("temperature_c", temperature_c, 14, 18, "Cel")
+    return 5.0 * 60, 12.0 * 60
+
+
 def minutes_of_oxygen_left(
     do_mg_l: float, critical_mg_l: float, *, demand_mg_kg_h: float, density_kg_m3: float
 ) -> float:

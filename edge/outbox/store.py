@@ -71,7 +71,7 @@ class Draft:
     items: int = 1
     timeline: str | None = None
     """The free-running clock that stamped the readings; None when their stamps are final. Other kinds are stamped by the
-    box itself, so the outbox knows their clock."""
+    box itself, so the outbox fills in its own clock where none is named."""
 
     @classmethod
     def of(cls, body: Body, *, timeline: str | None = None) -> Draft:
@@ -206,7 +206,7 @@ class Outbox:
             OutboxUnavailableError: nothing was accepted; keep the messages and try again.
         """
         _, counts_on = self._clock.label()  # now, and not when the commit comes: the time may be learned in between
-        labelled = [d if d.kind is Kind.READINGS else replace(d, timeline=counts_on) for d in drafts]
+        labelled = [d if d.kind is Kind.READINGS else replace(d, timeline=d.timeline or counts_on) for d in drafts]
         packed = [(draft, pack(draft.body)) for draft in labelled]
         changes = dict(state or {})
         synced = durable or any(PRIORITY_OF_KIND[draft.kind] in SYNCED for draft in drafts)

@@ -19,6 +19,13 @@ def test_the_demand_of_salmon(weight_kg: float, temperature: float, speed: float
     assert oxygen.salmon_oxygen_demand_mg_kg_h(weight_kg, temperature, speed) == pytest.approx(expected, abs=0.1)
 
 
+def test_fry_breathe_more_than_the_law_of_big_salmon_says() -> None:
+    least, most = oxygen.salmon_fry_oxygen_demand_mg_kg_h(5, 16)
+    assert (least, most) == (300, 720)
+    with pytest.raises(OutOfRangeError, match=r"weight_g = 100 .*weights are in grams"):
+        oxygen.salmon_fry_oxygen_demand_mg_kg_h(100, 16)
+
+
 @pytest.mark.parametrize(("density", "minutes"), [(25, 46), (50, 23), (80, 14)])
 def test_minutes_of_oxygen_left_match_the_worked_examples(density: float, minutes: float) -> None:
     demand = oxygen.salmon_oxygen_demand_mg_kg_h(1.0, 12.0, 1.0)
