@@ -326,11 +326,14 @@ class Outbox:
         with self._reading() as connection:
             oldest = connection.execute("SELECT seq, sent_at FROM message ORDER BY seq LIMIT 1").fetchone()
         usage = dict(self._usage)
+        oldest_at = None
+        with contextlib.suppress(ValueError):  # the disk has spoiled it; whoever reads the row gives it up
+            oldest_at = datetime.fromisoformat(oldest[1]) if oldest else None
         return Depth(
             rows=sum(u.rows for u in usage.values()),
             bytes=sum(u.bytes for u in usage.values()),
             floor=oldest[0] if oldest else self._next_seq,
-            oldest_at=datetime.fromisoformat(oldest[1]) if oldest else None,
+            oldest_at=oldest_at,
             usage=usage,
         )
 
@@ -511,20 +514,37 @@ class Outbox:
         while True:
             with self._reading() as connection:
                 found = connection.execute(query, arguments).fetchall()
-            rows, damaged = [], []
-            for seq, kind, boot, sent_at, trusted, items, body, timeline in found:
-                try:
-                    whole = unpack(body)
-                except DamagedBodyError:
+            rows: list[Row] = []
+            damaged: list[int] = []
+            for seq, *values in found:
+                row = self._row(seq, *values)
+                if row is None:
                     damaged.append(seq)
-                    continue
-                at = datetime.fromisoformat(sent_at)
-                rows.append(Row(seq, Kind(kind), boot, self.stream, at, bool(trusted), items, whole, timeline))
+                else:
+                    rows.append(row)
             if damaged:
                 log.error("outbox.damaged_messages", sequences=damaged[:20], messages=len(damaged))
                 self.discard(damaged)
             if rows or not damaged:
                 return rows
+
+    def _row(
+        self,
+        seq: int,
+        kind: str,
+        boot: str,
+        sent_at: str,
+        trusted: int,
+        items: int,
+        body: bytes,
+        timeline: str | None,
+    ) -> Row | None:
+        """A row as it was written; None when the disk has spoiled it."""
+        try:
+            at = datetime.fromisoformat(sent_at)
+            return Row(seq, Kind(kind), boot, self.stream, at, bool(trusted), items, unpack(body), timeline)
+        except (DamagedBodyError, ValueError, TypeError):
+            return None
 
     def _open(self) -> None:
         try:
