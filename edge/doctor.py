@@ -5,6 +5,8 @@ Unlike the pre-flight checks it asks the network too (broker, cameras), looks at
 
 from __future__ import annotations
 
+import http.client
+import json
 import socket
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -138,8 +140,24 @@ def _settings(settings: EdgeSettings) -> Finding:
     try:
         check(settings)
     except ConfigurationError as error:
+        if error.field == "metrics.port" and _is_our_page(settings):
+            return Finding("settings", Verdict.OK, "The agent is running with its page on this port")
         return Finding("settings", Verdict.BAD, f"{error.field}: {error.value!r} cannot be used", error.remedy)
     return Finding("settings", Verdict.OK, f"{len(settings.sensors)} sensors, {len(settings.cameras)} cameras")
+
+
+def _is_our_page(settings: EdgeSettings) -> bool:
+    """Whether the port is taken by the agent of this very box."""
+    host = "127.0.0.1" if settings.metrics.host in {"0.0.0.0", "::"} else settings.metrics.host  # noqa: S104  (compared)
+    connection = http.client.HTTPConnection(host, settings.metrics.port, timeout=BROKER_TIMEOUT_S)
+    try:
+        connection.request("GET", "/status.json")
+        status = json.loads(connection.getresponse().read(1_000_000))
+        return bool((status["site"], status["device"]) == (settings.site, settings.device))
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
+        return False
+    finally:
+        connection.close()
 
 
 def _uplink(settings: EdgeSettings) -> Iterator[Finding]:

@@ -21,6 +21,7 @@ import pytest
 from contracts.alarms import AlarmChange
 from contracts.devices import DeviceState, EventBatch, Health
 from contracts.vision import Evidence, ObservationBatch
+from edge.doctor import Verdict, examine
 from edge.outbox.store import read_counters
 from edge.settings import load_settings
 from edge.supervisor import Supervisor
@@ -224,6 +225,12 @@ def test_without_any_broker_the_box_still_shows_and_keeps_everything(tmp_path: P
     eventually(lambda: box.counters().get("observations", 0) >= 3)
     status = box.status()
     assert status["connected"] is False
+    settings = load_settings(config)
+    listening = settings.model_copy(
+        update={"metrics": settings.metrics.model_copy(update={"port": int(box.page.rstrip("/").rpartition(":")[2])})}
+    )
+    own = next(finding for finding in examine(listening) if finding.subject == "settings")
+    assert own.verdict is Verdict.OK, "a running agent is no fault"
     assert status["outbox"]["rows"] >= 3
     assert any("sensor water is not connected" in reason for reason in status["degraded"])
     code, took_s = box.terminate()

@@ -150,6 +150,7 @@ def test_fresh_empties_a_demo_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_the_edges_of_a_demo_have_a_valid_configuration(tmp_path: Path) -> None:
+    from edge.check import check as check_edge
     from edge.settings import load_settings
 
     folder = BoxFolder(tmp_path / "box")
@@ -159,7 +160,10 @@ def test_the_edges_of_a_demo_have_a_valid_configuration(tmp_path: Path) -> None:
     settings = [load_settings(write_edge_config(folder, config, site)) for site in plan.sites]
     assert [one.site for one in settings] == ["farm-1", "farm-2"]
     assert {unit.kind for unit in settings[0].units} == {"tank", "net_pen", "pond"}
-    assert len(settings[0].sensors[0].channels) == 12
+    quantities = [channel.quantity for channel in settings[0].sensors[0].channels]
+    assert len(quantities) == 3 * 4 + 2, "four of the water in each unit, and the current of two aerators"
+    assert [actuator.unit for actuator in settings[0].guard.actuators] == ["tank-1", "pond-1"]
+    check_edge(settings[0].model_copy(update={"data_dir": tmp_path / "data", "cameras": ()}))
     assert settings[0].metrics.port != settings[1].metrics.port
 
 
