@@ -12,7 +12,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,7 @@ def measure(name: str, *, quick: bool, bar: float, shape: Shape = FULL, tables: 
 
     Args:
         name: of the benchmark.
-        quick: few rounds.
+        quick: one round of small batches.
         bar: to be reported.
         shape: of the batches.
         tables: SQL that makes what the writer needs beyond the schema.
@@ -92,8 +92,9 @@ def measure(name: str, *, quick: bool, bar: float, shape: Shape = FULL, tables: 
                 raw.execute(tables)
                 raw.commit()
                 bench = _Bench(server.url(), Path(folder), raw)
-                rounds = 2 if quick else 9
-                outcome = _measured(bench, name, shape, rounds=rounds, bar=bar)
+                rounds = 1 if quick else 9
+                chosen = replace(shape, messages=SMALL.messages) if quick else shape
+                outcome = _measured(bench, name, chosen, rounds=rounds, bar=bar)
                 bench.close()
                 return outcome
     finally:
