@@ -105,7 +105,9 @@ class Rows:
     @cached_property
     def days(self) -> tuple[datetime, ...]:
         """That they are of."""
-        return tuple(EPOCH + timedelta(days=int(day)) for day in np.unique(self.columns.observed_us // _DAY_US))
+        days = self.columns.observed_us // _DAY_US
+        found = days[:1] if (days == days[:1]).all() else np.unique(days)
+        return tuple(EPOCH + timedelta(days=int(day)) for day in found)
 
     @cached_property
     def newest(self) -> tuple[PgArray, ...]:
