@@ -1,9 +1,9 @@
 """The ingest: records from a bridge or from Kafka become rows, in one transaction per batch.
 
-    records -> read -> lock ledger -> admit -> write by kind -> advance ledger -> commit -> watermarks
+    records -> prepare | -> lock ledger -> admit -> write by kind -> advance ledger -> commit -> watermarks
 
-In the box the bridge calls ``Ingest.write``; in a cluster ``run_consumers`` does, with what Kafka delivers, and commits
-offsets only afterwards. A message that can never be stored becomes a dead letter and does not hold up the others.
+What stands before the bar needs no database and is done while the batch before is behind it. In the box the bridge's sink
+does both (``Ahead``); in a cluster ``run_consumers`` does, with what Kafka delivers, and commits offsets only afterwards. A message that can never be stored becomes a dead letter and does not hold up the others.
 """
 
 from __future__ import annotations
