@@ -162,9 +162,11 @@ class ChannelQuality:
             return
         self._same += 1
         lasted_s = now_s - self._same_since_s
-        if self._jumped or (lasted_s >= limit_s and self._same >= self.limits.stuck_count):
-            fail_s = self.limits.stuck_fail_s
-            failed.append(("stuck", _FAIL if fail_s is not None and lasted_s >= fail_s else _SUSPECT))
+        limits = self.limits
+        if self._jumped or (lasted_s >= limit_s and self._same >= limits.stuck_count):
+            fail_s = limits.stuck_fail_s
+            is_dead = fail_s is not None and lasted_s >= fail_s and self._same >= limits.stuck_fail_count
+            failed.append(("stuck", _FAIL if is_dead else _SUSPECT))
 
     def _flat_line(self, value: float, now_s: float, limit_s: float, failed: list[Failed]) -> None:
         low, high = min(self._flat_low, value), max(self._flat_high, value)

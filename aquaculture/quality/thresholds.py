@@ -32,7 +32,9 @@ class QualityLimits:
         spike_share: the same as a share of that median, 0 to 1; the larger of the two counts.
         stuck_s: the same number for this long, and for ``stuck_count`` readings, is SUSPECT.
         stuck_count: readings that a run of equal numbers needs; guards slow sensors.
-        stuck_fail_s: the same number for this long is FAIL, so that the silence of the channel becomes an alarm.
+        stuck_fail_s: the same number for this long, and for ``stuck_fail_count`` readings, is FAIL: the channel's silence is then
+            an alarm.
+        stuck_fail_count: readings that such a run needs.
         flat_for_s: values within ``flat_tolerance`` for this long, and for ``flat_count`` readings, are SUSPECT.
         flat_tolerance: how much a living signal always moves.
         flat_count: readings that a flat run needs.
@@ -53,6 +55,7 @@ class QualityLimits:
     stuck_s: float | None = None
     stuck_count: int = 5
     stuck_fail_s: float | None = None
+    stuck_fail_count: int = 5
     flat_for_s: float | None = None
     flat_tolerance: float = 0.0
     flat_count: int = 5

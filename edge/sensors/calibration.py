@@ -129,7 +129,7 @@ def read_probe(path: Path, quantity: str | None = None) -> ProbeFile:
         raise ConfigurationError(
             "calibration", str(path), f"It cannot be read ({error}): give the agent's user the right."
         ) from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # the latter from YAML's own dates and depths
         raise ConfigurationError(
             "calibration", str(path), f"It is not YAML: {' '.join(str(error).split())}."
         ) from error

@@ -46,7 +46,7 @@ class ChannelQualitySettings(Section):
 
     def applied_to(self, limits: QualityLimits) -> QualityLimits:
         """The limits with this channel's own."""
-        whole = {"stuck_count", "flat_count"}
+        whole = {"stuck_count", "stuck_fail_count", "flat_count"}
         always = {"low", "high", "spike_share", "flat_tolerance", "gap_s", *whole}
         changes: dict[str, Any] = {
             name: int(value) if name in whole and value is not None else value

@@ -82,8 +82,8 @@ def test_a_stuck_oxygen_probe_is_suspect_and_fails_when_fish_would_depend_on_it(
     flags = [verdict.flag for verdict in found]
     assert found[29].test is None
     assert found[30].test == "stuck"
-    assert flags[359] is SUSPECT
-    assert flags[360] is QualityFlag.FAIL
+    assert flags[179] is SUSPECT
+    assert flags[180] is QualityFlag.FAIL
     assert quality.judge(8.01, after(hours=8)).flag is QualityFlag.GOOD
 
 

@@ -178,6 +178,15 @@ def test_a_record_that_cannot_be_meant_is_refused_by_field(tmp_path: Path, docum
         read_probe(path, "do")
 
 
+@pytest.mark.parametrize(
+    "text", ["", "7", "[", "[" * 3_000, "at: 2026-13-45", "\x00", "{serial: [], quantity: {}, records: 1}"]
+)
+def test_whatever_a_file_holds_it_is_refused_and_not_a_crash(tmp_path: Path, text: str) -> None:
+    (tmp_path / "rdo-1.yaml").write_text(text)
+    with pytest.raises(ConfigurationError):
+        read_probe(tmp_path / "rdo-1.yaml", "do")
+
+
 def test_the_command_takes_what_the_page_shows_and_keeps_the_history(tmp_path: Path) -> None:
     settings = farm(tmp_path)
     calibrate(settings, "tank-1.do", ["8.80:9.09"], by="Anna", now=at(days=-30))
