@@ -98,7 +98,14 @@ def _secrets_are_readable(settings: EdgeSettings) -> None:
 
 
 def _sensors_can_start(settings: EdgeSettings) -> None:
+    lines: dict[str, int] = {}
     for index, sensor in enumerate(settings.sensors):
+        if sensor.line is not None and lines.setdefault(sensor.line, index) != index:
+            raise ConfigurationError(
+                f"sensors.{index}",
+                sensor.line,
+                f"sensors.{lines[sensor.line]} uses this line already: put what is on one line into one entry.",
+            )
         driver_kind(sensor.driver).check(sensor, f"sensors.{index}")
 
 

@@ -25,6 +25,7 @@ from edge.clock import SystemClock
 from edge.errors import SourceError
 from edge.inference.settings import ModelSettings
 from edge.sensors.calibration import describe, read_probe, record_id
+from edge.sensors.registry import driver_kind
 from edge.sensors.settings import BrokerSensorSettings
 from edge.settings import EdgeSettings
 
@@ -55,6 +56,9 @@ def examine(settings: EdgeSettings) -> Iterator[Finding]:
     for sensor in settings.sensors:
         if isinstance(sensor, BrokerSensorSettings):
             yield from broker_findings(f"sensor broker of {sensor.name}", sensor.broker, now=now)
+        for seen in driver_kind(sensor.driver).look(sensor):
+            subject = f"sensor {sensor.name}, {seen.subject}"
+            yield Finding(subject, Verdict.OK if seen.well else Verdict.BAD, seen.what, seen.remedy)
     if settings.guard.actuators or settings.guard.inputs or settings.guard.siren:
         for field, broker in settings.guard.brokers():
             yield from broker_findings(field, broker, now=now)

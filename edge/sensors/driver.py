@@ -7,7 +7,7 @@ persisted. A driver whose source can redeliver (QoS 1) acknowledges there.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol, TypeAlias
@@ -105,6 +105,21 @@ class DriverContext:
     deliver: Deliver
 
 
+@dataclass(frozen=True)
+class Looked:
+    """What a driver found when it was asked to look at its devices once (``shoal edge doctor``)."""
+
+    subject: str
+    well: bool
+    what: str
+    remedy: str = ""
+
+
+def _nothing_to_look_at(_settings: Any) -> Iterable[Looked]:
+    """Drivers behind a broker: that the broker answers is looked at for all of them."""
+    return ()
+
+
 def _nothing_to_check(_settings: Any, _field: str) -> None:
     """Most drivers need nothing of the machine before they start."""
 
@@ -116,6 +131,7 @@ class DriverKind:
     Attributes:
         settings: model of a ``sensors:`` entry with this driver; a subclass of SensorSettings.
         open: makes the driver from such settings; connects nothing. Imports its libraries here, not at module level.
+        look: asks its devices once, for the doctor.
         check: raises ConfigurationError when this machine lacks what the settings ask for (a file, a serial port); its second
             argument is the field (``sensors.0``).
     """
@@ -123,3 +139,4 @@ class DriverKind:
     settings: type[SensorSettings]
     open: Callable[[Any, DriverContext], SensorDriver]
     check: Callable[[Any, str], None] = _nothing_to_check
+    look: Callable[[Any], Iterable[Looked]] = _nothing_to_look_at

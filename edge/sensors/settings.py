@@ -41,6 +41,11 @@ class SensorSettings(Section):
     channels: tuple[ChannelSettings, ...] = Field(min_length=1)
     """What it measures."""
 
+    @property
+    def line(self) -> str | None:
+        """What only one sensor can have (a serial port); None shares everything."""
+        return None
+
     def relative_to(self, _folder: Path) -> SensorSettings:
         """The same with paths that are relative to the configuration file made absolute; most drivers have none."""
         return self

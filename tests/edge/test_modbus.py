@@ -17,10 +17,12 @@ from hypothesis import strategies as st
 
 from contracts.errors import ConfigurationError
 from contracts.quality import QualityFlag
+from edge.agent import Agent
 from edge.check import check
 from edge.clock import SystemClock
 from edge.sensors.driver import Delivery, DriverContext
 from edge.sensors.drivers.modbus.driver import ModbusDriver
+from edge.sensors.drivers.modbus.look import look
 from edge.sensors.drivers.modbus.probe import FOLDERS, WORDS, Place, ProbeMap, load_map, shipped_maps
 from edge.sensors.drivers.modbus.registers import decode, places_of, plan_blocks
 from edge.sensors.drivers.modbus.schema import FILE, schema_text
@@ -368,3 +370,55 @@ def test_a_gateway_that_restarts_is_found_again(on_line: Callable[..., Line]) ->
     bus.slaves = again
     eventually(lambda: len(bus.deliveries) > heard + 3)
     assert bus.driver.health().connected
+
+
+@pytest.mark.integration
+def test_the_doctor_shows_what_each_slave_measures_or_why_not(on_line: Callable[..., Line]) -> None:
+    slaves = SerialSlaves({1: RDO, 2: RDO, 3: at(0, [8082])})
+    slaves.silent.add(2)
+    bus = on_line(
+        slaves, **{**three(), "slaves": [{**s, "map": m} for s, m in zip(three()["slaves"], MAPS, strict=True)]}
+    )
+    bus.supervisor.stop_all(timeout_s=3)  # the agent holds the line while it runs
+    seen = {one.subject.split()[1]: one for one in look(bus.settings)}
+    assert (seen["p1"].well, seen["p1"].what) == (True, "tank-1.do 8.11 mg/L")
+    assert (seen["p2"].well, seen["p2"].what) == (False, "no answer")
+    assert "no such registers" in seen["p3"].what
+    assert all(one.remedy for one in seen.values() if not one.well)
+
+
+@pytest.mark.integration
+def test_the_whole_agent_reads_a_line_while_one_slave_is_dead(tmp_path: Path) -> None:
+    slaves = TcpSlaves({1: RDO, 2: RDO})
+    slaves.silent.add(2)
+    slaves.start()
+    settings = line(
+        tcp={"host": "127.0.0.1", "port": slaves.port},
+        slaves=[{"name": f"p{n}", "map": "in_situ_rdo_pro", "address": n, "every_s": 0.2} for n in (1, 2)],
+        channels=[
+            {"name": "tank-1.do", "unit": "tank-1", "quantity": "do", "slave": "p1"},
+            {"name": "tank-1.temperature", "unit": "tank-1", "quantity": "temperature", "slave": "p1"},
+            {"name": "tank-1.second.do", "unit": "tank-1", "quantity": "do", "slave": "p2"},
+        ],
+    )
+    agent = Agent(load_settings(configuration(tmp_path, sensors=[settings], model=None)))
+    agent.start()
+    try:
+        eventually(lambda: agent.snapshot().counters.get("readings", 0) >= 6)
+        latest = agent.snapshot().latest
+        assert latest["tank-1.do"].reading.value == 8.11
+        assert latest["tank-1.do_sat"].reading.value == pytest.approx(76, abs=1)
+        assert "tank-1.second.do" not in latest
+        assert any("slave p2" in reason for reason in agent.snapshot().degraded)
+    finally:
+        agent.stop()
+        slaves.stop()
+
+
+def test_two_sensors_cannot_have_one_serial_port(tmp_path: Path) -> None:
+    serial: dict[str, Any] = {"tcp": None, "serial": {"port": "/dev/ttyUSB7"}}
+    channel = {"name": "tank-1.b", "unit": "tank-1", "quantity": "do", "slave": "rdo"}
+    both = [line(**serial), line(**serial, name="again", channels=[channel])]
+    with pytest.raises(ConfigurationError, match=r"sensors\.0 uses this line already") as caught:
+        check(load_settings(configuration(tmp_path, sensors=both)))
+    assert caught.value.field == "sensors.1"

@@ -119,3 +119,33 @@ def test_the_driver_comes_back_when_the_farm_broker_does(mosquitto_factory: Call
     receiver.stop()
     sensor.disconnect()
     sensor.loop_stop()
+
+
+@pytest.mark.integration
+def test_a_number_without_a_time_that_waited_in_the_broker_is_no_reading(
+    mosquitto_factory: Callable[..., Mosquitto],
+) -> None:
+    broker = mosquitto_factory()
+    sensor = publisher_client(broker.port)
+    sensor.publish("farm/tank-1/ph", b"7.1", qos=1, retain=True).wait_for_publish(5)
+    deliveries: list[Delivery] = []
+    channel = MqttChannel(name="tank-1.ph", unit="tank-1", quantity="ph", topic="farm/tank-1/ph")
+    settings = MqttSensor(name="ph", broker=MqttSettings(port=broker.port, reconnect_max_s=0.3), channels=(channel,))
+
+    def start() -> tuple[MqttSensorDriver, Supervisor]:
+        driver = MqttSensorDriver(settings, DriverContext("edge-1.ph", SystemClock(), deliveries.append))
+        supervisor = Supervisor()
+        supervisor.start("ph", driver.run)
+        eventually(lambda: driver.health().rejected == 1)  # the retained value
+        return driver, supervisor
+
+    _, first = start()
+    first.stop_all(timeout_s=3)
+    sensor.publish("farm/tank-1/ph", b"7.2", qos=1).wait_for_publish(5)  # while the agent is away
+    _, second = start()
+    sensor.publish("farm/tank-1/ph", b"7.3", qos=1).wait_for_publish(5)
+    eventually(lambda: deliveries)
+    assert [delivery.readings[0].value for delivery in deliveries] == [7.3]
+    second.stop_all(timeout_s=3)
+    sensor.disconnect()
+    sensor.loop_stop()

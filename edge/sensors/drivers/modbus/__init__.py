@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 
 from contracts.errors import ConfigurationError
-from edge.sensors.driver import DriverContext, DriverKind, SensorDriver
+from edge.sensors.driver import DriverContext, DriverKind, Looked, SensorDriver
 from edge.sensors.drivers.modbus.settings import ModbusSensor
 
 
@@ -49,4 +50,10 @@ def _check(settings: ModbusSensor, field: str) -> None:
             )
 
 
-KIND = DriverKind(ModbusSensor, _open, _check)
+def _look(settings: ModbusSensor) -> Iterable[Looked]:
+    from edge.sensors.drivers.modbus.look import look
+
+    return look(settings)
+
+
+KIND = DriverKind(ModbusSensor, _open, _check, _look)

@@ -156,18 +156,7 @@ class ModbusDriver:
         self._deliver(slave, station, registers)
 
     def _read(self, name: str, station: Station) -> Registers:
-        found: dict[tuple[Table, int], int] = {}
-        asked = identity_block(station.probe) if name not in self._known else None
-        for block in ([asked] if asked else []) + list(station.blocks):
-            try:
-                values = self._bus.read(station.address, block)
-            except SlaveRefusedError as error:
-                raise SlaveRefusedError(
-                    f"{error} ({block.named(station.probe)}): check the map {station.probe.name} and its first_register"
-                ) from error
-            found |= {(block.table, block.address + step): value for step, value in enumerate(values)}
-            if block is asked:
-                check_identity(station.probe, found)
+        found = ask(self._bus, station, identify=name not in self._known)
         self._known.add(name)
         return found
 
@@ -184,6 +173,30 @@ class ModbusDriver:
         if readings:
             delivery = Delivery(tuple(readings), received_at, received_s, _nothing, timeline)
             self._context.deliver(delivery)
+
+
+def ask(bus: Bus, station: Station, *, identify: bool) -> Registers:
+    """Everything that a slave's channels need; with ``identify`` it is first asked what it is.
+
+    Raises:
+        LineLostError: the line is gone.
+        SlaveSilentError: it did not answer; nothing more was asked.
+        SlaveRefusedError: it has no such registers.
+        MisfitError: it is another probe than its map is for.
+    """
+    found: dict[tuple[Table, int], int] = {}
+    asked = identity_block(station.probe) if identify else None
+    for block in ([asked] if asked else []) + list(station.blocks):
+        try:
+            values = bus.read(station.address, block)
+        except SlaveRefusedError as error:
+            raise SlaveRefusedError(
+                f"{error} ({block.named(station.probe)}): check the map {station.probe.name} and its first_register"
+            ) from error
+        found |= {(block.table, block.address + step): value for step, value in enumerate(values)}
+        if block is asked:
+            check_identity(station.probe, found)
+    return found
 
 
 def read_values(

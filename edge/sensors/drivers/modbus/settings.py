@@ -93,6 +93,11 @@ class ModbusSensor(SensorSettings):
                 raise ValueError(f"channel {channel.name}: no slave {channel.slave!r}; there are {', '.join(names)}")
         return self
 
+    @property
+    def line(self) -> str | None:
+        """The serial port: two masters on one line talk into each other."""
+        return None if self.serial is None else self.serial.port
+
     def relative_to(self, folder: Path) -> ModbusSensor:
         """Maps that are files are found beside the configuration."""
         slaves = tuple(

@@ -1,6 +1,7 @@
-"""MQTT messages of farm sensors to deliveries: QoS 1, a session that outlives a restart, acknowledged after persisting.
+"""MQTT messages of farm sensors to deliveries: a session that outlives a restart, acknowledged after persisting.
 
-The broker redelivers what was not acknowledged; the sampler recognises a repeat by its node time.
+The broker redelivers what was not acknowledged; the sampler recognises a repeat by its node time. A topic whose numbers carry
+no time is heard at QoS 0, which brokers do not queue, and not when retained: what waited there would look fresh.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ class MqttSensorDriver:
     def __init__(self, settings: MqttSensor, context: DriverContext) -> None:
         self._settings = settings
         self._context = context
-        self._topics = sorted({channel.topic for channel in settings.channels})
+        dated = {channel.topic: True for channel in settings.channels}
+        for channel in settings.channels:
+            dated[channel.topic] &= channel.time_pointer is not None
+        self._topics = dated
         self._messages = 0
         self._rejected = 0
         self._broker = FarmBroker(
@@ -31,7 +35,7 @@ class MqttSensorDriver:
             sensor=settings.name,
             client_id=context.identity,
             clean=False,
-            on_connected=lambda: self._broker.subscribe(self._topics),
+            on_connected=self._connected,
             on_message=self._message,
         )
 
@@ -48,9 +52,16 @@ class MqttSensorDriver:
         """Receive until ``stop`` is set."""
         self._broker.run(stop)
 
+    def _connected(self) -> None:
+        self._broker.subscribe(sorted(topic for topic, dated in self._topics.items() if dated), qos=1)
+        self._broker.subscribe(sorted(topic for topic, dated in self._topics.items() if not dated), qos=0)
+
     def _message(self, message: Incoming) -> None:
         self._messages += 1
         readings, faults = read(self._settings.channels, message.topic, message.payload)
+        if message.retained and (undated := [reading for reading in readings if reading.node_time is None]):
+            faults += [f"{reading.channel.name}: a retained value has no age" for reading in undated]
+            readings = [reading for reading in readings if reading.node_time is not None]
         if not readings:
             self._rejected += 1
             log.warning("sensor.message_rejected", sensor=self.name, topic=message.topic, faults=faults[:3])
