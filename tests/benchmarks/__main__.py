@@ -22,6 +22,7 @@ BENCHMARKS: dict[str, str] = {
     "actuation": "ms (99th percentile) from a sensor's message to the relay's command without any uplink, against ten lines",
     "quality": "readings/s made and judged by all quality tests, against readings made unjudged; precision and recall on labelled series",
     "outbox": "readings/s made durable in the outbox, against raw SQLite with the same commits; alarms, kills, backlog, a week",
+    "soak": "memory of an agent after minutes of broken uplinks and alarms, against itself before; slopes of files and threads",
     "footprint": "memory of an idle edge agent, against a bare Python process; sizes, imports and the box beside it",
 }
 """Name and what it measures; the module of the same name does it."""
@@ -37,6 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("name", nargs="?", choices=sorted(BENCHMARKS), help="which benchmark")
     parser.add_argument("--quick", action="store_true", help="fewer rounds: is it alive, not how fast is it")
+    parser.add_argument("--full", action="store_true", help="the long run too, where there is one (outbox, soak)")
     parser.add_argument("--list", action="store_true", help="names with what each measures")
     chosen = parser.parse_args(arguments)
     if chosen.list or chosen.name is None:
@@ -44,7 +46,12 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"{name:<14} {meaning}")
         return 0 if chosen.list else 2
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # stdout is the JSON object alone
-    outcome = importlib.import_module(f"tests.benchmarks.{chosen.name}").run(chosen.quick)
+    module = importlib.import_module(f"tests.benchmarks.{chosen.name}")
+    if chosen.full and not hasattr(module, "full"):
+        parser.error(f"{chosen.name} has no --full")
+    outcome = module.run(chosen.quick)
+    if chosen.full:
+        outcome["full"] = module.full()
     print(json.dumps(outcome, indent=2))
     return 0
 

@@ -1,7 +1,7 @@
 """What Shoal weighs: memory of an idle edge agent against a bare Python process, and beside it sizes, imports and a box.
 
 `value` is the resident memory of `python -m edge run` with sensors and no camera, after it has settled. `details` has the
-installed size of each extra's distributions, the import time of each program, and every process of an idle box.
+installed size of each extra's distributions, `[edge,cpu]` installed into an environment of its own, the import time of each program, and every process of an idle box.
 """
 
 from __future__ import annotations
@@ -26,12 +26,13 @@ import psutil
 
 from tests.architecture.tree import ROOT, declared, normalized
 from tests.benchmarks.harness import Pair, result
-from tests.servers.process import free_port
+from tests.servers.process import free_port, program
 
 SETTLE_S = 5.0
 PROGRAMS = {"edge": "edge.agent", "bridge": "bridge.uplink", "cloud": "cloud.app", "command line": "shoal.cli"}
 EXTRAS = {"edge": ("edge",), "edge,cpu": ("edge", "cpu"), "bridge": ("bridge",), "cloud": ("cloud",), "box": ("box",)}
 BAR_EDGE_MB, BAR_BOX_MB = 150, 600
+BAR_INSTALLED_MB, BAR_IMPORT_S = 350, 1.0
 BARE = [sys.executable, "-c", "import time; time.sleep(600)"]
 
 EDGE_CONFIG = """
@@ -62,7 +63,7 @@ def run(quick: bool) -> dict[str, Any]:
         "import_s": {name: _import_s(module, rounds=1 if quick else 5) for name, module in PROGRAMS.items()},
     }
     if not quick:
-        details |= {"bar_box_mb": BAR_BOX_MB, **_idle_box()}
+        details |= {"bar_box_mb": BAR_BOX_MB, **_fresh_edge(), **_idle_box()}
     return result("footprint", pairs, unit="MB", higher_is_better=False, details=details)
 
 
@@ -83,6 +84,34 @@ def installed_mb(*extras: str) -> float:
         )
         waiting += [normalized(line) for line in distribution.requires or [] if not re.search(r";.*\bextra\b", line)]
     return round(total / 1e6, 1)
+
+
+def _fresh_edge() -> dict[str, Any]:
+    """`[edge,cpu]` in an environment of its own: its size on disk, and its import, with nothing else installed."""
+    with tempfile.TemporaryDirectory() as folder:
+        venv = Path(folder) / "venv"
+        uv = [program("uv", "pip install uv")]
+        subprocess.run([*uv, "venv", "--python", sys.executable, str(venv)], check=True, capture_output=True)
+        empty_mb = _tree_mb(venv)
+        python = venv / "bin" / "python"
+        install = [*uv, "pip", "install", "--python", str(python), "--link-mode", "copy", f"{ROOT}[edge,cpu]"]
+        subprocess.run(install, check=True, capture_output=True)
+        code = "import time; t = time.perf_counter(); import edge.agent; print(time.perf_counter() - t)"
+        times = [
+            float(subprocess.run([python, "-c", code], cwd=folder, check=True, capture_output=True).stdout)
+            for _ in range(4)
+        ]
+        return {
+            "bar_fresh_edge_cpu_mb": BAR_INSTALLED_MB,
+            "fresh_edge_cpu_mb": round(_tree_mb(venv) - empty_mb, 1),
+            "bar_fresh_edge_import_s": BAR_IMPORT_S,
+            "fresh_edge_first_import_s": round(times[0], 2),
+            "fresh_edge_import_s": round(statistics.median(times[1:]), 2),
+        }
+
+
+def _tree_mb(folder: Path) -> float:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink()) / 1e6
 
 
 def _import_s(module: str, *, rounds: int) -> float:

@@ -3,7 +3,7 @@
 `value` and `floor` are readings/s in batches of 40 (a farm of 50 units, once a second). `details`: alarms/s by the number of
 threads that wait for the disk at once, against one row per synced transaction; rows lost in 20 SIGKILLs; latency of live
 messages alone and beside a backlog, from acceptance to the far side of a real broker; bytes and hours of a week of that farm.
-`--quick` does the same with less; `full()` is the week itself, 24 million readings.
+`--quick` does the same with less, `--full` fills the week itself, 24 million readings.
 """
 
 from __future__ import annotations
@@ -385,7 +385,3 @@ def _wait_until_drained(outbox: Outbox, last: int, drained: threading.Event) -> 
 
 def _p99(values: list[float]) -> float:
     return sorted(values)[max(0, int(len(values) * 0.99) - 1)] if len(values) > 1 else values[0]
-
-
-if __name__ == "__main__":
-    print(full())
