@@ -40,6 +40,9 @@ class RetentionSettings(BaseSettings):
     """Days that observations of cameras are kept (images are not covered). None, the default: for ever."""
     retention_health_days: float | None = Field(default=90, ge=3)
     """Days that heartbeats of devices are kept. None: for ever."""
+    retention_waiting_days: float | None = Field(default=90, ge=8)
+    """Days that readings and messages of a box without a clock wait for its time (decision 0009); nobody learns it later.
+    None: for ever."""
     compress_after_days: float | None = Field(default=14, ge=2)
     """Age in days at which TimescaleDB turns readings into columns (a tenth of the size); late readings cost double from
     then on. Without effect on plain PostgreSQL. None: never."""

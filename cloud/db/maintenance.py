@@ -36,6 +36,10 @@ from cloud.settings import RetentionSettings
 
 log = structlog.get_logger()
 
+_FORGET = (
+    "DELETE FROM reading_free WHERE received_at < %s",
+    "DELETE FROM message_free WHERE received_at < %s",
+)
 _LOCK = 0x5408A2  # any number but that of the migrations; the same in every process
 
 
@@ -47,12 +51,14 @@ class MaintenanceReport:
         refreshed_days: days whose rollups were brought up to date.
         compressed: chunks that became columns.
         dropped: chunks dropped, of all tables together.
+        forgotten: batches of readings, and messages, that waited in vain for the time of their box.
         health: of every table.
     """
 
     refreshed_days: int
     compressed: int
     dropped: int
+    forgotten: int
     health: tuple[TimeseriesHealth, ...]
 
 
@@ -90,8 +96,11 @@ def _round(database: psycopg.Connection[Any], retention: RetentionSettings, now:
         if (before := _before(now, days)) is not None:
             with database.transaction():
                 dropped += engine.drop_old(database, table, before)
+    forgotten = 0
+    if (before := _before(now, retention.retention_waiting_days)) is not None:
+        forgotten = sum(database.execute(statement, (before,)).rowcount for statement in _FORGET)
     health = tuple(engine.health(database, table) for table in (*TABLES, *ROLLUP_TABLES))
-    return MaintenanceReport(refreshed, compressed, dropped, health)
+    return MaintenanceReport(refreshed, compressed, dropped, forgotten, health)
 
 
 def _lifetimes(retention: RetentionSettings) -> tuple[tuple[TimeseriesTable, float | None], ...]:
@@ -161,10 +170,11 @@ def tell(report: MaintenanceReport, now: datetime) -> None:
         STORE_BYTES.labels(each.table).set(each.bytes)
         STORE_STRAY_ROWS.labels(each.table).set(each.stray_rows)
     STORE_MAINTAINED_AT.set(now.timestamp())
-    worked = report.refreshed_days or report.compressed or report.dropped
+    worked = report.refreshed_days or report.compressed or report.dropped or report.forgotten
     (log.info if worked else log.debug)(
         "maintenance.done",
         refreshed_days=report.refreshed_days,
         compressed=report.compressed,
         dropped=report.dropped,
+        forgotten=report.forgotten,
     )

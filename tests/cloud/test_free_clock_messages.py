@@ -8,12 +8,16 @@ from itertools import permutations
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from cloud.consumers import Ingest, StreamRecord
 from cloud.db import migrate
+from cloud.db.maintenance import maintain
+from cloud.settings import RetentionSettings
 from contracts.alarms import AlarmBatch, AlarmChange
 from contracts.devices import CLOCK_SYNCED, DeviceEvent, EventBatch
 from contracts.envelope import Body, Envelope, FreeClock
+from contracts.telemetry import ReadingBatch
 from contracts.vision import Evidence, ObservationBatch
 from tests.cloud.messages import (
     NOON,
@@ -25,6 +29,7 @@ from tests.cloud.messages import (
     health,
     observation,
     one,
+    reading,
     record,
     rows,
     seconds,
@@ -187,3 +192,15 @@ def test_a_message_that_names_no_timeline_stays_where_it_is(ingest: Ingest, stor
     ingest.write([health(1), counted(2, heartbeat(LONG_AGO)), synced(3)])
     assert stored(store_url)["health"] == [HOUR_AGO, NOON]
     ingest.close()
+
+
+def test_what_waited_in_vain_for_three_months_is_forgotten(ingest: Ingest, store_url: str) -> None:
+    wait = ReadingBatch(readings=(reading(8.0, LONG_AGO),))
+    ingest.write([counted(1, wait), counted(2, heartbeat(LONG_AGO))])
+    ingest.close()
+    limits = RetentionSettings(database_url=SecretStr(store_url))
+    for days, forgotten in ((89, 0), (91, 2)):
+        report = maintain(store_url, limits, NOON + timedelta(days=days))
+        assert report is not None
+        assert report.forgotten == forgotten
+    assert one(store_url, "SELECT (SELECT count(*) FROM reading_free) + (SELECT count(*) FROM message_free)") == 0
