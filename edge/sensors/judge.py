@@ -228,7 +228,8 @@ class Judge:
         """The memory of all tests as text by key, of fixed size."""
         memory = {f"channel/{name}": json.dumps(quality.remember()) for name, quality in self._quality.items()}
         memory |= {f"peers/{key}": json.dumps(group.remember()) for key, group in self._groups.items()}
-        return memory | {"probes": json.dumps(self._told_of_probe)}
+        failing = [[channel, test, begun_s] for (channel, test), begun_s in self._failing.items()]
+        return memory | {"probes": json.dumps(self._told_of_probe), "failing": json.dumps(failing)}
 
     def recall(self, memory: Mapping[str, str]) -> None:
         """Take up the memory of an earlier run; what cannot be read is left out."""
@@ -236,7 +237,7 @@ class Judge:
             f"channel/{name}": quality.recall for name, quality in self._quality.items()
         }
         recalls |= {f"peers/{key}": group.recall for key, group in self._groups.items()}
-        recalls["probes"] = self._recall_probes
+        recalls |= {"probes": self._recall_probes, "failing": self._recall_failing}
         for key, recall in recalls.items():
             if key in memory:
                 try:
@@ -249,6 +250,16 @@ class Judge:
         if not isinstance(kept, dict):
             return False
         self._told_of_probe = {str(key): str(text) for key, text in kept.items()}
+        return True
+
+    def _recall_failing(self, kept: Any) -> bool:
+        """What was failing and told before, so that a restart neither tells it again nor forgets to tell its end."""
+        try:
+            found = {(str(channel), str(test)): float(begun_s) for channel, test, begun_s in kept}
+        except (TypeError, ValueError):
+            return False
+        self._failing = {key: begun_s for key, begun_s in found.items() if key[0] in self._channels}
+        self._told_s = dict(self._failing)
         return True
 
     def _tell_slow(self, channel: str, verdict: Verdict, observed_at: datetime) -> None:

@@ -120,6 +120,15 @@ def test_a_restart_does_not_make_a_stuck_probe_look_alive(tmp_path: Path) -> Non
     box.start()
     box.clock.advance(58.5)
     assert box.hear(RawReading(DO, 9.0, None))[0].test == "stuck"
+    box.hear(RawReading(DO, 9.1, None))
+    assert box.told.names() == ["sensor.suspect", "sensor.recovered"]  # told once, though the agent was restarted
+
+
+@pytest.mark.parametrize("text", ["", "7", "[]", "{}", "[[1]]", "null", '{"v": 1}'])
+def test_a_spoiled_memory_of_the_box_is_left_out(tmp_path: Path, text: str) -> None:
+    box = Box(tmp_path, DO, OTHER)
+    box.judge.recall(dict.fromkeys(box.judge.remember(), text))
+    assert box.hear(RawReading(DO, 9.0, None))[0].quality is GOOD
 
 
 def test_two_probes_in_one_tank_watch_each_other(tmp_path: Path) -> None:
