@@ -36,8 +36,8 @@ log = structlog.get_logger()
 
 MEMORY_EVERY_S = 600.0
 """How often it is written; a restart forgets at most this much of what was learned."""
-JUDGE_EVERY_S = 0.5
-"""Seconds between two judgements of the picture: dirt and darkness do not come and go faster."""
+JUDGE_EVERY_S = 2.0
+"""Seconds between two judgements of the picture: dirt and darkness do not come and go faster, and each costs 0.5 ms."""
 BORDER = 0.1
 """Tracks may end this near to the edge of the picture: the fish swam out of it."""
 

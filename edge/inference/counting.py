@@ -172,6 +172,10 @@ def _crossings(counted: int, half_seen: int) -> tuple[float, float]:
     return round(max(0.0, min(mean - spread, counted)), 2), round(max(mean + spread, counted), 2)
 
 
+LOOK_EVERY_S = 0.2
+"""Frames that come sooner after the last add nothing to a speed over half a second."""
+
+
 @dataclass
 class _Path:
     """The recent way of one track."""
@@ -190,11 +194,15 @@ class Activity:
 
     def __init__(self, *, span_s: float = 0.5, forget_s: float = 5.0) -> None:
         self._span_s, self._forget_s = span_s, forget_s
+        self._seen_s = -math.inf
         self._paths: dict[int, _Path] = {}
         self._speeds: dict[int, list[float]] = {}
 
     def see(self, ids: Sequence[int], boxes: Sequence[Sequence[float]], at_s: float) -> None:
-        """Take the tracked boxes (corners x0 y0 x1 y1 in pixels) of one frame into account."""
+        """Take the tracked boxes (corners x0 y0 x1 y1 in pixels) of one frame into account; five frames a second suffice."""
+        if at_s - self._seen_s < LOOK_EVERY_S * 0.99:
+            return
+        self._seen_s = at_s
         for track, (x0, y0, x1, y1) in zip(ids, boxes, strict=True):
             path = self._paths.setdefault(track, _Path())
             path.lengths.append(max(x1 - x0, y1 - y0))

@@ -92,11 +92,14 @@ class _Tracks:
 
     def where(self, keep: npt.NDArray[Any]) -> _Tracks:
         """Those that ``keep`` (mask or indices) selects."""
-        return _Tracks(*[getattr(self, column.name)[keep] for column in fields(self)])
+        return _Tracks(*[getattr(self, column)[keep] for column in _COLUMNS])
 
     def plus(self, other: _Tracks) -> _Tracks:
         """These and the others."""
-        return _Tracks(*[np.concatenate([getattr(self, c.name), getattr(other, c.name)]) for c in fields(self)])
+        return _Tracks(*[np.concatenate([getattr(self, c), getattr(other, c)]) for c in _COLUMNS])
+
+
+_COLUMNS = tuple(column.name for column in fields(_Tracks))
 
 
 class Tracker:
@@ -260,18 +263,40 @@ def assign(score_RC: FloatArray, least: float) -> tuple[IntArray, IntArray]:
         Row and column indices of the pairs.
     """
     gain = np.where(score_RC >= least, score_RC - least, 0.0)
-    possible = gain > 0
-    choices_R, choices_C = possible.sum(axis=1), possible.sum(axis=0)
-    # Who has one choice, which nobody else has, needs no deliberation: on most frames that is every fish.
-    rows, columns = np.nonzero(possible & (choices_R == 1)[:, None] & (choices_C == 1)[None, :])
-    open_rows, open_columns = choices_R > 0, choices_C > 0
-    open_rows[rows] = open_columns[columns] = False
-    if open_rows.any():
-        left_rows, left_columns = np.flatnonzero(open_rows), np.flatnonzero(open_columns)
+    rows, columns = _obvious(gain)
+    if gain.any():
+        left_rows, left_columns = np.flatnonzero(gain.any(axis=1)), np.flatnonzero(gain.any(axis=0))
         pairs = _augment(gain[np.ix_(left_rows, left_columns)])
         rows = np.concatenate([rows, left_rows[pairs[0]]])
         columns = np.concatenate([columns, left_columns[pairs[1]]])
     return rows, columns
+
+
+def _obvious(gain: FloatArray) -> tuple[IntArray, IntArray]:
+    """Take pairs that need no deliberation out of ``gain``: worth at least what both could have with others, together.
+
+    Whoever parts such a pair gains no more than the pair was worth. On most frames that is every fish.
+    """
+    found: list[tuple[IntArray, IntArray]] = [(np.zeros(0, np.int64), np.zeros(0, np.int64))]
+    while gain.size:
+        every_row, every_column = np.arange(gain.shape[0]), np.arange(gain.shape[1])
+        best_column, best_row = gain.argmax(axis=1), gain.argmax(axis=0)
+        worth = gain[every_row, best_column]
+        without = gain.copy()
+        without[every_row, best_column] = 0.0
+        else_row = without.max(axis=1)
+        without[every_row, best_column] = worth
+        without[best_row, every_column] = 0.0
+        else_column = without.max(axis=0)[best_column]
+        mutual = best_row[best_column] == every_row
+        rows = np.flatnonzero(mutual & (worth > 0) & (worth >= else_row + else_column))
+        if not len(rows):
+            break
+        columns = best_column[rows]
+        gain[rows] = 0.0
+        gain[:, columns] = 0.0
+        found.append((rows, columns))
+    return np.concatenate([r for r, _ in found]), np.concatenate([c for _, c in found])
 
 
 def _augment(gain: FloatArray) -> tuple[IntArray, IntArray]:

@@ -18,7 +18,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from edge.inference.tracker import NOT_TRACKED, Tracker, assign
+from contracts.vision import Box
+from edge.inference.engine import UNSURE_SHARE
+from edge.inference.tracker import NOT_TRACKED, Tracker, TrackerOptions, assign
+from models.runtime import BundleError, Detector, load_bundle, open_session, shipped_bundle
 from shoal.simulate.fish import FishScene
 from tests.benchmarks.harness import Pair, result
 from tests.servers.presence import ROOT
@@ -73,6 +76,7 @@ def run(quick: bool) -> dict[str, Any]:
         pairs.append(Pair(ours=ours.idf1, floor=floor.idf1, details={"condition": name}))
         table[name] = {"ours": _shown(ours), "greedy": _shown(floor)}
     details: dict[str, Any] = {"conditions": table, "cpu_us_per_frame": round(float(np.median(cost_us)))}
+    details["fish-detector, 8 fish, 10 fps"] = with_shipped_detector(10.0 if quick else 40.0)
     video = labelled_video()
     if video is not None:
         details["video_7268_F1"] = bridged(video)
@@ -87,8 +91,7 @@ def simulate(seed: int, *, fish: int, fps: float, seconds: float, place: str = "
     for frame in range(int(seconds * fps)):
         school.step(1 / fps)
         _, boxes = school.render()
-        corners = np.array([[b.x, b.y, b.x + b.w, b.y + b.h] for b in boxes]).reshape(-1, 4)
-        corners *= [WIDTH, HEIGHT, WIDTH, HEIGHT]
+        corners = _pixels(boxes)
         scene.times_s.append(frame / fps)
         scene.truth.append((corners, list(school.in_view)))
         scene.found.append(detected(corners, rng))
@@ -108,6 +111,33 @@ def detected(corners: Array, rng: np.random.Generator) -> tuple[Array, Array]:
     extra = np.concatenate([place, place + rng.uniform(15, 60, (clutter, 2))], axis=1)
     boxes = np.concatenate([noisy[kept], extra])
     return boxes, np.concatenate([scores[kept], rng.uniform(0.1, 0.5, clutter)])
+
+
+def with_shipped_detector(seconds: float) -> dict[str, Any] | None:
+    """The same with the boxes of the shipped detector on the rendered frames; None where none is shipped."""
+    try:
+        bundle = load_bundle(shipped_bundle("fish-detector"))
+    except BundleError:
+        return None
+    detector = Detector(open_session(bundle), threshold=bundle.manifest.threshold * UNSURE_SHARE)
+    school, scene = FishScene(4, WIDTH, HEIGHT, 8), Scene()
+    for frame in range(int(seconds * 10)):
+        school.step(0.1)
+        image, boxes = school.render()
+        found = detector.detect([image])[0]
+        scene.times_s.append(frame / 10)
+        scene.truth.append((_pixels(boxes), list(school.in_view)))
+        scene.found.append((_pixels([one.box for one in found]), np.array([one.confidence for one in found])))
+    options = TrackerOptions(high=bundle.manifest.threshold)
+    return {
+        "ours": _shown(follow(scene, Tracker(options).update)),
+        "greedy": _shown(follow(scene, GreedyOverlap().update)),
+    }
+
+
+def _pixels(boxes: Sequence[Box]) -> Array:
+    corners = np.array([[b.x, b.y, b.x + b.w, b.y + b.h] for b in boxes]).reshape(-1, 4)
+    return np.asarray(corners * [WIDTH, HEIGHT, WIDTH, HEIGHT])
 
 
 class GreedyOverlap:

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections import namedtuple
 from collections.abc import Iterator
 from datetime import timedelta
@@ -24,11 +26,13 @@ from edge.cameras.settings import CameraSettings
 from edge.cameras.source import Frame
 from edge.clock import SystemClock
 from edge.errors import UploadLaterError
+from edge.page import Page, Sources
 from edge.sampling.keeper import PictureKeeper
 from edge.sampling.rules import Offer
 from edge.sampling.settings import SamplingSettings, UploadSettings
 from edge.sampling.store import PictureClass, PictureStore
 from edge.sampling.uploader import SampleUploader
+from edge.settings import MetricsSettings
 from tests.edge.farm import START, eventually
 from tests.servers.presence import ROOT
 from tests.simulators.tus import TusServer
@@ -315,6 +319,28 @@ def test_the_original_is_kept_and_boxes_are_drawn_only_on_request(tmp_path: Path
     assert int(pixels[60, 40, 1]) > 150  # the left side of the box is green
     assert abs(int(pixels[60, 80, 1]) - 60) < 20
     assert keeper.picture("0" * 64, boxes=True) is None
+    keeper.close()
+
+
+def test_the_local_page_shows_a_kept_picture_with_and_without_its_boxes(tmp_path: Path) -> None:
+    keeper = PictureKeeper(tmp_path, SamplingSettings(min_free_bytes=0), site="s", device="d", clock=CLOCK, seed=1)
+    data, found = picture()
+    sha256 = PictureStore.name_of(data)
+    image = Evidence(camera="cam-1", unit="u", observed_at=START, width=160, height=120, sha256=sha256, data=data)
+    keeper.keep_evidence(image, [found])
+    sources = Sources(
+        dict, bytes, health=lambda: (True, []), operate=lambda *_: "", picture=lambda name, boxes: keeper.picture(name, boxes=boxes)
+    )  # fmt: skip
+    page = Page(MetricsSettings(port=0), sources)
+    page.start()
+    address = f"http://127.0.0.1:{page.port}/pictures/{sha256}.jpg"
+    with urllib.request.urlopen(address) as plain, urllib.request.urlopen(f"{address}?boxes") as drawn:
+        assert (plain.headers["Content-Type"], plain.read()) == ("image/jpeg", data)
+        assert drawn.read() not in {b"", data}
+    for wrong in ("0" * 64, "..%2f..%2findex", ""):
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            urllib.request.urlopen(f"http://127.0.0.1:{page.port}/pictures/{wrong}.jpg")
+    page.stop()
     keeper.close()
 
 
