@@ -120,13 +120,15 @@ def test_what_a_kill_left_behind_is_tidied_and_a_damaged_index_begins_anew(tmp_p
 @pytest.mark.faults
 def test_a_kill_at_any_moment_leaves_index_and_files_in_agreement(tmp_path: Path) -> None:
     script = (
-        "import sys; sys.path.insert(0, '.')\n"
+        "from datetime import datetime, timezone\n"
         "from pathlib import Path\n"
-        "from tests.edge.test_pictures import open_store, put\n"
-        "from edge.sampling.store import PictureClass\n"
-        f"store = open_store(Path({str(tmp_path)!r}), evidence=20_000, samples=20_000)\n"
+        "from edge.sampling.store import PictureClass, PictureStore\n"
+        "quotas = dict.fromkeys(PictureClass, 20_000)\n"
+        f"store = PictureStore(Path({str(tmp_path)!r}) / 'pictures', quotas=quotas, min_free_bytes=0)\n"
         "print('ready', flush=True)\n"
-        "for i in range(10**6): put(store, i, PictureClass(i % 2))\n"
+        "for i in range(10**6):\n"
+        "    data = i.to_bytes(4, 'big') * 250\n"
+        "    store.put(PictureClass(i % 2), data, camera='c', observed_at=datetime.now(timezone.utc), note='[]')\n"
     )
     for turn in range(4):
         child = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE)
@@ -334,7 +336,7 @@ def test_the_local_page_shows_a_kept_picture_with_and_without_its_boxes(tmp_path
     page = Page(MetricsSettings(port=0), sources)
     page.start()
     address = f"http://127.0.0.1:{page.port}/pictures/{sha256}.jpg"
-    with urllib.request.urlopen(address) as plain, urllib.request.urlopen(f"{address}?boxes") as drawn:
+    with urllib.request.urlopen(address) as plain, urllib.request.urlopen(address + "?boxes") as drawn:
         assert (plain.headers["Content-Type"], plain.read()) == ("image/jpeg", data)
         assert drawn.read() not in {b"", data}
     for wrong in ("0" * 64, "..%2f..%2findex", ""):
