@@ -9,14 +9,13 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections import namedtuple
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import cv2
+import httpx
 import numpy as np
 import pytest
 
@@ -335,13 +334,11 @@ def test_the_local_page_shows_a_kept_picture_with_and_without_its_boxes(tmp_path
     )  # fmt: skip
     page = Page(MetricsSettings(port=0), sources)
     page.start()
-    address = f"http://127.0.0.1:{page.port}/pictures/{sha256}.jpg"
-    with urllib.request.urlopen(address) as plain, urllib.request.urlopen(address + "?boxes") as drawn:
-        assert (plain.headers["Content-Type"], plain.read()) == ("image/jpeg", data)
-        assert drawn.read() not in {b"", data}
-    for wrong in ("0" * 64, "..%2f..%2findex", ""):
-        with pytest.raises(urllib.error.HTTPError, match="404"):
-            urllib.request.urlopen(f"http://127.0.0.1:{page.port}/pictures/{wrong}.jpg")
+    with httpx.Client(base_url=f"http://127.0.0.1:{page.port}/pictures/") as browser:
+        plain, drawn = browser.get(f"{sha256}.jpg"), browser.get(f"{sha256}.jpg?boxes")
+        assert (plain.headers["Content-Type"], plain.content) == ("image/jpeg", data)
+        assert drawn.content not in {b"", data}
+        assert {browser.get(f"{wrong}.jpg").status_code for wrong in ("0" * 64, "..%2f..%2findex", "x")} == {404}
     page.stop()
     keeper.close()
 
