@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, or_, select, true, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
-from cloud.alarms.tables import Alarm, AlarmChangeRow
+from cloud.alarms.tables import Alarm, AlarmChangeRow, AlarmRationale
 from cloud.farms.tables import Site, Unit
 from cloud.kit.repository import ReadConnection, Repository, Row, WriteConnection
 from contracts.alarms import AlarmChange
@@ -39,6 +39,9 @@ _ALARMS = (
         Alarm.source,
         Alarm.origin,
         Alarm.suppressed_by,
+        Alarm.shelved_until,
+        Alarm.shelved_by,
+        Alarm.shelved_because,
     )
     .join(Site, Site.id == Alarm.site_id)
     .outerjoin(Unit, Unit.id == Alarm.unit_id)
@@ -103,6 +106,83 @@ class AlarmRepository(_Alarms):
         """Record that a person has taken the alarm on; False when somebody had before, who stays the one."""
         own = select(Site.id).where(Site.organization_id == self._organization_id)
         return await self._acknowledge(alarm_id, Alarm.site_id.in_(own), actor=actor, now=now)
+
+    async def shelve(
+        self, alarm_id: UUID, *, until: datetime | None, actor: str, reason: str | None, now: datetime
+    ) -> bool:
+        """Put an alarm on the shelf until then, or take it off (``until`` None); False when there is none to."""
+        own = select(Site.id).where(Site.organization_id == self._organization_id)
+        statement = update(Alarm).where(Alarm.id == alarm_id, Alarm.site_id.in_(own))
+        if until is None:
+            statement = statement.where(Alarm.shelved_until > now)
+        done = await self._one(
+            statement.values(
+                shelved_until=until,
+                shelved_by=actor if until is not None else None,
+                shelved_because=reason,
+            ).returning(Alarm.id)
+        )
+        if done is None:
+            return False
+        change = AlarmChange.UNSHELVED if until is None else AlarmChange.SHELVED
+        await self._connection.execute(
+            insert(AlarmChangeRow)
+            .values(alarm_id=alarm_id, change=change.value, occurred_at=now, recorded_at=now, actor=actor)
+            .on_conflict_do_nothing()
+        )
+        return True
+
+    async def history(self, alarm_id: UUID) -> list[Row]:
+        """Every change of an alarm, oldest first."""
+        columns = (AlarmChangeRow.change, AlarmChangeRow.occurred_at, AlarmChangeRow.recorded_at, AlarmChangeRow.actor)
+        statement = (
+            select(*columns).join(Alarm, Alarm.id == AlarmChangeRow.alarm_id).join(Site, Site.id == Alarm.site_id)
+        )
+        return await self._all(
+            statement.where(self._own, Alarm.id == alarm_id).order_by(
+                AlarmChangeRow.occurred_at, AlarmChangeRow.recorded_at
+            )
+        )
+
+    async def occurrences(self, site_id: int, start: datetime, end: datetime, *, rows: int) -> list[Row]:
+        """Alarms of a site that were raised in a time, oldest first."""
+        return await self._all(
+            select(
+                Alarm.definition,
+                Unit.slug.label("unit"),
+                Alarm.severity,
+                Alarm.raised_at,
+                Alarm.cleared_at,
+                Alarm.acknowledged_at,
+                Alarm.suppressed_by.is_not(None).label("suppressed"),
+            )
+            .outerjoin(Unit, Unit.id == Alarm.unit_id)
+            .where(Alarm.site_id == site_id, Alarm.raised_at >= start, Alarm.raised_at < end)
+            .order_by(Alarm.raised_at)
+            .limit(rows)
+        )
+
+    async def shelved(self, site_id: int, now: datetime) -> list[Row]:
+        """Alarms of a site that are on the shelf."""
+        on_shelf = (Alarm.site_id == site_id, Alarm.shelved_until > now)
+        return await self._all(_ALARMS.where(self._own, *on_shelf).order_by(Alarm.shelved_until))
+
+    async def rationales(self) -> list[Row]:
+        """Reviewed rationales of the organization."""
+        table = AlarmRationale
+        columns = (
+            table.definition, table.consequence, table.respond_within_s, table.instruction, table.owner,
+            table.reviewed_at, table.reviewed_by,
+        )  # fmt: skip
+        return await self._all(
+            select(*columns).where(table.organization_id == self._organization_id).order_by(table.definition)
+        )
+
+    async def set_rationale(self, definition: str, values: Row) -> None:
+        """Store a rationale."""
+        key = {"organization_id": self._organization_id, "definition": definition}
+        statement = insert(AlarmRationale).values(**key, **values)
+        await self._connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=dict(values)))
 
     async def active_counts(self, site_id: int) -> list[Row]:
         """Active alarms of a site by unit (None: of no unit) and severity."""

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
+from functools import lru_cache
+from importlib import resources
 from uuid import UUID
 
 import structlog
+import yaml
 
+from cloud.alarms.performance import Occurrence, performance
 from cloud.alarms.repository import AlarmRepository
-from cloud.alarms.schemas import Alarm, AlarmPage
+from cloud.alarms.schemas import (
+    Alarm,
+    AlarmPage,
+    AlarmPerformance,
+    AlarmStep,
+    ChatteringAlarm,
+    NewRationale,
+    Rationale,
+    ReportedActor,
+    Shelf,
+)
 from cloud.auth.dependencies import Principal
-from cloud.errors import InvalidCursorError, NotFoundError
+from cloud.errors import InvalidCursorError, InvalidRangeError, NotFoundError
 from cloud.farms.schemas import UnitRef
 from cloud.farms.service import find_site_id
 from cloud.kit.ids import decode_moment_cursor, encode_cursor
@@ -20,6 +34,10 @@ from cloud.metrics import ALARMS_ACKNOWLEDGED
 from contracts.alarms import Severity
 
 log = structlog.get_logger()
+
+LONGEST_REPORT = timedelta(days=366)
+MAX_OCCURRENCES = 50_000
+"""Alarms that one report looks at; more in a year is a farm that needs another remedy first."""
 
 
 async def list_alarms(
@@ -53,6 +71,117 @@ async def acknowledge_alarm(writer: WriteConnection, user: Principal, alarm_id: 
     if changed:
         ALARMS_ACKNOWLEDGED.inc()
         log.info("alarm_acknowledged", alarm=str(alarm_id), user=user.id, site=row["site"])
+    return _alarm(row)
+
+
+async def shelve_alarm(writer: WriteConnection, user: Principal, alarm_id: UUID, shelf: Shelf, now: datetime) -> Alarm:
+    """Let an alarm call nobody for a while; again: the new reason and time hold.
+
+    Raises:
+        NotFoundError: the user's organization has no such alarm.
+    """
+    repository = AlarmRepository(writer, user.organization_id)
+    until = now + timedelta(minutes=shelf.minutes)
+    if not await repository.shelve(alarm_id, until=until, actor=user.email, reason=shelf.reason, now=now):
+        raise NotFoundError(f"There is no alarm {alarm_id}")
+    log.info("alarm_shelved", alarm=str(alarm_id), user=user.id, minutes=shelf.minutes)
+    return await _found(repository, alarm_id)
+
+
+async def unshelve_alarm(writer: WriteConnection, user: Principal, alarm_id: UUID, now: datetime) -> Alarm:
+    """Let an alarm call again; nothing happens when it is not on the shelf.
+
+    Raises:
+        NotFoundError: the user's organization has no such alarm.
+    """
+    repository = AlarmRepository(writer, user.organization_id)
+    await repository.shelve(alarm_id, until=None, actor=user.email, reason=None, now=now)
+    return await _found(repository, alarm_id)
+
+
+async def get_history(reader: ReadConnection, user: Principal, alarm_id: UUID) -> list[AlarmStep]:
+    """Everything that happened to an alarm.
+
+    Raises:
+        NotFoundError: the user's organization has no such alarm.
+    """
+    rows = await AlarmRepository(reader, user.organization_id).history(alarm_id)
+    if not rows:
+        raise NotFoundError(f"There is no alarm {alarm_id}")
+    return [AlarmStep(**row) for row in rows]
+
+
+async def get_performance(
+    reader: ReadConnection, user: Principal, site: str, start: datetime, end: datetime, now: datetime
+) -> AlarmPerformance:
+    """How well the alarms of a site serve its people.
+
+    Raises:
+        NotFoundError: the organization has no such site.
+        InvalidRangeError: the time is empty, reversed or too long.
+    """
+    if not timedelta() < end - start <= LONGEST_REPORT:
+        raise InvalidRangeError(f"end must be after start, by at most {LONGEST_REPORT.days} days")
+    site_id = await find_site_id(reader, user, site)
+    repository = AlarmRepository(reader, user.organization_id)
+    rows = await repository.occurrences(site_id, start, end, rows=MAX_OCCURRENCES + 1)
+    if len(rows) > MAX_OCCURRENCES:
+        raise InvalidRangeError(f"More than {MAX_OCCURRENCES} alarms; choose a shorter time")
+    report = performance([Occurrence(**row) for row in rows], start, end)
+    return AlarmPerformance(
+        start=start,
+        end=end,
+        alarms=report.alarms,
+        per_day=report.per_day,
+        by_severity=report.by_severity,
+        acknowledged=report.acknowledged,
+        acknowledge_p50_s=report.acknowledge_p50_s,
+        acknowledge_p95_s=report.acknowledge_p95_s,
+        unanswered=report.unanswered,
+        bad_actors=[
+            ReportedActor(definition=actor.definition, unit=actor.unit, times=actor.times, share=actor.share)
+            for actor in report.bad_actors
+        ],
+        chattering=[ChatteringAlarm(definition=definition, unit=unit) for definition, unit in report.chattering],
+        floods=report.floods,
+        flood_share=report.flood_share,
+        stale=report.stale,
+        suppressed=report.suppressed,
+        shelved=[_alarm(row) for row in await repository.shelved(site_id, now)],
+    )
+
+
+async def list_rationales(reader: ReadConnection, user: Principal) -> list[Rationale]:
+    """Why each alarm exists: the shipped reasons, and the organization's own in their place."""
+    rows = await AlarmRepository(reader, user.organization_id).rationales()
+    own = {row["definition"]: Rationale(shipped=False, **row) for row in rows}
+    both = {**shipped_rationales(), **own}
+    return [both[definition] for definition in sorted(both)]
+
+
+async def set_rationale(
+    writer: WriteConnection, user: Principal, definition: str, new: NewRationale, now: datetime
+) -> Rationale:
+    """Write down why an alarm exists; this is its review."""
+    values = {**new.model_dump(), "reviewed_at": now, "reviewed_by": user.email}
+    await AlarmRepository(writer, user.organization_id).set_rationale(definition, values)
+    return Rationale(definition=definition, shipped=False, **values)
+
+
+@lru_cache(maxsize=1)
+def shipped_rationales() -> dict[str, Rationale]:
+    """``rationale.yaml``."""
+    text = resources.files("cloud.alarms").joinpath("rationale.yaml").read_text(encoding="utf-8")
+    return {
+        name: Rationale(definition=name, shipped=True, reviewed_at=None, reviewed_by=None, **fields)
+        for name, fields in yaml.safe_load(text).items()
+    }
+
+
+async def _found(repository: AlarmRepository, alarm_id: UUID) -> Alarm:
+    row = await repository.alarm(alarm_id)
+    if row is None:
+        raise NotFoundError(f"There is no alarm {alarm_id}")
     return _alarm(row)
 
 
@@ -99,4 +228,7 @@ def _alarm(row: Row) -> Alarm:
         source=row["source"],
         origin=row["origin"],
         suppressed_by=row["suppressed_by"],
+        shelved_until=row["shelved_until"],
+        shelved_by=row["shelved_by"],
+        shelved_because=row["shelved_because"],
     )

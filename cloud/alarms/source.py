@@ -17,10 +17,11 @@ class StoredAlarms:
     """Alarms as the store has them."""
 
     def open(self, database: Connection[Any]) -> list[OpenAlarm]:
-        """Alarms that are active, that nobody has taken on, and that no other alarm explains."""
+        """Alarms that are active, that nobody has taken on or shelved, and that no other explains."""
         rows = database.execute(
             "SELECT id, site_id, severity, raised_at FROM alarm"
             " WHERE cleared_at IS NULL AND acknowledged_at IS NULL AND suppressed_by IS NULL"
+            " AND (shelved_until IS NULL OR shelved_until <= now())"
         ).fetchall()
         return [OpenAlarm(key, site_id, Severity(severity), raised_at) for key, site_id, severity, raised_at in rows]
 

@@ -45,6 +45,10 @@ class Alarm(Base):
     """Who saw it: ``edge``, ``cloud`` (the watcher), or ``both``."""
     suppressed_by: Mapped[UUID | None]
     """The alarm that explains this one; while that lasts, this one calls nobody."""
+    shelved_until: Mapped[datetime | None]
+    """Until then it calls nobody, by the word of a person."""
+    shelved_by: Mapped[str | None]
+    shelved_because: Mapped[str | None]
 
 
 class AlarmAlias(Base):
@@ -54,6 +58,21 @@ class AlarmAlias(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     alarm_id: Mapped[UUID] = mapped_column(ForeignKey("alarm.id", ondelete="CASCADE"))
+
+
+class AlarmRationale(Base):
+    """Why an organization has an alarm, in its own words."""
+
+    __tablename__ = "alarm_rationale"
+
+    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"), primary_key=True)
+    definition: Mapped[str] = mapped_column(primary_key=True)
+    consequence: Mapped[str]
+    respond_within_s: Mapped[int]
+    instruction: Mapped[str]
+    owner: Mapped[str]
+    reviewed_at: Mapped[datetime]
+    reviewed_by: Mapped[str]
 
 
 class AlarmChangeRow(Base):

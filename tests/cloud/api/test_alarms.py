@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import httpx
 import psycopg
 
@@ -73,3 +75,51 @@ def test_dead_letters_show_the_reason_and_the_head(fleet_admin: httpx.Client, pl
     assert len(every) == 2
     own = DeadLetterPage.model_validate_json(fleet_admin.get("/api/v1/dead-letters?limit=1").content)
     assert all(letter.site in {"fjord", None} for letter in own.items)
+
+
+def test_a_shelved_alarm_stays_in_the_list_and_comes_back(
+    operator: httpx.Client, viewer: httpx.Client, rival: httpx.Client, farm: farms.Farm
+) -> None:
+    path = f"/api/v1/alarms/{farm.active_alarm}"
+    shelf = {"reason": "probe is being cleaned", "minutes": 30}
+    assert viewer.post(f"{path}/shelve", json=shelf).status_code == 403
+    assert rival.post(f"{path}/shelve", json=shelf).status_code == 404
+    assert operator.post(f"{path}/shelve", json={"reason": "", "minutes": 30}).status_code == 422
+    assert operator.post(f"{path}/shelve", json={"reason": "holiday", "minutes": 10_000}).status_code == 422
+
+    shelved = Alarm.model_validate_json(operator.post(f"{path}/shelve", json=shelf).content)
+    assert (shelved.active, shelved.shelved_by) == (True, "operator@fjord.example")
+    assert shelved.shelved_because == "probe is being cleaned"
+    assert farm.active_alarm in {alarm.id for alarm in alarms_of(viewer, "?open=true").items}
+
+    back = Alarm.model_validate_json(operator.post(f"{path}/unshelve").content)
+    assert (back.shelved_until, back.shelved_because) == (None, None)
+    history = [(step["change"], step["actor"]) for step in viewer.get(f"{path}/history").json()]
+    assert history[0] == ("raised", "device:box-1")
+    assert history[-2:] == [("shelved", "operator@fjord.example"), ("unshelved", "operator@fjord.example")]
+    assert rival.get(f"{path}/history").status_code == 404
+
+
+def test_the_report_on_alarms_is_of_the_own_site(viewer: httpx.Client, rival: httpx.Client, farm: farms.Farm) -> None:
+    span = {"start": (farm.now - timedelta(days=1)).isoformat(), "end": (farm.now + timedelta(minutes=1)).isoformat()}
+    path = "/api/v1/sites/fjord/alarm-performance"
+    report = viewer.get(path, params=span).json()
+    assert report["alarms"] >= 2
+    assert {actor["definition"] for actor in report["bad_actors"]} == {"do.low.critical"}
+    assert rival.get(path, params=span).status_code == 404
+    assert viewer.get(path, params={"start": span["end"], "end": span["start"]}).status_code == 400
+
+
+def test_a_reviewed_rationale_takes_the_place_of_the_shipped_one(
+    fleet_admin: httpx.Client, operator: httpx.Client, rival: httpx.Client
+) -> None:
+    path = "/api/v1/alarm-rationales"
+    new = {"consequence": "Fish die", "respond_within_s": 120, "instruction": "Run", "owner": "Ana"}
+    assert operator.put(f"{path}/do.low.critical", json=new).status_code == 403
+    assert fleet_admin.put(f"{path}/do.low.critical", json=new | {"respond_within_s": 0}).status_code == 422
+    reviewed = fleet_admin.put(f"{path}/do.low.critical", json=new).json()
+    assert (reviewed["shipped"], reviewed["reviewed_by"]) == (False, "fleet@fjord.example")
+    mine = {each["definition"]: each for each in operator.get(path).json()}
+    assert mine["do.low.critical"]["instruction"] == "Run"
+    theirs = {each["definition"]: each for each in rival.get(path).json()}
+    assert theirs["do.low.critical"]["shipped"]

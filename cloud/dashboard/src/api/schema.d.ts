@@ -348,6 +348,126 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/alarms/{alarm_id}/shelve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Shelve an alarm
+         * @description Let it call nobody for a while, with a reason. It stays in the list and comes back by itself.
+         */
+        post: operations["shelveAlarm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alarms/{alarm_id}/unshelve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take an alarm off the shelf
+         * @description Let it call again.
+         */
+        post: operations["unshelveAlarm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alarms/{alarm_id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What happened to an alarm
+         * @description Raised, cleared, acknowledged, shelved: when, and by whom.
+         */
+        get: operations["getAlarmHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/alarm-performance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Do the alarms serve?
+         * @description Rate, time until somebody takes an alarm on, bad actors, chattering, floods, stale and shelved alarms.
+         */
+        get: operations["getAlarmPerformance"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alarm-rationales": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Why each alarm exists
+         * @description Consequence, time to respond, instruction and owner, shipped or reviewed.
+         */
+        get: operations["listRationales"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alarm-rationales/{definition}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Review why an alarm exists
+         * @description Write down what happens if nobody answers, how soon somebody must, what to do, and who owns it.
+         */
+        put: operations["setRationale"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/contacts": {
         parameters: {
             query?: never;
@@ -920,6 +1040,15 @@ export interface components {
              * @description The alarm that explains this one, which calls nobody while that lasts.
              */
             suppressed_by: string | null;
+            /**
+             * Shelved Until
+             * @description Until then it calls nobody, by the word of a person.
+             */
+            shelved_until: string | null;
+            /** Shelved By */
+            shelved_by: string | null;
+            /** Shelved Because */
+            shelved_because: string | null;
         };
         /**
          * AlarmCounts
@@ -959,6 +1088,90 @@ export interface components {
              * @description Give it back as ``cursor`` for the next page; null on the last page.
              */
             next_cursor?: string | null;
+        };
+        /**
+         * AlarmPerformance
+         * @description How well the alarms of a site serve its people.
+         */
+        AlarmPerformance: {
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /** Alarms */
+            alarms: number;
+            /** Per Day */
+            per_day: number;
+            /** By Severity */
+            by_severity: {
+                [key: string]: number;
+            };
+            /** Acknowledged */
+            acknowledged: number;
+            /** Acknowledge P50 S */
+            acknowledge_p50_s: number | null;
+            /** Acknowledge P95 S */
+            acknowledge_p95_s: number | null;
+            /**
+             * Unanswered
+             * @description Ended without anybody having taken them on.
+             */
+            unanswered: number;
+            /** Bad Actors */
+            bad_actors: components["schemas"]["ReportedActor"][];
+            /** Chattering */
+            chattering: components["schemas"]["ChatteringAlarm"][];
+            /**
+             * Floods
+             * @description Times when more than ten came in ten minutes.
+             */
+            floods: number;
+            /**
+             * Flood Share
+             * @description Share of the time in which a flood was under way; the target is below 0.01.
+             */
+            flood_share: number;
+            /**
+             * Stale
+             * @description Active for more than a day at the end; the target is below 5.
+             */
+            stale: number;
+            /**
+             * Suppressed
+             * @description Explained by another alarm; they called nobody.
+             */
+            suppressed: number;
+            /**
+             * Shelved
+             * @description Shelved now.
+             */
+            shelved: components["schemas"]["Alarm"][];
+        };
+        /**
+         * AlarmStep
+         * @description One change of an alarm.
+         */
+        AlarmStep: {
+            /** Change */
+            change: string;
+            /**
+             * Occurred At
+             * Format: date-time
+             */
+            occurred_at: string;
+            /**
+             * Recorded At
+             * Format: date-time
+             */
+            recorded_at: string;
+            /** Actor */
+            actor: string | null;
         };
         /**
          * Batch
@@ -1114,6 +1327,16 @@ export interface components {
          * @enum {string}
          */
         Channel: "sms" | "voice" | "email" | "webhook";
+        /**
+         * ChatteringAlarm
+         * @description An alarm that came three times in a minute.
+         */
+        ChatteringAlarm: {
+            /** Definition */
+            definition: string;
+            /** Unit */
+            unit: string | null;
+        };
         /**
          * Contact
          * @description A contact as it is stored.
@@ -1836,6 +2059,23 @@ export interface components {
             webhook_url?: string | null;
         };
         /**
+         * NewRationale
+         * @description Why an alarm exists (ISA-18.2 rationalization).
+         */
+        NewRationale: {
+            /**
+             * Consequence
+             * @description What happens if nobody answers. If nothing does, it should not be an alarm.
+             */
+            consequence: string;
+            /** Respond Within S */
+            respond_within_s: number;
+            /** Instruction */
+            instruction: string;
+            /** Owner */
+            owner: string;
+        };
+        /**
          * Note
          * @description Anything else worth knowing later: cleaning, net change, visitors, weather.
          */
@@ -2097,6 +2337,37 @@ export interface components {
          */
         QualityFlag: 1 | 2 | 3 | 4 | 9;
         /**
+         * Rationale
+         * @description Why an alarm exists, and who said so.
+         */
+        Rationale: {
+            /**
+             * Consequence
+             * @description What happens if nobody answers. If nothing does, it should not be an alarm.
+             */
+            consequence: string;
+            /** Respond Within S */
+            respond_within_s: number;
+            /** Instruction */
+            instruction: string;
+            /** Owner */
+            owner: string;
+            /**
+             * Definition
+             * @description Name of the alarm; a ``*`` stands for anything.
+             */
+            definition: string;
+            /**
+             * Shipped
+             * @description Nobody of the organization has reviewed it yet.
+             */
+            shipped: boolean;
+            /** Reviewed At */
+            reviewed_at: string | null;
+            /** Reviewed By */
+            reviewed_by: string | null;
+        };
+        /**
          * Ready
          * @description Whether requests can be served.
          */
@@ -2159,6 +2430,23 @@ export interface components {
             struck_by?: string | null;
             /** Struck Because */
             struck_because?: string | null;
+        };
+        /**
+         * ReportedActor
+         * @description An alarm that is raised more than others.
+         */
+        ReportedActor: {
+            /** Definition */
+            definition: string;
+            /** Unit */
+            unit: string | null;
+            /** Times */
+            times: number;
+            /**
+             * Share
+             * @description Of all alarms of the time.
+             */
+            share: number;
         };
         /**
          * Resolution
@@ -2263,6 +2551,20 @@ export interface components {
          * @enum {string}
          */
         Severity: "critical" | "major" | "minor" | "warning";
+        /**
+         * Shelf
+         * @description Why an alarm shall call nobody for a while. It stays in the list, and comes back by itself.
+         */
+        Shelf: {
+            /** Reason */
+            reason: string;
+            /**
+             * Minutes
+             * @description At most a shift.
+             * @default 60
+             */
+            minutes: number;
+        };
         /**
          * Shift
          * @description A duty that comes every week, in farm time.
@@ -3789,6 +4091,320 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    shelveAlarm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alarm_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Shelf"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alarm"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    unshelveAlarm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alarm_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alarm"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getAlarmHistory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alarm_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlarmStep"][];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getAlarmPerformance: {
+        parameters: {
+            query: {
+                /** @description First moment. */
+                start: string;
+                /** @description Moment after the last. */
+                end: string;
+            };
+            header?: never;
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlarmPerformance"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listRationales: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rationale"][];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setRationale: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                definition: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRationale"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rationale"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
