@@ -1,6 +1,7 @@
 """Every metric of the agent, declared in one place with its unit and meaning; values are read when Prometheus asks.
 
-Conservation holds on every scrape: frames captured = processed + dropped + waiting; messages accepted = released + held + dropped.
+Conservation holds on every scrape: frames captured = processed + dropped + waiting; readings accepted = released +
+held + dropped + thinned.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 COUNTERS: dict[str, str] = {
     "accepted": "Readings, observations, alarms and other things persisted in the outbox, by kind, since the outbox was made",
-    "dropped": "Things that the outbox quota took, by kind, since the outbox was made",
+    "dropped": "Things that the outbox quota or a bad disk took, by kind, since the outbox was made",
+    "thinned": "Readings that a minute's least and greatest stand for, by kind, since the outbox was made",
     "messages_sent": "Messages handed to the broker, repeats included, since the start",
     "messages_resent": "Messages sent again because the store had not confirmed them, since the start",
     "readings_repeated": "Readings refused as repeats of accepted ones, since the start",
@@ -60,6 +62,7 @@ _PREFIX = "shoal_edge_"
 _LABEL = {
     "accepted": "kind",
     "dropped": "kind",
+    "thinned": "kind",
     "readings_flagged": "test",
     "frames_captured": "camera",
     "frames_processed": "camera",

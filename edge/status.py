@@ -117,8 +117,9 @@ class Snapshot:
         }
         one |= self.pictures
         by_label: dict[str, dict[str, float]] = {
-            "accepted": {k: v for k, v in self.counters.items() if not k.startswith("dropped_")},
+            "accepted": {k: v for k, v in self.counters.items() if not k.startswith(("dropped_", "thinned_"))},
             "dropped": {k.removeprefix("dropped_"): v for k, v in self.counters.items() if k.startswith("dropped_")},
+            "thinned": {k.removeprefix("thinned_"): v for k, v in self.counters.items() if k.startswith("thinned_")},
             "readings_flagged": {name: float(count) for name, count in self.sampler.flagged.copy().items()},
             "frames_captured": {name: counts.captured for name, counts in self.frames.items()},
             "frames_processed": {name: counts.processed for name, counts in self.frames.items()},

@@ -12,12 +12,14 @@ import pytest
 from contracts.devices import DeviceState, Inventory
 from contracts.errors import ConfigurationError
 from contracts.topics import Kind, commands, uplink
+from edge.check import check
 from edge.clock import SystemClock
 from edge.messaging.aws_iot import MAX_PAYLOAD_BYTES, AwsIotLink
 from edge.messaging.client import MqttLink
 from edge.messaging.link import DeviceLink
 from edge.messaging.settings import AwsIotSettings
 from edge.messaging.state import LinkEvent
+from edge.messaging.uplinks import open_link
 from edge.outbox.publisher import Publisher
 from edge.outbox.store import Draft, Outbox
 from edge.sections import MqttSettings, TlsSettings
@@ -36,6 +38,11 @@ pytestmark = [
 ]
 
 Uplink = Literal["mqtt", "aws_iot"]
+
+
+@pytest.fixture(autouse=True)
+def _short_wait_for_the_watermark(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.outbox.publisher.WATERMARK_WAIT_S", 0.2)
 
 
 @pytest.fixture(scope="module")
@@ -254,6 +261,16 @@ def test_the_configuration_chooses_the_uplink_and_explains_what_is_missing(tmp_p
     section = {"endpoint": "x-ats.iot.eu-north-1.amazonaws.com", "cert_file": "cert.pem", "key_file": "key.pem"}
     settings = load_settings(configuration(tmp_path, uplink="aws_iot", aws_iot=section))
     assert settings.uplink_address == ("x-ats.iot.eu-north-1.amazonaws.com", 8883)
+    opened = open_link(
+        settings,
+        boot="boot-0001",
+        clock=SystemClock(),
+        inventory=lambda: Inventory(agent_version="1"),
+        on_event=lambda _event: None,
+    )
+    assert isinstance(opened, AwsIotLink)
+    with pytest.raises(ConfigurationError, match=r"aws_iot\.cert_file"):
+        check(settings)
     camera = {"name": "top", "unit": "tank-1", "source": "usb:0"}
     with pytest.raises(ConfigurationError, match="evidence_max_bytes: 150000 cannot be used"):
         load_settings(configuration(tmp_path, uplink="aws_iot", aws_iot=section, cameras=[camera]))

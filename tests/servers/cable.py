@@ -46,6 +46,8 @@ class Cable:
 
     def close(self) -> None:
         """Pull it for good."""
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # closing alone would not wake who accepts
         self._listener.close()
         self.mend()
         self.pull()
