@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import http.client
+import sqlite3
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -94,6 +95,10 @@ class SampleUploader:
                 self.stats.interrupted += 1
                 wait_s = min(LONGEST_WAIT_S, wait_s * 2 ** min(failures - 1, 10))
                 log.info("sample.upload_later", reason=str(later), wait_s=wait_s)
+            except sqlite3.ProgrammingError:
+                if not stop.is_set():
+                    raise
+                return  # the store was closed while a slow server still answered
             stop.wait(wait_s)
 
     def upload_one(self, pause: Callable[[float], object]) -> bool:
