@@ -36,7 +36,7 @@ BROKER_TIMEOUT_S = 3.0
 SUBSTREAM_HEIGHT = 800
 """Pixels above which a stream is surely a camera's main stream."""
 LEAST_MODEL_MB = 300
-"""A worker process with a small model, measured 130 MB, and room to work."""
+"""A worker process with a small model, measured 175 MB, and room to work."""
 
 __all__ = ["Finding", "Verdict", "examine", "table"]
 

@@ -27,8 +27,10 @@ from edge.errors import SourceEndedError, SourceError
 log = structlog.get_logger()
 
 _RATE_WINDOW = 16
-TICK_S = 0.2
+TICK_S = 0.5
 """How soon a silence is noticed."""
+CANCEL_S = 0.2
+"""How long a reader that was told to end is waited for."""
 OPEN_TIMEOUT_S = 10.0
 """Longest time in seconds for connecting."""
 OVERRUN = 2.0
@@ -316,7 +318,7 @@ class _Reader:
     def cancel(self) -> bool:
         """Make it end as soon as its source lets it; returns whether it has."""
         self._cancelled.set()
-        return self.over.wait(TICK_S)
+        return self.over.wait(CANCEL_S)
 
     def _run(self) -> None:
         try:

@@ -21,7 +21,7 @@ from edge.parent import die_with_parent
 
 log = structlog.get_logger()
 
-NICE = 5
+NICE = 2
 """Alarms, sensors and the outbox go first when the processor is short."""
 
 
