@@ -23,8 +23,11 @@ import structlog
 from contracts.alarms import Severity
 from contracts.commands import Command
 from contracts.devices import CLOCK_SYNCED, CameraInventory, DeviceEvent, EventBatch, Inventory
+from contracts.telemetry import Reading
 from contracts.topics import commands
 from edge import __version__
+from edge.announce.announcer import Announcer
+from edge.announce.settings import AnnounceSettings
 from edge.cameras.capture import CameraCapture
 from edge.cameras.settings import CameraSettings
 from edge.cameras.source import kind_of, open_source
@@ -196,6 +199,7 @@ class Agent:
             open_driver(sensor, DriverContext(f"{identity}.{sensor.name}", clock, self._sampler.deliver))
             for sensor in settings.sensors
         ]
+        self._announcer = None if settings.announce is None else self._new_announcer(settings.announce)
         self._captures = [
             CameraCapture(
                 camera,
@@ -286,6 +290,21 @@ class Agent:
         self._watch_worker: Worker | None = None
         self._ends_because = ""
 
+    def _new_announcer(self, announce: AnnounceSettings) -> Announcer:
+        def latest() -> list[tuple[Reading, float]]:
+            now_s = self.clock.monotonic()
+            return [(latest.reading, now_s - latest.received_s) for latest in self._sampler.latest().values()]
+
+        return Announcer(
+            announce,
+            site=self.settings.site,
+            device=self.settings.device,
+            version=__version__,
+            channels=self._channels,
+            latest=latest,
+            alarms=lambda: [(alarm.severity.value, alarm.message) for alarm in self._guard.alarms.active()],
+        )
+
     # -- life ----------------------------------------------------------------------------------------------------
 
     @property
@@ -313,6 +332,8 @@ class Agent:
         ]
         self._sampler_worker = start("sampler", self._sampler.run, vital=True, stall_after_s=VITAL["sampler"])
         self._input_workers = [start(f"sensor-{driver.name}", driver.run) for driver in self._drivers]
+        if self._announcer is not None:
+            self._input_workers.append(start("announce", self._announcer.run))
         self._output_workers = [start("link", self._link.run), start("publisher", self._publisher.run)]
         self._input_workers += [start("health", self._send_health), start("thinner", self._thinner.run)]
         self._input_workers.append(start("commands", self._commands.run))

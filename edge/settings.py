@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from contracts.base import Slug
 from contracts.errors import ConfigurationError
+from edge.announce.settings import AnnounceSettings
 from edge.cameras.settings import CameraSettings, redacted
 from edge.guard.settings import GuardSettings
 from edge.inference.settings import ModelSettings, ObservationSettings
@@ -150,6 +151,8 @@ class EdgeSettings(BaseSettings):
     """Quota and window."""
     health: HealthSettings = HealthSettings()
     """Heartbeat."""
+    announce: AnnounceSettings | None = None
+    """Values and alarms for Home Assistant; None announces nothing."""
     metrics: MetricsSettings = MetricsSettings()
     """Local page."""
     clock: ClockSettings = ClockSettings()

@@ -1,0 +1,1 @@
+"""The box's own values and alarms for Home Assistant, in the way that nodes announce themselves."""
