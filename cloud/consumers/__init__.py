@@ -3,7 +3,8 @@
     records -> prepare | -> lock ledger -> admit -> write by kind -> advance ledger -> commit -> watermarks
 
 What stands before the bar needs no database and is done while the batch before is behind it. In the box the bridge's sink
-does both (``Ahead``); in a cluster ``run_consumers`` does, with what Kafka delivers, and commits offsets only afterwards. A message that can never be stored becomes a dead letter and does not hold up the others.
+does both (``Ahead``); in a cluster ``run_consumers`` does, with what Kafka delivers, and commits offsets only afterwards.
+A message that can never be stored becomes a dead letter and does not hold up the others.
 """
 
 from __future__ import annotations
