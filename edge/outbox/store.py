@@ -16,13 +16,12 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 import structlog
 
-from contracts.envelope import Body
 from contracts.topics import Kind
 from edge.clock import Clock, machine_boot_id
 from edge.errors import OutboxUnavailableError
@@ -30,6 +29,7 @@ from edge.outbox import file
 from edge.outbox.ballast import Ballast
 from edge.outbox.codec import DamagedBodyError, pack, unpack
 from edge.outbox.committer import Committer, Request
+from edge.outbox.rows import Depth, Draft, Row
 from edge.outbox.rules import (
     DEFAULT_SHARES,
     PRIORITY_OF_KIND,
@@ -39,13 +39,14 @@ from edge.outbox.rules import (
     effective_limit,
     eviction_plan,
 )
+from edge.outbox.transaction import INSERT, ROW_BYTES, Transaction
+
+__all__ = ["SEQUENCE_JUMP", "Depth", "Draft", "Outbox", "Row", "read_counters"]
 
 log = structlog.get_logger()
 
 SEQUENCE_JUMP = 100_000
 """Numbers skipped after a machine restart; far more than can be persisted between two syncs of the disk."""
-ROW_BYTES = 150
-"""What a row takes beside its body, measured: its other columns and its place in two trees."""
 RELIEF_BYTES = 1_000_000
 """What is given up at once when the disk is full."""
 DISK_LOOK_S = 1.0
@@ -55,97 +56,6 @@ SHRINK_PAGES = 512
 
 _NO_END = 2**62
 _COLUMNS = "seq, kind, boot, sent_at, trusted, items, body, timeline"
-_INSERT = (
-    "INSERT INTO message (seq, priority, kind, boot, sent_at, trusted, items, bytes, body, timeline, thinned)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
-_COUNT = "INSERT INTO counter VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = value + excluded.value"
-
-
-@dataclass(frozen=True)
-class Draft:
-    """One message body, encoded, before it has a sequence. ``items`` is what the counters count (readings, alarms)."""
-
-    kind: Kind
-    body: bytes
-    items: int = 1
-    timeline: str | None = None
-    """The free-running clock that stamped the readings; None when their stamps are final. Other kinds are stamped by the
-    box itself, so the outbox fills in its own clock where none is named."""
-
-    @classmethod
-    def of(cls, body: Body, *, timeline: str | None = None) -> Draft:
-        """Encode a body; its items are the things in its batch."""
-        kind = Kind(body.type)
-        batch = getattr(body, kind.value, None)
-        encoded = body.model_dump_json(exclude_none=True).encode()
-        return cls(kind, encoded, len(batch) if isinstance(batch, tuple) else 1, timeline)
-
-
-@dataclass(frozen=True)
-class Row:
-    """One persisted message, ready to be sent."""
-
-    seq: int
-    kind: Kind
-    boot: str
-    stream: str
-    sent_at: datetime
-    trusted: bool
-    items: int
-    body: bytes
-    timeline: str | None = None
-
-
-@dataclass(frozen=True)
-class Depth:
-    """How full the outbox is."""
-
-    rows: int
-    bytes: int
-    floor: int
-    oldest_at: datetime | None
-    usage: Mapping[Priority, Usage]
-
-
-@dataclass
-class Transaction:
-    """What one transaction changes beside the message table; adopted by the outbox only after the commit."""
-
-    connection: sqlite3.Connection
-    next_seq: int
-    usage: dict[Priority, Usage]
-    counts: Counter[str] = field(default_factory=Counter)
-    state: dict[str, str | None] = field(default_factory=dict)
-
-    def add(self, priority: Priority, rows: int, size: int) -> None:
-        """Note rows that came, or went."""
-        have = self.usage.get(priority, Usage())
-        self.usage[priority] = Usage(have.rows + rows, have.bytes + size)
-
-    def delete(self, where: str, arguments: tuple[int, ...]) -> None:
-        """Delete messages."""
-        counted = f"SELECT priority, count(*), sum(bytes) FROM message WHERE {where} GROUP BY priority"  # noqa: S608
-        for priority, rows, size in self.connection.execute(counted, arguments).fetchall():
-            self.add(Priority(priority), -rows, -size)
-        self.connection.execute(f"DELETE FROM message WHERE {where}", arguments)  # noqa: S608  (fixed texts)
-
-    def drop(self, where: str, arguments: tuple[int, ...]) -> None:
-        """Delete messages that the store will never get, and count what was in them by kind; the agent makes it an event."""
-        query = f"SELECT kind, sum(items) FROM message WHERE {where} GROUP BY kind"  # noqa: S608  (fixed texts)
-        dropped = self.connection.execute(query, arguments).fetchall()
-        self.counts.update({f"dropped_{kind}": items for kind, items in dropped})
-        self.delete(where, arguments)
-
-    def finish(self) -> None:
-        """Write what was gathered: one statement per counter and key, however many messages came."""
-        self.connection.executemany(_COUNT, self.counts.items())
-        for key, value in self.state.items():
-            if value is None:
-                self.connection.execute("DELETE FROM state WHERE key = ?", (key,))
-            else:
-                self.connection.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (key, value))
-        self.connection.execute("INSERT OR REPLACE INTO meta VALUES ('next_seq', ?)", (str(self.next_seq),))
 
 
 class Outbox:
@@ -274,7 +184,7 @@ class Outbox:
             for row in rows:
                 transaction.delete("seq = ?", (row.seq,))
             for row, stored in packed:
-                self._add(transaction, row, stored, thinned=True)
+                transaction.insert(row, stored, thinned=True)
             transaction.counts["thinned_readings"] += sum(r.items for r in rows) - sum(r.items for r in thinned)
 
         self._committer.submit(apply, durable=False)
@@ -435,31 +345,9 @@ class Outbox:
         sent_at, trusted = self._clock.now(), self._clock.trusted()
         for draft, stored in packed:
             row = Row(0, draft.kind, self.boot, "", sent_at, trusted, draft.items, draft.body, draft.timeline)
-            self._add(transaction, row, stored)
+            transaction.insert(row, stored)
             transaction.counts[draft.kind.value] += draft.items
         transaction.state.update(state)
-
-    @staticmethod
-    def _add(transaction: Transaction, row: Row, stored: bytes, *, thinned: bool = False) -> None:
-        priority, size = PRIORITY_OF_KIND[row.kind], len(stored) + ROW_BYTES
-        transaction.connection.execute(
-            _INSERT,
-            (
-                transaction.next_seq,
-                priority,
-                row.kind.value,
-                row.boot,
-                row.sent_at.isoformat(),
-                row.trusted,
-                row.items,
-                size,
-                stored,
-                row.timeline,
-                thinned,
-            ),
-        )
-        transaction.add(priority, 1, size)
-        transaction.next_seq += 1
 
     def _make_room(self, transaction: Transaction, incoming: Mapping[Priority, int]) -> None:
         limit = effective_limit(
@@ -469,8 +357,7 @@ class Outbox:
             min_free_bytes=self._min_free_bytes,
         )
         plan = eviction_plan(transaction.usage, incoming=incoming, limit_bytes=limit, quotas=self.quotas)
-        for priority, needed in plan.items():
-            self._evict(transaction, priority, needed)
+        transaction.evict(plan)
 
     def _free_bytes(self) -> int:
         """Free disk space, looked at once a second: a thousand alarms ask once."""
@@ -485,19 +372,7 @@ class Outbox:
     def _evict_bytes(self, transaction: Transaction, size: int) -> None:
         used = sum(u.bytes for u in transaction.usage.values())
         plan = eviction_plan(transaction.usage, incoming={}, limit_bytes=used - size, quotas=self.quotas)
-        for priority, needed in plan.items():
-            self._evict(transaction, priority, needed)
-
-    @staticmethod
-    def _evict(transaction: Transaction, priority: Priority, needed: int) -> None:
-        freed, last = 0, 0
-        for seq, size in transaction.connection.execute(
-            "SELECT seq, bytes FROM message WHERE priority = ? ORDER BY seq", (priority,)
-        ):
-            freed, last = freed + size, seq
-            if freed >= needed:
-                break
-        transaction.drop("priority = ? AND seq <= ?", (priority, last))
+        transaction.evict(plan)
 
     # -- the file ------------------------------------------------------------------------------------------------
 
@@ -595,7 +470,7 @@ class Outbox:
                 transaction.state.update(dict(file.pairs_in(old, "state")))
                 for priority, kind, boot, sent_at, trusted, items, size, body, timeline in file.messages_in(old):
                     values = (priority, kind, boot, sent_at, trusted, items, size, body, timeline, 0)
-                    transaction.connection.execute(_INSERT, (transaction.next_seq, *values))
+                    transaction.connection.execute(INSERT, (transaction.next_seq, *values))
                     transaction.add(Priority(priority), 1, size)
                     transaction.next_seq += 1
 
