@@ -15,7 +15,7 @@ from pathlib import Path
 
 from contracts.errors import ConfigurationError
 from edge.cameras.settings import CameraSettings, redacted
-from edge.guard.plan import check_names
+from edge.guard.plan import check_lines, check_names
 from edge.sensors.registry import driver_kind
 from edge.sensors.sampler import channels_of
 from edge.sensors.settings import BrokerSensorSettings
@@ -110,6 +110,7 @@ def _sensors_can_start(settings: EdgeSettings) -> None:
 
 
 def _guard_fits_together(settings: EdgeSettings) -> None:
+    check_lines(settings.guard, settings.sensors)
     check_names(settings.guard, channels=channels_of(settings), units=[unit.slug for unit in settings.units])
 
 

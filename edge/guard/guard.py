@@ -52,9 +52,11 @@ class Guard:
         )
         self._links = FarmLinks(f"{settings.site}.{settings.device}", usual=guard.broker)
         inputs = Inputs(guard.inputs, self._links, places=places, clock=clock)
+        outputs = build_outputs(guard, self._links, clock=clock)
+        self._lines = outputs.lines
         self.actuators = Actuators(
             guard,
-            outputs=build_outputs(guard, self._links),
+            outputs=outputs.by_name,
             inputs=inputs,
             alarms=self.alarms,
             outbox=outbox,
@@ -76,7 +78,8 @@ class Guard:
             ("actuators", self.actuators.run),
             ("actuator-records", self.actuators.recorder.run),
         ]
-        return found + [(f"farm-link-{number}", link.run) for number, link in enumerate(self._links.all())]
+        found += [(f"farm-link-{number}", link.run) for number, link in enumerate(self._links.all())]
+        return found + [(f"relay-line-{number}", line.run) for number, line in enumerate(self._lines)]
 
     def trouble(self) -> tuple[str, ...]:
         """What does not work as configured, in words."""

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from contracts.alarms import Severity
 from contracts.devices import ChannelInventory
 from contracts.errors import ConfigurationError
+from edge.clock import Clock
 from edge.guard.actuators.controller import fault_channel
 from edge.guard.actuators.outputs import Output
+from edge.guard.actuators.outputs.modbus import ModbusLine
 from edge.guard.actuators.outputs.mqtt import MqttRelay
 from edge.guard.actuators.outputs.simulated import SimulatedOutput
 from edge.guard.farm_link import FarmLinks
 from edge.guard.rules import Watch, fault_watch
-from edge.guard.settings import ActuatorSettings, GuardSettings, MqttOutput, OutputSettings
+from edge.guard.settings import ActuatorSettings, GuardSettings, ModbusOutput, MqttOutput
+from edge.sensors.drivers.modbus.settings import ModbusSensor
+from edge.sensors.settings import SensorSettings
 
 NO_PROOF = "Go and look: is it running, is its fuse in, is the rope free? Aerate by hand until it runs"
 UNREACHABLE = "Check the relay node's power and network; its own safe state holds until it is back"
@@ -107,20 +112,52 @@ def plan_faults(settings: GuardSettings, *, places: Mapping[str, str]) -> tuple[
     return tuple(watches)
 
 
-def build_outputs(settings: GuardSettings, links: FarmLinks) -> dict[str, Output]:
+@dataclass(frozen=True)
+class Outputs:
+    """What the actuators switch through, by the actuator's name, and the Modbus lines that have to be run."""
+
+    by_name: dict[str, Output]
+    lines: tuple[ModbusLine, ...]
+
+
+def build_outputs(settings: GuardSettings, links: FarmLinks, *, clock: Clock) -> Outputs:
     """One output for every actuator and for the siren."""
-    outputs: dict[str, Output] = {
-        actuator.name: _output(actuator.output, links, inverted=actuator.inverted) for actuator in settings.actuators
-    }
+    wanted = [(actuator.name, actuator.output, actuator.inverted) for actuator in settings.actuators]
     if settings.siren is not None:
-        outputs[settings.siren.name] = _output(settings.siren.output, links, inverted=False)
-    return outputs
+        wanted.append((settings.siren.name, settings.siren.output, False))
+    lines: dict[str, ModbusLine] = {}
+    found: dict[str, Output] = {}
+    for name, output, inverted in wanted:
+        if isinstance(output, MqttOutput):
+            found[name] = MqttRelay(output, links.to(output.broker), inverted=inverted)
+        elif isinstance(output, ModbusOutput):
+            line = lines.setdefault(output.line, ModbusLine(output, clock=clock))
+            found[name] = line.coil(output, inverted=inverted)
+        else:
+            found[name] = SimulatedOutput()
+    return Outputs(found, tuple(lines.values()))
 
 
-def _output(settings: OutputSettings, links: FarmLinks, *, inverted: bool) -> Output:
-    if isinstance(settings, MqttOutput):
-        return MqttRelay(settings, links.to(settings.broker), inverted=inverted)
-    return SimulatedOutput()
+def check_lines(settings: GuardSettings, sensors: Iterable[SensorSettings]) -> None:
+    """No relay board shares a serial port with sensors: each side would be the other's noise.
+
+    Raises:
+        ConfigurationError: one does.
+    """
+    taken = {
+        sensor.serial.port: sensor.name
+        for sensor in sensors
+        if isinstance(sensor, ModbusSensor) and sensor.serial is not None
+    }
+    for i, actuator in enumerate(settings.actuators):
+        output = actuator.output
+        if isinstance(output, ModbusOutput) and output.serial is not None and output.serial.port in taken:
+            raise ConfigurationError(
+                f"guard.actuators.{i}.output.serial.port",
+                output.serial.port,
+                f"Sensor {taken[output.serial.port]!r} is the master of this line: give the relay board a port of its own, or"
+                " put both behind a gateway that takes several TCP connections.",
+            )
 
 
 def _is_known(field: str, name: str, known: Iterable[str], where: str) -> None:

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from contracts.base import ChannelName, Slug
 from edge.sections import JsonPointer, MqttSettings, Section
+from edge.sensors.drivers.modbus.settings import SerialLine, TcpLine
 
 # pydantic evaluates these annotations at run time, so they stay in the form that Python 3.10 and pydantic both read.
 
@@ -152,6 +153,36 @@ class MqttOutput(Section):
         return self
 
 
+class ModbusOutput(Section):
+    """A coil of a relay board that speaks Modbus (function 5 writes it, function 1 reads it back)."""
+
+    type: Literal["modbus"] = "modbus"
+    """The means."""
+    tcp: TcpLine | None = None
+    """The board, or a gateway before it; give this or ``serial``."""
+    serial: SerialLine | None = None
+    """A serial port of its own: two masters on one line spoil each other's requests, so no sensor may be on it."""
+    address: int = Field(default=1, ge=0, le=247)
+    """Slave address of the board."""
+    coil: int = Field(ge=0, le=65535)
+    """Coil as the protocol counts, from 0; manuals often count from 1."""
+    timeout_ms: int = Field(default=500, ge=50, le=5000)
+    """Deadline of one request."""
+    reassert_s: float = Field(default=10.0, ge=1)
+    """Seconds after which it is read back, and written again where it differs."""
+
+    @model_validator(mode="after")
+    def _one_line(self) -> ModbusOutput:
+        if (self.tcp is None) == (self.serial is None):
+            raise ValueError("give either tcp or serial")
+        return self
+
+    @property
+    def line(self) -> str:
+        """Name of the line; coils on one line share its connection."""
+        return f"{self.tcp.host}:{self.tcp.port}" if self.tcp is not None else str(self.serial and self.serial.port)
+
+
 class SimulatedOutput(Section):
     """No hardware: does as it is told. For trying out rules."""
 
@@ -159,7 +190,7 @@ class SimulatedOutput(Section):
     """The means."""
 
 
-OutputSettings = Annotated[MqttOutput | SimulatedOutput, Field(discriminator="type")]
+OutputSettings = Annotated[MqttOutput | ModbusOutput | SimulatedOutput, Field(discriminator="type")]
 
 
 class ActuatorSettings(Section):
