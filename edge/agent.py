@@ -33,6 +33,7 @@ from edge.cameras.settings import CameraSettings
 from edge.cameras.source import kind_of, open_source
 from edge.cameras.state import Life, Phase
 from edge.check import check
+from edge.checkup.machine import temperatures
 from edge.clock import Clock, SteadyClock, SystemClock, machine_boot_id
 from edge.errors import OutboxUnavailableError
 from edge.guard.alarms import ActiveAlarm
@@ -279,6 +280,7 @@ class Agent:
             device=settings.device,
             clock=clock,
             actions={**self._orders.actions(), "diagnostics": self._diagnose},
+            observe_latency=self._metrics.command_latency.observe,
         )
         self._link.route(commands(settings.site, settings.device), self._commands.hear)
         self._supervisor = Supervisor()
@@ -515,6 +517,7 @@ class Agent:
             siren=self._guard.actuators.siren(),
             model=engine.model if engine is not None else None,
             provider=engine.provider if engine is not None else None,
+            temperatures=temperatures(),
             restarts=self._supervisor.restarts()
             | ({"model": self._worker.restarts} if self._worker is not None else {}),
             degraded=self._degraded(),

@@ -54,6 +54,7 @@ GAUGES: dict[str, str] = {
     "actuator_on": "1 while the box wants the actuator on, by actuator",
     "actuator_proven": "1 while its current shows that the actuator does what it should, 0 while it does not, by actuator",
     "actuator_reachable": "1 while the actuator's relay can be reached, by actuator",
+    "temperature_celsius": "Temperature of the machine in degrees Celsius, by thermal zone of the kernel",
     "siren_sounding": "1 while the siren sounds",
     "clock_trusted": "1 while the wall clock can be trusted",
     "degraded": "Number of things that do not work as configured",
@@ -77,6 +78,7 @@ _LABEL = {
     "channel_age_seconds": "channel",
     "channel_value": "channel",
     "alarms_active": "severity",
+    "temperature_celsius": "zone",
     "actuator_on": "actuator",
     "actuator_proven": "actuator",
     "actuator_reachable": "actuator",
@@ -104,6 +106,12 @@ class Metrics(Collector):
         self.actuation_latency = Histogram(
             f"{_PREFIX}actuation_latency_seconds",
             "Seconds from the arrival of a reading, or the end of the rule's delay, to the told relay",
+            buckets=ACTUATION_BUCKETS_S,
+            registry=self._registry,
+        )
+        self.command_latency = Histogram(
+            f"{_PREFIX}command_latency_seconds",
+            "Seconds from the receipt of a command to its end",
             buckets=ACTUATION_BUCKETS_S,
             registry=self._registry,
         )

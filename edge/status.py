@@ -63,6 +63,8 @@ class Snapshot:
     model: ModelRef | None
     provider: str | None
     restarts: dict[str, int]
+    temperatures: dict[str, float]
+    """Degrees Celsius of the machine's thermal zones; empty where the kernel tells none."""
     pictures: dict[str, float]
     """Measures of the kept pictures, by the metric's name; empty without cameras."""
     degraded: tuple[str, ...]
@@ -137,6 +139,7 @@ class Snapshot:
             "actuator_proven": {a.name: float(a.proof is Verdict.PROVEN) for a in self.actuators if a.proof in _JUDGED},
             "actuator_reachable": {a.name: float(a.reachable) for a in self.actuators},
             "siren_sounding": {} if self.siren is None else {"": float(self.siren.sounding)},
+            "temperature_celsius": self.temperatures,
             "alarms_active": {name: float(count) for name, count in severities.items()},
         }
         return {**{name: {"": float(value)} for name, value in one.items()}, **by_label}

@@ -75,10 +75,20 @@ class CommandDesk:
 
     Args:
         actions: what each name of a command does; a name without an action is refused.
+        observe_latency: gets the seconds from the receipt of a command to its end.
     """
 
-    def __init__(self, outbox: Outbox, *, site: str, device: str, clock: Clock, actions: Mapping[str, Action]) -> None:
-        self.latencies_s: deque[float] = deque(maxlen=100)
+    def __init__(
+        self,
+        outbox: Outbox,
+        *,
+        site: str,
+        device: str,
+        clock: Clock,
+        actions: Mapping[str, Action],
+        observe_latency: Callable[[float], None] = lambda _seconds: None,
+    ) -> None:
+        self._observe_latency = observe_latency
         self._outbox = outbox
         self._site, self._device = site, device
         self._clock = clock
@@ -157,7 +167,7 @@ class CommandDesk:
             self._persist(key, _BEGUN)
             self._done_s.append(now_s)
             self._put_answer(key, command, *self._acted(command))
-            self.latencies_s.append(self._clock.monotonic() - received.at_s)
+            self._observe_latency(self._clock.monotonic() - received.at_s)
 
     def _acted(self, command: Command) -> tuple[CommandOutcome, str]:
         try:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import yaml
 
-from tests.edge.farm import configuration, eventually
+from contracts.commands import COMMAND_RESULT, Command
+from contracts.devices import EventBatch
+from contracts.topics import commands
+from tests.edge.farm import Store, configuration, eventually
 from tests.edge.relay_node import RelayNode
 from tests.edge.test_agent import Box, Probe
 from tests.servers.mosquitto import Mosquitto
@@ -116,3 +121,46 @@ def test_a_relay_that_comes_back_is_told_again_and_a_killed_agent_leaves_it_safe
         eventually(lambda: node.commands and not node.on, timeout_s=20)
         box.kill()
         eventually(lambda: node.on)  # no heartbeat: the node aerates by itself
+
+
+@pytest.mark.journey
+def test_a_command_from_the_cloud_is_done_once_and_its_answer_reaches_the_store(
+    tmp_path: Path, broker: Mosquitto, probe: Probe
+) -> None:
+    path = with_aerator(tmp_path, broker.port)
+    document = yaml.safe_load(path.read_text())
+    document["mqtt"]["port"] = broker.port
+    path.write_text(yaml.safe_dump(document))
+    box, store = Box(path), Store(broker.port)
+    box.start()
+    try:
+        with RelayNode(broker.port) as node:
+            eventually(lambda: not node.on, timeout_s=20)
+            now = datetime.now(timezone.utc)
+            command = Command(
+                id=uuid4(),
+                site="farm",
+                device="edge-1",
+                name="actuator.set",
+                target="aerator-1",
+                arguments={"state": "on", "minutes": 5, "reason": "before grading"},
+                issued_at=now,
+                expires_at=now + timedelta(minutes=1),
+                issued_by="kari@farm",
+            )
+            for _ in range(2):  # the broker may deliver it twice
+                store._client.publish(commands("farm", "edge-1"), command.model_dump_json(), qos=1)
+            eventually(lambda: node.on)
+
+            def answers() -> list[dict[str, Any]]:
+                events = [event for batch in store.bodies(EventBatch) for event in batch.events]
+                return [dict(event.detail) for event in events if event.name == COMMAND_RESULT]
+
+            [answer] = eventually(answers)
+            assert (answer["id"], answer["outcome"]) == (str(command.id), "done")
+            assert "set ON by kari@farm" in answer["reason"]
+            assert aerator(box)["override"]["reason"] == "before grading"
+            assert b"shoal_edge_command_latency_seconds_count 1.0" in box.get("/metrics")
+    finally:
+        box.terminate()
+        store.close()
