@@ -243,7 +243,7 @@ class CameraCapture:
                     source.read(skip=True)
             now_s = self._clock.monotonic()
             wanted = source.paced or now_s >= self._due_s
-            spared = wanted and now_s < self._spare_due_s
+            spared = wanted and self._spare_period_s > 0 and now_s < self._spare_due_s
             frame = source.read(skip=spared or not wanted)
             if cancelled.is_set():
                 return  # it came too late: another reader may be at work

@@ -17,13 +17,11 @@ from typing import TYPE_CHECKING
 import structlog
 
 from contracts.alarms import AlarmBatch
-from contracts.errors import ShoalError
 from contracts.vision import ModelRef
 from edge.cameras.alarms import MEMORY_PREFIX, STATE_PREFIX, ViewAlarm, orphan_clears
 from edge.cameras.capture import CameraCapture, Drop
 from edge.cameras.source import Frame
 from edge.clock import Clock
-from edge.errors import SourceError
 from edge.inference.engine import FrameResult
 from edge.inference.governor import Governor
 from edge.inference.scheduler import Scheduler
@@ -51,6 +49,8 @@ class VisionStats:
     """Frames that an analyst has seen, with or without a result."""
     results: int = 0
     """Frames with a result of the model."""
+    analysis_errors: int = 0
+    """Frames that an analyst failed on."""
     model_errors: int = 0
     model_failed_s: float | None = None
     """Monotonic time of the last failure."""
@@ -207,7 +207,7 @@ class VisionPipeline:
                 continue
             try:
                 placements.append(worker.draw(frame.image, bank=self._bank, index=len(frames)))
-            except (SourceError, ShoalError) as error:
+            except Exception as error:  # noqa: BLE001  (whatever the bytes do to a decoder, the other cameras go on)
                 self._undecodable(camera, error)
             else:
                 frames.append((camera, frame))
@@ -239,7 +239,11 @@ class VisionPipeline:
             self._see(camera, frame, result)
 
     def _see(self, camera: int, frame: Frame, result: FrameResult | None) -> None:
-        self._analysts[camera].see(frame, result)
+        try:
+            self._analysts[camera].see(frame, result)
+        except Exception:  # one camera's frame must not stop the others
+            self.stats.analysis_errors += 1
+            log.exception("camera.analysis_failed", camera=self._captures[camera].settings.name)
         self._captures[camera].done()
         self.stats.frames += 1
         self.stats.results += result is not None
@@ -252,7 +256,7 @@ class VisionPipeline:
                 continue
             try:
                 usable = frame.image is not None
-            except SourceError as error:
+            except Exception as error:  # noqa: BLE001  (see above)
                 self._undecodable(camera, error)
             else:
                 if usable:

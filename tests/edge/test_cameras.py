@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.cameras.capture import CameraCapture
+from edge.cameras.capture import CameraCapture, Drop
 from edge.cameras.evidence import encode_jpeg, evidence
 from edge.cameras.settings import CameraSettings
 from edge.cameras.source import Frame, FrameSource, open_source
@@ -180,6 +180,23 @@ def test_a_folder_is_paced_and_loops(tmp_path: Path, capture: Callable[..., Runn
     before = running.capture.counts().captured
     threading.Event().wait(1.0)
     assert 14 <= running.capture.counts().captured - before <= 23
+
+
+def test_frames_that_the_box_has_no_time_for_are_spared_and_counted(
+    camera: MjpegCamera, capture: Callable[..., Running]
+) -> None:
+    running = capture(settings(camera.url, fps=30))
+    running.capture.set_rate(5)
+    eventually(lambda: running.capture.counts().by_reason.get(Drop.SPARED, 0) > 20)
+    while running.process():
+        pass
+    counts = running.capture.counts()
+    assert counts.captured == counts.processed + sum(counts.by_reason.values()) + counts.waiting
+    assert counts.captured - counts.by_reason[Drop.SPARED] < counts.captured / 3
+    running.capture.set_rate(30)
+    spared = running.capture.counts().by_reason[Drop.SPARED]
+    eventually(lambda: running.capture.counts().captured > counts.captured + 20)
+    assert running.capture.counts().by_reason[Drop.SPARED] <= spared + 2
 
 
 def test_a_folder_played_once_ends(tmp_path: Path, capture: Callable[..., Running]) -> None:
