@@ -6,6 +6,7 @@ picture. One analyst per camera, used by the pipeline's thread alone. It does no
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -38,6 +39,8 @@ MEMORY_EVERY_S = 600.0
 """How often it is written; a restart forgets at most this much of what was learned."""
 JUDGE_EVERY_S = 2.0
 """Seconds between two judgements of the picture: dirt and darkness do not come and go faster, and each costs 0.5 ms."""
+COUNTS_KEPT = 600
+"""Counts that tell how fast the school changes: five minutes at two frames a second."""
 BORDER = 0.1
 """Tracks may end this near to the edge of the picture: the fish swam out of it."""
 
@@ -89,6 +92,7 @@ class Analyst:
         self._settings = settings
         self._clock = clock
         self._window = Window(clock.now())
+        self._counts: deque[int] = deque(maxlen=COUNTS_KEPT)
         self._latest: _Sight | None = None
         self._last_evidence_s: float | None = None
         memory, alarms = memory or {}, f"{STATE_PREFIX}{camera.name}/"
@@ -146,7 +150,9 @@ class Analyst:
             detections=detections,
             parts=parts,
             motion=self._motion(),
+            before=tuple(self._counts),
         )
+        self._counts.extend(self._window.counts)
         self._window, self._latest = Window(ended_at), None
         events, state = self._judge_view(parts, ended_at)
         drafts = [Draft.of(ObservationBatch(observations=(observation,)))]

@@ -95,14 +95,18 @@ def summarise(
     detections: Sequence[Detection] = (),
     parts: ImageParts | None = None,
     motion: Motion | None = None,
+    before: Sequence[int] = (),
 ) -> Observation:
-    """The observation of a window. Without frames its quality is MISSING and nothing is claimed."""
+    """The observation of a window. Without frames its quality is MISSING and nothing is claimed.
+
+    ``before`` are the counts of earlier frames: the interval of the mean learns from them how fast the school changes.
+    """
     counts = window.counts
     view, failed = view_quality(parts)
     seen = QualityFlag.GOOD if counts else QualityFlag.NOT_EVALUATED
     if failed is not None:
         seen = QualityFlag.SUSPECT
-    interval = mean_interval(counts)
+    interval = mean_interval(counts, before=before)
     return Observation(
         camera=camera,
         unit=unit,

