@@ -70,6 +70,8 @@ class AlarmOverride(Section):
     """Seconds before it is raised; None keeps ``alarms.on_delay_s``."""
     off_delay_s: float | None = Field(default=None, ge=0)
     """Seconds before it clears; None keeps ``alarms.off_delay_s``."""
+    latching: bool = False
+    """True keeps it after the value has returned, until a person acknowledges it: for what must be looked at first."""
 
 
 class AlarmSettings(Section):

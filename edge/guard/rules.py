@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from aquaculture.alarms import AlarmRule, AlarmState, Transition, acknowledge, default_hysteresis, step
+from aquaculture.alarms import AlarmRule, AlarmState, Transition, acknowledge, default_hysteresis, reset, step
 from aquaculture.limits import Bound, Limit, Side, limits_for
 from contracts.alarms import AlarmChange, AlarmEvent, Severity
 from contracts.devices import ChannelInventory
@@ -178,7 +178,14 @@ def take_fault(
 
 
 def acknowledged(watch: Watch, memory: Remembered, *, by: str, now: datetime) -> Step | None:
-    """A person has seen this occurrence; ``None`` when it is not active or was acknowledged before."""
+    """A person has seen this occurrence; ``None`` when it is not active or was acknowledged before.
+
+    One that only its latch still holds is reset by it: the condition has returned, and now somebody has looked.
+    """
+    normal, cleared = reset(memory.state)
+    if memory.alarm_id is not None and cleared is not None:
+        event = _event(watch, memory, AlarmChange.CLEARED, None, None, now, None, f"Seen and reset by {by}")
+        return Step(watch, Remembered(normal), event)
     if memory.alarm_id is None or memory.state.acknowledged:
         return None
     after = replace(memory, state=acknowledge(memory.state))
@@ -247,6 +254,7 @@ def _limit_watch(channel: ChannelInventory, place: str, limit: Limit, settings: 
         hysteresis=default_hysteresis(limit.quantity, bound.value) if deadband is None else deadband,
         on_delay_s=settings.on_delay_s if override.on_delay_s is None else override.on_delay_s,
         off_delay_s=settings.off_delay_s if override.off_delay_s is None else override.off_delay_s,
+        latching=override.latching,
     )
     source = limit.cited if override.limit is None else "site setting"
     return [

@@ -219,3 +219,32 @@ def test_an_alarm_speaks_of_the_unit_by_its_name_and_in_units_that_people_write(
     tank.measure(21.04, for_s=40, quantity="temperature")
     messages = {alarm.definition: alarm.message for alarm in tank.events()}
     assert messages["temperature.high.critical"] == "Water temperature in Smolt hall, tank 1 was 21.0 °C, above 20.0 °C"
+
+
+def test_a_latching_alarm_stays_until_a_person_has_looked_over_a_restart_too(tmp_path: Path) -> None:
+    overrides = (AlarmOverride(definition="do.low.critical", latching=True),)
+    settings = AlarmSettings(on_delay_s=0, off_delay_s=0, overrides=overrides)
+    first = Tank(tmp_path, settings=settings)
+    first.measure(4.0, for_s=2)
+    first.measure(9.0, for_s=100)
+    assert [alarm.definition for alarm in first.guard.active()] == ["do.low.critical"]
+    first.close()
+    second = Tank(tmp_path, settings=settings)
+    second.measure(9.0, for_s=10)
+    [alarm] = second.guard.active()
+    assert second.guard.acknowledge(alarm.alarm_id, by="kari")
+    assert second.guard.active() == []
+    assert second.changes() == ["raised", "cleared"]
+    assert second.events()[-1].message == "Seen and reset by kari"
+    second.close()
+
+
+def test_acknowledging_a_latched_alarm_whose_condition_lasts_keeps_it(tmp_path: Path) -> None:
+    overrides = (AlarmOverride(definition="do.low.critical", latching=True),)
+    tank = Tank(tmp_path, settings=AlarmSettings(on_delay_s=0, off_delay_s=0, overrides=overrides))
+    tank.measure(4.0, for_s=2)
+    critical = tank.guard.active()[0]
+    assert tank.guard.acknowledge(critical.alarm_id, by="kari")
+    assert tank.guard.active()[0].acknowledged
+    assert tank.changes() == ["raised", "acknowledged"]
+    tank.close()
