@@ -61,9 +61,9 @@ class EdgeNode:
         client.will_set(self._topic("NDEATH"), encode(self._death()), qos=1)
         client.on_connect = self._connected
         client.on_message = self._message
+        self._client = client  # before the network thread can be born
         client.connect("127.0.0.1", self.port)
         client.loop_start()
-        self._client = client
 
     def _death(self) -> Payload:
         return Payload(now_ms(), (Metric("bdSeq", datatype=DataType.INT64, raw=self._bd_seq, timestamp_ms=now_ms()),))
