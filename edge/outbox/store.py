@@ -269,10 +269,16 @@ class Outbox:
         for request in group:
             request.settle(failure)
         if failure is None and group:
-            for listener in self._listeners:
-                listener()
+            self._tell_listeners()
         if sync and not any(request.durable for request in group):
             self._shrink()
+
+    def _tell_listeners(self) -> None:
+        for listener in self._listeners:
+            try:
+                listener()
+            except Exception:  # noqa: PERF203  (whatever a listener does wrong, alarms must still be written)
+                log.exception("outbox.listener_failed")
 
     def _second_try(
         self, group: Sequence[Request[Callable[[Transaction], None]]], error: Exception

@@ -231,6 +231,18 @@ def test_many_threads_share_transactions_and_lose_nothing(tmp_path: Path) -> Non
         outbox.accept([alarm_draft()])
 
 
+def test_a_listener_that_fails_does_not_stop_the_writing(tmp_path: Path) -> None:
+    def fail() -> None:
+        raise ValueError("a bug of somebody else")
+
+    outbox = new_outbox(tmp_path)
+    outbox.on_accepted(fail)
+    for number in range(3):
+        outbox.accept([alarm_draft(number)])
+    assert outbox.depth().rows == 3
+    outbox.close()
+
+
 _WRITER = """
 import sys
 from pathlib import Path
