@@ -49,7 +49,7 @@ from cloud.overview import endpoints as overview
 from cloud.settings import CloudSettings, secret_key
 from cloud.telemetry import endpoints as telemetry
 from cloud.telemetry.exports import MAX_AT_ONCE
-from cloud.telemetry.service import ChannelPeriods, daily_temperatures
+from cloud.telemetry.service import ChannelLimits, ChannelPeriods, daily_temperatures
 from contracts.errors import ConfigurationError
 
 log = structlog.get_logger()
@@ -112,6 +112,7 @@ def create_app(settings: CloudSettings) -> FastAPI:
     app.state.login = LoginService(database, tokens)
     app.state.signer = UrlSigner(secret, minutes=settings.image_url_minutes)
     app.state.periods = ChannelPeriods()
+    app.state.limits = ChannelLimits()
     app.state.daily_temperatures = daily_temperatures
     app.state.export_limiter = CapacityLimiter(MAX_AT_ONCE)
     app.state.started = monotonic()

@@ -29,6 +29,22 @@ class ChannelInventory(WireModel):
     ucum: str
 
 
+class LimitInEffect(WireModel):
+    """A limit that a box watches on one channel, after the site's own settings: what alarms follow, and what pages show."""
+
+    channel: ChannelName
+    definition: str = Field(min_length=1, max_length=128)
+    """Name of the alarm that it makes, e.g. ``do.low.critical``."""
+    severity: Severity
+    side: Literal["low", "high"]
+    value: float
+    """In the channel's unit; with the law ``los`` what is added to the limiting saturation of the temperature."""
+    law: Literal["constant", "los"] = "constant"
+    hysteresis: float = Field(default=0.0, ge=0)
+    on_delay_s: float = Field(default=0.0, ge=0)
+    off_delay_s: float = Field(default=0.0, ge=0)
+
+
 class Inventory(WireModel):
     """What a device is made of, sent at birth."""
 
@@ -40,6 +56,8 @@ class Inventory(WireModel):
     channels: tuple[ChannelInventory, ...] = ()
     cameras: tuple[CameraInventory, ...] = ()
     model: ModelRef | None = None
+    limits: tuple[LimitInEffect, ...] | None = Field(default=None, max_length=4000)
+    """Limits that the box watches, about 150 bytes each; None from a box that does not tell."""
 
 
 class DeviceState(str, Enum):

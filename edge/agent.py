@@ -478,6 +478,7 @@ class Agent:
                 for camera in self.settings.cameras
             ),
             model=engine.model if engine is not None else None,
+            limits=self._guard.limits,
         )
 
     def snapshot(self) -> Snapshot:

@@ -31,4 +31,6 @@ async def get_site(site: Slug, user: Viewer, reader: Reader) -> Site:
 async def get_site_latest(request: Request, site: Slug, user: Viewer, reader: Reader) -> SiteLatest:
     """Newest readings with age and quality, newest observations with their image, active alarms and device states."""
     state = request.app.state
-    return await service.get_site_latest(reader, user, site, periods=state.periods, signer=state.signer)
+    return await service.get_site_latest(
+        reader, user, site, periods=state.periods, limits=state.limits, signer=state.signer
+    )

@@ -44,7 +44,13 @@ async def get_site(reader: ReadConnection, user: Principal, slug: str) -> Site:
 
 
 async def get_site_latest(
-    reader: ReadConnection, user: Principal, slug: str, *, periods: telemetry.ChannelPeriods, signer: UrlSigner
+    reader: ReadConnection,
+    user: Principal,
+    slug: str,
+    *,
+    periods: telemetry.ChannelPeriods,
+    limits: telemetry.ChannelLimits,
+    signer: UrlSigner,
 ) -> SiteLatest:
     """The newest readings, observations, alarms and device states of a site.
 
@@ -56,7 +62,7 @@ async def get_site_latest(
     units = await FarmRepository(reader, user.organization_id).units(site.id)
     alarms = await active_by_unit(reader, user, site.id)
     now = datetime.now(timezone.utc)
-    readings = await telemetry.latest_by_unit(reader, site.id, periods=periods, now=now)
+    readings = await telemetry.latest_by_unit(reader, site.id, periods=periods, limits=limits, now=now)
     newest, evidence = await observations.latest_by_unit(reader, site.id, signer=signer, now=now)
     return SiteLatest(
         site=site,

@@ -89,6 +89,12 @@ GROUP BY latest.channel_id
 """).bindparams(bindparam("channel_ids", expanding=True))
 
 
+_LIMITS = text("""
+SELECT device.inventory -> 'limits' AS limits, jsonb_object_agg(channel.name, channel.id) AS channels
+FROM device JOIN channel ON channel.device_id = device.id
+WHERE device.site_id = :site_id AND device.inventory ? 'limits'
+GROUP BY device.id
+""")
 _DAILY_TEMPERATURES = text("""
 SELECT channel.unit_id, CAST(day.bucket AT TIME ZONE 'UTC' AS date) AS day, sum(day.sum) / nullif(sum(day.usable), 0) AS mean_c
 FROM reading_1d AS day
@@ -121,6 +127,10 @@ class TelemetryRepository(Repository):
             .where(Unit.site_id == site_id)
             .order_by(Channel.unit_id, Channel.derived, Channel.id)
         )
+
+    async def limits_of_site(self, site_id: int) -> list[Row]:
+        """The limits that each box of a site watches, with the keys of its channels by name."""
+        return await self._all(_LIMITS, {"site_id": site_id})
 
     async def periods_s(self, channel_ids: Collection[int]) -> dict[int, float | None]:
         """Median seconds between recent readings of each channel; None when it has fewer than two."""

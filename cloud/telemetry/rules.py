@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+from typing import Literal
+
+from aquaculture.limits import Bound
+from contracts.alarms import Severity
+from contracts.devices import LimitInEffect
 
 STALE_FLOOR_S = 60.0
 """No value is called stale before this age, however fast its channel is: a page must not flicker over one late batch."""
@@ -21,6 +27,26 @@ BUCKETS_S = (
 """Bucket widths that people read off a chart without arithmetic, in seconds."""
 MAX_RANGE = timedelta(days=366)
 """Longest series of one request."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A limit as a number of now."""
+
+    definition: str
+    severity: Severity
+    side: Literal["low", "high"]
+    value: float
+
+
+def shown_limits(watched: Iterable[LimitInEffect], water_c: float | None) -> list[Shown]:
+    """Limits in numbers; one that needs a temperature is left out while there is none."""
+    found = []
+    for limit in watched:
+        value = Bound(limit.value, limit.law).at(water_c)
+        if value is not None:
+            found.append(Shown(limit.definition, limit.severity, limit.side, value))
+    return found
 
 
 class Resolution(str, Enum):

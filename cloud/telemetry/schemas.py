@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from cloud.kit.schemas import ApiModel
 from cloud.telemetry.rules import Resolution
+from contracts.alarms import Severity
 from contracts.base import UtcDatetime
 from contracts.quality import QualityFlag
+
+
+class ShownLimit(ApiModel):
+    """A limit that the box watches now, at the temperature of the water where it depends on that."""
+
+    definition: str
+    severity: Severity
+    side: Literal["low", "high"]
+    value: float
 
 
 class LatestReading(ApiModel):
@@ -36,6 +48,8 @@ class LatestReading(ApiModel):
     """Age from which the value is stale, so that a page which keeps counting can tell by itself."""
     derived: bool
     """Computed from other channels."""
+    limits: list[ShownLimit]
+    """What its alarms follow; empty when the box has told none."""
 
 
 class SeriesPoint(ApiModel):

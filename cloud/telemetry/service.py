@@ -7,6 +7,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
 
+from pydantic import TypeAdapter
+
 from cloud.auth.dependencies import Principal
 from cloud.errors import InvalidRangeError, NotFoundError
 from cloud.farms.service import checked_id, find_site_id
@@ -14,9 +16,12 @@ from cloud.kit.repository import ReadConnection, Row, WriteConnection
 from cloud.telemetry import rules
 from cloud.telemetry.repository import TelemetryRepository
 from cloud.telemetry.rules import Resolution
-from cloud.telemetry.schemas import LatestReading, Series, SeriesPoint
+from cloud.telemetry.schemas import LatestReading, Series, SeriesPoint, ShownLimit
+from contracts.devices import LimitInEffect
 from contracts.quality import QualityFlag
 from contracts.quantities import QUANTITIES, Quantity
+
+_LIMITS = TypeAdapter(tuple[LimitInEffect, ...])
 
 
 class ChannelPeriods:
@@ -48,16 +53,47 @@ class ChannelPeriods:
         return periods
 
 
+class ChannelLimits:
+    """The limits that boxes watch, remembered for a moment: they change when somebody changes a box's settings."""
+
+    KNOWN_FOR_S = 15.0
+    CAPACITY = 1000
+
+    def __init__(self) -> None:
+        self._sites: OrderedDict[int, tuple[float, dict[int, list[LimitInEffect]]]] = OrderedDict()
+
+    async def of(self, site_id: int, repository: TelemetryRepository, now: datetime) -> dict[int, list[LimitInEffect]]:
+        """By channel id; at most one query."""
+        known = self._sites.get(site_id)
+        if known is None or known[0] <= now.timestamp():
+            found: dict[int, list[LimitInEffect]] = {}
+            for row in await repository.limits_of_site(site_id):
+                for limit in _LIMITS.validate_python(row["limits"]):
+                    if (channel_id := row["channels"].get(limit.channel)) is not None:
+                        found.setdefault(channel_id, []).append(limit)
+            known = (now.timestamp() + self.KNOWN_FOR_S, found)
+            self._sites[site_id] = known
+            self._sites.move_to_end(site_id)
+            while len(self._sites) > self.CAPACITY:
+                self._sites.popitem(last=False)
+        return known[1]
+
+
 async def latest_by_unit(
-    reader: ReadConnection, site_id: int, *, periods: ChannelPeriods, now: datetime
+    reader: ReadConnection, site_id: int, *, periods: ChannelPeriods, limits: ChannelLimits, now: datetime
 ) -> dict[int, list[LatestReading]]:
     """Newest reading of every channel of a site, by unit id; measured channels first, then derived ones."""
     repository = TelemetryRepository(reader)
     rows = await repository.latest_of_site(site_id)
     usual = await periods.of([row["channel_id"] for row in rows if row["value"] is not None], repository, now)
+    watched = await limits.of(site_id, repository, now)
+    water_c = {
+        row["unit_id"]: row["value"] for row in rows if row["quantity"] == "temperature" and row["value"] is not None
+    }
     by_unit: dict[int, list[LatestReading]] = {}
     for row in rows:
-        by_unit.setdefault(row["unit_id"], []).append(_latest(row, usual.get(row["channel_id"]), now))
+        shown = rules.shown_limits(watched.get(row["channel_id"], ()), water_c.get(row["unit_id"]))
+        by_unit.setdefault(row["unit_id"], []).append(_latest(row, usual.get(row["channel_id"]), shown, now))
     return by_unit
 
 
@@ -177,7 +213,7 @@ def _check_range(start: datetime, end: datetime) -> None:
         raise InvalidRangeError(fault)
 
 
-def _latest(row: Row, period_s: float | None, now: datetime) -> LatestReading:
+def _latest(row: Row, period_s: float | None, limits: Sequence[rules.Shown], now: datetime) -> LatestReading:
     quantity = QUANTITIES.get(row["quantity"]) or _unknown(row)
     observed_at: datetime | None = row["observed_at"]
     # A tank's clock may run ahead of ours; an age below zero would read as a fault of the page.
@@ -196,6 +232,10 @@ def _latest(row: Row, period_s: float | None, now: datetime) -> LatestReading:
         stale=rules.is_stale(age_s, period_s),
         stale_after_s=rules.stale_after_s(period_s),
         derived=row["derived"],
+        limits=[
+            ShownLimit(definition=each.definition, severity=each.severity, side=each.side, value=each.value)
+            for each in limits
+        ],
     )
 
 

@@ -15,7 +15,7 @@ from edge.guard.alarms import AlarmGuard
 from edge.guard.farm_link import FarmLinks
 from edge.guard.inputs import Inputs
 from edge.guard.plan import build_outputs, plan_faults
-from edge.guard.rules import plan, plan_silence
+from edge.guard.rules import in_effect, plan, plan_silence
 from edge.outbox.store import Outbox
 from edge.settings import EdgeSettings
 
@@ -42,9 +42,12 @@ class Guard:
         measured = {channel.name for sensor in settings.sensors for channel in sensor.channels}
         places = {unit.slug: unit.name or unit.slug for unit in settings.units}
         guard = settings.guard
+        limits = plan(channels, settings.units, settings.alarms)
+        self.limits = in_effect(limits)
+        """What the box watches, as it tells it."""
         self.alarms = AlarmGuard(
             outbox,
-            limits=plan(channels, settings.units, settings.alarms),
+            limits=limits,
             silences=plan_silence([c for c in channels if c.name in measured], settings.units, settings.alarms),
             faults=plan_faults(guard, places=places),
             clock=clock,

@@ -15,7 +15,7 @@ from uuid import UUID
 from aquaculture.alarms import AlarmRule, AlarmState, Transition, acknowledge, default_hysteresis, reset, step
 from aquaculture.limits import Bound, Limit, Side, limits_for
 from contracts.alarms import AlarmChange, AlarmEvent, Severity
-from contracts.devices import ChannelInventory
+from contracts.devices import ChannelInventory, LimitInEffect
 from contracts.quantities import LIFE_CRITICAL, QUANTITIES, with_unit
 from edge.settings import AlarmOverride, AlarmSettings, UnitSettings
 
@@ -94,6 +94,24 @@ def plan(
             if limit.quantity == channel.quantity:
                 watches += _limit_watch(channel, unit.name or unit.slug, limit, settings)
     return tuple(watches)
+
+
+def in_effect(watches: Sequence[Watch]) -> tuple[LimitInEffect, ...]:
+    """What a box tells of the limits that it watches."""
+    return tuple(
+        LimitInEffect(
+            channel=watch.channel,
+            definition=watch.rule.definition,
+            severity=watch.rule.severity,
+            side="low" if watch.rule.side is Side.LOW else "high",
+            value=watch.bound.value,
+            law=watch.bound.law,
+            hysteresis=watch.rule.hysteresis,
+            on_delay_s=watch.rule.on_delay_s,
+            off_delay_s=watch.rule.off_delay_s,
+        )
+        for watch in watches
+    )
 
 
 def plan_silence(

@@ -162,6 +162,7 @@ async def _measure(url: str, database: psycopg.Connection[Any], *, rounds: int, 
 def _questions(database: psycopg.Connection[Any]) -> Sequence[_Question]:
     user = Principal(1, "bench@bench.example", "Bench", Role.VIEWER, 1, "bench")
     periods, answers = service.ChannelPeriods(), TypeAdapter(dict[int, list[LatestReading]])
+    limits = service.ChannelLimits()
 
     def chart(span: timedelta) -> Ours:
         async def ask(reader: ReadConnection, channel: int) -> bytes:
@@ -174,7 +175,7 @@ def _questions(database: psycopg.Connection[Any]) -> Sequence[_Question]:
         return ask
 
     async def latest(reader: ReadConnection, _channel: int) -> bytes:
-        by_unit = await service.latest_by_unit(reader, 1, periods=periods, now=END)
+        by_unit = await service.latest_by_unit(reader, 1, periods=periods, limits=limits, now=END)
         assert sum(map(len, by_unit.values())) == LATEST_CHANNELS
         return answers.dump_json(by_unit)
 

@@ -38,6 +38,17 @@ QUANTITIES: dict[str, tuple[str, str, int]] = {
     "ph": ("pH", "[pH]", 2),
     "salinity": ("Salinity", "g/kg", 1),
 }
+LIMITS = {
+    "do": [
+        {"definition": "do.low.critical", "severity": "critical", "side": "low", "value": 5.0},
+        {"definition": "do.low.warning", "severity": "warning", "side": "low", "value": 6.0},
+    ],
+    "temperature": [
+        {"definition": "temperature.high.warning", "severity": "warning", "side": "high", "value": 14.0},
+        {"definition": "temperature.high.critical", "severity": "critical", "side": "high", "value": 18.0},
+    ],
+}
+"""What the box tells of the limits that it watches."""
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; "
     # The hash is that of an empty style element: Emotion fills it through CSSOM, which needs no 'unsafe-inline'.
@@ -244,6 +255,7 @@ class MockFarm:
             "stale": age > 60,
             "stale_after_s": 60.0,
             "derived": quantity == "do_sat",
+            "limits": LIMITS.get(quantity, []),
         }
 
     def observation(self, unit: Unit, at: float) -> Json:

@@ -15,7 +15,7 @@ from contracts.quality import QualityFlag
 from contracts.telemetry import Reading
 from edge.errors import OutboxUnavailableError
 from edge.guard.alarms import AlarmGuard
-from edge.guard.rules import Watch, plan, plan_silence
+from edge.guard.rules import Watch, in_effect, plan, plan_silence
 from edge.outbox.publisher import compose
 from edge.outbox.store import Outbox
 from edge.settings import AlarmOverride, AlarmSettings, UnitSettings
@@ -248,3 +248,14 @@ def test_acknowledging_a_latched_alarm_whose_condition_lasts_keeps_it(tmp_path: 
     assert tank.guard.active()[0].acknowledged
     assert tank.changes() == ["raised", "acknowledged"]
     tank.close()
+
+
+def test_the_box_tells_the_limits_that_it_really_watches() -> None:
+    overrides = (
+        AlarmOverride(definition="do.low.critical", limit=4.5, on_delay_s=5),
+        AlarmOverride(definition="do.low.warning", enabled=False),
+    )
+    told = {limit.definition: limit for limit in in_effect(plan(OXYGEN, [UNIT], AlarmSettings(overrides=overrides)))}
+    assert (told["do.low.critical"].value, told["do.low.critical"].on_delay_s) == (4.5, 5)
+    assert "do.low.warning" not in told
+    assert told["do.low.critical"].side == "low"

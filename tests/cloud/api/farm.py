@@ -16,7 +16,7 @@ from cloud.auth.accounts import create_user
 from cloud.consumers import Ingest, StreamRecord
 from cloud.farms.writer import ensure_organization, ensure_site
 from contracts.alarms import AlarmBatch, AlarmChange, AlarmEvent, Severity
-from contracts.devices import CameraInventory, ChannelInventory, DeviceState, Inventory, Status
+from contracts.devices import CameraInventory, ChannelInventory, DeviceState, Inventory, LimitInEffect, Status
 from contracts.envelope import Body, Envelope, encode
 from contracts.quality import QualityFlag
 from contracts.telemetry import Reading, ReadingBatch
@@ -157,6 +157,19 @@ def _inventory() -> Inventory:
             ChannelInventory(name="tank-2.ph", unit="tank-2", quantity="ph", ucum="[pH]"),
         ),
         cameras=(CameraInventory(name="cam-1", unit="tank-1", kind="file"),),
+        limits=(
+            LimitInEffect(
+                channel="tank-1.do", definition="do.low.critical", severity=Severity.CRITICAL, side="low", value=5.0
+            ),
+            LimitInEffect(
+                channel="tank-1.do_sat",
+                definition="do_sat.low.warning",
+                severity=Severity.WARNING,
+                side="low",
+                value=20.0,
+                law="los",
+            ),
+        ),
     )
 
 

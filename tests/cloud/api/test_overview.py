@@ -138,7 +138,7 @@ def test_latest_takes_a_fixed_number_of_queries(api: Api, viewer: httpx.Client) 
     latest_of(viewer)
     with statements_of(api) as statements:
         latest_of(viewer)
-    # User, site, devices, units, alarms, readings, observations, evidence; how often channels report is remembered.
+    # User, site, devices, units, alarms, readings, observations, evidence; periods and limits of channels are remembered.
     assert len(statements) == 8
     assert sum("reading_latest" in statement for statement in statements) == 1
 
@@ -147,3 +147,18 @@ def test_latest_is_compressed_for_whom_wants_it(viewer: httpx.Client) -> None:
     answer = viewer.get("/api/v1/sites/fjord/latest", headers={"Accept-Encoding": "gzip"})
     assert answer.headers["content-encoding"] == "gzip"
     assert "accept-encoding" in answer.headers["vary"].lower()
+
+
+def test_a_reading_comes_with_the_limits_that_its_box_watches(viewer: httpx.Client) -> None:
+    readings = {reading.quantity: reading for reading in unit_of(latest_of(viewer), "tank-1").readings}
+    [oxygen] = readings["do"].limits
+    assert (oxygen.definition, oxygen.severity, oxygen.side, oxygen.value) == (
+        "do.low.critical",
+        "critical",
+        "low",
+        5.0,
+    )
+    [saturation] = readings["do_sat"].limits
+    # Limiting saturation at 11.5 Cel is 24 + 16 x 4.5 / 12 = 30 % (Remen et al. 2016), and 20 points on top.
+    assert saturation.value == 50.0
+    assert readings["temperature"].limits == []

@@ -1837,6 +1837,11 @@ export interface components {
              * @description Computed from other channels.
              */
             derived: boolean;
+            /**
+             * Limits
+             * @description What its alarms follow; empty when the box has told none.
+             */
+            limits: components["schemas"]["ShownLimit"][];
         };
         /**
          * LiceCount
@@ -2603,6 +2608,22 @@ export interface components {
              * @description Those that the site has set itself; the others are shipped.
              */
             own: components["schemas"]["Severity"][];
+        };
+        /**
+         * ShownLimit
+         * @description A limit that the box watches now, at the temperature of the water where it depends on that.
+         */
+        ShownLimit: {
+            /** Definition */
+            definition: string;
+            severity: components["schemas"]["Severity"];
+            /**
+             * Side
+             * @enum {string}
+             */
+            side: "low" | "high";
+            /** Value */
+            value: number;
         };
         /**
          * Site

@@ -92,10 +92,29 @@ function knownLimits(limits: Limits): number[] {
   return all.filter((limit): limit is number => limit !== null).sort((a, b) => a - b);
 }
 
-/** The limits of one reading, from the open alarms about its quantity. */
+interface ToldLimit {
+  readonly severity: string;
+  readonly side: 'low' | 'high';
+  readonly value: number;
+}
+
+/** The limits of one reading as its box tells them; the strictest of a kind. Older boxes tell none: then open alarms do. */
 export function limitsFor(
-  reading: { quantity: string },
+  reading: { quantity: string; limits: readonly ToldLimit[] },
   alarms: Parameters<typeof limitsFromAlarms>[0],
 ): Limits {
-  return limitsFromAlarms(alarms, reading.quantity);
+  if (reading.limits.length === 0) return limitsFromAlarms(alarms, reading.quantity);
+  const strictest = (critical: boolean, side: 'low' | 'high'): number | null => {
+    const values = reading.limits
+      .filter((limit) => limit.side === side && (limit.severity === 'critical') === critical)
+      .map((limit) => limit.value);
+    if (values.length === 0) return null;
+    return side === 'low' ? Math.max(...values) : Math.min(...values);
+  };
+  return {
+    criticalLow: strictest(true, 'low'),
+    warningLow: strictest(false, 'low'),
+    warningHigh: strictest(false, 'high'),
+    criticalHigh: strictest(true, 'high'),
+  };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { SeriesPoint } from '../../api/types';
 import { toColumns } from './gaps';
-import { limitBar, limitsFromAlarms, zoneOf } from './limitBar';
+import { limitBar, limitsFor, limitsFromAlarms, zoneOf } from './limitBar';
 import { qualityLook } from './quality';
 import { isStale, readingAge } from './staleness';
 import { inReadingOrder, measureText, unitText, valueText } from './units';
@@ -131,5 +131,24 @@ describe('words and units', () => {
   it('never trusts a flag it does not know', () => {
     expect(qualityLook(1).trusted).toBe(true);
     expect(qualityLook(7).trusted).toBe(false);
+  });
+});
+
+describe('limits that the box tells', () => {
+  const told = [
+    { severity: 'critical', side: 'low' as const, value: 5 },
+    { severity: 'warning', side: 'low' as const, value: 7 },
+    { severity: 'minor', side: 'low' as const, value: 6.5 },
+  ];
+
+  it('are used before any alarm is open', () => {
+    const limits = limitsFor({ quantity: 'do', limits: told }, []);
+    expect(limits).toEqual({ criticalLow: 5, warningLow: 7, warningHigh: null, criticalHigh: null });
+    expect(limitBar(6, limits)?.zone).toBe('warning');
+  });
+
+  it('give way to open alarms when the box tells none', () => {
+    const alarm = { quantity: 'do', limit: 4, definition: 'do.low.critical', severity: 'critical' };
+    expect(limitsFor({ quantity: 'do', limits: [] }, [alarm]).criticalLow).toBe(4);
   });
 });
