@@ -55,7 +55,7 @@ BUILD_TIMEOUT_S = 1800.0
 CANARY_EVERY_S = 5.0
 MEMORY_LOOKS_S = 10.0
 _BLANK_SLOT = BANKS * BATCH
-_NEW_WEIGHT = 0.1
+_FORGET = 0.95
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,8 @@ class WorkerClient:
         self.report: EngineReport | None = None
         """What runs now; None while nothing does."""
         self.frame_s = 0.0
-        """Seconds that the worker takes for one frame, averaged."""
+        """Seconds that the worker takes for one frame: the slowest lately, because a plan that is too hopeful makes old
+        results."""
         self._settings = settings
         self._clock = clock
         self._load = Load(settings, cache, log_level)
@@ -308,7 +309,7 @@ class WorkerClient:
             asked, self._asked = self._asked, None
             self._life = state.on_answer(self._life, now_s)
             took_s = (now_s - self._asked_s) / len(asked.placements)
-            self.frame_s += _NEW_WEIGHT * (took_s - self.frame_s)
+            self.frame_s = max(took_s, self.frame_s * _FORGET)
             if asked.first != _BLANK_SLOT:
                 return Answer(message.detections, message.error)
         return None
