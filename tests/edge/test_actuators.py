@@ -224,6 +224,17 @@ def test_values_that_fail_their_quality_test_are_silence_to_the_guard(farms: Any
     assert (farm.on(), farm.view().cause) == (True, "blind")
 
 
+def test_what_a_broker_kept_while_the_box_was_away_decides_nothing(farms: Any) -> None:
+    farm = settled(farms(AERATOR))
+    old = [farm.reading("tank-1.do", 2.0)]
+    farm.clock.advance(601)
+    farm.run(8.0)
+    for _ in range(15):
+        farm.actuators.see(old, now_s=farm.clock.monotonic())
+        farm.run()
+    assert (farm.on(), farm.view().cause) == (False, "rule")
+
+
 def test_a_probe_in_maintenance_decides_nothing(farms: Any) -> None:
     farm = settled(farms(AERATOR))
     farm.maintenance = True

@@ -47,6 +47,8 @@ log = structlog.get_logger()
 STATE_PREFIX = "actuator:"
 TICK_S = 0.25
 """Longest time between two looks: silence, delays and reassertion are noticed within it."""
+OLD = timedelta(minutes=10)
+"""A value that was measured longer ago is history; wide enough for a node whose clock is some minutes slow."""
 UNREACHABLE_S = 10.0
 """How long a relay may be away or say otherwise before that is an alarm and its backup stands in."""
 
@@ -158,9 +160,10 @@ class Actuators:
     # -- what others tell it -------------------------------------------------------------------------------------
 
     def see(self, readings: Sequence[Reading], *, now_s: float) -> None:
-        """Take readings in; returns at once."""
+        """Take readings in; returns at once. What a broker or node kept while nobody listened decides nothing any more."""
+        oldest = self._clock.now() - OLD if self._clock.trusted() else None
         for reading in readings:
-            if reading.quality not in UNUSABLE:
+            if reading.quality not in UNUSABLE and (oldest is None or reading.observed_at >= oldest):
                 self._seen[reading.channel] = (reading.value, now_s)
         self._wake.set()
 
