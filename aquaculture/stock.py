@@ -76,6 +76,14 @@ class Holding:
 
 
 @dataclass(frozen=True)
+class Booked:
+    """An entry with the mean weight that the book gave its fish, in grams; None without one."""
+
+    entry: StockEntry
+    weight_g: float | None
+
+
+@dataclass(frozen=True)
 class Book:
     """The state after all entries."""
 
@@ -85,6 +93,8 @@ class Book:
     """Fish by kind of entry."""
     biomass_kg: dict[Move, float] = field(default_factory=dict)
     """Biomass by kind of entry, as far as weights are known."""
+    lines: tuple[Booked, ...] = ()
+    """The entries in the order in which they were booked."""
 
     @property
     def present(self) -> int:
@@ -128,6 +138,7 @@ def book(entries: Iterable[StockEntry], weighings: Sequence[Weighing] = ()) -> B
     holdings: dict[str, Holding] = {}
     counts: dict[Move, int] = {}
     biomass: dict[Move, float] = {}
+    booked: list[Booked] = []
     lines: list[tuple[datetime, int, str, StockEntry | Weighing]] = [
         (entry.at, _ORDER.index(entry.move), entry.key, entry) for entry in entries
     ]
@@ -138,6 +149,7 @@ def book(entries: Iterable[StockEntry], weighings: Sequence[Weighing] = ()) -> B
             holdings[line.unit] = replace(held, mean_weight_g=line.mean_weight_g)
             continue
         weight_g = held.mean_weight_g if line.mean_weight_g is None else line.mean_weight_g
+        booked.append(Booked(line, weight_g))
         counts[line.move] = counts.get(line.move, 0) + line.count
         if weight_g is not None:
             biomass[line.move] = biomass.get(line.move, 0.0) + line.count * weight_g / 1000
@@ -150,7 +162,7 @@ def book(entries: Iterable[StockEntry], weighings: Sequence[Weighing] = ()) -> B
         holdings[line.unit] = replace(held, count=held.count - taken)
         if line.to_unit is not None:
             holdings[line.to_unit] = _joined(holdings.get(line.to_unit, Holding()), line.count, weight_g)
-    return Book(holdings, counts, biomass)
+    return Book(holdings, counts, biomass, tuple(booked))
 
 
 def _joined(held: Holding, count: int, weight_g: float | None) -> Holding:

@@ -41,6 +41,7 @@ from cloud.kit.logs import configure_logging
 from cloud.kit.pages import SinglePageApp
 from cloud.kit.problems import document_problems, install
 from cloud.kit.repository import Database
+from cloud.kpis import endpoints as kpis
 from cloud.metrics import HTTP_SECONDS
 from cloud.notifications import endpoints as notifications
 from cloud.notifications.links import Links
@@ -56,7 +57,19 @@ log = structlog.get_logger()
 
 API_VERSION = "1.0.0"
 """Version of the HTTP interface, not of the product."""
-_FEATURES = (auth, overview, farms, devices, telemetry, observations, alarms, notifications, husbandry, dead_letters)
+_FEATURES = (
+    auth,
+    overview,
+    farms,
+    devices,
+    telemetry,
+    observations,
+    alarms,
+    notifications,
+    husbandry,
+    kpis,
+    dead_letters,
+)
 _RESERVED = frozenset({"a", "api", "live", "ready", "health", "metrics"})
 _DESCRIPTION = """
 Read and operate an aquaculture farm: units, live values with their age and quality, series, what the cameras saw, and

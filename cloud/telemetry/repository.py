@@ -104,6 +104,24 @@ GROUP BY 1, 2
 HAVING sum(day.usable) > 0
 """).bindparams(bindparam("unit_ids", expanding=True))
 
+_MEANS_OF: dict[Resolution, TextClause] = {
+    resolution: text(f"""
+SELECT channel.id AS channel_id, channel.name AS channel, channel.unit_id, channel.quantity, rolled.bucket,
+       rolled.sum / rolled.usable AS mean, rolled.n
+FROM {name} AS rolled JOIN channel ON channel.id = rolled.channel_id
+WHERE channel.unit_id IN :unit_ids AND rolled.bucket >= :start AND rolled.bucket < :end AND rolled.usable > 0
+ORDER BY channel.id, rolled.bucket LIMIT :rows
+""").bindparams(bindparam("unit_ids", expanding=True))  # noqa: S608  (a constant name)
+    for resolution, name in _ROLLUPS.items()
+}
+_HEARD = text("""
+SELECT channel.id AS channel_id, channel.name AS channel, channel.unit_id, device.registered_at,
+       (SELECT count(*) FROM reading_1h WHERE channel_id = channel.id AND bucket >= :start AND bucket < :end) AS hours
+FROM channel JOIN device ON device.id = channel.device_id
+WHERE channel.unit_id IN :unit_ids AND NOT channel.derived
+ORDER BY channel.id
+""").bindparams(bindparam("unit_ids", expanding=True))
+
 
 class TelemetryRepository(Repository):
     """Readings by channel."""
@@ -140,6 +158,17 @@ class TelemetryRepository(Repository):
     async def daily_temperatures(self, unit_ids: Collection[int], start: datetime, end: datetime) -> list[Row]:
         """Mean temperature by unit and UTC day, of all usable readings of all its probes."""
         return await self._all(_DAILY_TEMPERATURES, {"unit_ids": list(unit_ids), "start": start, "end": end})
+
+    async def means(
+        self, unit_ids: Collection[int], resolution: Resolution, *, start: datetime, end: datetime, rows: int
+    ) -> list[Row]:
+        """Means of the rollup's rows of every channel in these units, by channel and time; those that have one."""
+        parameters = {"unit_ids": list(unit_ids), "start": start, "end": end, "rows": rows}
+        return await self._all(_MEANS_OF[resolution], parameters)
+
+    async def hours_heard(self, unit_ids: Collection[int], start: datetime, end: datetime) -> list[Row]:
+        """In how many hours each measured channel of these units had readings, and since when its device is known."""
+        return await self._all(_HEARD, {"unit_ids": list(unit_ids), "start": start, "end": end})
 
     async def channel(self, channel_id: int, *, organization_id: int) -> Row | None:
         """One channel of the organization."""

@@ -23,6 +23,8 @@ from cloud.db import migrate
 from cloud.kit.logs import configure_logging
 from cloud.settings import CloudSettings
 from tests.cloud.api import farm as farms
+from tests.cloud.api.skerry import MANAGER, Skerry, live_a_month
+from tests.cloud.api.skerry import build as build_skerry
 
 SECRET = "a secret of at least thirty-two characters"
 
@@ -166,4 +168,25 @@ def platform_admin(api: Api, token_of: Callable[[str], str]) -> Iterator[httpx.C
 @pytest.fixture
 def rival(api: Api, token_of: Callable[[str], str]) -> Iterator[httpx.Client]:
     with api.client(token_of("rival")) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def skerry(api: Api, farm_url: str) -> Skerry:
+    """A second farm, with a month of its diary."""
+    built = build_skerry(farm_url)
+    with api.client() as client:
+        answer = client.post("/api/v1/auth/login", data={"username": MANAGER, "password": farms.PASSWORD})
+    with api.client(answer.json()["access_token"]) as client:
+        live_a_month(client)
+    return built
+
+
+@pytest.fixture
+def manager(api: Api, skerry: Skerry) -> Iterator[httpx.Client]:
+    """The farm manager of the skerry."""
+    del skerry
+    with api.client() as client:
+        answer = client.post("/api/v1/auth/login", data={"username": MANAGER, "password": farms.PASSWORD})
+    with api.client(answer.json()["access_token"]) as client:
         yield client

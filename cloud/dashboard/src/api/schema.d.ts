@@ -815,6 +815,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sites/{site}/kpis": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How the farm does
+         * @description Mortality, feed conversion, growth, water and streams: each with its target and what it was computed from.
+         *
+         *     A figure that cannot be told has no value and says what is missing.
+         */
+        get: operations["getKpis"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/dead-letters": {
         parameters: {
             query?: never;
@@ -1748,6 +1770,42 @@ export interface components {
             dry_run: boolean;
         };
         /**
+         * Kpi
+         * @description One figure.
+         */
+        Kpi: {
+            /** Name */
+            name: string;
+            /** Label */
+            label: string;
+            /** Ucum */
+            ucum: string;
+            /**
+             * Value
+             * @description Null when it cannot be told; ``missing`` says why.
+             */
+            value: number | null;
+            target: components["schemas"]["KpiTarget"] | null;
+            verdict: components["schemas"]["cloud__kpis__rules__Verdict"];
+            /** Computed From */
+            computed_from: string[];
+            /** Missing */
+            missing: string | null;
+        };
+        /**
+         * KpiTarget
+         * @description What a figure shall be.
+         */
+        KpiTarget: {
+            /** Value */
+            value: number;
+            /**
+             * Below
+             * @description True: below the value. False: at least the value.
+             */
+            below: boolean;
+        };
+        /**
          * Ladder
          * @description What follows when nobody takes an alarm on.
          */
@@ -1921,7 +1979,7 @@ export interface components {
             limit: number | null;
             /** Limit Source */
             limit_source: string | null;
-            verdict: components["schemas"]["Verdict"] | null;
+            verdict: components["schemas"]["aquaculture__lice__Verdict"] | null;
             /**
              * Enough Fish
              * @description At least 20, as the authority asks.
@@ -2658,6 +2716,31 @@ export interface components {
             open_alarms: number;
         };
         /**
+         * SiteKpis
+         * @description The figures of a site, a unit or a batch in a time.
+         */
+        SiteKpis: {
+            /** Site */
+            site: string;
+            /** Unit */
+            unit: string | null;
+            /** Batch */
+            batch: string | null;
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+            /**
+             * End
+             * Format: date-time
+             * @description Not later than now: the future has no figures.
+             */
+            end: string;
+            /** Kpis */
+            kpis: components["schemas"]["Kpi"][];
+        };
+        /**
          * SiteLadders
          * @description What happens when nobody takes an alarm on, by severity.
          */
@@ -2965,12 +3048,6 @@ export interface components {
             organization: string;
         };
         /**
-         * Verdict
-         * @description A mean against a limit, with its interval.
-         * @enum {string}
-         */
-        Verdict: "below" | "unsure" | "above";
-        /**
          * WeightSample
          * @description Fish weighed (and measured).
          */
@@ -3092,6 +3169,18 @@ export interface components {
             /** Clears On */
             clears_on: string | null;
         };
+        /**
+         * Verdict
+         * @description A mean against a limit, with its interval.
+         * @enum {string}
+         */
+        aquaculture__lice__Verdict: "below" | "unsure" | "above";
+        /**
+         * Verdict
+         * @description How a figure stands to its target.
+         * @enum {string}
+         */
+        cloud__kpis__rules__Verdict: "met" | "missed" | "no_target" | "missing";
     };
     responses: never;
     parameters: never;
@@ -5719,6 +5808,75 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["LiceStatus"][];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getKpis: {
+        parameters: {
+            query: {
+                /** @description First moment. */
+                start: string;
+                /** @description Moment after the last. */
+                end: string;
+                /** @description Slug of a unit; without it, all of the site. */
+                unit?: string | null;
+                /** @description Code of a batch; without it, all. */
+                batch?: string | null;
+                /** @description All costs of the period, in your currency. */
+                cost?: number | null;
+            };
+            header?: never;
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SiteKpis"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Unauthorized */

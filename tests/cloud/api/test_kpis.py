@@ -1,0 +1,82 @@
+"""The figures of a farm: what a person computes by hand from the diary and the water."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.cloud.api.skerry import END, START, Skerry, fact, write
+from tests.cloud.api.test_access import is_problem
+
+pytestmark = pytest.mark.usefixtures("skerry")
+
+
+def figures(client: httpx.Client, **query: Any) -> dict[str, dict[str, Any]]:
+    period = {"start": START.isoformat(), "end": END.isoformat()}
+    answer = client.get("/api/v1/sites/skerry/kpis", params=period | query)
+    assert answer.status_code == 200, answer.text
+    return {kpi["name"]: kpi for kpi in answer.json()["kpis"]}
+
+
+def test_a_month_of_a_pen_by_hand(manager: httpx.Client) -> None:
+    found = figures(manager, unit="pen-1", cost=455)
+    value = {name: kpi["value"] for name, kpi in found.items()}
+    assert value["mortality"] == pytest.approx(3.0)  # 30 of 1000
+    assert value["survival"] == pytest.approx(97.0)
+    # 970 fish of 150 g from 1000 of 100 g; the 30 that died are booked with 100 g
+    assert value["biomass_gain"] == pytest.approx(45.5)
+    assert value["fcr_economic"] == pytest.approx(60 / 45.5)
+    assert value["fcr_biological"] == pytest.approx(60 / 48.5)
+    assert value["feed"] == 60
+    assert value["sgr"] == pytest.approx(1.3516, abs=1e-4)  # 100 to 150 g in 30 days, a published vector
+    assert value["tgc"] == pytest.approx(1000 * (150 ** (1 / 3) - 100 ** (1 / 3)) / 300)
+    assert value["condition_factor"] == pytest.approx(100 * 150 / 23**3)
+    assert value["production_efficiency"] == pytest.approx(45.5 / 100 / 30)
+    assert value["cost_per_kg"] == pytest.approx(10)
+    # 1440 judged hours of oxygen and temperature, three of them without enough oxygen; turbidity has no limit
+    assert value["water_quality_compliance"] == pytest.approx(100 * 1437 / 1440)
+    assert value["stream_uptime"] == pytest.approx(100 * (720 + 720 + 360) / 2160)
+    verdicts = {name: kpi["verdict"] for name, kpi in found.items()}
+    assert (verdicts["mortality"], verdicts["fcr_economic"], verdicts["sgr"]) == ("met", "missed", "no_target")
+    assert verdicts["water_quality_compliance"] == "met"
+    assert "30 dead of 1000 fish" in found["mortality"]["computed_from"][0]
+    assert any("turbidity" in words for words in found["water_quality_compliance"]["computed_from"])
+
+
+def test_what_cannot_be_told_says_why(manager: httpx.Client) -> None:
+    empty = figures(manager, unit="pen-2")
+    assert {kpi["verdict"] for kpi in empty.values()} - {"missing"} == {"no_target"}  # feed alone: none was given
+    assert empty["mortality"]["missing"] == "no fish in this time"
+    assert empty["fcr_economic"]["missing"] == "no feeding was recorded"
+    assert "cost=" in empty["cost_per_kg"]["missing"]
+    assert empty["water_quality_compliance"]["missing"] == "no measured hours to judge"
+
+    late = figures(manager, unit="pen-1", start=(START + timedelta(days=20)).isoformat())
+    assert "weighed 21 days before" in late["biomass_gain"]["missing"]
+    assert late["biomass_gain"]["value"] is None
+
+
+def test_feed_of_a_pen_with_two_batches_is_not_divided_by_guess(manager: httpx.Client) -> None:
+    alone = figures(manager, batch="S-1")
+    assert alone["fcr_economic"]["value"] == pytest.approx(60 / 45.5)
+    mixed = write(manager, fact("stocking", 12, batch="S-2", unit="pen-1", count=10, mean_weight_g=120))
+    both = figures(manager, batch="S-1")
+    assert both["fcr_economic"]["missing"] == "pen-1 held another batch too, and feed is recorded by unit"
+    assert both["mortality"]["value"] == pytest.approx(3.0)
+    manager.post(f"/api/v1/records/{mixed}/strike", json={"reason": "end of the test"})
+
+
+def test_figures_belong_to_the_organization(
+    anonymous: httpx.Client, rival: httpx.Client, manager: httpx.Client, skerry: Skerry
+) -> None:
+    path = f"/api/v1/sites/skerry/kpis?start={START:%Y-%m-%dT%H:%M:%SZ}&end={END:%Y-%m-%dT%H:%M:%SZ}"
+    assert is_problem(anonymous.get(path), 401, "unauthenticated")
+    assert is_problem(rival.get(path), 404, "not_found")
+    assert is_problem(manager.get(f"{path}&unit=pen-9"), 404, "not_found")
+    assert is_problem(manager.get(f"{path}&batch=none"), 404, "not_found")
+    assert is_problem(manager.get(f"{path}&cost=-1"), 422, "invalid_request")
+    backwards = f"/api/v1/sites/skerry/kpis?start={END:%Y-%m-%dT%H:%M:%SZ}&end={START:%Y-%m-%dT%H:%M:%SZ}"
+    assert is_problem(manager.get(backwards), 400, "invalid_range")
