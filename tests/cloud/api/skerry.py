@@ -102,7 +102,7 @@ def live_a_month(client: httpx.Client) -> None:
 
 
 def _key(database: psycopg.Connection[Any], statement: str, values: tuple[Any, ...]) -> int:
-    row = database.execute(statement, values).fetchone()  # type: ignore[call-overload]
+    row = database.execute(statement, values).fetchone()
     assert row is not None
     return int(row[0])
 
@@ -110,6 +110,6 @@ def _key(database: psycopg.Connection[Any], statement: str, values: tuple[Any, .
 def _roll(database: psycopg.Connection[Any], table: str, channel: int, bucket: datetime, value: float) -> None:
     columns = "(channel_id, bucket, n, good, usable, sum, min, max, last, last_at)"
     database.execute(
-        f"INSERT INTO {table} {columns} VALUES (%s, %s, 60, 60, 60, %s, %s, %s, %s, %s)",  # type: ignore[arg-type]  # noqa: S608
+        f"INSERT INTO {table} {columns} VALUES (%s, %s, 60, 60, 60, %s, %s, %s, %s, %s)",  # noqa: S608  (a name of the test's own)
         (channel, bucket, 60 * value, value, value, value, bucket),
     )
