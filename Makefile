@@ -39,7 +39,7 @@ quick: $(TOOLS)
 test: system  ## everything, against real servers; as root on Debian or Ubuntu it installs them first
 	@$(MAKE) --no-print-directory $(VENV)/$(LARGEST).installed
 	@$(MAKE) --no-print-directory servers quick
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadgroup
 
 journeys: $(TOOLS) servers  ## the three journeys of docs/journeys.md, on a box and on a cluster
 	$(BIN)/pytest -m journey

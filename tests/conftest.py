@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if REAL_SERVERS & {mark.name for mark in item.iter_markers()}:
             item.add_marker(pytest.mark.flaky(reruns=1))
+    if any(hasattr(item.config, "workerinput") for item in items[:1]):
+        _share_out(items, tier)
+
+
+def _share_out(items: list[pytest.Item], tier: Callable[[pytest.Item], int]) -> None:
+    """With several workers (``-n 2 --dist loadgroup``) one has everything that starts servers, in order; the rest is shared.
+
+    Real servers are started once, never fight each other for the processor, and their long tests begin at once.
+    """
+    for item in items:
+        if tier(item):
+            item.add_marker(pytest.mark.xdist_group("servers"))
+    items.sort(key=lambda item: not tier(item))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
