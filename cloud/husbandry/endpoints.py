@@ -9,7 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Body, Query, Request, Response
 
 from cloud.auth.dependencies import FarmManager, Operator, Principal, Viewer
-from cloud.husbandry import service
+from cloud.husbandry import service, withdrawals, writing
 from cloud.husbandry.records import AnyRecord, Code, Kind
 from cloud.husbandry.schemas import (
     Batch,
@@ -24,7 +24,8 @@ from cloud.husbandry.schemas import (
     Strike,
     Withdrawal,
 )
-from cloud.husbandry.service import DailyTemperatures, Writing
+from cloud.husbandry.withdrawals import DailyTemperatures
+from cloud.husbandry.writing import Writing
 from cloud.kit.pagination import Paging
 from cloud.kit.problems import problems
 from cloud.kit.repository import Reader, Writer
@@ -90,7 +91,7 @@ async def add_record(
     Refused with 409 when the batch would have fewer than no fish at any time, and for a harvest while a treatment's
     withdrawal runs.
     """
-    recorded, is_new = await service.record(writer, _writing(request, user), site, new, _temperatures(request))
+    recorded, is_new = await writing.record(writer, _writing(request, user), site, new, _temperatures(request))
     if not is_new:
         response.status_code = 200
     return recorded
@@ -107,7 +108,7 @@ async def import_records(
     dry_run: Annotated[bool, Query(description="Check alone; answers the faults.")] = False,  # noqa: FBT002
 ) -> Imported:
     """Every row of a file, or none: faults are answered by row, field and value with 422 and nothing is recorded."""
-    return await service.import_rows(
+    return await writing.import_rows(
         writer, _writing(request, user), site, text, _temperatures(request), kind=kind, dry_run=dry_run
     )
 
@@ -121,13 +122,13 @@ async def get_record(record_id: UUID, user: Viewer, reader: Reader) -> RecordHis
 @router.post("/records/{record_id}/strike", summary="Strike a record out", responses=problems(401, 403, 404, 409))
 async def strike_record(request: Request, record_id: UUID, why: Strike, user: Operator, writer: Writer) -> Recorded:
     """Take a wrong record out of every count; it stays readable. Refused when later records need its fish."""
-    return await service.strike(writer, _writing(request, user), record_id, why)
+    return await writing.strike(writer, _writing(request, user), record_id, why)
 
 
 @router.get("/sites/{site}/withdrawals", summary="Running withdrawals", responses=problems(401, 404))
 async def list_withdrawals(request: Request, site: Slug, user: Viewer, reader: Reader) -> list[Withdrawal]:
     """Treatments that forbid a harvest now, with their clocks in degree-days of measured water."""
-    return await service.list_withdrawals(reader, user, site, _temperatures(request), _now())
+    return await withdrawals.list_withdrawals(reader, user, site, _temperatures(request), _now())
 
 
 @router.get("/sites/{site}/lice", summary="Lice by pen", responses=problems(401, 404))
