@@ -51,6 +51,7 @@ from cloud.settings import CloudSettings, secret_key
 from cloud.telemetry import endpoints as telemetry
 from cloud.telemetry.exports import MAX_AT_ONCE
 from cloud.telemetry.service import ChannelLimits, ChannelPeriods, daily_temperatures
+from cloud.timeline import endpoints as timeline
 from contracts.errors import ConfigurationError
 
 log = structlog.get_logger()
@@ -68,6 +69,7 @@ _FEATURES = (
     notifications,
     husbandry,
     kpis,
+    timeline,
     dead_letters,
 )
 _RESERVED = frozenset({"a", "api", "live", "ready", "health", "metrics"})

@@ -162,6 +162,13 @@ class AlarmRepository(_Alarms):
             .limit(rows)
         )
 
+    async def around(self, site_id: int, unit_id: int, start: datetime, end: datetime, *, rows: int) -> list[Row]:
+        """Alarms of a unit, or of its site as a whole, that were active at some time of ``[start, end)``, newest first."""
+        here = (Alarm.site_id == site_id, or_(Alarm.unit_id == unit_id, Alarm.unit_id.is_(None)))
+        active = (Alarm.raised_at < end, or_(Alarm.cleared_at.is_(None), Alarm.cleared_at >= start))
+        statement = _ALARMS.where(self._own, *here, *active).order_by(Alarm.raised_at.desc(), Alarm.id.desc())
+        return await self._all(statement.limit(rows))
+
     async def shelved(self, site_id: int, now: datetime) -> list[Row]:
         """Alarms of a site that are on the shelf."""
         on_shelf = (Alarm.site_id == site_id, Alarm.shelved_until > now)

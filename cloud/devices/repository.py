@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from sqlalchemy import select, tuple_
+from datetime import datetime
 
-from cloud.devices.tables import Device
+from sqlalchemy import and_, or_, select, tuple_
+
+from cloud.devices.tables import Channel, Device, DeviceEventRow
 from cloud.farms.tables import Site
 from cloud.kit.repository import ReadConnection, Repository, Row
 
@@ -41,3 +43,24 @@ class DeviceRepository(Repository):
         if after is not None:
             statement = statement.where(tuple_(Site.slug, Device.slug) > after)
         return await self._all(statement)
+
+    async def events_of_unit(self, unit_id: int, start: datetime, end: datetime, *, rows: int) -> list[Row]:
+        """Events that concern a unit, or no unit but a device that measures in it, newest first."""
+        there = select(Channel.device_id).where(Channel.unit_id == unit_id)
+        general = and_(DeviceEventRow.unit_id.is_(None), DeviceEventRow.device_id.in_(there))
+        return await self._all(
+            select(
+                DeviceEventRow.id,
+                Device.slug.label("device"),
+                DeviceEventRow.name,
+                DeviceEventRow.occurred_at,
+                DeviceEventRow.message,
+            )
+            .join(Device, Device.id == DeviceEventRow.device_id)
+            .join(Site, Site.id == Device.site_id)
+            .where(Site.organization_id == self._organization_id)
+            .where(or_(DeviceEventRow.unit_id == unit_id, general))
+            .where(DeviceEventRow.occurred_at >= start, DeviceEventRow.occurred_at < end)
+            .order_by(DeviceEventRow.occurred_at.desc(), DeviceEventRow.id.desc())
+            .limit(rows)
+        )

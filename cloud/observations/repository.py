@@ -56,6 +56,17 @@ JOIN camera ON camera.id = o.camera_id
 WHERE unit.site_id = :site_id
 """)  # noqa: S608
 
+_EVIDENCE_BY_HOUR = text("""
+SELECT * FROM (
+    SELECT DISTINCT ON (image.camera_id, date_trunc('hour', image.observed_at))
+           image.sha256, camera.name AS camera, image.observed_at
+    FROM image JOIN camera ON camera.id = image.camera_id
+    WHERE image.unit_id = :unit_id AND image.observed_at >= :start AND image.observed_at < :end
+    ORDER BY image.camera_id, date_trunc('hour', image.observed_at), image.observed_at DESC
+) AS last_of_hour
+ORDER BY observed_at DESC LIMIT :rows
+""")
+
 
 class ObservationRepository(Repository):
     """Observations by unit, and stored images."""
@@ -72,6 +83,11 @@ class ObservationRepository(Repository):
     async def latest_evidence_of_site(self, site_id: int) -> list[Row]:
         """Newest observation of each unit whose image has arrived."""
         return await self._all(_LATEST_EVIDENCE, {"site_id": site_id})
+
+    async def evidence_by_hour(self, unit_id: int, start: datetime, end: datetime, *, rows: int) -> list[Row]:
+        """The last stored image of every camera in every hour, newest first."""
+        parameters = {"unit_id": unit_id, "start": start, "end": end, "rows": rows}
+        return await self._all(_EVIDENCE_BY_HOUR, parameters)
 
     async def image(self, sha256: str, *, organization_id: int | None) -> Row | None:
         """A stored image, if a camera of the organization took it; None stands for whoever holds a signed address."""

@@ -114,6 +114,21 @@ ORDER BY channel.id, rolled.bucket LIMIT :rows
 """).bindparams(bindparam("unit_ids", expanding=True))  # noqa: S608  (a constant name)
     for resolution, name in _ROLLUPS.items()
 }
+# A minute says how far its readings can be trusted; only minutes that say something else than the one before are news.
+_QUALITY_CHANGES = text("""
+SELECT channel_id, channel, bucket, state FROM (
+    SELECT minute.channel_id, channel.name AS channel, minute.bucket, trust.state,
+           lag(trust.state) OVER (PARTITION BY minute.channel_id ORDER BY minute.bucket) AS before
+    FROM reading_1m AS minute
+    JOIN channel ON channel.id = minute.channel_id
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN minute.usable = 0 THEN 'failed' WHEN minute.good < minute.n THEN 'doubtful' ELSE 'good' END AS state
+    ) AS trust
+    WHERE channel.unit_id = :unit_id AND minute.bucket >= :start AND minute.bucket < :end
+) AS change
+WHERE state <> coalesce(before, 'good')
+ORDER BY bucket DESC, channel_id LIMIT :rows
+""")
 _HEARD = text("""
 SELECT channel.id AS channel_id, channel.name AS channel, channel.unit_id, device.registered_at,
        (SELECT count(*) FROM reading_1h WHERE channel_id = channel.id AND bucket >= :start AND bucket < :end) AS hours
@@ -165,6 +180,10 @@ class TelemetryRepository(Repository):
         """Means of the rollup's rows of every channel in these units, by channel and time; those that have one."""
         parameters = {"unit_ids": list(unit_ids), "start": start, "end": end, "rows": rows}
         return await self._all(_MEANS_OF[resolution], parameters)
+
+    async def quality_changes(self, unit_id: int, start: datetime, end: datetime, *, rows: int) -> list[Row]:
+        """Minutes in which a channel's readings became good, doubtful or failed, newest first."""
+        return await self._all(_QUALITY_CHANGES, {"unit_id": unit_id, "start": start, "end": end, "rows": rows})
 
     async def hours_heard(self, unit_ids: Collection[int], start: datetime, end: datetime) -> list[Row]:
         """In how many hours each measured channel of these units had readings, and since when its device is known."""

@@ -37,6 +37,7 @@ READS = (
     "/sites/fjord/withdrawals",
     "/sites/fjord/lice?region=norway-south",
     f"/sites/fjord/kpis?{RANGE}",
+    "/units/1/before?at=2026-01-02T00:00:00Z",
     "/devices",
     "/devices?site=fjord",
     "/dead-letters",
@@ -59,6 +60,7 @@ OF_ANOTHER = (
     "/sites/fjord/withdrawals",
     "/sites/fjord/lice",
     f"/sites/fjord/kpis?{RANGE}",
+    "/units/1/before?at=2026-01-02T00:00:00Z",
     "/devices?site=fjord",
 )
 
@@ -151,6 +153,11 @@ def test_dead_letters_need_a_fleet_admin(api: Api, token_of: Callable[[str], str
         f"/sites/fjord%00/export.csv?{RANGE}",
         "/sites/fjord/export.csv?start=2026-01-02T00:00:00Z&end=2026-01-01T00:00:00Z",
         "/sites/fjord/kpis",
+        "/units/1/before",
+        "/units/0/before?at=2026-01-02T00:00:00Z",
+        "/units/1/before?at=yesterday",
+        "/units/1/before?at=2026-01-02T00:00:00Z&hours=0",
+        "/units/1/before?at=0001-01-01T00:00:00Z",
         "/sites/nowhere/kpis?" + RANGE,
         f"/sites/fjord/kpis?{RANGE}&unit=tank-99",
         f"/sites/fjord/kpis?{RANGE}&batch=%00",

@@ -837,6 +837,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/units/{unit_id}/before": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What changed before it happened
+         * @description Diary, alarms, doubted readings, unusual values, device events and pictures of a unit in one list, oldest first.
+         */
+        get: operations["getBefore"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/dead-letters": {
         parameters: {
             query?: never;
@@ -1234,6 +1254,33 @@ export interface components {
              * @description Give it back as ``cursor`` for the next page; null on the last page.
              */
             next_cursor?: string | null;
+        };
+        /**
+         * Before
+         * @description What is known of a unit in the hours before a moment, oldest first.
+         */
+        Before: {
+            /** Unit Id */
+            unit_id: number;
+            /** Unit */
+            unit: string;
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Items */
+            items: components["schemas"]["Happening"][];
+            /**
+             * Cut
+             * @description Kinds of which there is more: only the newest 200 are shown.
+             */
+            cut: components["schemas"]["Kind"][];
         };
         /** Body_login */
         Body_login: {
@@ -1656,6 +1703,30 @@ export interface components {
             message: string;
         };
         /**
+         * Happening
+         * @description One thing that happened.
+         */
+        Happening: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            kind: components["schemas"]["Kind"];
+            /** Words */
+            words: string;
+            /**
+             * Link
+             * @description Id of the record (diary), alarm, channel (quality, departure), event (device) or image.
+             */
+            link: string;
+            /**
+             * Image Url
+             * @description Signed address, for images.
+             */
+            image_url: string | null;
+        };
+        /**
          * Harvest
          * @description Fish are taken out for sale. Refused while a treatment's withdrawal is not over.
          */
@@ -1769,6 +1840,12 @@ export interface components {
             /** Dry Run */
             dry_run: boolean;
         };
+        /**
+         * Kind
+         * @description Where an item comes from.
+         * @enum {string}
+         */
+        Kind: "diary" | "alarm" | "quality" | "departure" | "device" | "image";
         /**
          * Kpi
          * @description One figure.
@@ -5868,6 +5945,69 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SiteKpis"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getBefore: {
+        parameters: {
+            query: {
+                /** @description The moment, e.g. when dead fish were found. */
+                at: string;
+                /** @description How far to look back. */
+                hours?: number;
+            };
+            header?: never;
+            path: {
+                unit_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Before"];
                 };
             };
             /** @description Bad Request */

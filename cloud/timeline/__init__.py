@@ -1,0 +1,1 @@
+"""What changed in a unit before something happened: everything that is known, in one ordered list."""
