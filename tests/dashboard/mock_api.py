@@ -344,6 +344,11 @@ class MockFarm:
                 "message": "",
                 "action": None,
                 "source": None,
+                "origin": "edge",
+                "suppressed_by": None,
+                "shelved_until": None,
+                "shelved_by": None,
+                "shelved_because": None,
             } | more
 
         one, _, three, pen = self.units
