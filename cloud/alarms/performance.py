@@ -11,11 +11,14 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from aquaculture.nuisance import Chattering, Flood
 
 STALE_AFTER = timedelta(hours=24)
 BAD_ACTORS = 10
+
+_Key: TypeAlias = tuple[str, str | None, str | None]
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,13 @@ class Occurrence:
     cleared_at: datetime | None
     acknowledged_at: datetime | None
     suppressed: bool
+    subject: str | None = None
+    """The channel, camera or actuator that it is about."""
+
+    @property
+    def key(self) -> _Key:
+        """Alarms of one key are the same alarm again."""
+        return self.definition, self.unit, self.subject
 
 
 @dataclass(frozen=True)
@@ -37,6 +47,7 @@ class BadActor:
 
     definition: str
     unit: str | None
+    subject: str | None
     times: int
     share: float
 
@@ -55,7 +66,7 @@ class Performance:
     unanswered: int
     """Ended without anybody having taken them on."""
     bad_actors: tuple[BadActor, ...]
-    chattering: tuple[tuple[str, str | None], ...]
+    chattering: tuple[_Key, ...]
     """Alarms that came three times in a minute at least once."""
     floods: int
     flood_share: float
@@ -69,7 +80,7 @@ def performance(occurrences: Sequence[Occurrence], start: datetime, end: datetim
     """The report on ``[start, end)``, of the occurrences that were raised in it."""
     raised = sorted((each for each in occurrences if start <= each.raised_at < end), key=lambda each: each.raised_at)
     heard = [each for each in raised if not each.suppressed]
-    counts = Counter((each.definition, each.unit) for each in heard)
+    counts = Counter(each.key for each in heard)
     waits = sorted(
         max(0.0, (each.acknowledged_at - each.raised_at).total_seconds()) for each in heard if each.acknowledged_at
     )
@@ -84,10 +95,7 @@ def performance(occurrences: Sequence[Occurrence], start: datetime, end: datetim
         acknowledge_p50_s=_percentile(waits, 0.5),
         acknowledge_p95_s=_percentile(waits, 0.95),
         unanswered=sum(each.cleared_at is not None and each.acknowledged_at is None for each in heard),
-        bad_actors=tuple(
-            BadActor(definition, unit, times, times / len(heard))
-            for (definition, unit), times in counts.most_common(BAD_ACTORS)
-        ),
+        bad_actors=tuple(BadActor(*key, times, times / len(heard)) for key, times in counts.most_common(BAD_ACTORS)),
         chattering=_chattering(heard),
         floods=floods,
         flood_share=flooded_s / (end - start).total_seconds(),
@@ -101,9 +109,9 @@ def _percentile(ordered: Sequence[float], share: float) -> float | None:
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else None
 
 
-def _chattering(heard: Sequence[Occurrence]) -> tuple[tuple[str, str | None], ...]:
-    watchers: defaultdict[tuple[str, str | None], Chattering] = defaultdict(Chattering)
-    found = {key for each in heard if watchers[key := (each.definition, each.unit)].raised(each.raised_at.timestamp())}
+def _chattering(heard: Sequence[Occurrence]) -> tuple[_Key, ...]:
+    watchers: defaultdict[_Key, Chattering] = defaultdict(Chattering)
+    found = {each.key for each in heard if watchers[each.key].raised(each.raised_at.timestamp())}
     return tuple(sorted(found, key=str))
 
 

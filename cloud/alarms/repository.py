@@ -24,6 +24,7 @@ _ALARMS = (
         Unit.id.label("unit_id"),
         Unit.slug.label("unit_slug"),
         Unit.name.label("unit_name"),
+        Alarm.subject,
         Alarm.definition,
         Alarm.severity,
         Alarm.raised_at,
@@ -150,6 +151,7 @@ class AlarmRepository(_Alarms):
             select(
                 Alarm.definition,
                 Unit.slug.label("unit"),
+                Alarm.subject,
                 Alarm.severity,
                 Alarm.raised_at,
                 Alarm.cleared_at,

@@ -21,6 +21,9 @@ class Alarm(ApiModel):
     site: str
     """Slug of the site."""
     unit: UnitRef | None
+    subject: str | None
+    """What it is about, as the box names it: a channel, a camera (``camera.cam-1``), an actuator; null when it is about the unit
+    or the box."""
     definition: str
     """Stable name of the rule, e.g. ``do.low.critical``."""
     severity: Severity
@@ -105,6 +108,7 @@ class ReportedActor(ApiModel):
 
     definition: str
     unit: str | None
+    subject: str | None
     times: int
     share: float
     """Of all alarms of the time."""
@@ -115,6 +119,7 @@ class ChatteringAlarm(ApiModel):
 
     definition: str
     unit: str | None
+    subject: str | None
 
 
 class AlarmPerformance(ApiModel):

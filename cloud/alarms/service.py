@@ -139,10 +139,19 @@ async def get_performance(
         acknowledge_p95_s=report.acknowledge_p95_s,
         unanswered=report.unanswered,
         bad_actors=[
-            ReportedActor(definition=actor.definition, unit=actor.unit, times=actor.times, share=actor.share)
+            ReportedActor(
+                definition=actor.definition,
+                unit=actor.unit,
+                subject=actor.subject,
+                times=actor.times,
+                share=actor.share,
+            )
             for actor in report.bad_actors
         ],
-        chattering=[ChatteringAlarm(definition=definition, unit=unit) for definition, unit in report.chattering],
+        chattering=[
+            ChatteringAlarm(definition=definition, unit=unit, subject=subject)
+            for definition, unit, subject in report.chattering
+        ],
         floods=report.floods,
         flood_share=report.flood_share,
         stale=report.stale,
@@ -211,6 +220,7 @@ def _alarm(row: Row) -> Alarm:
         id=row["id"],
         site=row["site"],
         unit=unit,
+        subject=row["subject"],
         definition=row["definition"],
         severity=row["severity"],
         active=row["cleared_at"] is None,

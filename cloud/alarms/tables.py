@@ -18,7 +18,7 @@ class Alarm(Base):
     __table_args__ = (
         Index("ix_alarm_recent", "site_id", text("raised_at DESC")),
         Index("ix_alarm_open", "site_id", "unit_id", postgresql_where=text("cleared_at IS NULL")),
-        Index("ix_alarm_identity", "device_id", "definition", "unit_id", "channel_id", "raised_at"),
+        Index("ix_alarm_identity", "device_id", "definition", "unit_id", "subject", "raised_at"),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -26,6 +26,8 @@ class Alarm(Base):
     unit_id: Mapped[int | None] = mapped_column(ForeignKey("unit.id"))
     device_id: Mapped[int | None] = mapped_column(ForeignKey("device.id"))
     channel_id: Mapped[int | None] = mapped_column(ForeignKey("channel.id"))
+    subject: Mapped[str | None]
+    """The channel as the box names it, which may be a camera or an actuator; None when it is about the unit or the box."""
     definition: Mapped[str]
     severity: Mapped[str]
     raised_at: Mapped[datetime]

@@ -40,7 +40,7 @@ SELECT d.id, d.site_id, d.name, d.last_seen_at FROM device AS d WHERE d.last_see
 """
 # Channels that their box still has; the usual period is the median gap of the last readings.
 _STREAMS = """
-SELECT c.id, d.site_id, c.device_id, c.unit_id, u.name AS unit, c.quantity, latest.observed_at, d.last_seen_at,
+SELECT c.id, c.name, d.site_id, c.device_id, c.unit_id, u.name AS unit, c.quantity, latest.observed_at, d.last_seen_at,
        period.seconds AS period_s
 FROM channel AS c
 JOIN device AS d ON d.id = c.device_id
@@ -59,14 +59,14 @@ WHERE c.quantity = ANY(%(quantities)s) AND NOT c.derived
   AND d.inventory -> 'channels' @> jsonb_build_array(jsonb_build_object('name', c.name))
 """
 _OPEN = """
-SELECT id, site_id, device_id, unit_id, channel_id, definition, quantity, origin, suppressed_by FROM alarm
+SELECT id, site_id, device_id, unit_id, subject, definition, quantity, origin, suppressed_by FROM alarm
 WHERE cleared_at IS NULL
 """
 _RAISE = """
-INSERT INTO alarm (id, site_id, unit_id, device_id, channel_id, definition, severity, raised_at, condition_since, value,
-    limit_value, ucum, quantity, message, action, source, origin)
-VALUES (%(id)s, %(site_id)s, %(unit_id)s, %(device_id)s, %(channel_id)s, %(definition)s, %(severity)s, %(now)s, %(since)s,
-    %(value)s, %(limit)s, 's', %(quantity)s, %(message)s, %(action)s, 'silence seen from the server', 'cloud')
+INSERT INTO alarm (id, site_id, unit_id, device_id, channel_id, subject, definition, severity, raised_at, condition_since,
+    value, limit_value, ucum, quantity, message, action, source, origin)
+VALUES (%(id)s, %(site_id)s, %(unit_id)s, %(device_id)s, %(channel_id)s, %(subject)s, %(definition)s, %(severity)s, %(now)s,
+    %(since)s, %(value)s, %(limit)s, 's', %(quantity)s, %(message)s, %(action)s, 'silence seen from the server', 'cloud')
 """
 _CHANGE = """
 INSERT INTO alarm_change (alarm_id, change, occurred_at, recorded_at, actor)
@@ -80,7 +80,7 @@ class _Open:
     site_id: int
     device_id: int | None
     unit_id: int | None
-    channel_id: int | None
+    subject: str | None
     definition: str
     quantity: str | None
     origin: str
@@ -105,6 +105,7 @@ class _Device:
 @dataclass(frozen=True)
 class _Stream:
     id: int
+    name: str
     site_id: int
     device_id: int
     unit_id: int
@@ -129,13 +130,13 @@ class _Condition:
     device_id: int | None = None
     unit_id: int | None = None
     channel_id: int | None = None
+    subject: str | None = None
     quantity: str | None = None
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """One active alarm per key. A channel belongs to one device, so its own alarms name the same."""
-        device = self.device_id if self.channel_id is None else None
-        return self.site_id, self.definition, device, self.unit_id, self.channel_id
+        """One active alarm per key."""
+        return self.site_id, self.definition, self.device_id, self.unit_id, self.subject
 
 
 class Watcher:
@@ -233,6 +234,7 @@ class Watcher:
                     "unit_id": condition.unit_id,
                     "device_id": condition.device_id,
                     "channel_id": condition.channel_id,
+                    "subject": condition.subject,
                     "definition": condition.definition,
                     "severity": condition.severity.value,
                     "now": now,
@@ -272,8 +274,7 @@ class Watcher:
 
 
 def _key_of(alarm: _Open) -> tuple[Any, ...]:
-    device = alarm.device_id if alarm.channel_id is None and alarm.definition == "device.silent" else None
-    return alarm.site_id, alarm.definition, device, alarm.unit_id, alarm.channel_id
+    return alarm.site_id, alarm.definition, alarm.device_id, alarm.unit_id, alarm.subject
 
 
 def _site_dark(site: _Site) -> _Condition:
@@ -314,5 +315,6 @@ def _stream_silent(stream: _Stream, limit: timedelta) -> _Condition:
         device_id=stream.device_id,
         unit_id=stream.unit_id,
         channel_id=stream.id,
+        subject=stream.name,
         quantity=stream.quantity,
     )

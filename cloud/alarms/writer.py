@@ -20,10 +20,11 @@ from cloud.devices.rules import shown_at
 from contracts.alarms import AlarmBatch, AlarmChange
 
 _UPSERT = """
-INSERT INTO alarm (id, site_id, unit_id, device_id, channel_id, definition, severity, raised_at, condition_since,
+INSERT INTO alarm (id, site_id, unit_id, device_id, channel_id, subject, definition, severity, raised_at,
+    condition_since,
     cleared_at, acknowledged_at, acknowledged_by, value, limit_value, ucum, quantity, message, action, source)
-VALUES (%(id)s, %(site_id)s, %(unit_id)s, %(device_id)s, %(channel_id)s, %(definition)s, %(severity)s, %(at)s,
-    %(condition_since)s, %(cleared_at)s, %(acknowledged_at)s, %(acknowledged_by)s, %(value)s, %(limit)s, %(ucum)s,
+VALUES (%(id)s, %(site_id)s, %(unit_id)s, %(device_id)s, %(channel_id)s, %(subject)s, %(definition)s, %(severity)s,
+    %(at)s, %(condition_since)s, %(cleared_at)s, %(acknowledged_at)s, %(acknowledged_by)s, %(value)s, %(limit)s, %(ucum)s,
     %(quantity)s, %(message)s, %(action)s, %(source)s)
 ON CONFLICT (id) DO UPDATE SET
     raised_at = least(alarm.raised_at, excluded.raised_at),
@@ -31,6 +32,7 @@ ON CONFLICT (id) DO UPDATE SET
     acknowledged_at = least(alarm.acknowledged_at, excluded.acknowledged_at),
     acknowledged_by = coalesce(alarm.acknowledged_by, excluded.acknowledged_by),
     channel_id = coalesce(excluded.channel_id, alarm.channel_id),
+    subject = coalesce(excluded.subject, alarm.subject),
     condition_since = coalesce(alarm.condition_since, excluded.condition_since),
     severity = CASE WHEN %(raised)s THEN excluded.severity ELSE alarm.severity END,
     value = CASE WHEN %(raised)s THEN excluded.value ELSE alarm.value END,
@@ -45,7 +47,8 @@ _CHANGE = """
 INSERT INTO alarm_change (alarm_id, change, occurred_at, recorded_at, actor)
 VALUES (%(id)s, %(change)s, %(at)s, %(recorded_at)s, %(actor)s) ON CONFLICT DO NOTHING
 """
-# One active alarm per (unit, channel, definition) of a device: a box that lost its state raises anew and will never
+# One active alarm per (unit, subject, definition) of a device; the subject is the channel as the box names it, which need
+# not be a measured one (a camera, an actuator). A box that lost its state raises anew and will never
 # clear the old occurrence, so the newer one does. Works in either order of arrival.
 _SUPERSEDE = """
 WITH closed AS (
@@ -54,7 +57,7 @@ WITH closed AS (
         SELECT a.id, (
             SELECT min(b.raised_at) FROM alarm AS b
             WHERE b.device_id = a.device_id AND b.definition = a.definition
-              AND b.unit_id IS NOT DISTINCT FROM a.unit_id AND b.channel_id IS NOT DISTINCT FROM a.channel_id
+              AND b.unit_id IS NOT DISTINCT FROM a.unit_id AND b.subject IS NOT DISTINCT FROM a.subject
               AND b.raised_at > a.raised_at
         ) AS raised_at
         FROM alarm AS a
@@ -72,7 +75,7 @@ _ALIAS = "INSERT INTO alarm_alias (id, alarm_id) VALUES (%(id)s, %(alarm_id)s) O
 _MERGE = """
 UPDATE alarm SET origin = 'both' WHERE origin = 'cloud' AND cleared_at IS NULL AND site_id = %(site_id)s
     AND definition = %(definition)s AND unit_id IS NOT DISTINCT FROM %(unit_id)s
-    AND channel_id IS NOT DISTINCT FROM %(channel_id)s
+    AND (device_id IS NULL OR device_id = %(device_id)s) AND subject IS NOT DISTINCT FROM %(subject)s
 RETURNING id
 """
 # A change keeps its key when it moves, so it is taken out and put back. The alarm is then what its history says.
@@ -189,6 +192,7 @@ def _changes(database: Connection[Any], directory: Directory, message: Accepted,
                 "channel_id": None
                 if event.channel is None
                 else directory.channel_named(database, device, event.channel),
+                "subject": event.channel,
                 "definition": event.definition,
                 "severity": event.severity.value,
                 "at": at,

@@ -14,6 +14,7 @@ _COLUMNS = """
     o.camera_id, camera.name AS camera, o.unit_id, o.observed_at, o.started_at, o.frames, o.frames_dropped,
     o.count_mean, o.count_min, o.count_max, o.confidence_mean, o.latency_ms, o.detections,
     o.image_sha256, o.image_observed_at, o.image_quality, o.model_name, o.model_version, o.model_sha256, o.quality,
+    o.quality_test, o.count_low, o.count_high, o.activity_bl_s, o.analysis,
     EXISTS (SELECT FROM image WHERE image.sha256 = o.image_sha256) AS has_image
 """
 

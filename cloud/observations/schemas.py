@@ -6,7 +6,25 @@ from cloud.kit.pagination import Page
 from cloud.kit.schemas import ApiModel
 from contracts.base import UtcDatetime
 from contracts.quality import QualityFlag
-from contracts.vision import Detection, ModelRef
+from contracts.vision import Detection, ImageParts, ModelRef
+
+
+class Interval(ApiModel):
+    """95 % interval of a number."""
+
+    low: float
+    high: float
+
+
+class LineFlow(ApiModel):
+    """Fish over one counting line in the window, each way."""
+
+    name: str
+    entered: int
+    left: int
+    entered_interval: Interval
+    """Of what really crossed: tracks that were lost or found on the line may have."""
+    left_interval: Interval
 
 
 class ObservationOut(ApiModel):
@@ -37,10 +55,26 @@ class ObservationOut(ApiModel):
     image_sha256: str | None
     image_observed_at: UtcDatetime | None
     image_quality: float | None
-    """Clarity between 0 and 1."""
+    """Between 0 and 1: the worst of ``image_parts``, median over the frames."""
+    image_parts: ImageParts | None
+    """Light, glare, liveness, clarity and cleanness of the picture, each from 0 (useless) to 1 (good)."""
     model: ModelRef | None
     """The model that counted: the sha256 is the one of the running session's file."""
     quality: QualityFlag
+    quality_test: str | None
+    """The test that failed when the quality is suspect, e.g. ``image_clarity``."""
+    count_interval: Interval | None
+    """Of ``count_mean`` over the frames; without the model's own error."""
+    tracks: int | None
+    """Tracks seen in the window; not individuals."""
+    lines: list[LineFlow]
+    """Fish over the counting lines, each way."""
+    activity_bl_s: float | None
+    """Median swimming speed across the picture, body lengths per second."""
+    classes: dict[str, float]
+    """Mean number per frame by label."""
+    health: dict[str, float]
+    """Mean score by health label, over the fish that a health model looked at."""
 
 
 class ObservationPage(Page[ObservationOut]):

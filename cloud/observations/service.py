@@ -18,7 +18,7 @@ from cloud.kit.repository import ReadConnection, Row
 from cloud.metrics import IMAGES_SERVED_BYTES
 from cloud.observations.images import path_of
 from cloud.observations.repository import ObservationRepository
-from cloud.observations.schemas import ObservationOut, ObservationPage
+from cloud.observations.schemas import Interval, LineFlow, ObservationOut, ObservationPage
 from contracts.vision import ModelRef
 
 log = structlog.get_logger()
@@ -106,6 +106,7 @@ def _position(before: str | None) -> tuple[datetime, int]:
 
 def _observation(row: Row, signer: UrlSigner, now: datetime) -> ObservationOut:
     sha256 = row["image_sha256"]
+    analysis = row["analysis"] or {}
     return ObservationOut(
         id=observation_id(row["camera_id"], row["observed_at"]),
         camera=row["camera"],
@@ -124,9 +125,24 @@ def _observation(row: Row, signer: UrlSigner, now: datetime) -> ObservationOut:
         image_sha256=sha256,
         image_observed_at=row["image_observed_at"],
         image_quality=row["image_quality"],
+        image_parts=analysis.get("image_parts"),
         model=_model(row),
         quality=row["quality"],
+        quality_test=row["quality_test"],
+        count_interval=None if row["count_low"] is None else Interval(low=row["count_low"], high=row["count_high"]),
+        tracks=analysis.get("tracks"),
+        lines=[_line(line) for line in analysis.get("lines", ())],
+        activity_bl_s=row["activity_bl_s"],
+        classes=analysis.get("classes", {}),
+        health=analysis.get("health", {}),
     )
+
+
+def _line(line: Row) -> LineFlow:
+    intervals = {
+        name: Interval(low=line[name][0], high=line[name][1]) for name in ("entered_interval", "left_interval")
+    }
+    return LineFlow(name=line["name"], entered=line["entered"], left=line["left"], **intervals)
 
 
 def _model(row: Row) -> ModelRef | None:

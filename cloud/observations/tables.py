@@ -38,6 +38,13 @@ class ObservationRow(Base):
     model_sha256: Mapped[str | None]
     image_quality: Mapped[float | None]
     quality: Mapped[int] = mapped_column(SmallInteger)
+    quality_test: Mapped[str | None]
+    count_low: Mapped[float | None]
+    """With ``count_high`` the 95 % interval of ``count_mean``."""
+    count_high: Mapped[float | None]
+    activity_bl_s: Mapped[float | None]
+    analysis: Mapped[dict[str, Any] | None]
+    """``contracts.vision.Observation``: image_parts, tracks, lines, classes and health, those that were told."""
 
 
 class Image(Base):

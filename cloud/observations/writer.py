@@ -23,10 +23,11 @@ from contracts.vision import Evidence, Observation, ObservationBatch
 _OBSERVATION = """
 INSERT INTO observation (camera_id, observed_at, unit_id, started_at, frames, frames_dropped, count_mean, count_min,
     count_max, confidence_mean, latency_ms, detections, image_sha256, image_observed_at, model_name, model_version,
-    model_sha256, image_quality, quality)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    model_sha256, image_quality, quality, quality_test, count_low, count_high, activity_bl_s, analysis)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT DO NOTHING
 """
+_ANALYSIS = {"image_parts", "tracks", "lines", "classes", "health"}
 _HIDE = "DELETE FROM observation WHERE camera_id = %s AND observed_at = %s"
 _MOVE_IMAGE = "UPDATE image SET observed_at = %s WHERE sha256 = %s AND observed_at = %s"
 _IMAGE = """
@@ -127,7 +128,17 @@ def _row(
         *((None, None, None) if model is None else (model.name, model.version, model.sha256)),
         observation.image_quality,
         int(observation.quality),
+        observation.quality_test,
+        *(observation.count_interval or (None, None)),
+        observation.activity_bl_s,
+        _analysis(observation),
     )
+
+
+def _analysis(observation: Observation) -> Jsonb | None:
+    """What is looked at beside its picture and not over time; None when nothing of it was told."""
+    told = observation.model_dump(mode="json", include=_ANALYSIS, exclude_defaults=True)
+    return Jsonb(told) if told else None
 
 
 def _insert(database: Connection[Any], statement: str, rows: Sequence[tuple[Any, ...]]) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import BigInteger, Double, ForeignKey, Index, Integer, SmallInteger
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -36,6 +37,22 @@ class ReadingLatest(Base):
     value: Mapped[float]
     quality: Mapped[int] = mapped_column(SmallInteger)
     received_at: Mapped[datetime]
+    test: Mapped[str | None]
+    """The quality test that decided ``quality``, when it is not good (``contracts.telemetry.Reading``)."""
+    also: Mapped[dict[str, Any] | None]
+    """Further tests that did not pass, with their flags."""
+    calibration: Mapped[str | None]
+
+
+class ChannelCalibration(Base):
+    """From when on the readings of a channel rest on another calibration; without a row they never rested on any."""
+
+    __tablename__ = "channel_calibration"
+
+    channel_id: Mapped[int] = mapped_column(ForeignKey("channel.id"), primary_key=True, autoincrement=False)
+    since: Mapped[datetime] = mapped_column(primary_key=True)
+    calibration: Mapped[str | None]
+    """Identity of the record on the box; None: from here on none was applied."""
 
 
 class FreeReadings(Base):

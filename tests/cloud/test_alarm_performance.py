@@ -48,7 +48,7 @@ def test_the_alarm_that_comes_most_is_the_first_bad_actor() -> None:
 
 
 def test_three_in_a_minute_chatter_and_three_in_an_hour_do_not() -> None:
-    assert performance([alarm(n / 4) for n in range(3)], START, END).chattering == (("do.low.warning", "tank-1"),)
+    assert performance([alarm(n / 4) for n in range(3)], START, END).chattering == (("do.low.warning", "tank-1", None),)
     assert performance([alarm(20 * n) for n in range(3)], START, END).chattering == ()
 
 

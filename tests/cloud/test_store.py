@@ -13,10 +13,12 @@ import pytest
 
 from cloud.consumers import Ingest, IngestResult, StreamRecord
 from cloud.observations.images import path_of
-from contracts.alarms import AlarmChange
+from contracts.alarms import AlarmChange, AlarmEvent
 from contracts.dead_letters import DeadLetter
 from contracts.envelope import decode
+from contracts.quality import QualityFlag
 from contracts.topics import Kind
+from contracts.vision import ImageParts, LineFlow
 from tests.cloud.messages import (
     BOOT,
     DEVICE,
@@ -327,6 +329,59 @@ def test_a_box_that_forgot_its_alarm_leaves_no_second_active_one(store_url: str,
     # The other order: an older raise that comes late is closed by the newer one that is known.
     ingest.write([alarms(3, alarm(RAISED, NOON + seconds(50), number=3))])
     assert rows(store_url, open_ids) == [(NOON + seconds(100),)]
+
+
+def test_two_cameras_of_one_tank_are_dark_at_once(store_url: str, ingest: Ingest) -> None:
+    def dark(camera: str, number: int, after_s: float = 0) -> AlarmEvent:
+        event = alarm(RAISED, NOON + seconds(after_s), number=number, definition="camera.dark")
+        return event.model_copy(update={"channel": f"camera.{camera}", "quantity": None})
+
+    ingest.write([alarms(1, dark("north", 1), dark("south", 2, after_s=5))])
+    active = "SELECT subject, raised_at FROM alarm WHERE cleared_at IS NULL ORDER BY subject"
+    assert rows(store_url, active) == [("camera.north", NOON), ("camera.south", NOON + seconds(5))]
+    # A box that lost its state raises one of them anew: that one alone is superseded.
+    ingest.write([alarms(2, dark("north", 3, after_s=60))])
+    assert rows(store_url, active) == [("camera.north", NOON + seconds(60)), ("camera.south", NOON + seconds(5))]
+
+
+def test_an_alarm_before_the_first_reading_of_its_channel_is_superseded_after_it(
+    store_url: str, ingest: Ingest
+) -> None:
+    ingest.write([alarms(1, alarm(RAISED, number=1))])
+    ingest.write([readings(2)])
+    ingest.write([alarms(3, alarm(RAISED, NOON + seconds(100), number=2))])
+    assert rows(store_url, "SELECT raised_at FROM alarm WHERE cleared_at IS NULL") == [(NOON + seconds(100),)]
+
+
+def test_what_was_told_of_an_observation_is_kept_and_what_was_not_stays_unknown(store_url: str, ingest: Ingest) -> None:
+    told = observation(NOON).model_copy(
+        update={
+            "quality": QualityFlag.SUSPECT,
+            "quality_test": "image_clarity",
+            "image_quality": 0.2,
+            "image_parts": ImageParts(light=1, glare=1, live=1, clarity=0.2, clean=0.9),
+            "count_interval": (2.5, 4.5),
+            "activity_bl_s": 0.7,
+            "tracks": 0,
+            "lines": (LineFlow(name="gate", entered=3, left=1, entered_interval=(2, 5), left_interval=(0, 2)),),
+            "classes": {"trout": 3.5},
+            "health": {"wound": 0.1},
+        }
+    )
+    ingest.write([observations(1, told, observation(NOON + seconds(10)))])
+    full, bare = rows(
+        store_url,
+        "SELECT quality_test, count_low, count_high, activity_bl_s, analysis FROM observation ORDER BY observed_at",
+    )
+    assert full[:4] == ("image_clarity", 2.5, 4.5, 0.7)
+    assert {**full[4], "lines": full[4]["lines"][0]["entered"]} == {
+        "image_parts": {"light": 1, "glare": 1, "live": 1, "clarity": 0.2, "clean": 0.9},
+        "tracks": 0,
+        "lines": 3,
+        "classes": {"trout": 3.5},
+        "health": {"wound": 0.1},
+    }
+    assert bare == (None, None, None, None, None)
 
 
 def test_a_last_will_of_this_boot_takes_the_device_offline_and_one_of_an_older_boot_does_not(

@@ -282,8 +282,16 @@ class MockFarm:
             "image_sha256": sha256,
             "image_observed_at": (observed - timedelta(seconds=3)).isoformat(),
             "image_quality": 0.82,
+            "image_parts": {"light": 0.97, "glare": 0.99, "live": 1.0, "clarity": 0.82, "clean": 0.9},
             "model": MODEL,
             "quality": 1,
+            "quality_test": None,
+            "count_interval": {"low": len(boxes) - 1.4, "high": len(boxes) + 0.2},
+            "tracks": len(boxes) + 2,
+            "lines": [],
+            "activity_bl_s": 0.8,
+            "classes": {"fish": len(boxes) - 0.6},
+            "health": {},
         }
 
     def series(self, channel_id: int, start: datetime, end: datetime, max_points: int) -> Json:
@@ -329,6 +337,7 @@ class MockFarm:
                 "id": str(number),
                 "site": self.sites[0]["slug"],
                 "unit": {"id": unit.id, "slug": unit.slug, "name": unit.name},
+                "subject": None,
                 "definition": definition,
                 "severity": severity,
                 "active": True,

@@ -1017,6 +1017,12 @@ export interface components {
             site: string;
             unit: components["schemas"]["UnitRef"] | null;
             /**
+             * Subject
+             * @description What it is about, as the box names it: a channel, a camera (``camera.cam-1``), an actuator; null when it is about the unit
+             *     or the box.
+             */
+            subject: string | null;
+            /**
              * Definition
              * @description Stable name of the rule, e.g. ``do.low.critical``.
              */
@@ -1405,6 +1411,8 @@ export interface components {
             definition: string;
             /** Unit */
             unit: string | null;
+            /** Subject */
+            subject: string | null;
         };
         /**
          * Contact
@@ -1819,6 +1827,24 @@ export interface components {
             density_kg_m3: number | null;
         };
         /**
+         * ImageParts
+         * @description What the image quality is made of; each from 0 (useless) to 1 (good).
+         */
+        ImageParts: {
+            /** Light */
+            light: number;
+            /** Glare */
+            glare: number;
+            /** Live */
+            live: number;
+            /** Clarity */
+            clarity: number;
+            /** Clean */
+            clean: number;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
          * Imported
          * @description What an import did, or would do. Either every row is in, or none.
          */
@@ -1839,6 +1865,16 @@ export interface components {
             faults: components["schemas"]["RowFault"][];
             /** Dry Run */
             dry_run: boolean;
+        };
+        /**
+         * Interval
+         * @description 95 % interval of a number.
+         */
+        Interval: {
+            /** Low */
+            low: number;
+            /** High */
+            high: number;
         };
         /**
          * Kind
@@ -2062,6 +2098,21 @@ export interface components {
              * @description At least 20, as the authority asks.
              */
             enough_fish: boolean;
+        };
+        /**
+         * LineFlow
+         * @description Fish over one counting line in the window, each way.
+         */
+        LineFlow: {
+            /** Name */
+            name: string;
+            /** Entered */
+            entered: number;
+            /** Left */
+            left: number;
+            /** @description Of what really crossed: tracks that were lost or found on the line may have. */
+            entered_interval: components["schemas"]["Interval"];
+            left_interval: components["schemas"]["Interval"];
         };
         /**
          * Live
@@ -2373,12 +2424,50 @@ export interface components {
             image_observed_at: string | null;
             /**
              * Image Quality
-             * @description Clarity between 0 and 1.
+             * @description Between 0 and 1: the worst of ``image_parts``, median over the frames.
              */
             image_quality: number | null;
+            /** @description Light, glare, liveness, clarity and cleanness of the picture, each from 0 (useless) to 1 (good). */
+            image_parts: components["schemas"]["ImageParts"] | null;
             /** @description The model that counted: the sha256 is the one of the running session's file. */
             model: components["schemas"]["ModelRef"] | null;
             quality: components["schemas"]["QualityFlag"];
+            /**
+             * Quality Test
+             * @description The test that failed when the quality is suspect, e.g. ``image_clarity``.
+             */
+            quality_test: string | null;
+            /** @description Of ``count_mean`` over the frames; without the model's own error. */
+            count_interval: components["schemas"]["Interval"] | null;
+            /**
+             * Tracks
+             * @description Tracks seen in the window; not individuals.
+             */
+            tracks: number | null;
+            /**
+             * Lines
+             * @description Fish over the counting lines, each way.
+             */
+            lines: components["schemas"]["LineFlow"][];
+            /**
+             * Activity Bl S
+             * @description Median swimming speed across the picture, body lengths per second.
+             */
+            activity_bl_s: number | null;
+            /**
+             * Classes
+             * @description Mean number per frame by label.
+             */
+            classes: {
+                [key: string]: number;
+            };
+            /**
+             * Health
+             * @description Mean score by health label, over the fish that a health model looked at.
+             */
+            health: {
+                [key: string]: number;
+            };
         };
         /**
          * ObservationPage
@@ -2580,6 +2669,8 @@ export interface components {
             definition: string;
             /** Unit */
             unit: string | null;
+            /** Subject */
+            subject: string | null;
             /** Times */
             times: number;
             /**

@@ -17,6 +17,7 @@ const reading = (quantity: string, stale = false): LatestReading => ({
   stale,
   stale_after_s: 60,
   derived: false,
+  limits: [],
 });
 
 const unit = (name: string, worst: Severity | null, readings = [reading('do'), reading('ph')]) => ({
