@@ -52,6 +52,8 @@ _ALL = (
     Quantity("flow", "Water flow", "L/min", 0.0, 1_000_000.0),
     Quantity("pressure", "Barometric pressure", "hPa", 500.0, 1_100.0),
     Quantity("current", "Motor current", "A", 0.0, 500.0, decimals=2),
+    Quantity("oxygen_left", "Oxygen left, at worst, if the supply stops", "min", 0.0, 1_440.0, decimals=0),
+    Quantity("do_critical_in", "Time until oxygen is critical", "min", 0.0, 1_440.0, decimals=0),
     Quantity("power", "Power present", "1", 0.0, 1.0, decimals=0),
 )
 

@@ -61,6 +61,7 @@ from edge.sensors.derived import by_main, possible
 from edge.sensors.driver import DriverContext
 from edge.sensors.judge import Judge
 from edge.sensors.maintenance import Maintenance
+from edge.sensors.oxygen import oxygen_derivations
 from edge.sensors.registry import open_driver
 from edge.sensors.sampler import Sampler, channels_of
 from edge.service import ServiceManager
@@ -164,10 +165,11 @@ class Agent:
         self._channels = channels_of(settings)
         configured = [channel for sensor in settings.sensors for channel in sensor.channels]
         kinds = tuple((channel.name, channel.unit, channel.quantity) for channel in configured)
+        more = oxygen_derivations(kinds, settings.units, settings.alarms)
         self._maintenance = Maintenance(
             settings.data_dir,
             {channel.name: channel.unit for channel in configured},
-            derived={name: main for name, (main, _) in possible(kinds).items()},
+            derived={name: main for name, (main, _) in possible(kinds, more).items()},
             now=clock.now,
             monotonic=clock.monotonic,
         )
@@ -191,7 +193,7 @@ class Agent:
             self.outbox,
             self._guard.alarms,
             judge=self._judge,
-            derived=by_main(kinds),
+            derived=by_main(kinds, more),
             salinity_g_kg={unit.slug: unit.salinity for unit in settings.units},
             clock=clock,
         )

@@ -25,11 +25,16 @@ from edge.outbox.settings import OutboxSettings
 from edge.sampling.settings import SamplingSettings
 from edge.sections import MqttSettings, Section
 from edge.sensors.derived import possible
+from edge.sensors.oxygen import oxygen_derivations
 from edge.sensors.quality_settings import QualitySettings
 from edge.sensors.registry import AnySensor, driver_kind
 from edge.sensors.settings import SensorSettings
 
 # pydantic evaluates these annotations at run time, so they stay in the form that Python 3.10 and pydantic both read.
+
+
+FRESH_BELOW_G_KG = 5.0
+"""Units saltier than this are judged by the limits for sea water."""
 
 
 class UnitSettings(Section):
@@ -51,6 +56,16 @@ class UnitSettings(Section):
     """Salinity in g/kg when no probe measures it; 0 is fresh water. Above 5 the limits for sea water apply."""
     biomass_kg: float | None = Field(default=None, ge=0)
     """Fish in kg; None when unknown."""
+    fish_weight_g: float | None = Field(default=None, gt=0)
+    """Mean weight of one fish in g; None when unknown: the law of oxygen demand needs it."""
+    oxygen_demand_mg_kg_h: float | None = Field(default=None, ge=1, le=2000)
+    """What these fish use in mg O2 per kg and hour, where the farm has measured it; None takes the law of the species (there is
+    one for salmo_salar)."""
+
+    @property
+    def fresh(self) -> bool:
+        """Whether the limits for fresh water apply."""
+        return self.salinity < FRESH_BELOW_G_KG
 
 
 class AlarmOverride(Section):
@@ -83,8 +98,16 @@ class AlarmSettings(Section):
     """Seconds that the value must be back before the alarm clears."""
     silence_after_s: float = Field(default=60.0, gt=0)
     """Seconds without a usable value after which a life-critical channel (oxygen, flow, level, power) is an alarm itself."""
+    respond_within_min: float | None = Field(default=15.0, gt=0, le=720)
+    """Minutes that a responder needs to the tank, at night too. Oxygen that falls so fast that it is critical sooner is the alarm
+    ``do.falling.critical``, and ``do.falling.warning`` at twice that; None switches both off."""
     overrides: tuple[AlarmOverride, ...] = ()
     """Site values; the last one that matches wins."""
+
+    def override_of(self, definition: str, unit: str) -> AlarmOverride | None:
+        """What the site sets for this alarm in this unit."""
+        fitting = [one for one in self.overrides if one.definition == definition and one.unit in {None, unit}]
+        return fitting[-1] if fitting else None
 
 
 class HealthSettings(Section):
@@ -214,7 +237,10 @@ class EdgeSettings(BaseSettings):
         _unique([(f"{where}.name", channel.name) for where, channel in channels])
         mentioned = [(f"{where}.unit", channel.unit) for where, channel in channels]
         measured = [(channel.name, channel.unit, channel.quantity) for _, channel in channels]
-        self._quality_fits({name for name, _, _ in measured}, set(possible(measured)))
+        self._quality_fits(
+            {name for name, _, _ in measured},
+            set(possible(measured, oxygen_derivations(measured, self.units, self.alarms))),
+        )
         mentioned += [(f"cameras.{i}.unit", camera.unit) for i, camera in enumerate(self.cameras)]
         mentioned += [(f"alarms.overrides.{i}.unit", o.unit) for i, o in enumerate(self.alarms.overrides) if o.unit]
         for field, unit in mentioned:

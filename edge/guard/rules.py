@@ -19,10 +19,9 @@ from contracts.devices import ChannelInventory, LimitInEffect
 from contracts.quantities import LIFE_CRITICAL, QUANTITIES, with_unit
 from edge.settings import AlarmOverride, AlarmSettings, UnitSettings
 
-FRESH_BELOW_G_KG = 5.0
-"""Units saltier than this are judged by the limits for sea water."""
 _PRESENT = 0.5
 """Limit of a fault, whose value is 1 while it is there and 0 when it is not."""
+FALLING_ACTION = "Go now; start emergency oxygen; stop feeding; check aerator, pump and probe"
 SILENCE_ACTION = "Measure by hand meter now; check the probe, its cable, its power and the farm network"
 
 
@@ -90,9 +89,11 @@ def plan(
     watches: list[Watch] = []
     for channel in channels:
         unit = by_slug[channel.unit]
-        for limit in limits_for(unit.species, unit.stage, fresh=unit.salinity < FRESH_BELOW_G_KG):
+        for limit in limits_for(unit.species, unit.stage, fresh=unit.fresh):
             if limit.quantity == channel.quantity:
                 watches += _limit_watch(channel, unit.name or unit.slug, limit, settings)
+        if channel.quantity == "do_critical_in":
+            watches += _falling(channel, unit.name or unit.slug, settings)
     return tuple(watches)
 
 
@@ -124,7 +125,7 @@ def plan_silence(
         if channel.quantity not in LIFE_CRITICAL:
             continue
         definition = f"{channel.quantity}.silent"
-        override = _override(settings.overrides, definition, channel.unit)
+        override = settings.override_of(definition, channel.unit)
         if override is not None and not override.enabled:
             continue
         limit = override.limit if override is not None and override.limit is not None else settings.silence_after_s
@@ -258,8 +259,45 @@ def load(text: str) -> Remembered:
     )
 
 
+def _falling(channel: ChannelInventory, place: str, settings: AlarmSettings) -> list[Watch]:
+    """Oxygen that is critical sooner than somebody can be there; the hysteresis is the limit again, so that half of the fall stays."""
+    if settings.respond_within_min is None:
+        return []
+    found: list[Watch] = []
+    for severity, times in ((Severity.CRITICAL, 1.0), (Severity.WARNING, 2.0)):
+        definition = f"do.falling.{severity.value}"
+        own = settings.override_of(definition, channel.unit) or AlarmOverride(definition=definition)
+        if not own.enabled:
+            continue
+        limit = settings.respond_within_min * times if own.limit is None else own.limit
+        rule = AlarmRule(
+            definition,
+            severity,
+            Side.LOW,
+            hysteresis=limit if own.hysteresis is None else own.hysteresis,
+            on_delay_s=settings.on_delay_s if own.on_delay_s is None else own.on_delay_s,
+            off_delay_s=settings.off_delay_s if own.off_delay_s is None else own.off_delay_s,
+            latching=own.latching,
+        )
+        found.append(
+            Watch(
+                key=f"{channel.unit}/{channel.name}/{definition}",
+                channel=channel.name,
+                unit=channel.unit,
+                place=place,
+                quantity=channel.quantity,
+                ucum=channel.ucum,
+                rule=rule,
+                bound=Bound(limit),
+                action=FALLING_ACTION,
+                source="slope of oxygen against the time that a responder needs",
+            )
+        )
+    return found
+
+
 def _limit_watch(channel: ChannelInventory, place: str, limit: Limit, settings: AlarmSettings) -> list[Watch]:
-    override = _override(settings.overrides, limit.definition, channel.unit)
+    override = settings.override_of(limit.definition, channel.unit)
     if override is not None and not override.enabled:
         return []
     override = override or AlarmOverride(definition=limit.definition)
@@ -289,11 +327,6 @@ def _limit_watch(channel: ChannelInventory, place: str, limit: Limit, settings: 
             source=source,
         )
     ]
-
-
-def _override(overrides: Sequence[AlarmOverride], definition: str, unit: str) -> AlarmOverride | None:
-    fitting = [o for o in overrides if o.definition == definition and o.unit in {None, unit}]
-    return fitting[-1] if fitting else None
 
 
 def _message(watch: Watch, value: float, limit: float, transition: Transition) -> str:

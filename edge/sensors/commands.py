@@ -17,6 +17,7 @@ from contracts.quantities import QUANTITIES, with_unit
 from edge.sensors import maintenance
 from edge.sensors.calibration import Point, ProbeFile, Record, describe, fit, read_probe, record_id, write_probe
 from edge.sensors.derived import possible
+from edge.sensors.oxygen import oxygen_derivations
 from edge.settings import EdgeSettings
 
 DEFAULT_DAYS = {"ph": 14.0, "do": 90.0, "do_sat": 90.0, "conductivity": 180.0, "temperature": 365.0}
@@ -163,7 +164,7 @@ def begin_maintenance(
         _must_be_one_of("unit", unit, [one.slug for one in settings.units])
     if channel is not None:
         measured = [(one.name, one.unit, one.quantity) for sensor in settings.sensors for one in sensor.channels]
-        derived = possible(measured)
+        derived = possible(measured, oxygen_derivations(measured, settings.units, settings.alarms))
         if channel in derived:
             raise ConfigurationError("channel", channel, f"It is derived: name {derived[channel][0]}.")
         _must_be_one_of("channel", channel, [name for name, _, _ in measured])

@@ -6,7 +6,7 @@ Pure: readings in, reading out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -47,16 +47,19 @@ class Derivation:
         main: code of the quantity whose reading makes a derived one.
         needs: codes without which there is no derived value.
         takes: codes that are used where a probe measures them; else salinity is the unit's setting and pressure one atmosphere.
-        formula: values by code to the derived value; raises OutOfRangeError where it is not valid.
+        formula: values by code to the derived value, None where nothing can be said; raises OutOfRangeError where it is not
+            valid. ``at_s`` among the values is the wall time of the main reading in seconds.
         digits: decimals that are kept.
+        forget: of a formula that looks back: called while somebody works on the main probe.
     """
 
     quantity: str
     main: str
     needs: tuple[str, ...]
     takes: tuple[str, ...]
-    formula: Callable[[Mapping[str, float]], float]
+    formula: Callable[[Mapping[str, float]], float | None]
     digits: int
+    forget: Callable[[], None] | None = None
 
 
 DERIVATIONS: tuple[Derivation, ...] = (
@@ -77,29 +80,34 @@ def derived_name(main_channel: str, derivation: Derivation) -> str:
     return f"{stem}{derivation.quantity}" if stem != main_channel else f"{main_channel}.{derivation.quantity}"
 
 
-def possible(measured: Iterable[tuple[str, str, str]]) -> dict[str, tuple[str, Derivation]]:
+def possible(
+    measured: Iterable[tuple[str, str, str]], more: Mapping[str, Sequence[Derivation]] | None = None
+) -> dict[str, tuple[str, Derivation]]:
     """Derived channels of a box by name, with the channel they are made from; a measured channel of that name wins.
 
     Args:
         measured: name, unit and quantity of every configured channel.
+        more: derivations beside the table by the channel that they are made from: what follows from one unit's fish.
     """
-    measured = tuple(measured)
+    measured, more = tuple(measured), more or {}
     names = {name for name, _, _ in measured}
     there = {(unit, quantity) for _, unit, quantity in measured}
     return {
         derived_name(name, one): (name, one)
         for name, unit, quantity in measured
-        for one in DERIVATIONS
+        for one in (*DERIVATIONS, *more.get(name, ()))
         if one.main == quantity
         and all((unit, needed) in there for needed in one.needs)
         and derived_name(name, one) not in names
     }
 
 
-def by_main(measured: Iterable[tuple[str, str, str]]) -> dict[str, list[Derivation]]:
+def by_main(
+    measured: Iterable[tuple[str, str, str]], more: Mapping[str, Sequence[Derivation]] | None = None
+) -> dict[str, list[Derivation]]:
     """The derivations of ``possible`` by the channel that they are made from."""
     found: dict[str, list[Derivation]] = {}
-    for main, derivation in possible(measured).values():
+    for main, derivation in possible(measured, more).values():
         found.setdefault(main, []).append(derivation)
     return found
 
@@ -120,7 +128,10 @@ def derive(
     """
     if main.quality is QualityFlag.FAIL:
         return None
-    values = {derivation.main: main.value, "salinity": salinity_g_kg}
+    if main.test == "maintenance" and derivation.forget is not None:
+        derivation.forget()
+        return None
+    values = {derivation.main: main.value, "salinity": salinity_g_kg, "at_s": main.observed_at.timestamp()}
     quality = worst(main.quality)
     for code in (*derivation.needs, *derivation.takes):
         partner = partners.get(code)
@@ -137,6 +148,8 @@ def derive(
     try:
         value = derivation.formula(values)
     except OutOfRangeError:
+        return None
+    if value is None:
         return None
     return Reading(
         channel=derived_name(main.channel, derivation),

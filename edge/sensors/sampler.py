@@ -29,6 +29,7 @@ from edge.outbox.store import Draft, Outbox
 from edge.sensors.derived import PARTNERS, Derivation, derive, possible
 from edge.sensors.driver import Delivery, RawReading
 from edge.sensors.judge import Judge, Judged
+from edge.sensors.oxygen import oxygen_derivations
 from edge.sensors.rules import is_believable, stamp
 from edge.settings import EdgeSettings
 
@@ -55,7 +56,8 @@ UNPERSISTED_READINGS = 5_000
 def channels_of(settings: EdgeSettings) -> tuple[ChannelInventory, ...]:
     """Every channel the box will report: the configured ones and those that are derived from them."""
     configured = [channel for sensor in settings.sensors for channel in sensor.channels]
-    derived = possible((channel.name, channel.unit, channel.quantity) for channel in configured)
+    kinds = [(channel.name, channel.unit, channel.quantity) for channel in configured]
+    derived = possible(kinds, oxygen_derivations(kinds, settings.units, settings.alarms))
     found: list[ChannelInventory] = []
     for channel in configured:
         found.append(_inventory(channel.name, channel.unit, channel.quantity))
