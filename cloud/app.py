@@ -47,6 +47,8 @@ from cloud.notifications import endpoints as notifications
 from cloud.notifications.links import Links
 from cloud.observations import endpoints as observations
 from cloud.overview import endpoints as overview
+from cloud.reports import endpoints as reports
+from cloud.reports.service import MAX_AT_ONCE as REPORTS_AT_ONCE
 from cloud.settings import CloudSettings, secret_key
 from cloud.telemetry import endpoints as telemetry
 from cloud.telemetry.exports import MAX_AT_ONCE
@@ -70,6 +72,7 @@ _FEATURES = (
     husbandry,
     kpis,
     timeline,
+    reports,
     dead_letters,
 )
 _RESERVED = frozenset({"a", "api", "live", "ready", "health", "metrics"})
@@ -130,6 +133,7 @@ def create_app(settings: CloudSettings) -> FastAPI:
     app.state.limits = ChannelLimits()
     app.state.daily_temperatures = daily_temperatures
     app.state.export_limiter = CapacityLimiter(MAX_AT_ONCE)
+    app.state.report_limiter = CapacityLimiter(REPORTS_AT_ONCE)
     app.state.started = monotonic()
     app.state.product_version = _product_version()
 

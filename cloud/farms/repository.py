@@ -31,6 +31,14 @@ class FarmRepository(Repository):
         row = await self._one(select(Site.id).where(Site.slug == slug, Site.organization_id == self._organization_id))
         return None if row is None else row["id"]
 
+    async def site(self, slug: str) -> Row | None:
+        """One site with its name and time zone."""
+        return await self._one(
+            select(Site.id, Site.slug, Site.name, Site.timezone).where(
+                Site.slug == slug, Site.organization_id == self._organization_id
+            )
+        )
+
     async def unit(self, unit_id: int) -> Row | None:
         """One unit."""
         return await self._one(_UNITS.where(Unit.id == unit_id, Site.organization_id == self._organization_id))

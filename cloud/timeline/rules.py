@@ -103,7 +103,7 @@ _STATES = {
 
 def diary_words(kind: str, unit: str, body: Mapping[str, Any], to_unit: str | None = None) -> str:
     """A record of the diary as a sentence."""
-    words = _DIARY[kind](body).strip() if kind in _DIARY else kind.replace("_", " ")
+    words = _DIARY[kind](body) if kind in _DIARY else kind.replace("_", " ")
     where = f" to {to_unit}" if to_unit else ""
     note = f" ({body['note']})" if body.get("note") and kind != "note" else ""
     return f"{unit}: {words}{where}{note}"
@@ -119,10 +119,12 @@ def _weight(body: Mapping[str, Any]) -> str:
 
 _DIARY = {
     "stocking": lambda b: (
-        f"{b['count']} fish{_weight(b)} stocked {(b.get('supplier') and 'from ' + b['supplier']) or ''}"
+        f"{b['count']} fish{_weight(b)} stocked{' from ' + b['supplier'] if b.get('supplier') else ''}"
     ),
     "transfer": lambda b: f"{b['count']} fish{_weight(b)} moved",
-    "harvest": lambda b: f"{b['count']} fish{_weight(b)} harvested",
+    "harvest": lambda b: (
+        f"{b['count']} fish{_weight(b)} harvested{', to ' + b['destination'] if b.get('destination') else ''}"
+    ),
     "cull": lambda b: f"{b['count']} fish culled: {b['reason']}",
     "escape": lambda b: f"{b['count']} fish escaped: {b['reason']}",
     "mortality": lambda b: f"{b['count']} dead fish, cause {'/'.join(filter(None, (b['cause'], b.get('detail'))))}",

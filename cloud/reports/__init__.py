@@ -1,0 +1,1 @@
+"""The farm's records on paper: PDF to hand over, CSV to compute with."""
