@@ -23,25 +23,45 @@ FIRST_FRAME_PACKETS = 500
 """Ten seconds of a fast stream."""
 
 
+class Picture(Protocol):
+    """A decoded picture in the format of its decoder."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        ...
+
+    def whole(self) -> Image:
+        """All pixels, BGR, height x width x 3."""
+        ...
+
+    def halved(self, times: int) -> Image:
+        """The same with width and height halved by area so many times."""
+        ...
+
+
 @dataclass(frozen=True)
 class Frame:
-    """One image with the two times of its capture; still compressed where the source had it so."""
+    """One image with the two times of its capture; still compressed, or in its decoder's format, where the source had it so."""
 
     observed_at: datetime
     captured_s: float
     """Monotonic time of capture."""
     encoded: bytes | None = None
     decoded: Image | None = None
+    picture: Picture | None = None
 
     @cached_property
     def image(self) -> Image:
-        """Pixels, BGR, height x width x 3; decoded when first asked for, so that dropped frames cost nothing.
+        """Pixels, BGR, height x width x 3; made when first asked for, so that dropped frames cost nothing.
 
         Raises:
             SourceError: the bytes are not an image.
         """
         if self.decoded is not None:
             return self.decoded
+        if self.picture is not None:
+            return self.picture.whole()
         import cv2
         import numpy as np
 
@@ -49,6 +69,32 @@ class Frame:
         if image is None:
             raise SourceError("the camera sent bytes that are not an image")
         return image
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels.
+
+        Raises:
+            SourceError: the bytes are not an image.
+        """
+        if self.picture is not None:
+            return self.picture.size
+        height, width = self.image.shape[:2]
+        return width, height
+
+    def image_for(self, width: int, height: int) -> Image:
+        """Pixels for a use of this size: the whole image, or, where that is cheaper, one halved without falling below it.
+
+        Raises:
+            SourceError: the bytes are not an image.
+        """
+        if self.picture is None or "image" in self.__dict__:
+            return self.image
+        has_width, has_height = self.picture.size
+        times = 0
+        while has_width >> (times + 1) >= width and has_height >> (times + 1) >= height:
+            times += 1
+        return self.picture.halved(times) if times else self.image
 
 
 class FrameSource(Protocol):

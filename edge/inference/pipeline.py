@@ -206,7 +206,7 @@ class VisionPipeline:
             if frame is None:
                 continue
             try:
-                placements.append(worker.draw(frame.image, bank=self._bank, index=len(frames)))
+                placements.append(worker.draw(frame, bank=self._bank, index=len(frames)))
             except Exception as error:  # noqa: BLE001  (whatever the bytes do to a decoder, the other cameras go on)
                 self._undecodable(camera, error)
             else:
@@ -255,7 +255,7 @@ class VisionPipeline:
             if frame is None:
                 continue
             try:
-                usable = frame.image is not None
+                usable = min(frame.size) > 0
             except Exception as error:  # noqa: BLE001  (see above)
                 self._undecodable(camera, error)
             else:

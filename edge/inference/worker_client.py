@@ -40,7 +40,7 @@ from edge.inference.worker_channel import (
 )
 
 if TYPE_CHECKING:
-    from edge.cameras.source import Image
+    from edge.cameras.source import Frame
     from models.runtime.preprocess import Placement
 
 log = structlog.get_logger()
@@ -144,10 +144,11 @@ class WorkerClient:
         """Descriptor that becomes readable when the worker says something."""
         return self._channel.fileno() if self._channel is not None else None
 
-    def draw(self, image: Image, *, bank: int, index: int) -> Placement:
+    def draw(self, frame: Frame, *, bank: int, index: int) -> Placement:
         """Fit a frame into a slot of the shared memory.
 
         Raises:
+            SourceError: its bytes are not an image.
             InferenceError: it is not an 8-bit image.
         """
         from models.runtime.preprocess import PAD_VALUE, fit, placement
@@ -157,11 +158,12 @@ class WorkerClient:
             raise WorkerLostError("no model is loaded")
         slot = bank * BATCH + index
         canvas = ring.images[slot]
-        place = placement(image.shape[1], image.shape[0], report.image)
+        place = placement(*frame.size, report.image)
         if self._drawn.get(slot) != place:
             canvas[:] = PAD_VALUE  # another shape was here
             self._drawn[slot] = place
-        return fit(image, canvas, report.image)
+        fit(frame.image_for(place.width, place.height), canvas, report.image, place=place)
+        return place
 
     def submit(self, placements: Sequence[Placement], *, bank: int) -> None:
         """Give the worker the first slots of a bank; it must be idle."""

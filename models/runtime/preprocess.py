@@ -73,18 +73,24 @@ def preprocess(frames_bgr: Sequence[FrameArray], image: ImageInput) -> tuple[npt
     return as_input(batch_BHWC, image), placements
 
 
-def fit(frame: FrameArray, canvas_HWC: FrameArray, image: ImageInput) -> Placement:
+def fit(frame: FrameArray, canvas_HWC: FrameArray, image: ImageInput, *, place: Placement | None = None) -> Placement:
     """Draw a frame into a canvas of the model's size, in the model's colours, and return where it went.
 
     The first half of ``preprocess``: the canvas may be memory that another process reads. It must be filled with
     ``PAD_VALUE`` where the frame does not reach.
 
+    Args:
+        frame: BGR or grey.
+        canvas_HWC: drawn into.
+        image: the model's input.
+        place: where it goes, when that is known already: a frame that was halved before keeps the place of the whole one.
+
     Raises:
         InferenceError: the frame is empty or not an 8-bit image.
     """
     frame = _as_bgr(frame)
-    height, width = frame.shape[:2]
-    place = placement(width, height, image)
+    if place is None:
+        place = placement(frame.shape[1], frame.shape[0], image)
     target = canvas_HWC[place.top : place.top + place.height, place.left : place.left + place.width]
     resized = shrink_or_grow(frame, place.width, place.height)
     if image.color == "RGB":

@@ -14,6 +14,7 @@ from typing import Any
 
 from edge.cameras.settings import redacted
 from edge.cameras.source import Frame
+from edge.cameras.sources.picture import DecodedPicture
 from edge.clock import Clock
 from edge.errors import SourceEndedError, SourceError
 
@@ -88,7 +89,7 @@ class PacketSource:
                 return None
             now = (self._clock.now(), self._clock.monotonic())
             observed_at, captured_s = self._arrived.pop(picture.pts, now)
-            return Frame(observed_at, captured_s, decoded=picture.to_ndarray(format="bgr24"))
+            return Frame(observed_at, captured_s, picture=DecodedPicture(picture))
         except (av.FFmpegError, OSError) as error:
             raise SourceError(f"{self._shown}: {_said(error)}") from error
 
