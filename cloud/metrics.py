@@ -18,6 +18,18 @@ NOTIFICATIONS = Counter(
     ["channel", "outcome"],
 )
 WATCH_ALARMS = Counter("shoal_watch_alarms_total", "Alarms that the watcher raised, by definition", ["definition"])
+EVALUATOR_LIMITS = Gauge("shoal_evaluator_limits", "Limits that this process judges readings against")
+EVALUATOR_READINGS = Counter(
+    "shoal_evaluator_readings_total",
+    "Readings by what they did: judged, ignored (old, unusable, without a limit), dropped (too many waited)",
+    ["outcome"],
+)
+EVALUATOR_ALARMS = Counter(
+    "shoal_evaluator_alarms_total",
+    "Alarms that the cloud raised because the box had not, by definition",
+    ["definition"],
+)
+EVALUATOR_FAILURES = Counter("shoal_evaluator_failures_total", "Batches or rounds that failed; storage goes on")
 IMAGES_SERVED_BYTES = Counter("shoal_images_served_bytes_total", "Bytes of evidence images that were sent")
 INGEST_MESSAGES = Counter(
     "shoal_ingest_messages_total", "Messages committed, by outcome: new, or repeated (the ledger knew it)", ["outcome"]

@@ -113,9 +113,12 @@ class IngestSettings(RetentionSettings):
     """None: no login."""
     kafka_password: SecretStr | None = None
     """Of ``kafka_username``."""
-    ingest_groups: tuple[Literal["telemetry", "system"], ...] = Field(default=("telemetry", "system"), min_length=1)
-    """Consumer groups to run here: ``telemetry`` (readings, observations, images) and ``system`` (alarms, events,
-    health, status, dead letters). Apart, one that is behind does not delay the other."""
+    ingest_groups: tuple[Literal["telemetry", "system", "alarms"], ...] = Field(
+        default=("telemetry", "system", "alarms"), min_length=1
+    )
+    """Consumer groups to run here: ``telemetry`` (readings, observations, images), ``system`` (alarms, events,
+    health, status, dead letters) and ``alarms`` (readings judged against the boxes' limits). Apart, one that is behind does
+    not delay the others; in a large cluster each has processes of its own."""
     ingest_batch_messages: int = Field(default=4000, ge=1, le=100_000)
     """Messages per transaction at most. A transaction only grows so large behind an outage, and there large ones are
     faster: the latest value and the rollups of a channel change once in each."""

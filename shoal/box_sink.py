@@ -58,10 +58,18 @@ class BoxSink:
     Args:
         ingest: the writer; used by one thread, and closed by ``stop``.
         publish_watermark: how devices learn what is committed; must not block.
+        on_stored: told of the messages of every committed batch; must not block.
     """
 
-    def __init__(self, ingest: Writer, publish_watermark: Callable[[Watermark], None]) -> None:
+    def __init__(
+        self,
+        ingest: Writer,
+        publish_watermark: Callable[[Watermark], None],
+        *,
+        on_stored: Callable[[Sequence[object]], None] = lambda _: None,
+    ) -> None:
         self._ingest = ingest
+        self._on_stored = on_stored
         self._publish_watermark = publish_watermark
         self._changed = threading.Condition()
         self._queue: deque[_Waiting] = deque()
@@ -142,6 +150,8 @@ class BoxSink:
                 self._publish_watermark(watermark)
         for waiting in group:
             waiting.on_done(error)
+        if error is None:
+            self._on_stored([routed.message for waiting in group for routed in waiting.batch])
 
 
 def record_of(routed: Routed) -> StreamRecord:

@@ -81,12 +81,15 @@ def _provision(_name: str, folder: BoxFolder, config: BoxConfig) -> None:
 
 
 def _pipeline(name: str, folder: BoxFolder, config: BoxConfig) -> None:
+    from datetime import datetime, timezone
+
     from prometheus_client import REGISTRY, generate_latest
 
     from bridge.downlink import Downlink, close_publisher, open_publisher
     from bridge.metrics import DownlinkCollector, UplinkCollector
     from bridge.settings import BridgeSettings
     from bridge.uplink import Uplink
+    from cloud.alarms.evaluator import Evaluator
     from cloud.consumers import Ingest
     from cloud.consumers.ahead import SWITCH_INTERVAL_S
     from cloud.db.maintenance import Maintainer
@@ -110,7 +113,8 @@ def _pipeline(name: str, folder: BoxFolder, config: BoxConfig) -> None:
     publisher = open_publisher(settings)
     downlink = Downlink(publisher)
     ingest = Ingest(config.dsn, storage_dir=folder.storage)
-    uplink = Uplink(settings, BoxSink(ingest, downlink.publish_watermark))
+    evaluator = Evaluator(config.dsn, now=lambda: datetime.now(timezone.utc))
+    uplink = Uplink(settings, BoxSink(ingest, downlink.publish_watermark, on_stored=evaluator.offer))
     for collector in (UplinkCollector(uplink), DownlinkCollector(downlink)):
         REGISTRY.register(collector)  # beside those of the ingest, which runs in this process too
     probes = ProbeServer(
@@ -126,6 +130,7 @@ def _pipeline(name: str, folder: BoxFolder, config: BoxConfig) -> None:
     )
     probes.start()
     downlink.start()
+    evaluator.start()
     uplink.start()
     maintainer.start()
     watch.start()
@@ -136,6 +141,7 @@ def _pipeline(name: str, folder: BoxFolder, config: BoxConfig) -> None:
         alive=lambda: uplink.state().alive and watch.alive,
     )
     watch.stop(timeout_s=1)
+    evaluator.stop(timeout_s=1)
     maintainer.stop(timeout_s=1)
     uplink.stop()  # drains into the database, then the last watermarks go out
     downlink.stop()

@@ -20,6 +20,11 @@ def is_silent(last: datetime, now: datetime, limit: timedelta) -> bool:
     return now - last > limit
 
 
+def is_silence(definition: str) -> bool:
+    """Whether an alarm tells of silence, which is the watcher's to judge; every other definition is judged on values."""
+    return definition in {"site.dark", "device.silent"} or definition.endswith(".silent")
+
+
 def is_parent(definition: str, quantity: str | None) -> bool:
     """Whether an alarm can explain others: a dark site, or power that has failed (not a power probe that is silent)."""
     return definition == "site.dark" or (quantity == "power" and not definition.endswith(".silent"))

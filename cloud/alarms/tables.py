@@ -44,7 +44,7 @@ class Alarm(Base):
     action: Mapped[str | None]
     source: Mapped[str | None]
     origin: Mapped[str] = mapped_column(server_default="edge")
-    """Who saw it: ``edge``, ``cloud`` (the watcher), or ``both``."""
+    """Who saw it: ``edge``, ``cloud`` (the watcher or the evaluator), or ``both``."""
     suppressed_by: Mapped[UUID | None]
     """The alarm that explains this one; while that lasts, this one calls nobody."""
     shelved_until: Mapped[datetime | None]
@@ -54,7 +54,7 @@ class Alarm(Base):
 
 
 class AlarmAlias(Base):
-    """A second name: the box's own id of an alarm that the watcher had raised before."""
+    """A second name: the box's own id of an alarm that the cloud had raised before."""
 
     __tablename__ = "alarm_alias"
 

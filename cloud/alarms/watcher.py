@@ -19,7 +19,8 @@ import structlog
 from psycopg import Connection
 from psycopg.rows import class_row
 
-from cloud.alarms.rules import DARK_AFTER, SILENT_AFTER, is_parent, is_silent, suppressible
+from cloud.alarms.conditions import claim
+from cloud.alarms.rules import DARK_AFTER, SILENT_AFTER, is_parent, is_silence, is_silent, suppressible
 from cloud.metrics import WATCH_ALARMS
 from contracts.alarms import Severity
 from contracts.quantities import LIFE_CRITICAL, QUANTITIES
@@ -220,6 +221,7 @@ class Watcher:
     def _raise_and_clear(
         self, database: Connection[Any], holding: dict[tuple[Any, ...], _Condition], now: datetime
     ) -> None:
+        claim(database)
         with database.cursor(row_factory=class_row(_Open)) as cursor:
             opened = {_key_of(alarm): alarm for alarm in cursor.execute(_OPEN)}
         for key, condition in holding.items():
@@ -250,7 +252,7 @@ class Watcher:
             WATCH_ALARMS.labels(condition.definition).inc()
             log.warning("watch_raised", definition=condition.definition, message=condition.message)
         for key, alarm in opened.items():
-            if alarm.origin == "cloud" and key not in holding:
+            if alarm.origin == "cloud" and is_silence(alarm.definition) and key not in holding:
                 database.execute("UPDATE alarm SET cleared_at = %s WHERE id = %s", (now, alarm.id))
                 database.execute(_CHANGE, {"id": alarm.id, "change": "cleared", "now": now})
                 log.info("watch_cleared", definition=alarm.definition, alarm=str(alarm.id))

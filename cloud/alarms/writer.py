@@ -13,6 +13,7 @@ from uuid import UUID
 
 from psycopg import Connection, Cursor
 
+from cloud.alarms.conditions import take_part
 from cloud.devices.clocks import Moved
 from cloud.devices.directory import Directory
 from cloud.devices.messages import Accepted, Stored
@@ -150,7 +151,9 @@ def restamp(database: Connection[Any], messages: Sequence[Moved]) -> None:
 
 
 def _merge(cursor: Cursor[Any], changes: list[dict[str, Any]]) -> None:
-    """One alarm per condition: what the watcher has raised already is the box's alarm from now on, under the first name."""
+    """One alarm per condition: what the cloud has raised already is the box's alarm from now on, under the first name."""
+    if any(change["raised"] for change in changes):
+        take_part(cursor)
     _rename(cursor, changes)
     merged: dict[UUID, UUID] = {}
     for change in changes:

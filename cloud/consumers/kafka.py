@@ -1,7 +1,8 @@
-"""Kafka into the ingest: two consumer groups, each with its own loop, connection and back-off.
+"""Kafka into the ingest and the evaluator: consumer groups, each with its own loop, connection and back-off.
 
-    telemetry   sensor-data, camera-events
-    system      system-events, error-messages
+    telemetry   sensor-data, camera-events      stored
+    system      system-events, error-messages   stored
+    alarms      sensor-data, system-events      judged against the boxes' limits, beside the store and never in its way
 
 After the commit of a batch its watermarks go to ``device-downlink``, and then the offsets are committed. A watermark
 that gets lost is sent again with the next message of its device. A group that refuses too much pauses, and says so.
@@ -14,8 +15,8 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
 from functools import partial
 from typing import Any
 
@@ -23,6 +24,8 @@ import structlog
 from prometheus_client import generate_latest
 from pydantic_core import from_json
 
+from cloud.alarms import feed
+from cloud.alarms.evaluator import Evaluator
 from cloud.consumers.ahead import SWITCH_INTERVAL_S
 from cloud.consumers.ingest import Ingest
 from cloud.consumers.prepare import Prepared, Preparing
@@ -39,10 +42,11 @@ from cloud.kit.stream import (
     StreamLoop,
     StreamMessage,
     StreamPublisher,
+    Work,
     open_publisher,
     open_stream,
 )
-from cloud.metrics import INGEST_LAG_SECONDS, INGEST_PAUSED, INGEST_RETRIES
+from cloud.metrics import EVALUATOR_FAILURES, INGEST_LAG_SECONDS, INGEST_PAUSED, INGEST_RETRIES
 from cloud.settings import IngestSettings
 from contracts.devices import Watermark
 from contracts.errors import RetryableError
@@ -54,7 +58,10 @@ log = structlog.get_logger()
 GROUPS: dict[str, tuple[KafkaTopic, ...]] = {
     "telemetry": (KafkaTopic.SENSOR_DATA, KafkaTopic.CAMERA_EVENTS),
     "system": (KafkaTopic.SYSTEM_EVENTS, KafkaTopic.ERROR_MESSAGES),
+    feed.GROUP: (KafkaTopic.SENSOR_DATA, KafkaTopic.SYSTEM_EVENTS),
 }
+_REOPEN_S = 5.0
+"""Pause before the evaluator's loop starts anew after a failure."""
 
 
 class Consumers:
@@ -68,6 +75,7 @@ class Consumers:
         self._settings = settings
         self._access = _access(settings)
         self._publisher: StreamPublisher | None = None
+        self._evaluator: Evaluator | None = None
         self._groups: list[_Group] = []
         self._loops: list[StreamLoop] = []
         self._threads: list[threading.Thread] = []
@@ -76,30 +84,13 @@ class Consumers:
 
     def start(self) -> None:
         """Start the loops; Kafka and the database may still be away."""
-        settings = self._settings
         self._publisher = open_publisher(self._access)
         downlink = _Downlink(self._publisher)
-        limits = BatchLimits(settings.ingest_batch_messages, settings.ingest_batch_bytes, settings.ingest_batch_wait_s)
-        for name in settings.ingest_groups:
-            ingest = Ingest(
-                settings.database_url.get_secret_value(),
-                storage_dir=settings.storage_dir,
-                auto_register=settings.ingest_auto_register,
-            )
-            limit = LetterLimit(settings.ingest_dead_letter_rate_per_s, settings.ingest_dead_letter_burst)
-            group = _Group(name, ingest, downlink, limit)
-            loop = StreamLoop(
-                name,
-                open_consumer=partial(
-                    open_stream, self._access, group=f"shoal-{name}", topics=[topic.value for topic in GROUPS[name]]
-                ),
-                begin=group.begin,
-                limits=limits,
-                on_retry=INGEST_RETRIES.labels(name).inc,
-            )
-            self._groups.append(group)
-            self._loops.append(loop)
-            self._threads.append(threading.Thread(target=self._run, args=(loop,), name=f"ingest-{name}", daemon=True))
+        for name in self._settings.ingest_groups:
+            if name == feed.GROUP:
+                self._judging()
+            else:
+                self._storing(name, downlink)
         for thread in self._threads:
             thread.start()
 
@@ -119,6 +110,8 @@ class Consumers:
         deadline = time.monotonic() + timeout_s
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
+        if self._evaluator is not None:
+            self._evaluator.stop()
         for group in self._groups:
             group.close()
         if self._publisher is not None:
@@ -131,6 +124,54 @@ class Consumers:
             obstacles.append(f"kafka: nothing answers at {self._settings.kafka_bootstrap}")
         running = bool(self._threads) and all(thread.is_alive() for thread in self._threads)
         return Condition(alive=running and self.failure is None, obstacles=tuple(obstacles))
+
+    def _storing(self, name: str, downlink: _Downlink) -> None:
+        """A group that writes."""
+        settings = self._settings
+        ingest = Ingest(
+            settings.database_url.get_secret_value(),
+            storage_dir=settings.storage_dir,
+            auto_register=settings.ingest_auto_register,
+        )
+        limit = LetterLimit(settings.ingest_dead_letter_rate_per_s, settings.ingest_dead_letter_burst)
+        group = _Group(name, ingest, downlink, limit)
+        self._groups.append(group)
+        self._thread(name, group.begin, self._run)
+
+    def _judging(self) -> None:
+        """The group that evaluates; its failures are its own."""
+        evaluator = Evaluator(psycopg_url(self._settings.database_url.get_secret_value()), now=_now)
+        evaluator.start()
+        self._evaluator = evaluator
+        self._thread(
+            feed.GROUP, lambda: feed.EvaluatorWork(evaluator, kind_of=kind_of, now=_now), self._run_beside_the_store
+        )
+
+    def _thread(self, name: str, begin: Callable[[], Work], run: Callable[[StreamLoop], None]) -> None:
+        """A loop of this group, to be started."""
+        settings = self._settings
+        loop = StreamLoop(
+            name,
+            open_consumer=partial(
+                open_stream, self._access, group=f"shoal-{name}", topics=[topic.value for topic in GROUPS[name]]
+            ),
+            begin=begin,
+            limits=BatchLimits(
+                settings.ingest_batch_messages, settings.ingest_batch_bytes, settings.ingest_batch_wait_s
+            ),
+            on_retry=INGEST_RETRIES.labels(name).inc,
+        )
+        self._loops.append(loop)
+        self._threads.append(threading.Thread(target=run, args=(loop,), name=f"ingest-{name}", daemon=True))
+
+    def _run_beside_the_store(self, loop: StreamLoop) -> None:
+        while not self._ended.is_set():
+            try:
+                loop.run()
+            except Exception:  # noqa: PERF203  (a loop of retries)
+                EVALUATOR_FAILURES.inc()
+                log.exception("evaluator.failed")
+                self._ended.wait(_REOPEN_S)
 
     def _run(self, loop: StreamLoop) -> None:
         try:
@@ -284,6 +325,10 @@ class _GroupWork:
     def store(self) -> None:
         """Write."""
         self._group.store(self._preparing.prepared(), self._newest)
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
 
 
 def _reachable(bootstrap: str) -> bool:

@@ -14,9 +14,10 @@ from uuid import UUID
 
 from aquaculture.alarms import AlarmRule, AlarmState, Transition, acknowledge, default_hysteresis, reset, step
 from aquaculture.limits import Bound, Limit, Side, limits_for
+from aquaculture.wording import crossed, returned
 from contracts.alarms import AlarmChange, AlarmEvent, Severity
 from contracts.devices import ChannelInventory, LimitInEffect
-from contracts.quantities import LIFE_CRITICAL, QUANTITIES, with_unit
+from contracts.quantities import LIFE_CRITICAL, QUANTITIES
 from edge.settings import AlarmOverride, AlarmSettings, UnitSettings
 
 _PRESENT = 0.5
@@ -330,16 +331,14 @@ def _limit_watch(channel: ChannelInventory, place: str, limit: Limit, settings: 
 
 
 def _message(watch: Watch, value: float, limit: float, transition: Transition) -> str:
-    quantity = QUANTITIES[watch.quantity]
     if watch.ucum == "s":
+        quantity = QUANTITIES[watch.quantity]
         if transition is Transition.RAISED:
             return f"{quantity.label} in {watch.place} is silent: no usable value for {value:.0f} s"
         return f"{quantity.label} in {watch.place} is heard again"
-    shown, bound = with_unit(value, quantity), with_unit(limit, quantity)
     if transition is Transition.RAISED:
-        side = "below" if watch.rule.side is Side.LOW else "above"
-        return f"{quantity.label} in {watch.place} was {shown}, {side} {bound}"
-    return f"{quantity.label} in {watch.place} is back at {shown} (limit {bound})"
+        return crossed(watch.quantity, watch.place, value, limit, watch.rule.side)
+    return returned(watch.quantity, watch.place, value, limit)
 
 
 def _event(

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,9 @@ from cloud.consumers import StreamRecord
 from cloud.consumers.kafka import GROUPS, Consumers, kind_of
 from cloud.db import migrate
 from cloud.settings import load_ingest_settings
-from contracts.alarms import AlarmChange
+from contracts.alarms import AlarmChange, Severity
 from contracts.dead_letters import DeadLetter
-from contracts.devices import Watermark
+from contracts.devices import ChannelInventory, Inventory, LimitInEffect, Watermark
 from contracts.errors import ConfigurationError
 from contracts.topics import KAFKA_TOPIC_OF_KIND, KafkaTopic, Kind
 from tests.cloud.messages import (
@@ -39,6 +41,7 @@ from tests.cloud.messages import (
     health,
     observations,
     one,
+    reading,
     readings,
     record,
 )
@@ -153,6 +156,33 @@ def test_poison_on_a_topic_is_a_dead_letter_with_its_place_in_kafka(
     eventually(lambda: counts(database_url)["dead_letter"] == 3 and counts(database_url)["reading"] == 1)
     origins = one(database_url, "SELECT array_agg(split_part(origin, '/', 1) ORDER BY origin) FROM dead_letter")
     assert origins == ["camera-events", "sensor-data", "system-events"]
+
+
+def test_the_group_for_alarms_raises_what_its_box_did_not(
+    consumers: Consumers, fresh_kafka: Kafka, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cloud.alarms.evaluation.GRACE", timedelta(seconds=1))
+    now = datetime.now(timezone.utc)
+    limit = LimitInEffect(
+        channel="tank-1.do",
+        definition="do.low.critical",
+        severity=Severity.CRITICAL,
+        side="low",
+        value=5.0,
+        on_delay_s=1,
+    )
+    channel = ChannelInventory(name="tank-1.do", unit="tank-1", quantity="do", ucum="mg/L")
+    inventory = Inventory(agent_version="1", channels=(channel,), limits=(limit,))
+    produce(fresh_kafka, record(birth(now).model_copy(update={"inventory": inventory}), received_at=now))
+    sequence = count(1)
+
+    def raised() -> bool:
+        produce(fresh_kafka, readings(next(sequence), reading(3.9, datetime.now(timezone.utc))))
+        time.sleep(0.2)
+        return counts(database_url)["alarm"] == 1
+
+    eventually(raised)
+    assert one(database_url, "SELECT definition, origin FROM alarm") == ("do.low.critical", "cloud")
 
 
 @pytest.mark.faults
