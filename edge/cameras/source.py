@@ -79,6 +79,9 @@ class Frame:
         """
         if self.picture is not None:
             return self.picture.size
+        size = self._encoded_size
+        if size is not None:
+            return size
         height, width = self.image.shape[:2]
         return width, height
 
@@ -87,14 +90,28 @@ class Frame:
 
         Raises:
             SourceError: the bytes are not an image.
+            InferenceError: they began like one.
         """
-        if self.picture is None or "image" in self.__dict__:
+        if "image" in self.__dict__ or (self.picture is None and self._encoded_size is None):
             return self.image
+        if self.picture is None:
+            from models.runtime.jpeg import decode_for
+
+            return decode_for(self.encoded or b"", width, height)
         has_width, has_height = self.picture.size
         times = 0
         while has_width >> (times + 1) >= width and has_height >> (times + 1) >= height:
             times += 1
         return self.picture.halved(times) if times else self.image
+
+    @cached_property
+    def _encoded_size(self) -> tuple[int, int] | None:
+        """What a JPEG's header says; ``None`` for everything else."""
+        if self.encoded is None:
+            return None
+        from models.runtime.jpeg import jpeg_size
+
+        return jpeg_size(self.encoded)
 
 
 class FrameSource(Protocol):

@@ -255,7 +255,7 @@ class VisionPipeline:
             if frame is None:
                 continue
             try:
-                usable = min(frame.size) > 0
+                usable = frame.picture is not None or frame.image is not None
             except Exception as error:  # noqa: BLE001  (see above)
                 self._undecodable(camera, error)
             else:
@@ -300,8 +300,11 @@ def _with_analysts(
         outbox.accept([Draft.of(AlarmBatch(alarms=(clear,))) for clear in gone.values()], state=dict.fromkeys(gone))
     if not captures:
         return []
+    import cv2
+
     from edge.inference.analysis import Analyst  # a box without cameras does not pay for numpy
 
+    cv2.setNumThreads(1)  # pictures are small, and waking a pool for each costs more than it saves
     memory = remembered | outbox.state(MEMORY_PREFIX)
     return [
         (capture, Analyst(capture.settings, settings, clock=clock, memory=memory, pictures=pictures))

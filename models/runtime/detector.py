@@ -10,6 +10,7 @@ import numpy.typing as npt
 from contracts.bundles import DetectionOutput, Task
 from contracts.vision import Detection
 from models.runtime.errors import BundleError, InferenceError
+from models.runtime.jpeg import preprocess_encoded
 from models.runtime.outputs import output_names
 from models.runtime.postprocess import read_detections, to_detections
 from models.runtime.preprocess import FrameArray, Placement, as_input, preprocess
@@ -49,6 +50,17 @@ class Detector:
         detections: list[list[Detection]] = []
         for start in range(0, len(frames_bgr), self._batch):
             detections += self._detect_batch(frames_bgr[start : start + self._batch])
+        return detections
+
+    def detect_encoded(self, images: Sequence[bytes]) -> list[list[Detection]]:
+        """Return the detections of encoded images; a JPEG is decoded no larger than the model's input needs.
+
+        Raises:
+            InferenceError: bytes are not an image, or the model gave no usable answer.
+        """
+        detections: list[list[Detection]] = []
+        for start in range(0, len(images), self._batch):
+            detections += self._results(*preprocess_encoded(images[start : start + self._batch], self.session.image))
         return detections
 
     def detect_fitted(self, batch_BHWC: FrameArray, placements: Sequence[Placement]) -> list[list[Detection]]:
