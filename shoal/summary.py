@@ -1,7 +1,8 @@
 """The books at the end of a demo: what the outboxes accepted against what the database holds.
 
 Both sides count things, not messages: readings, observations and alarm changes. They are compared only when the outboxes
-are empty; what one still holds is safe on its disk and counted apart.
+are empty; what one still holds is safe on its disk and counted apart. So are readings that an outbox thinned: the least and the
+greatest of their minute stand for them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import contextlib
 import json
 import sqlite3
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 KINDS = ("readings", "observations", "alarms")
@@ -25,16 +26,23 @@ _STORED = {
 
 @dataclass(frozen=True)
 class Books:
-    """Counts by kind: accepted by the outboxes (ever), still held by them, and rows in the database."""
+    """Counts by kind: accepted by the outboxes (ever), still held by them, rows in the database, and thinned by the outboxes.
+
+    What was thinned may be stored all the same: it was on its way before the store had said so.
+    """
 
     accepted: dict[str, int]
     held: dict[str, int]
     stored: dict[str, int]
+    thinned: dict[str, int] = field(default_factory=dict)
 
     @property
     def lost(self) -> int:
         """Things that were accepted, are held no more, and are not in the database."""
-        return sum(max(0, self.accepted[kind] - self.held[kind] - self.stored[kind]) for kind in KINDS)
+        return sum(
+            max(0, self.accepted[kind] - self.thinned.get(kind, 0) - self.held[kind] - self.stored[kind])
+            for kind in KINDS
+        )
 
     @property
     def duplicates(self) -> int:
@@ -54,6 +62,7 @@ class Summary:
     held: int
     lost: int
     duplicates: int
+    thinned: int
     processes_restarted: int
     started_in_s: float
     ran_s: float
@@ -78,6 +87,7 @@ def summarise(books: Books, *, processes_restarted: int, started_in_s: float, ra
         held=sum(books.held.values()),
         lost=books.lost,
         duplicates=books.duplicates,
+        thinned=sum(books.thinned.values()),
         processes_restarted=processes_restarted,
         started_in_s=round(started_in_s, 1),
         ran_s=round(ran_s, 1),
@@ -92,15 +102,23 @@ def take_books(outboxes: Iterable[Path], dsn: str) -> Books:
     """
     import psycopg
 
-    accepted, held = dict.fromkeys(KINDS, 0), dict.fromkeys(KINDS, 0)
-    for path in outboxes:
-        for kind, number in _ever_accepted(path).items():
-            accepted[kind] += number
-        for kind, number in _held(path).items():
-            held[kind] += number
+    books = outbox_side(outboxes)
     with psycopg.connect(dsn, connect_timeout=5) as database:
         stored = {kind: _count(database.execute(query).fetchone()) for kind, query in _STORED.items()}
-    return Books(accepted, held, stored)
+    return replace(books, stored=stored)
+
+
+def outbox_side(outboxes: Iterable[Path]) -> Books:
+    """The books as the outboxes know them, with nothing stored yet."""
+    accepted, held, thinned = (dict.fromkeys(KINDS, 0) for _ in range(3))
+    for path in outboxes:
+        counters = _counters(path)
+        for kind in KINDS:
+            accepted[kind] += counters.get(kind, 0)
+            thinned[kind] += counters.get(f"thinned_{kind}", 0)
+        for kind, number in _held(path).items():
+            held[kind] += number
+    return Books(accepted, held, dict.fromkeys(KINDS, 0), thinned)
 
 
 def messages_held(outboxes: Iterable[Path]) -> int:
@@ -108,14 +126,13 @@ def messages_held(outboxes: Iterable[Path]) -> int:
     return sum(_scalar(path, "SELECT count(*) FROM message") for path in outboxes)
 
 
-def _ever_accepted(outbox: Path) -> dict[str, int]:
+def _counters(outbox: Path) -> dict[str, int]:
     from edge.outbox.store import read_counters
 
     try:
-        counters = read_counters(outbox)
+        return read_counters(outbox)
     except FileNotFoundError:
         return {}
-    return {kind: counters.get(kind, 0) for kind in KINDS}
 
 
 def _held(outbox: Path) -> dict[str, int]:

@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from contracts.errors import ConfigurationError
+from edge.outbox.thinning import thin_rows
 from shoal import demo, preflight
 from shoal.box import BoxConfig, BoxFolder, DemoPlan, configure, write_edge_config
 from shoal.cli import default_data_dir
 from shoal.ports import PortClaims
-from shoal.summary import Books, summarise
+from shoal.summary import Books, outbox_side, summarise
+from tests.edge.farm import VirtualClock, new_outbox, readings_draft
 from tests.shoal.running import processes_of, shoal
 
 
@@ -165,6 +167,29 @@ def test_the_edges_of_a_demo_have_a_valid_configuration(tmp_path: Path) -> None:
     assert [actuator.unit for actuator in settings[0].guard.actuators] == ["tank-1", "pond-1"]
     check_edge(settings[0].model_copy(update={"data_dir": tmp_path / "data", "cameras": ()}))
     assert settings[0].metrics.port != settings[1].metrics.port
+
+
+@pytest.mark.parametrize(("stored", "lost"), [(6, 0), (5, 1), (8, 0)])
+def test_readings_that_were_thinned_are_neither_lost_nor_forgotten(stored: int, lost: int) -> None:
+    nothing = dict.fromkeys(("readings", "observations", "alarms"), 0)
+    books = Books({**nothing, "readings": 10}, nothing, {**nothing, "readings": stored}, {**nothing, "readings": 4})
+    summary = summarise(books, processes_restarted=0, started_in_s=1.0, ran_s=9.0)
+    assert (summary.lost, summary.duplicates, summary.thinned) == (lost, 0, 4)
+
+
+def test_the_books_of_an_outbox_that_thinned_balance(tmp_path: Path) -> None:
+    outbox = new_outbox(tmp_path, clock=VirtualClock())
+    outbox.accept([readings_draft(1, 2, 3, 4, 5)])
+    rows = outbox.rows_after(0, limit=10)
+    outbox.replace(rows, thin_rows(rows))
+    outbox.close()
+    books = outbox_side([tmp_path / "outbox.db"])
+    assert (books.accepted["readings"], books.held["readings"], books.thinned["readings"]) == (
+        5,
+        1,
+        4,
+    )  # five equal values are one
+    assert books.lost == 0
 
 
 def test_data_goes_where_the_environment_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
