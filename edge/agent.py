@@ -33,6 +33,7 @@ from edge.cameras.settings import CameraSettings
 from edge.cameras.source import kind_of, open_source
 from edge.cameras.state import Life, Phase
 from edge.check import check
+from edge.checkup.jetson import JetsonStats, throttling
 from edge.checkup.machine import temperatures
 from edge.clock import Clock, SteadyClock, SystemClock, machine_boot_id
 from edge.errors import OutboxUnavailableError
@@ -162,6 +163,7 @@ class Agent:
             shares=shares_of(settings.outbox),
         )
         self._metrics = Metrics(self.snapshot)
+        self._jetson = JetsonStats()
         self._channels = channels_of(settings)
         configured = [channel for sensor in settings.sensors for channel in sensor.channels]
         kinds = tuple((channel.name, channel.unit, channel.quantity) for channel in configured)
@@ -196,6 +198,7 @@ class Agent:
             derived=by_main(kinds, more),
             salinity_g_kg={unit.slug: unit.salinity for unit in settings.units},
             clock=clock,
+            stages=self._metrics.stages,
         )
         identity = f"{settings.site}.{settings.device}"
         self._drivers = [
@@ -236,6 +239,7 @@ class Agent:
             worker=self._worker,
             clock=clock,
             observe_latency=self._metrics.frame_latency.observe,
+            stages=self._metrics.stages,
             pictures=self._pictures,
         )
         self._link = open_link(
@@ -256,6 +260,7 @@ class Agent:
                 now_s=clock.monotonic(),
             ),
             on_gaps=self._beat,
+            stages=self._metrics.stages,
             on_stream_restart=lambda: self.emit(
                 "outbox.behind_store", "The outbox file was older than what the store has; it counts anew"
             ),
@@ -341,6 +346,8 @@ class Agent:
         self._output_workers = [start("link", self._link.run), start("publisher", self._publisher.run)]
         self._input_workers += [start("health", self._send_health), start("thinner", self._thinner.run)]
         self._input_workers.append(start("commands", self._commands.run))
+        if self._jetson.available():
+            self._input_workers.append(start("jetson-stats", self._jetson.run, stall_after_s=float("inf")))
         if self._steady is not None:
             self._input_workers.append(start("clock", self._watch_clock))
         if self._captures:
@@ -521,6 +528,9 @@ class Agent:
             model=engine.model if engine is not None else None,
             provider=engine.provider if engine is not None else None,
             temperatures=temperatures(),
+            board=self._jetson.board.measures(),
+            throttling=throttling(),
+            stages=self._metrics.stages.document(),
             restarts=self._supervisor.restarts()
             | ({"model": self._worker.restarts} if self._worker is not None else {}),
             degraded=self._degraded(),

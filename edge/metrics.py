@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+from edge.stages import BOUNDS_S, Stage, Stages
 
 if TYPE_CHECKING:
     from edge.status import Snapshot
@@ -28,6 +30,7 @@ COUNTERS: dict[str, str] = {
     "frames_captured": "Frames captured, by camera, since the start",
     "frames_processed": "Frames that were looked at, by camera, since the start",
     "frames_dropped": "Frames captured and never looked at, by camera, since the start",
+    "frames_dropped_because": "Frames captured and never looked at, by camera and reason, since the start",
     "camera_stalls": "Times that a camera paused for longer than its own rhythm explains, by camera, since the start",
     "camera_reconnects": "Times that a camera was lost and came back, by camera, since the start",
     "samples_kept": "Frames kept for a label, since the start",
@@ -55,12 +58,28 @@ GAUGES: dict[str, str] = {
     "actuator_proven": "1 while its current shows that the actuator does what it should, 0 while it does not, by actuator",
     "actuator_reachable": "1 while the actuator's relay can be reached, by actuator",
     "temperature_celsius": "Temperature of the machine in degrees Celsius, by thermal zone of the kernel",
+    "gpu_celsius": "Temperature of the graphics processor in degrees Celsius, where jetson-stats tells it",
+    "gpu_load": "Load of the graphics processor, 0 to 1, where jetson-stats tells it",
+    "power_watts": "Power that the board takes in watts, where jetson-stats tells it",
+    "throttling": "1 while the kernel slows the board down for heat or current, by alert; none where the board has no alerts",
     "siren_sounding": "1 while the siren sounds",
     "clock_trusted": "1 while the wall clock can be trusted",
     "degraded": "Number of things that do not work as configured",
 }
+STAGES: dict[str, str] = {
+    "reading_queue": "Seconds from the arrival of a reading at its driver to the sampler, one per message",
+    "reading_persist": "Seconds from the sampler to the disk, of the oldest reading of each batch",
+    "frame_decode": "Seconds from the capture of a frame to its decoded and drawn picture",
+    "frame_result": "Seconds from the decoded picture to the result of the model",
+    "observation_persist": "Seconds from the end of a window of results to its observation on the disk",
+    "message_puback": "Seconds from the disk to the broker's acknowledgement, of messages that were not held up as backfill",
+    "message_commit": "Seconds from the broker's acknowledgement to the store's commit, as the box learns of it",
+}
+"""Stages of ``stages.py``, in the order of the way; together they say where time goes."""
 _PREFIX = "shoal_edge_"
 _LABEL = {
+    "frames_dropped_because": "camera reason",
+    "throttling": "alert",
     "accepted": "kind",
     "dropped": "kind",
     "thinned": "kind",
@@ -97,6 +116,8 @@ class Metrics(Collector):
     def __init__(self, snapshot: Callable[[], Snapshot]) -> None:
         self._snapshot = snapshot
         self._registry = CollectorRegistry()
+        self.stages = Stages()
+        """How long things take; each stage is written by one thread."""
         self.frame_latency = Histogram(
             f"{_PREFIX}frame_latency_seconds",
             "Seconds from the capture of a frame to its result",
@@ -132,13 +153,24 @@ class Metrics(Collector):
             yield from _family(CounterMetricFamily, name, meaning, values.get(name, {}))
         for name, meaning in GAUGES.items():
             yield from _family(GaugeMetricFamily, name, meaning, values.get(name, {}))
+        stages = self.stages.all()
+        for name, meaning in STAGES.items():
+            yield _histogram(name, meaning, stages[name])
 
 
 def _family(
     make: type[CounterMetricFamily | GaugeMetricFamily], name: str, meaning: str, values: dict[str, float]
 ) -> Iterator[Metric]:
-    label = _LABEL.get(name)
-    family = make(f"{_PREFIX}{name}", meaning, labels=[label] if label else [])
+    labels = _LABEL.get(name, "").split()
+    family = make(f"{_PREFIX}{name}", meaning, labels=labels)
     for key, value in values.items():
-        family.add_metric([key] if label else [], value)
+        family.add_metric(key.rsplit("/", len(labels) - 1) if labels else [], value)
     yield family
+
+
+def _histogram(name: str, meaning: str, stage: Stage) -> Metric:
+    cumulative = stage.cumulative()
+    ends = [*(str(end) for end in BOUNDS_S), "+Inf"]
+    family = HistogramMetricFamily(f"{_PREFIX}stage_{name}_seconds", meaning)
+    family.add_metric([], list(zip(ends, cumulative, strict=True)), stage.sum_s)
+    return family

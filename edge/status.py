@@ -65,6 +65,12 @@ class Snapshot:
     restarts: dict[str, int]
     temperatures: dict[str, float]
     """Degrees Celsius of the machine's thermal zones; empty where the kernel tells none."""
+    board: dict[str, float]
+    """Heat, load and power that jetson-stats tells, by the metric's name; empty where there is none."""
+    throttling: dict[str, float]
+    """The kernel's throttle alerts, 1 while active."""
+    stages: dict[str, dict[str, float | None]]
+    """How long things take, as ``Stages.document`` says it."""
     pictures: dict[str, float]
     """Measures of the kept pictures, by the metric's name; empty without cameras."""
     degraded: tuple[str, ...]
@@ -117,7 +123,7 @@ class Snapshot:
             "clock_trusted": self.clock_trusted,
             "degraded": len(self.degraded),
         }
-        one |= self.pictures
+        one |= self.pictures | self.board
         by_label: dict[str, dict[str, float]] = {
             "accepted": {k: v for k, v in self.counters.items() if not k.startswith(("dropped_", "thinned_"))},
             "dropped": {k.removeprefix("dropped_"): v for k, v in self.counters.items() if k.startswith("dropped_")},
@@ -126,6 +132,12 @@ class Snapshot:
             "frames_captured": {name: counts.captured for name, counts in self.frames.items()},
             "frames_processed": {name: counts.processed for name, counts in self.frames.items()},
             "frames_dropped": {name: counts.dropped for name, counts in self.frames.items()},
+            "frames_dropped_because": {
+                f"{name}/{reason.value}": count
+                for name, counts in self.frames.items()
+                for reason, count in counts.by_reason.items()
+            },
+            "throttling": self.throttling,
             "frames_waiting": {name: counts.waiting for name, counts in self.frames.items()},
             "camera_stalls": {name: float(count) for name, count in self.stalls.items()},
             "camera_reconnects": {camera.name: camera.reconnects for camera in self.cameras},
@@ -190,6 +202,8 @@ class Snapshot:
             ],
             "model": self.model.model_dump() if self.model is not None else None,
             "provider": self.provider,
+            "stages": self.stages,
+            "board": {**self.board, "throttling": [name for name, active in self.throttling.items() if active]},
             "outbox": {
                 "rows": self.depth.rows,
                 "bytes": self.depth.bytes,

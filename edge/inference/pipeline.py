@@ -29,6 +29,7 @@ from edge.inference.settings import ModelSettings, ObservationSettings
 from edge.inference.windows import LatestSight, Windows
 from edge.inference.worker_client import BANKS, BATCH, Answer, WorkerClient, WorkerLostError
 from edge.outbox.store import Draft, Outbox
+from edge.stages import Stages
 
 if TYPE_CHECKING:
     from edge.inference.analysis import Analyst
@@ -66,6 +67,8 @@ class _Job:
     placements: tuple[Placement, ...]
     begun_s: float
     """Monotonic time when drawing began."""
+    drawn_s: float
+    """Monotonic time when its last frame was drawn."""
 
 
 class VisionPipeline:
@@ -75,6 +78,7 @@ class VisionPipeline:
         worker: runs the model; ``None`` works without one. The pipeline's thread starts and ends it.
         model: how to use it.
         observe_latency: gets the seconds from capture to result of every frame.
+        stages: gets how long frames and observations take.
         pictures: keeps evidence and samples on the box; None keeps none.
     """
 
@@ -89,7 +93,9 @@ class VisionPipeline:
         clock: Clock,
         observe_latency: Callable[[float], None],
         pictures: PictureKeeper | None = None,
+        stages: Stages | None = None,
     ) -> None:
+        self._stages = stages or Stages()
         self.stats = VisionStats()
         self._clock = clock
         self._worker = worker
@@ -103,6 +109,7 @@ class VisionPipeline:
             window_s=settings.window_s,
             clock=clock,
             model=lambda: self._model,
+            stages=self._stages,
         )
         model = model or ModelSettings()
         weights = [capture.settings.priority for capture in captures]
@@ -213,7 +220,10 @@ class VisionPipeline:
                 frames.append((camera, frame))
                 self._scheduler.served(camera)
         if frames:
-            self._drawn = _Job(self._bank, tuple(frames), tuple(placements), now_s)
+            drawn_s = self._clock.monotonic()
+            for _, frame in frames:
+                self._stages.frame_decode.observe(drawn_s - frame.captured_s)
+            self._drawn = _Job(self._bank, tuple(frames), tuple(placements), now_s, drawn_s)
             self._bank = (self._bank + 1) % BANKS
 
     def _submit(self, worker: WorkerClient, job: _Job) -> None:
@@ -225,6 +235,7 @@ class VisionPipeline:
         now_s = self._clock.monotonic()
         self._governor.answered(len(job.frames), now_s - max(job.begun_s, self._answered_s))
         self._answered_s = now_s
+        self._stages.frame_result.observe(now_s - job.drawn_s, len(job.frames))
         report = self._worker.report if self._worker is not None else None
         found = answer.detections
         if found is None or report is None:

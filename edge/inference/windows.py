@@ -20,6 +20,7 @@ from edge.clock import Clock
 from edge.errors import OutboxUnavailableError
 from edge.inference.rules import end_after
 from edge.outbox.store import Outbox
+from edge.stages import Stages
 
 if TYPE_CHECKING:
     from edge.inference.analysis import Analyst, Closed
@@ -66,6 +67,7 @@ class Windows:
         captures: each camera with its analyst.
         window_s: seconds that one observation sums up.
         model: the model that runs now, asked at every close.
+        stages: gets how long an observation takes to the disk.
     """
 
     def __init__(
@@ -76,13 +78,16 @@ class Windows:
         window_s: float,
         clock: Clock,
         model: Callable[[], ModelRef | None],
+        stages: Stages | None = None,
     ) -> None:
+        self._stages = stages or Stages()
         self.stats = WindowStats()
         self._outbox = outbox
         self._window_s = window_s
         self._clock = clock
         self._model = model
-        self._unpersisted: deque[tuple[Closed, dict[str, str | None]]] = deque()
+        self._unpersisted: deque[tuple[Closed, dict[str, str | None], float]] = deque()
+        """Closed windows, their state and the monotonic second that each was closed at."""
         self._sights: dict[str, LatestSight] = {}
         ends = {key.removeprefix(WINDOW_PREFIX): text for key, text in outbox.state(WINDOW_PREFIX).items()}
         closes_s = clock.monotonic() + window_s
@@ -114,17 +119,17 @@ class Windows:
         self._persist()
 
     def _close(self, window: _Window) -> None:
-        name = window.capture.settings.name
+        name, now_s = window.capture.settings.name, self._clock.monotonic()
         ended_at = end_after(window.last_end, self._clock.now())
         dropped = window.capture.counts().dropped
         closed = window.analyst.close(ended_at=ended_at, dropped=dropped - window.dropped_before, model=self._model())
-        self._unpersisted.append((closed, {WINDOW_PREFIX + name: ended_at.isoformat(), **closed.state}))
-        self._sights[name] = LatestSight(closed.observation, self._clock.monotonic())
+        self._unpersisted.append((closed, {WINDOW_PREFIX + name: ended_at.isoformat(), **closed.state}, now_s))
+        self._sights[name] = LatestSight(closed.observation, now_s)
         window.last_end, window.dropped_before = ended_at, dropped
 
     def _persist(self) -> None:
         while self._unpersisted:
-            closed, state = self._unpersisted[0]
+            closed, state, closed_s = self._unpersisted[0]
             try:
                 self._outbox.accept(list(closed.drafts), state=state)
             except OutboxUnavailableError as error:
@@ -134,5 +139,6 @@ class Windows:
                     self.stats.not_persisted += 1
                 return
             self._unpersisted.popleft()
+            self._stages.observation_persist.observe(self._clock.monotonic() - closed_s)
             self.stats.observations += 1
             self.stats.evidence += closed.observation.image_sha256 is not None

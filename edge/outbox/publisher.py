@@ -24,6 +24,7 @@ from edge.messaging.state import Acknowledged, Committed, Connected, Disconnecte
 from edge.outbox.budget import Budget
 from edge.outbox.rules import PRIORITY_OF_KIND, Priority, covered, due_for_resend, highest_covered, waits_for_floor
 from edge.outbox.store import Outbox, Row
+from edge.stages import Stages
 
 log = structlog.get_logger()
 
@@ -112,6 +113,7 @@ class Publisher:
         backfill_after_s: a message older than this when it is sent is flagged as backfill.
         budget: bytes per second; None is no bound.
         on_stream_restart: the file was older than the store; its rows have been numbered anew.
+        stages: gets how long messages take.
         on_gaps: the store waits for sequences that were dropped; a heartbeat tells it where to go on.
     """
 
@@ -129,7 +131,9 @@ class Publisher:
         budget: Budget | None = None,
         on_stream_restart: Callable[[], None] = lambda: None,
         on_gaps: Callable[[], None] = lambda: None,
+        stages: Stages | None = None,
     ) -> None:
+        self._stages = stages or Stages()
         self.stats = PublisherStats()
         self._outbox = outbox
         self._link = link
@@ -144,7 +148,8 @@ class Publisher:
         self._floor_told_s = float("-inf")
         self._events: SimpleQueue[LinkEvent | None] = SimpleQueue()
         self._awake = False
-        self._in_flight: dict[int, tuple[int, int]] = {}
+        self._in_flight: dict[int, tuple[int, int, float | None]] = {}
+        """By the id of the PUBACK: sequence, bytes, and of a live message the monotonic second that it was persisted."""
         self._in_flight_bytes = 0
         self._acked: dict[int, tuple[float, int]] = {}
         self._attempts: dict[int, int] = {}
@@ -233,13 +238,16 @@ class Publisher:
             self._forget_in_flight()  # their acknowledgements will never come; the next connection sends them again
 
     def _acknowledged(self, mid: int) -> None:
-        seq, size = self._in_flight.pop(mid, (None, 0))
+        seq, size, persisted_s = self._in_flight.pop(mid, (None, 0, None))
         if seq is None:
             return  # the birth message, or a message of an earlier stream
         self._in_flight_bytes -= size
         self.stats.acknowledged += 1
         attempt = self._attempts.pop(seq, 0) + 1
-        self._acked[seq] = (self._clock.monotonic(), attempt)
+        now_s = self._clock.monotonic()
+        self._acked[seq] = (now_s, attempt)
+        if persisted_s is not None:
+            self._stages.message_puback.observe(now_s - persisted_s)
 
     # -- the store's word ----------------------------------------------------------------------------------------
 
@@ -261,7 +269,7 @@ class Publisher:
             self._floor_told_s = self._clock.monotonic()
             self._on_gaps()
         for seq in [seq for seq in self._acked if covered(watermark, seq)]:
-            del self._acked[seq]
+            self._stages.message_commit.observe(self._clock.monotonic() - self._acked.pop(seq)[0])
             self.stats.released += 1
 
     def _begin_stream(self) -> None:
@@ -404,9 +412,16 @@ class Publisher:
             return
         mid = self._link.publish(uplink(self._site, self._device, row.kind), payload)
         self._budget.spend(PRIORITY_OF_KIND[row.kind], len(payload), self._clock.monotonic())
-        self._in_flight[mid] = (row.seq, len(payload))
+        self._in_flight[mid] = (row.seq, len(payload), None if backfill else self._persisted_s(row))
         self._in_flight_bytes += len(payload)
         self.stats.sent += 1
+
+    def _persisted_s(self, row: Row) -> float | None:
+        """When a row was persisted, on the monotonic clock; None where its stamp is on another clock than the present one."""
+        now, timeline = self._clock.label()
+        if row.timeline != timeline:
+            return None
+        return self._clock.monotonic() - max(0.0, (now - row.sent_at).total_seconds())
 
     def _forget_in_flight(self) -> None:
         self._in_flight.clear()

@@ -32,6 +32,7 @@ from edge.sensors.judge import Judge, Judged
 from edge.sensors.oxygen import oxygen_derivations
 from edge.sensors.rules import is_believable, stamp
 from edge.settings import EdgeSettings
+from edge.stages import Stages
 
 log = structlog.get_logger()
 
@@ -100,6 +101,7 @@ class Sampler:
         judge: knows every channel that is delivered or derived.
         derived: derivations by the channel that they are made from.
         salinity_g_kg: salinity of every unit for when no probe measures it.
+        stages: gets how long readings take.
     """
 
     def __init__(
@@ -111,8 +113,10 @@ class Sampler:
         derived: Mapping[str, Sequence[Derivation]],
         salinity_g_kg: Mapping[str, float],
         clock: Clock,
+        stages: Stages | None = None,
     ) -> None:
         self.stats = SamplerStats()
+        self._stages = stages or Stages()
         self._outbox = outbox
         self._guard = guard
         self._clock = clock
@@ -194,8 +198,10 @@ class Sampler:
             if reading.test is not None:
                 self.stats.flagged[reading.test] += 1
             self._latest[reading.channel] = Latest(reading, delivery.received_s)
+        now_s = self._clock.monotonic()
+        self._stages.reading_queue.observe(now_s - delivery.received_s)
         if not self._owed:
-            self._batch_since_s = self._clock.monotonic()
+            self._batch_since_s = now_s
         self._batch += found + [(None, reading) for reading in past]
         # A repeat is acknowledged no earlier than its first copy, which may still be in this batch.
         self._owed.append(delivery.done)
@@ -287,6 +293,7 @@ class Sampler:
                 log.error("readings.not_persisted", reason=str(error), waiting=len(batch))  # noqa: TRY400  (the event says it all)
                 self._retry_s = self._clock.monotonic() + BATCH_S
                 return
+            self._stages.reading_persist.observe(self._clock.monotonic() - self._batch_since_s)
         self.stats.accepted += len(batch)
         self._batch, self._owed, self._marks = [], [], {}
         for done in owed:

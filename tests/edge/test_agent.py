@@ -169,6 +169,7 @@ def test_readings_observations_and_alarms_reach_the_store_and_the_page(box: Box,
     metrics = box.get("/metrics").decode()
     assert 'shoal_edge_accepted_total{kind="readings"}' in metrics
     assert 'shoal_edge_frames_captured_total{camera="cam-1"}' in metrics
+    assert not [name for name, stage in box.status()["stages"].items() if not stage["count"]]
     assert b"Shoal edge" in box.get("/")
     assert json.loads(box.get("/healthz")) == {"ready": True, "degraded": []}
 
