@@ -18,6 +18,7 @@ BENCHMARKS: dict[str, str] = {
     "query": "ms (95th percentile) for a 24-hour chart from 10 million readings, against the same SQL without the API",
     "ingest_live": "processor share of the ingest at 8,000 readings/s, against a bare consumer that decodes the same; a backlog",
     "edge_pipeline": "frames/s through capture, detector and observation, against a ten-line decode-resize-infer loop",
+    "runtime": "CPU-ms from a 1080p JPEG to detections, against onnxruntime alone on a tensor that is ready",
     "tracking": "IDF1 of the tracker on a simulated school with known fish, against greedy overlap matching",
     "actuation": "ms (99th percentile) from a sensor's message to the relay's command without any uplink, against ten lines",
     "quality": "readings/s made and judged by all quality tests, against readings made unjudged; precision and recall on labelled series",

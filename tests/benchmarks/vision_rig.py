@@ -192,7 +192,7 @@ def the_bundle(folder: Path) -> Bundle:
 def clip(folder: Path, *, fps: float, frames: int = 60) -> tuple[Path, str]:
     """A 720p video of real underwater pictures where they are at hand, else of simulated ones; and which it is."""
     path = folder / f"clip-{fps:g}.mp4"
-    pictures, origin = _pictures()
+    pictures, origin = the_pictures()
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, (WIDTH, HEIGHT))
     for number in range(frames):
         writer.write(cv2.resize(pictures[number % len(pictures)], (WIDTH, HEIGHT)))
@@ -200,7 +200,8 @@ def clip(folder: Path, *, fps: float, frames: int = 60) -> tuple[Path, str]:
     return path, origin
 
 
-def _pictures() -> tuple[list[np.ndarray], str]:
+def the_pictures() -> tuple[list[np.ndarray], str]:
+    """Real underwater pictures where they are at hand, else simulated ones; and which they are."""
     data = Path(os.environ.get("SHOAL_TEST_DATA") or ROOT.parent / "shared" / "data") / "fish_detection"
     found = sorted(data.rglob("*.jpg"))[::40][:64] if data.is_dir() else []
     if found:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import cv2
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from shoal.simulate.fish import FishScene
 INPUT = ImageInput(width=384, height=224)
 
 
+@cache
 def jpeg(width: int, height: int, *, progressive: bool = False) -> bytes:
     scene = FishScene(seed=3)
     scene.step(0.2)
