@@ -35,7 +35,7 @@ def diary(title: str, rows: Sequence[Row]) -> Table:
         )
         for row in rows
     ]
-    return Table(title, ("Time", "Unit", "Batch", "What", "By"), told, frozenset({"What", "By"}))
+    return Table(title, ("Time", "Unit", "Batch", "What", "By"), told)
 
 
 def water(means: Sequence[Row], unit_names: Mapping[int, str]) -> Table:
@@ -60,7 +60,7 @@ def water(means: Sequence[Row], unit_names: Mapping[int, str]) -> Table:
             )
         )
     names = ("Unit", "Channel", "Quantity", "Mean", "Lowest hour", "Highest hour", "Readings")
-    return Table("Water", names, sorted(told, key=lambda row: (str(row[0]), str(row[1]))), frozenset({"Channel"}))
+    return Table("Water", names, sorted(told, key=lambda row: (str(row[0]), str(row[1]))))
 
 
 def alarms(occurrences: Sequence[Occurrence]) -> Table:
@@ -101,7 +101,7 @@ def lice(rows: Sequence[Row], region: str | None) -> Table:
         "Week", "Time", "Unit", "Fish", "Adult females per fish", "95 % interval", "Mobile", "Attached", "Sea Cel", "Limit",
         "Against it", "Source",
     )  # fmt: skip
-    return Table("Lice by pen and count", names, told, frozenset({"Source"}))
+    return Table("Lice by pen and count", names, told)
 
 
 def production(accounts: Mapping[str, Account], feed_kg: Mapping[str, float]) -> Table:
@@ -233,7 +233,7 @@ def compliance(judged: JudgedWater) -> list[Table]:
     names = ("Unit", "Channel", "Quantity", bucket, "In range %", "Readings", "Limits from")
     beyond.sort(key=lambda row: (str(row[2]), str(row[0])))
     return [
-        Table("Time in range; the target is 99.5 %", names, summary, frozenset({"Limits from", "Channel"})),
+        Table("Time in range; the target is 99.5 %", names, summary),
         Table("Exceedances", ("Unit", "Quantity", "From", "Until", "Hours", "Side", "Limit", "Worst mean"), beyond),
     ]
 
@@ -270,7 +270,7 @@ def calibrations(rows: Sequence[Row]) -> Table:
         for row in rows
     ]  # fmt: skip
     names = ("Time", "Unit", "Sensor", "Reference", "Before", "Off by", "After", "By", "Note")
-    return Table("Calibrations and checks", names, told, frozenset({"Note", "By"}))
+    return Table("Calibrations and checks", names, told)
 
 
 def valid(rows: Sequence[Row], kinds: Collection[str] | None = None) -> list[Row]:

@@ -11,7 +11,7 @@ from datetime import datetime, timezone, tzinfo
 from typing import TypeAlias
 
 MAX_ROWS = 5_000
-"""Rows of one report: some hundred pages, and a second or two of one processor."""
+"""Rows of one report: some 150 pages, and a few seconds of one processor."""
 Cell: TypeAlias = str | int | float | datetime | None
 
 
@@ -22,8 +22,6 @@ class Table:
     title: str
     columns: tuple[str, ...]
     rows: Sequence[tuple[Cell, ...]]
-    wide: frozenset[str] = frozenset()
-    """Columns of sentences."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +53,7 @@ class Report:
         yield "Until", f"{self.local(self.end)} {self.zone_name}, {utc(self.end)} UTC"
         yield "Made", f"{self.local(self.made_at)} {self.zone_name}, {utc(self.made_at)} UTC, for {self.made_by}"
         for words in self.provenance:
-            yield "From", words
+            yield "Figures from", words
 
     def local(self, moment: datetime) -> str:
         """A moment at the farm."""

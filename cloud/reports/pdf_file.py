@@ -34,8 +34,12 @@ _LOOK = TableStyle(
         ("RIGHTPADDING", (0, 0), (-1, -1), 3),
     ]
 )
-_WIDE = 4.0
-"""A column of sentences is as wide as so many others."""
+_PADDING = 6
+"""Points that a frame keeps free on each side."""
+_PART_ROWS = 100
+"""Rows of one table of the library, whose time grows with the square of a table's length; the next continues below it."""
+_LEAST, _MOST = 7, 60
+"""Characters that a column is made wide for, whatever stands in it."""
 
 
 def render(report: Report) -> bytes:
@@ -60,7 +64,7 @@ def render(report: Report) -> bytes:
         story.append(Paragraph("Letters that this file cannot show stand as ?; the CSV has them.", _TEXT))
     for table in report.tables:
         story.append(Paragraph(_markup(table.title), _SECTION))
-        story.append(_table(report, table, page[0] - 2 * _MARGIN) if table.rows else Paragraph("None.", _TEXT))
+        story += _tables(report, table, page[0] - 2 * (_MARGIN + _PADDING))
         story.append(Spacer(1, 3 * mm))
     foot = f"{_plain(report.farm)} · {_plain(report.title)} · made {utc(report.made_at)} UTC"
 
@@ -90,14 +94,20 @@ def render(report: Report) -> bytes:
     return file.getvalue()
 
 
-def _table(report: Report, table: Table, width: float) -> Any:
+def _tables(report: Report, table: Table, width: float) -> list[Any]:
+    if not table.rows:
+        return [Paragraph("None.", _TEXT)]
     header, rows = report.shown(table)
-    shares = [_WIDE if name in table.wide else 1.3 if name.endswith(("(local)", "(UTC)")) else 1.0 for name in header]
-    cells = [[Paragraph(_markup(name), _HEAD) for name in header]]
-    cells += [[Paragraph(_markup(cell), _TEXT) for cell in row] for row in rows]
-    return LongTable(
-        cells, colWidths=[width * share / sum(shares) for share in shares], repeatRows=1, style=_LOOK, splitInRow=1
-    )
+    lengths = [max(len(row[n]) for row in rows) for n in range(len(header))]
+    words = [max(len(word) for word in name.split()) for name in header]
+    shares = [min(_MOST, max(_LEAST, length, word + 2)) for length, word in zip(lengths, words, strict=True)]
+    widths = [width * share / sum(shares) for share in shares]
+    head = [Paragraph(_markup(name), _HEAD) for name in header]
+    parts = []
+    for first in range(0, len(rows), _PART_ROWS):
+        cells = [[Paragraph(_markup(cell), _TEXT) for cell in row] for row in rows[first : first + _PART_ROWS]]
+        parts.append(LongTable([head, *cells], colWidths=widths, repeatRows=1, style=_LOOK, splitInRow=1))
+    return parts
 
 
 def _texts(report: Report) -> list[str]:

@@ -52,7 +52,7 @@ TITLES = {
     Name.DAILY_LOG: "Daily log",
     Name.WEEKLY_LICE: "Sea lice",
     Name.PRODUCTION: "Production and mortality",
-    Name.TRACEABILITY: "Traceability of a batch",
+    Name.TRACEABILITY: "Traceability of batch",
     Name.WATER_COMPLIANCE: "Water within its limits",
     Name.ALARM_PERFORMANCE: "How the alarms served",
     Name.CALIBRATIONS: "Calibrations of sensors",
@@ -90,12 +90,16 @@ async def make(
 
     Raises:
         NotFoundError: the organization has no such site or batch.
-        BadRequestError: the traceability report needs a batch.
+        BadRequestError: the traceability report needs a batch, and no other takes one.
         InvalidRangeError: the time is empty, reversed or too long, or there is more in it than one report holds.
         NotInstalledError: a PDF was asked for and reportlab is not there.
         UnavailableError: too many reports are waiting already.
     """
     check_range(order.start, order.end)
+    if (order.batch is not None) != (order.name is Name.TRACEABILITY):
+        raise BadRequestError(
+            "The traceability report is of one batch: add batch=. All others are of a site: leave it out"
+        )
     render = _renderer(kind)
     if limiter.statistics().tasks_waiting >= MAX_WAITING:
         raise UnavailableError("Too many reports are being made; try again in a moment")
@@ -131,7 +135,7 @@ async def _read(reader: ReadConnection, user: Principal, order: Order, now: date
     except (ZoneInfoNotFoundError, ValueError):
         zone, zone_name = ZoneInfo("UTC"), f"UTC ({site['timezone']!r} is no time zone)"
     return Report(
-        title=TITLES[order.name] if order.batch is None else f"{TITLES[order.name]}: {order.batch}",
+        title=TITLES[order.name] if order.batch is None else f"{TITLES[order.name]} {order.batch}",
         farm=site["name"],
         site=site["slug"],
         zone=zone,
@@ -165,7 +169,8 @@ class _Reading:
         if len(rows) > MAX_ROWS:
             raise InvalidRangeError(f"More than {MAX_ROWS} records; choose a shorter time")
         valid = contents.valid(rows)
-        self.provenance.append(f"{len(valid)} records of the diary; {len(rows) - len(valid)} struck out and left out")
+        words = "records of the diary" if kind is None else f"records of {kind.replace('_', ' ')}"
+        self.provenance.append(f"{words}: {len(valid)}, and {len(rows) - len(valid)} struck out and left out")
         return valid
 
     async def occurrences(self) -> list[Occurrence]:
@@ -173,7 +178,7 @@ class _Reading:
         rows = await self.alarms.occurrences(self.site_id, self.order.start, self.order.end, rows=MAX_ROWS + 1)
         if len(rows) > MAX_ROWS:
             raise InvalidRangeError(f"More than {MAX_ROWS} alarms; choose a shorter time")
-        self.provenance.append(f"{len(rows)} alarms")
+        self.provenance.append(f"alarms: {len(rows)}")
         return [Occurrence(**row) for row in rows]
 
 
@@ -206,16 +211,14 @@ async def _production(what: _Reading) -> list[Table]:
     for row in await what.records("feeding"):
         fed[row["unit"]] += row["body"]["amount_kg"]
     dead = await what.records("mortality")
-    what.provenance.append(f"{len(stock)} lines of the books of {len(ledgers)} batches")
+    what.provenance.append(f"lines of books: {len(stock)}, of batches: {len(ledgers)}")
     missing = [f"{slug}: {'; '.join(each.unknown[:3])}" for slug, each in accounts.items() if each.unknown]
     what.provenance += [f"No masses of {words}" for words in missing]
     return [contents.production(accounts, fed), contents.causes(dead)]
 
 
 async def _traceability(what: _Reading) -> list[Table]:
-    code = what.order.batch
-    if code is None:
-        raise BadRequestError("The traceability report is of one batch: add batch=")
+    code = what.order.batch or ""
     batch = await what.diary.batch(code)
     if batch is None:
         raise NotFoundError(f"There is no batch {code!r}")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from datetime import datetime, timezone
 from zoneinfo import ZoneInfo
+
+from pypdf import PdfReader
 
 from cloud.reports import csv_file, pdf_file
 from cloud.reports.document import Report, Table, text_of
@@ -53,3 +56,11 @@ def test_markup_in_a_note_is_text_and_a_long_one_breaks_over_pages() -> None:
 def test_numbers_are_written_as_people_read_them() -> None:
     cells = [0.05449, 12.3456, 123456.7, -2.5, 3, None]
     assert [text_of(cell) for cell in cells] == ["0.05449", "12.35", "123457", "-2.5", "3", ""]
+
+
+def test_a_long_table_repeats_its_header_on_every_page() -> None:
+    told = report(Table("T", ("Pen", "Fish"), [(f"pen-{n}", n) for n in range(250)]))
+    pages = [page.extract_text() for page in PdfReader(io.BytesIO(pdf_file.render(told))).pages]
+    assert len(pages) > 5
+    assert all("Pen" in page and f"of {len(pages)}" in page for page in pages)
+    assert "pen-249" in pages[-1]

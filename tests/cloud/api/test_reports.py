@@ -7,13 +7,15 @@ import io
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 from pypdf import PdfReader
 
-from cloud.reports.service import Name
+from cloud.reports.service import MAX_WAITING, Name
+from tests.cloud.api.conftest import Api
 from tests.cloud.api.skerry import END, START, fact, write
 from tests.cloud.api.test_access import is_problem
 
@@ -68,8 +70,8 @@ def test_the_daily_log_names_the_farm_the_time_twice_and_every_page(manager: htt
     assert f"From {START:%Y-%m-%d} 0" in first  # an hour or two after midnight in Oslo
     assert f"{START:%Y-%m-%d} 00:00 UTC" in first
     assert "for manager@skerry.example" in first
-    assert re.search(r"From \d+ records of the diary; \d+ struck out and left out", first)
-    assert "From 108000 readings in 1800 hours of channels" in first
+    assert re.search(r"Figures from records of the diary: \d+, and \d+ struck out and left out", first)
+    assert "Figures from 108000 readings in 1800 hours of channels" in first
     for number, text in enumerate(told, start=1):
         assert f"Page {number} of {len(told)}" in text
         assert "Skerry & Søn <sea> · Daily log · made" in text
@@ -154,16 +156,36 @@ def test_calibrations_and_alarms_have_their_lists(manager: httpx.Client, a_check
 def test_every_report_belongs_to_its_organization(
     anonymous: httpx.Client, rival: httpx.Client, manager: httpx.Client, name: str
 ) -> None:
+    batch = {"batch": "S-1"} if name == Name.TRACEABILITY.value else {}
     for kind in ("pdf", "csv"):
-        assert ask(manager, name, kind, batch="S-1").status_code == 200
-        assert is_problem(ask(rival, name, kind, batch="S-1"), 404, "not_found")
+        assert ask(manager, name, kind, **batch).status_code == 200
+        assert is_problem(ask(rival, name, kind, **batch), 404, "not_found")
         assert is_problem(ask(anonymous, name, kind), 401, "unauthenticated")
 
 
 def test_questions_without_an_answer_are_refused(manager: httpx.Client) -> None:
     assert is_problem(ask(manager, "traceability", "pdf"), 400, "bad_request")
     assert is_problem(ask(manager, "traceability", "pdf", batch="none"), 404, "not_found")
+    assert is_problem(ask(manager, "daily-log", "pdf", batch="S-1"), 400, "bad_request")
     assert is_problem(ask(manager, "gossip", "pdf"), 422, "invalid_request")
     assert is_problem(
         ask(manager, "daily-log", "csv", start=END.isoformat(), end=START.isoformat()), 400, "invalid_range"
     )
+
+
+def test_more_reports_than_can_be_made_are_sent_away_for_a_while(manager: httpx.Client, api: Api) -> None:
+    limiter = api.app.state.report_limiter
+
+    class Full:
+        """What the limiter says when everybody wants a report."""
+
+        def statistics(self) -> SimpleNamespace:
+            return SimpleNamespace(tasks_waiting=MAX_WAITING)
+
+    api.app.state.report_limiter = Full()
+    try:
+        answer = ask(manager, "daily-log", "csv")
+    finally:
+        api.app.state.report_limiter = limiter
+    assert is_problem(answer, 503, "unavailable")
+    assert answer.headers["retry-after"] == "2"
