@@ -42,6 +42,7 @@ from cloud.kit.pages import SinglePageApp
 from cloud.kit.problems import document_problems, install
 from cloud.kit.repository import Database
 from cloud.kpis import endpoints as kpis
+from cloud.kpis.business import BusinessMetrics
 from cloud.metrics import HTTP_SECONDS
 from cloud.notifications import endpoints as notifications
 from cloud.notifications.links import Links
@@ -134,6 +135,7 @@ def create_app(settings: CloudSettings) -> FastAPI:
     app.state.daily_temperatures = daily_temperatures
     app.state.export_limiter = CapacityLimiter(MAX_AT_ONCE)
     app.state.report_limiter = CapacityLimiter(REPORTS_AT_ONCE)
+    app.state.business = BusinessMetrics()
     app.state.started = monotonic()
     app.state.product_version = _product_version()
 

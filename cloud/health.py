@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from time import monotonic
 from typing import Literal
 
@@ -83,8 +84,9 @@ async def get_health(request: Request) -> Health:
 
 
 @router.get("/metrics", summary="Prometheus metrics", response_class=Response, include_in_schema=False)
-async def get_metrics() -> Response:
+async def get_metrics(request: Request) -> Response:
     """Everything in ``cloud.metrics``, for Prometheus."""
+    await request.app.state.business.refresh(request.app.state.database, datetime.now(timezone.utc))
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 

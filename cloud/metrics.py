@@ -57,3 +57,19 @@ STORE_STRAY_ROWS = Gauge(
 STORE_MAINTAINED_AT = Gauge(
     "shoal_store_maintained_timestamp_seconds", "When this process last finished the maintenance"
 )
+BUSINESS_FISH = Gauge("shoal_business_fish", "Fish that the books of a site hold now", ["site"])
+BUSINESS_DEAD_FISH = Gauge("shoal_business_dead_fish_30d", "Fish found dead in the last 30 days", ["site"])
+BUSINESS_MORTALITY_PERCENT = Gauge(
+    "shoal_business_mortality_percent_30d",
+    "Dead fish of the last 30 days in percent of those there were; the target is below 5",
+    ["site"],
+)
+BUSINESS_FEED_KG = Gauge("shoal_business_feed_kg_24h", "Feed given in the last 24 hours, in kg", ["site"])
+BUSINESS_UPTIME_PERCENT = Gauge(
+    "shoal_business_stream_uptime_percent_24h",
+    "Hours with readings of the last 24 whole hours, over all measured channels of a site",
+    ["site"],
+)
+BUSINESS_REFRESHED_AT = Gauge(
+    "shoal_business_refreshed_timestamp_seconds", "When the shoal_business gauges were last read from the store"
+)

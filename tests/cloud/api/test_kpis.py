@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import asyncio
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import httpx
 import pytest
 
+from cloud.kit.repository import Database
+from cloud.kpis.business import BusinessMetrics
+from tests.cloud.api.conftest import Api
 from tests.cloud.api.skerry import END, START, Skerry, fact, write
 from tests.cloud.api.test_access import is_problem
 
@@ -80,3 +84,36 @@ def test_figures_belong_to_the_organization(
     assert is_problem(manager.get(f"{path}&cost=-1"), 422, "invalid_request")
     backwards = f"/api/v1/sites/skerry/kpis?start={END:%Y-%m-%dT%H:%M:%SZ}&end={START:%Y-%m-%dT%H:%M:%SZ}"
     assert is_problem(manager.get(backwards), 400, "invalid_range")
+
+
+def gauges_of(client: httpx.Client) -> dict[str, float]:
+    lines = client.get("/metrics").text.splitlines()
+    pairs = (line.rpartition(" ") for line in lines if line.startswith("shoal_business"))
+    return {name: float(value) for name, _, value in pairs}
+
+
+def test_prometheus_gets_figures_of_every_site_once_a_minute(manager: httpx.Client, api: Api) -> None:
+    api.app.state.business = BusinessMetrics()  # as if a minute had passed
+    first = gauges_of(manager)
+    assert first['shoal_business_fish{site="skerry"}'] == 970
+    assert first['shoal_business_dead_fish_30d{site="skerry"}'] == 30
+    assert first['shoal_business_mortality_percent_30d{site="skerry"}'] == pytest.approx(3.0)
+    assert 'shoal_business_feed_kg_24h{site="fjord"}' in first
+    dead = write(manager, fact("mortality", 29.9, batch="S-1", unit="pen-1", count=70, cause="unknown"))
+    assert gauges_of(manager) == first  # a second scrape within the minute reads nothing
+    api.app.state.business = BusinessMetrics()  # as if a minute had passed
+    assert gauges_of(manager)['shoal_business_mortality_percent_30d{site="skerry"}'] == pytest.approx(10.0)
+    manager.post(f"/api/v1/records/{dead}/strike", json={"reason": "end of the test"})
+
+
+def test_a_database_that_is_away_leaves_the_last_figures(manager: httpx.Client, api: Api) -> None:
+    before = gauges_of(manager)
+    away = Database("postgresql+psycopg://nobody@127.0.0.1:1/none", pool_size=1, statement_timeout_s=1)
+    away.start()
+
+    async def scrape() -> None:
+        await BusinessMetrics().refresh(away, datetime.now(timezone.utc))
+        await away.stop()
+
+    asyncio.run(scrape())
+    assert gauges_of(manager) == before
