@@ -54,6 +54,7 @@ from edge.outbox.rules import untold_losses
 from edge.outbox.settings import shares_of
 from edge.outbox.store import Draft, Outbox
 from edge.outbox.thinning import Thinner
+from edge.outbox.timetable import rate_at
 from edge.page import Page, Sources
 from edge.sampling.keeper import PictureKeeper, open_keeper
 from edge.sampling.uploader import SampleUploader
@@ -258,6 +259,7 @@ class Agent:
                 settings.outbox.max_bytes_per_s,
                 evidence_share=settings.outbox.evidence_share,
                 now_s=clock.monotonic(),
+                rate_now=self._rate_now if settings.outbox.windows else None,
             ),
             on_gaps=self._beat,
             stages=self._metrics.stages,
@@ -548,6 +550,16 @@ class Agent:
 
     def _operate(self, wish: dict[str, Any], by: str) -> str:
         return self._orders.from_page(wish, by=by)
+
+    def _rate_now(self) -> int | None:
+        outbox = self.settings.outbox
+        return rate_at(
+            outbox.windows,
+            outbox.max_bytes_per_s,
+            self.clock.now(),
+            zone=outbox.timezone,
+            trusted=self.clock.trusted(),
+        )
 
     def _render_metrics(self) -> bytes:
         return self._metrics.render()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from datetime import time
+from zoneinfo import available_timezones
+
+from pydantic import Field, field_validator, model_validator
 
 from contracts.base import Fraction
 from edge.outbox.rules import Priority
@@ -20,6 +23,34 @@ class OutboxShares(Section):
     """Readings, events and heartbeats; above 80 % of it the oldest readings are thinned to least, greatest and mean a minute."""
     evidence: Fraction = 0.5
     """Images."""
+
+
+class BandwidthWindow(Section):
+    """A rate for a part of every day."""
+
+    begins: time
+    """Local time of day, ``22:00``."""
+    ends: time
+    """Local time of day that no longer belongs to it; before ``begins`` it is on the next day."""
+    max_bytes_per_s: int | None = Field(default=None, ge=100)
+    """Bytes per second that the uplink may send meanwhile; alarms never wait for it. None: no bound."""
+
+    @field_validator("begins", "ends", mode="before")
+    @classmethod
+    def _is_quoted(cls, value: object) -> object:
+        if isinstance(value, (int, float)):  # YAML reads 22:00 without quotes as the number 1320
+            raise ValueError('Write the time in quotes: "22:00"')  # noqa: TRY004  (pydantic takes ValueError)
+        return value
+
+    @model_validator(mode="after")
+    def _has_a_length(self) -> BandwidthWindow:
+        if self.begins == self.ends:
+            raise ValueError(
+                "A window ends at another time than it begins; for the whole day set outbox.max_bytes_per_s"
+            )
+        if self.begins.tzinfo is not None or self.ends.tzinfo is not None:
+            raise ValueError("Write local times without an offset, e.g. 22:00; the zone is outbox.timezone")
+        return self
 
 
 class OutboxSettings(Section):
@@ -42,6 +73,18 @@ class OutboxSettings(Section):
     None: no bound."""
     evidence_share: Fraction = 0.5
     """Part of ``max_bytes_per_s`` that images may take."""
+    windows: tuple[BandwidthWindow, ...] = Field(default=(), max_length=24)
+    """Other rates at times of day; of two that overlap the later one in the list holds. While the box does not know the time, the
+    strictest rate of all holds."""
+    timezone: str | None = None
+    """IANA name of the zone that ``windows`` are in (``Europe/Oslo``); None takes the machine's."""
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_a_zone(cls, value: str | None) -> str | None:
+        if value is not None and value not in available_timezones():
+            raise ValueError("No such time zone; write an IANA name, e.g. Europe/Oslo")
+        return value
 
 
 def shares_of(settings: OutboxSettings) -> dict[Priority, float]:
