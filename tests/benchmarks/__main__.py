@@ -17,6 +17,8 @@ BENCHMARKS: dict[str, str] = {
     "ingest_wide": "data points/s as one row per message of a probe with ten metrics, against the same raw COPY",
     "query": "ms (95th percentile) for a 24-hour chart from 10 million readings, against the same SQL without the API",
     "ingest_live": "processor share of the ingest at 8,000 readings/s, against a bare consumer that decodes the same; a backlog",
+    "alarms": "processor share of judging 8,000 readings/s on 10,000 channels with limits, against decoding the same messages",
+    "alarm_journey": "ms (99th percentile) from a sensor's message to the box's alarm, then to the API and a webhook; against the broker alone",
     "edge_pipeline": "frames/s through capture, detector and observation, against a ten-line decode-resize-infer loop",
     "runtime": "CPU-ms from a 1080p JPEG to detections, against onnxruntime alone on a tensor that is ready",
     "tracking": "IDF1 of the tracker on a simulated school with known fish, against greedy overlap matching",
