@@ -26,6 +26,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
 from cloud import health
+from cloud.abnormal import endpoints as abnormal
 from cloud.alarms import endpoints as alarms
 from cloud.alarms import links as alarm_links
 from cloud.auth import endpoints as auth
@@ -69,6 +70,7 @@ _FEATURES = (
     telemetry,
     observations,
     alarms,
+    abnormal,
     notifications,
     husbandry,
     kpis,
@@ -89,7 +91,7 @@ _TAGS = [
     {"name": "devices", "description": "Edge boxes, and messages that failed."},
     {"name": "telemetry", "description": "Readings over time."},
     {"name": "observations", "description": "What the cameras saw, with images."},
-    {"name": "alarms", "description": "Alarms, and acknowledging them."},
+    {"name": "alarms", "description": "Alarms, acknowledging them, and advice on abnormal series."},
     {"name": "notifications", "description": "Who is told of alarms, and what was told."},
     {"name": "husbandry", "description": "Batches of fish and the farm's diary."},
     {"name": "health", "description": "Probes for supervisors and load balancers."},

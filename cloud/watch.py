@@ -1,4 +1,5 @@
-"""Composition root of the watch: it raises alarms for what has gone silent, and tells people of every alarm.
+"""Composition root of the watch: it raises alarms for what has gone silent, advises on what is
+unusual, and tells people of every alarm.
 
 Runs beside the API; several may run. What it needs it reads from the database, so it works while Kafka is away.
 """
@@ -9,12 +10,19 @@ import signal
 import threading
 from collections.abc import Mapping
 from datetime import datetime, timezone
+from typing import Any
+from uuid import UUID
 
 import structlog
+from psycopg import Connection
 
+from cloud.abnormal.advisor import Advisor
+from cloud.abnormal.store import Turning
+from cloud.alarms.raising import NewAlarm, clear_alarm, raise_alarm
 from cloud.alarms.source import StoredAlarms
 from cloud.alarms.watcher import Watcher
 from cloud.kit.logs import configure_logging
+from cloud.metrics import WATCH_ALARMS
 from cloud.notifications.channels import Sender
 from cloud.notifications.channels.smtp import SmtpSender, SmtpServer
 from cloud.notifications.channels.twilio import PhoneProvider, PhoneSender
@@ -24,6 +32,8 @@ from cloud.notifications.notifier import Notifier, SenderOf
 from cloud.notifications.queue import Claimed
 from cloud.notifications.rules import Channel
 from cloud.settings import WatchSettings, secret_key
+from contracts.alarms import Severity
+from contracts.quantities import QUANTITIES
 
 log = structlog.get_logger()
 
@@ -32,7 +42,7 @@ ALIVE_S = 1.0
 
 
 class Watch:
-    """The watcher and the notifier.
+    """The watcher, the advisor and the notifier.
 
     Raises:
         ConfigurationError: there is no secret key.
@@ -44,25 +54,28 @@ class Watch:
         url = settings.database_url.get_secret_value()
         links = Links(secret, settings.public_url)
         self._watcher = Watcher(url, now=_now)
+        self._advisor = Advisor(url, alarms=AdvisedAlarms(), now=_now)
         self._notifier = Notifier(url, alarms=StoredAlarms(), senders=senders, links=links, now=_now)
         log.info(
             "watch_channels", channels=[channel.value for channel in senders], links=settings.public_url is not None
         )
 
     def start(self) -> None:
-        """Start both."""
+        """Start all three."""
         self._watcher.start()
+        self._advisor.start()
         self._notifier.start()
 
     def stop(self, *, timeout_s: float = 5.0) -> None:
-        """End both after what they are doing. Safe twice."""
+        """End all three after what they are doing. Safe twice."""
         self._watcher.stop(timeout_s=timeout_s)
+        self._advisor.stop(timeout_s=timeout_s)
         self._notifier.stop(timeout_s=timeout_s)
 
     @property
     def alive(self) -> bool:
-        """Whether both work."""
-        return self._watcher.alive and self._notifier.alive
+        """Whether all three work."""
+        return self._watcher.alive and self._advisor.alive and self._notifier.alive
 
 
 def run_watch(settings: WatchSettings) -> int:
@@ -84,6 +97,36 @@ def run_watch(settings: WatchSettings) -> int:
         pass
     watch.stop()
     return 0 if stop.is_set() else 1
+
+
+class AdvisedAlarms:
+    """Advice that a farm lets be an alarm: a minor one, on the path of all alarms."""
+
+    def raise_(self, database: Connection[Any], advice: Turning, now: datetime) -> UUID:
+        """Make advice an alarm; its limit is what is usual."""
+        alarm = NewAlarm(
+            site_id=advice.site_id,
+            device_id=advice.device_id,
+            unit_id=advice.unit_id,
+            channel_id=advice.channel_id,
+            subject=advice.channel,
+            definition=f"{advice.quantity}.abnormal",
+            severity=Severity.MINOR,
+            since=advice.started_at,
+            value=advice.value,
+            limit=advice.expected,
+            ucum=QUANTITIES[advice.quantity].ucum,
+            quantity=advice.quantity,
+            message=advice.text,
+            action="Compare the chart with the day before. If this unit stands alone, measure by hand: it is its water or its probe.",
+            source="the stream's own habit by time of day",
+        )
+        WATCH_ALARMS.labels(alarm.definition).inc()
+        return raise_alarm(database, alarm, now=now, actor="advisor")
+
+    def clear(self, database: Connection[Any], alarm_id: UUID, now: datetime) -> None:
+        """The advice is over, shared, or no longer wanted as an alarm."""
+        clear_alarm(database, alarm_id, now=now, actor="advisor")
 
 
 def channels(settings: WatchSettings, secret: bytes) -> Mapping[Channel, SenderOf]:

@@ -9,6 +9,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import NullPool, create_engine
 
+import cloud.abnormal.tables
 import cloud.alarms.tables
 import cloud.auth.tables
 import cloud.dead_letters.tables

@@ -468,6 +468,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sites/{site}/advice": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Advice on abnormal series
+         * @description Streams that are or were not what they usually are at their time of day, newest first. It has called nobody by itself.
+         */
+        get: operations["listAdvice"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/advice-settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What advice may do
+         * @description By quantity: judge nothing, advise (as shipped), or raise minor alarms too.
+         */
+        get: operations["getAdviceSettings"];
+        /**
+         * Set what advice may do
+         * @description Let quantities raise minor alarms, or leave them out. Read the figures of docs/abnormal.md before.
+         */
+        put: operations["setAdviceSettings"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/contacts": {
         parameters: {
             query?: never;
@@ -1039,6 +1083,107 @@ export interface components {
             count: number;
             /** Reason */
             reason: string;
+        };
+        /**
+         * Advice
+         * @description One time in which a stream was not what it usually is.
+         */
+        Advice: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Unit Id */
+            unit_id: number;
+            /**
+             * Unit
+             * @description Slug.
+             */
+            unit: string;
+            /** Unit Name */
+            unit_name: string;
+            /** Channel Id */
+            channel_id: number;
+            /** Channel */
+            channel: string;
+            /** Quantity */
+            quantity: string;
+            /** Ucum */
+            ucum: string;
+            /**
+             * Started At
+             * Format: date-time
+             * @description When the deviation began.
+             */
+            started_at: string;
+            /**
+             * Told At
+             * Format: date-time
+             * @description When it had lasted long enough to be told.
+             */
+            told_at: string;
+            /**
+             * Ended At
+             * @description Null: it goes on.
+             */
+            ended_at: string | null;
+            /**
+             * Value
+             * @description Newest mean of a quarter hour while it was open.
+             */
+            value: number;
+            /**
+             * Expected
+             * @description What it usually is at that time of day.
+             */
+            expected: number;
+            /**
+             * Spread
+             * @description Robust standard deviation of that.
+             */
+            spread: number;
+            /**
+             * Shared
+             * @description Other units moved too: weather, or what they share. Never an alarm.
+             */
+            shared: boolean;
+            /**
+             * Text
+             * @description All of it in one sentence.
+             */
+            text: string;
+            /**
+             * Is Alarm
+             * @description Whether it is a minor alarm at present.
+             */
+            is_alarm: boolean;
+        };
+        /**
+         * AdvicePage
+         * @description Some advice, newest first.
+         */
+        AdvicePage: {
+            /** Items */
+            items: components["schemas"]["Advice"][];
+            /**
+             * Next Cursor
+             * @description Give it back as ``cursor`` for the next page; null on the last page.
+             */
+            next_cursor?: string | null;
+        };
+        /**
+         * AdviceSettings
+         * @description What advice may do at a site.
+         */
+        AdviceSettings: {
+            /**
+             * Quantities
+             * @description Every quantity that can be judged.
+             */
+            quantities: {
+                [key: string]: components["schemas"]["Mode"];
+            };
         };
         /**
          * Alarm
@@ -2190,6 +2335,12 @@ export interface components {
             user: components["schemas"]["User"];
         };
         /**
+         * Mode
+         * @description What is done about a quantity at a site.
+         * @enum {string}
+         */
+        Mode: "off" | "advise" | "alarm";
+        /**
          * ModelRef
          * @description Which model made a number: the sha256 is the one of the *running* session's file.
          */
@@ -2260,6 +2411,16 @@ export interface components {
          * @enum {string}
          */
         Name: "daily-log" | "weekly-lice" | "production" | "traceability" | "water-compliance" | "alarm-performance" | "calibrations";
+        /**
+         * NewAdviceSettings
+         * @description What advice may do at a site. It replaces what was set; what is not named is as shipped: ``advise``.
+         */
+        NewAdviceSettings: {
+            /** Quantities */
+            quantities: {
+                [key: string]: components["schemas"]["Mode"];
+            };
+        };
         /**
          * NewBatch
          * @description A batch to follow.
@@ -4729,6 +4890,182 @@ export interface operations {
             };
             /** @description Forbidden */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAdvice: {
+        parameters: {
+            query?: {
+                /** @description true: what goes on; false: what is over; without it, all. */
+                open?: boolean | null;
+                /** @description Items per page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdvicePage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getAdviceSettings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdviceSettings"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setAdviceSettings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAdviceSettings"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AdviceSettings"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
