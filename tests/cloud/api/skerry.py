@@ -61,14 +61,12 @@ def build(database_url: str) -> Skerry:
                 ("pen-1.turbidity", "turbidity", "[NTU]"),
             )
         }
-        for hour in range(720):
-            moment = START + timedelta(hours=hour)
-            _roll(database, "reading_1h", channels["pen-1.temperature"], moment, 10.0)
-            _roll(database, "reading_1h", channels["pen-1.do_sat"], moment, 40.0 if 100 <= hour < 103 else 95.0)
-            if hour < 360:
-                _roll(database, "reading_1h", channels["pen-1.turbidity"], moment, 2.0)
-        for day in range(30):
-            _roll(database, "reading_1d", channels["pen-1.temperature"], START + timedelta(days=day), 10.0)
+        hours = [START + timedelta(hours=hour) for hour in range(720)]
+        temperature, oxygen, turbidity = channels.values()
+        _roll(database, "reading_1h", temperature, dict.fromkeys(hours, 10.0))
+        _roll(database, "reading_1h", oxygen, {**dict.fromkeys(hours, 95.0), **dict.fromkeys(hours[100:103], 40.0)})
+        _roll(database, "reading_1h", turbidity, dict.fromkeys(hours[:360], 2.0))
+        _roll(database, "reading_1d", temperature, dict.fromkeys(hours[::24], 10.0))
     create_user(database_url, MANAGER, farms.PASSWORD, "farm_manager", "skerry")
     return Skerry(units, channels, device)
 
@@ -107,9 +105,11 @@ def _key(database: psycopg.Connection[Any], statement: str, values: tuple[Any, .
     return int(row[0])
 
 
-def _roll(database: psycopg.Connection[Any], table: str, channel: int, bucket: datetime, value: float) -> None:
+def _roll(database: psycopg.Connection[Any], table: str, channel: int, means: dict[datetime, float]) -> None:
     columns = "(channel_id, bucket, n, good, usable, sum, min, max, last, last_at)"
     database.execute(
-        f"INSERT INTO {table} {columns} VALUES (%s, %s, 60, 60, 60, %s, %s, %s, %s, %s)",  # noqa: S608  (a name of the test's own)
-        (channel, bucket, 60 * value, value, value, value, bucket),
+        f"INSERT INTO {table} {columns}"  # noqa: S608  (a name of the test's own)
+        " SELECT %s, bucket, 60, 60, 60, 60 * mean, mean, mean, mean, bucket"
+        " FROM unnest(%s::timestamptz[], %s::float8[]) AS rolled (bucket, mean)",
+        (channel, list(means), list(means.values())),
     )
