@@ -2,7 +2,7 @@
 
 The figure is the share of one core at 8,000 readings/s through the evaluator as its consumer group runs it (messages of 20
 readings, as they lie in Kafka); the floor decodes the same messages and does nothing with them. One reading in fifty is beyond
-a limit. Limits come from PostgreSQL, where the boxes' inventories are; loading them anew, which happens every 30 s, is apart.
+a limit. Limits come from PostgreSQL, where the boxes' inventories are; reading them anew, at most every 30 s, is apart.
 """
 
 from __future__ import annotations
@@ -94,6 +94,11 @@ def _measure(url: str, *, rounds: int, passes: int) -> dict[str, Any]:
 
         def load() -> float:
             stream.now += RELOAD_EVERY
+            database.execute("UPDATE device SET status_sent_at = %s WHERE slug = 'box-0'", (stream.now,))
+            evaluator.round(database)
+            return 1.0
+
+        def settle() -> float:
             evaluator.round(database)
             return 1.0
 
@@ -109,8 +114,9 @@ def _measure(url: str, *, rounds: int, passes: int) -> dict[str, Any]:
             if number:
                 pairs.append(Pair(ours=ours.cpu_us * RATE / 1e6, floor=floor.cpu_us * RATE / 1e6, details=details))
         stream.now += GRACE
-        raising = timed(load)
+        raising = timed(settle)
         raised = database.execute("SELECT count(*) FROM alarm").fetchone()
+    # A box that is born anew makes all limits be read again; at worst one is every time that is looked.
     load_cpu_s = median(one.cpu_s for one in loads)
     judge_us = median(
         pair.details["ours_cpu_us_per_reading"] - pair.details["floor_cpu_us_per_reading"] for pair in pairs
@@ -127,7 +133,7 @@ def _measure(url: str, *, rounds: int, passes: int) -> dict[str, Any]:
             "bar_share_of_one_core": BAR_SHARE,
             "judge_us_per_reading": round(judge_us, 2),
             "load_limits_cpu_s": round(load_cpu_s, 3),
-            "load_limits_share_of_one_core": round(load_cpu_s / RELOAD_EVERY.total_seconds(), 4),
+            "load_limits_share_of_one_core_at_worst": round(load_cpu_s / RELOAD_EVERY.total_seconds(), 4),
             "alarms_raised": None if raised is None else raised[0],
             "alarms_raised_in_s": round(raising.wall_s, 2),
         },

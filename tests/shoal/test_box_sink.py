@@ -86,7 +86,8 @@ def test_a_batch_is_answered_after_its_commit_and_its_watermark_goes_down() -> N
 def test_a_database_that_is_away_is_told_to_the_bridge_and_nothing_is_acknowledged() -> None:
     store, marks, answers = Store(), list[Watermark](), Answers()
     store.error = RetryableError("database: connection refused")
-    sink = BoxSink(store, marks.append)
+    stored: list[Sequence[object]] = []
+    sink = BoxSink(store, marks.append, on_stored=stored.append)
     sink.start()
     sink.submit([event(1)], answers)
     assert isinstance(answers.wait()[0], RetryableError)
@@ -96,6 +97,7 @@ def test_a_database_that_is_away_is_told_to_the_bridge_and_nothing_is_acknowledg
     sink.submit([event(1)], again)
     assert again.wait() == [None]
     sink.stop()
+    assert [len(messages) for messages in stored] == [1], "only what is committed is judged"
 
 
 def test_a_fault_of_ours_loses_nothing_either() -> None:
