@@ -60,6 +60,10 @@ class Directory:
         self._devices: dict[tuple[str, str], DeviceRef] = {}
         self._units: dict[tuple[int, str], int] = {}
         self._known: dict[int, _Known] = {}
+        self.calibrations: dict[int, tuple[int, str | None]] = {}
+        """Since when (microseconds since 1970) each channel rests on which calibration; ``cloud.telemetry.calibrations`` fills it."""
+        self.tentative_calibrations: set[int] = set()
+        """Channels whose entry may still roll back."""
         self._tentative_units: set[tuple[int, str]] = set()
         self._tentative_devices: set[int] = set()
 
@@ -156,6 +160,7 @@ class Directory:
         """Everything registered so far is durable."""
         self._tentative_units.clear()
         self._tentative_devices.clear()
+        self.tentative_calibrations.clear()
 
     def rolled_back(self) -> None:
         """Forget what was registered since the last commit (and a little more, which is only looked up again)."""
@@ -163,6 +168,8 @@ class Directory:
             self._units.pop(unit, None)
         for device_id in self._tentative_devices:
             self._known.pop(device_id, None)
+        for channel_id in self.tentative_calibrations:
+            self.calibrations.pop(channel_id, None)
         self.committed()
 
     def _of(self, device: DeviceRef) -> _Known:

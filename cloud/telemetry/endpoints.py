@@ -15,7 +15,7 @@ from cloud.settings import CloudSettings
 from cloud.telemetry import exports, service
 from cloud.telemetry.exports import Format
 from cloud.telemetry.rules import Kept, Resolution
-from cloud.telemetry.schemas import Series
+from cloud.telemetry.schemas import CalibrationChange, Series
 from cloud.telemetry.service import Selection
 from contracts.base import Slug, UtcDatetime
 
@@ -63,6 +63,14 @@ async def get_channel_series(
         kept=_kept(settings),
         now=datetime.now(timezone.utc),
     )
+
+
+@router.get(
+    "/channels/{channel_id}/calibrations", summary="What a channel's values rest on", responses=problems(400, 401, 404)
+)
+async def list_channel_calibrations(channel_id: int, user: Viewer, reader: Reader) -> list[CalibrationChange]:
+    """Changes of the calibration behind a channel, newest first: each holds until the one before it in the list."""
+    return await service.list_calibrations(reader, user, channel_id)
 
 
 @router.get("/channels/{channel_id}/series.csv", summary="A channel as a CSV file", **_file(Format.CSV))

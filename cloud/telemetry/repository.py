@@ -12,7 +12,7 @@ from cloud.devices.tables import Channel
 from cloud.farms.tables import Site, Unit
 from cloud.kit.repository import Repository, Row
 from cloud.telemetry.rules import Resolution
-from cloud.telemetry.tables import ReadingLatest
+from cloud.telemetry.tables import ChannelCalibration, ReadingLatest
 
 # The last value of each bucket is looked up by key afterwards: at most max_points look-ups, no sort of all readings.
 _SERIES = text("""
@@ -154,6 +154,9 @@ class TelemetryRepository(Repository):
                 ReadingLatest.value,
                 ReadingLatest.observed_at,
                 ReadingLatest.quality,
+                ReadingLatest.test,
+                ReadingLatest.also,
+                ReadingLatest.calibration,
             )
             .join(Unit, Unit.id == Channel.unit_id)
             .outerjoin(ReadingLatest, ReadingLatest.channel_id == Channel.id)
@@ -196,6 +199,15 @@ class TelemetryRepository(Repository):
             .join(Unit, Unit.id == Channel.unit_id)
             .join(Site, Site.id == Unit.site_id)
             .where(Channel.id == channel_id, Site.organization_id == organization_id)
+        )
+
+    async def calibrations(self, channel_id: int, *, rows: int) -> list[Row]:
+        """The newest changes of a channel's calibration, newest first."""
+        return await self._all(
+            select(ChannelCalibration.since, ChannelCalibration.calibration)
+            .where(ChannelCalibration.channel_id == channel_id)
+            .order_by(ChannelCalibration.since.desc())
+            .limit(rows)
         )
 
     async def channels(

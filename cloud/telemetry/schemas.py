@@ -20,6 +20,27 @@ class ShownLimit(ApiModel):
     value: float
 
 
+class FailedTest(ApiModel):
+    """A quality test that did not pass, or could not be made yet."""
+
+    test: str
+    """Code, e.g. ``rate_of_change``."""
+    quality: QualityFlag
+    meaning: str | None
+    """What its failure means; null for a test that this program does not know."""
+    remedy: str | None
+    """What to do at the tank."""
+
+
+class CalibrationChange(ApiModel):
+    """From when on the values of a channel rest on another calibration."""
+
+    since: UtcDatetime
+    """Time of the first reading that does."""
+    calibration: str | None
+    """Identity of the record on the box; null: from here on none was applied."""
+
+
 class LatestReading(ApiModel):
     """The newest value of one channel, with what it takes to judge it."""
 
@@ -42,6 +63,10 @@ class LatestReading(ApiModel):
     """Seconds between ``observed_at`` and the answer's ``server_time``."""
     quality: QualityFlag
     """QARTOD flag: 1 good, 2 not evaluated, 3 suspect, 4 fail, 9 missing."""
+    tests: list[FailedTest]
+    """Why it is flagged: the test that decided first, then the others that did not pass."""
+    calibration: str | None
+    """Identity of the calibration record that the value rests on; null when none was applied."""
     stale: bool
     """True when the value says nothing about now: older than 60 s and than three usual periods of the channel."""
     stale_after_s: float

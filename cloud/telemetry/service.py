@@ -16,11 +16,13 @@ from cloud.kit.repository import ReadConnection, Row, WriteConnection
 from cloud.telemetry import rules
 from cloud.telemetry.repository import TelemetryRepository
 from cloud.telemetry.rules import Resolution
-from cloud.telemetry.schemas import LatestReading, Series, SeriesPoint, ShownLimit
+from cloud.telemetry.schemas import CalibrationChange, FailedTest, LatestReading, Series, SeriesPoint, ShownLimit
 from contracts.devices import LimitInEffect
-from contracts.quality import QualityFlag
+from contracts.quality import QUALITY_TESTS, QualityFlag
 from contracts.quantities import QUANTITIES, Quantity
 
+MAX_CALIBRATIONS = 1000
+"""Changes that one answer has: a probe that is calibrated weekly for twenty years."""
 _LIMITS = TypeAdapter(tuple[LimitInEffect, ...])
 
 
@@ -148,6 +150,18 @@ async def get_series(
     )
 
 
+async def list_calibrations(reader: ReadConnection, user: Principal, channel_id: int) -> list[CalibrationChange]:
+    """What the values of a channel rested on, newest first.
+
+    Raises:
+        NotFoundError: the user's organization has no such channel.
+    """
+    repository = TelemetryRepository(reader)
+    if await repository.channel(checked_id(channel_id, "channel"), organization_id=user.organization_id) is None:
+        raise NotFoundError(f"There is no channel {channel_id}")
+    return [CalibrationChange(**row) for row in await repository.calibrations(channel_id, rows=MAX_CALIBRATIONS)]
+
+
 @dataclass(frozen=True)
 class Selection:
     """What an export contains.
@@ -229,6 +243,8 @@ def _latest(row: Row, period_s: float | None, limits: Sequence[rules.Shown], now
         observed_at=observed_at,
         age_s=age_s,
         quality=QualityFlag.MISSING if row["quality"] is None else row["quality"],
+        tests=_tests(row),
+        calibration=row["calibration"],
         stale=rules.is_stale(age_s, period_s),
         stale_after_s=rules.stale_after_s(period_s),
         derived=row["derived"],
@@ -237,6 +253,16 @@ def _latest(row: Row, period_s: float | None, limits: Sequence[rules.Shown], now
             for each in limits
         ],
     )
+
+
+def _tests(row: Row) -> list[FailedTest]:
+    named = {} if row["test"] is None else {row["test"]: row["quality"]}
+    found = []
+    for name, flag in (named | (row["also"] or {})).items():
+        known = QUALITY_TESTS.get(name)
+        meaning, remedy = (None, None) if known is None else (known.meaning, known.remedy)
+        found.append(FailedTest(test=name, quality=flag, meaning=meaning, remedy=remedy))
+    return found
 
 
 def _unknown(row: Row) -> Quantity:

@@ -25,8 +25,8 @@ from cloud.devices.clocks import lock
 from cloud.devices.directory import Directory
 from cloud.devices.messages import DeviceRef, Quarantine, Stored
 from cloud.devices.rules import EARLIEST, FUTURE_TOLERANCE
-from cloud.telemetry import clocks
-from cloud.telemetry.columns import Columns, Definition, Extracted, Rows
+from cloud.telemetry import calibrations, clocks
+from cloud.telemetry.columns import Columns, Definition, Extracted, Reason, Rows
 from contracts.envelope import FreeClock
 from contracts.errors import InvalidMessageError
 
@@ -45,10 +45,13 @@ ON CONFLICT DO NOTHING
 RETURNING channel_id, (extract(epoch FROM observed_at) * 1000000)::int8, value, quality
 """
 _LATEST = """
-INSERT INTO reading_latest AS latest (channel_id, observed_at, value, quality, received_at)
-SELECT * FROM unnest(%s::int4[], %s::timestamptz[], %s::float8[], %s::int2[], %s::timestamptz[])
+INSERT INTO reading_latest AS latest (channel_id, observed_at, value, quality, received_at, test, also, calibration)
+SELECT channel_id, observed_at, value, quality, received_at, test, also::jsonb, calibration
+FROM unnest(%s::int4[], %s::timestamptz[], %s::float8[], %s::int2[], %s::timestamptz[], %s::text[], %s::text[], %s::text[])
+    AS newest (channel_id, observed_at, value, quality, received_at, test, also, calibration)
 ON CONFLICT (channel_id) DO UPDATE SET observed_at = excluded.observed_at, value = excluded.value,
-    quality = excluded.quality, received_at = excluded.received_at
+    quality = excluded.quality, received_at = excluded.received_at, test = excluded.test, also = excluded.also,
+    calibration = excluded.calibration
 WHERE latest.observed_at < excluded.observed_at
 """
 _EARLIEST_US = (EARLIEST - EPOCH) // timedelta(microseconds=1)
@@ -80,6 +83,7 @@ def write(
     ids, refused = _identified(database, directory, columns, extracted.definitions)
     expected = extracted.expected
     if expected is not None and columns is extracted.columns and np.array_equal(ids, expected.ids):
+        calibrations.follow(database, directory, expected.rows.runs)
         return Stored(_put(database, room, expected.rows, now))
     quarantined = _contradictions(columns, refused)
     known = ids[columns.channel]
@@ -90,7 +94,9 @@ def write(
     if wrong_clock.any():
         quarantined += _wrong_clock(columns.message[wrong_clock])
         columns = columns.where(~wrong_clock)
-    return Stored(_put(database, room, Rows(columns), now), quarantined)
+    rows = Rows(columns, extracted.reasons)
+    calibrations.follow(database, directory, rows.runs)
+    return Stored(_put(database, room, rows, now), quarantined)
 
 
 def restamp(database: Connection[Any], room: Room, device: DeviceRef, clock: FreeClock, now: datetime) -> None:
@@ -107,6 +113,7 @@ def restamp(database: Connection[Any], room: Room, device: DeviceRef, clock: Fre
         held.quality,
         held.received_us,
         np.zeros(len(held.channel), dtype=np.int64),
+        np.full(len(held.channel), ~0, dtype=np.int32),
     )
     false = columns.implausible()
     if false.any():  # an offset that cannot be right; they are kept, but nowhere seen
@@ -114,7 +121,7 @@ def restamp(database: Connection[Any], room: Room, device: DeviceRef, clock: Fre
         left = clocks.Held(some.channel, some.observed_us, some.value, some.quality, some.received_us)
         clocks.hold(database, device.id, clock.timeline, left, shown=False, now=now)
         columns = columns.where(~false)
-    rows = _put(database, room, Rows(columns), now)
+    rows = _put(database, room, Rows(columns, [Reason()]), now)
     clocks.renew_latest(database, np.unique(held.channel), now)
     log.info("readings.restamped", device=device.id, timeline=clock.timeline, offset_us=clock.offset_us, rows=rows)
 
@@ -137,6 +144,7 @@ def _settled(database: Connection[Any], messages: Sequence[Incoming], columns: C
         if offset_us is not None:
             columns.observed_us[ours] += offset_us
             continue
+        columns.reason[ours] = ~columns.reason[ours]
         hidden = columns.implausible() & ours
         waits |= hidden
         for mask, shown in ((hidden, False), (ours & ~hidden, True)):
@@ -170,7 +178,8 @@ def _chosen(extracted: Extracted, messages: Sequence[Incoming]) -> Columns:
         return columns
     ours = places >= 0
     chosen = columns.where(ours)
-    return Columns(chosen.channel, chosen.observed_us, chosen.value, chosen.quality, chosen.received_us, places[ours])
+    chosen.message = places[ours]
+    return chosen
 
 
 def _identified(

@@ -25,6 +25,8 @@ import uvicorn
 from fastapi import FastAPI, Form, Header, HTTPException, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 
+from contracts.quality import QUALITY_TESTS
+
 Json = dict[str, Any]
 
 PASSWORD = "seawater-at-7-degrees"
@@ -107,6 +109,14 @@ def demo_units() -> list[Unit]:
             silent_s={"salinity": 1_380.0, "ph": 142.0},
         ),
     ]
+
+
+def failed_tests(flag: int) -> list[Json]:
+    """Return why a value has its flag, as the API tells it."""
+    if flag in (1, 2):
+        return []
+    spike = QUALITY_TESTS["spike"]
+    return [{"test": spike.name, "quality": flag, "meaning": spike.meaning, "remedy": spike.remedy}]
 
 
 class MockFarm:
@@ -252,6 +262,8 @@ class MockFarm:
             "observed_at": datetime.fromtimestamp(observed, timezone.utc).isoformat(),
             "age_s": age,
             "quality": unit.quality.get(quantity, 1),
+            "tests": failed_tests(unit.quality.get(quantity, 1)),
+            "calibration": "SN-1#2026-11-01" if quantity == "do" else None,
             "stale": age > 60,
             "stale_after_s": 60.0,
             "derived": quantity == "do_sat",

@@ -184,7 +184,14 @@ def _oxygen(moment: datetime, start: datetime) -> Reading:
 
 def _others(now: datetime) -> tuple[Reading, ...]:
     return (
-        _reading("tank-1.temperature", "tank-1", "temperature", 11.5, "Cel", now - timedelta(seconds=20)),
+        _reading("tank-1.temperature", "tank-1", "temperature", 11.5, "Cel", now - timedelta(seconds=20)).model_copy(
+            update={
+                "quality": QualityFlag.SUSPECT,
+                "test": "rate_of_change",
+                "also": {"calibration_expired": QualityFlag.SUSPECT, "of_tomorrow": QualityFlag.NOT_EVALUATED},
+                "calibration": "SN-7#2",
+            }
+        ),
         _reading("tank-1.do_sat", "tank-1", "do_sat", 92.0, "%", now, derived=True),
         _reading("tank-2.do", "tank-2", "do", 5.1, "mg/L", now - timedelta(hours=2)),
         _reading("tank-2.secchi", "tank-2", "secchi", 1.25, "m", now),

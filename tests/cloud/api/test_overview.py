@@ -13,9 +13,9 @@ from sqlalchemy import event
 
 from cloud.farms.schemas import Unit, UnitPage
 from cloud.overview.schemas import Site, SiteLatest, SitePage, UnitLatest
-from cloud.telemetry.schemas import LatestReading
+from cloud.telemetry.schemas import CalibrationChange, LatestReading
 from contracts.alarms import Severity
-from contracts.quality import QualityFlag
+from contracts.quality import QUALITY_TESTS, QualityFlag
 from tests.cloud.api import farm as farms
 from tests.cloud.api.conftest import Api
 
@@ -82,6 +82,26 @@ def test_latest_value_carries_what_it_takes_to_judge_it(viewer: httpx.Client, fa
     assert oxygen.age_s == pytest.approx((latest.server_time - farm.now).total_seconds(), abs=0.01)
     assert oxygen.stale is (latest.server_time - farm.now > timedelta(seconds=60))
     assert abs(latest.server_time - datetime.now(timezone.utc)) < timedelta(seconds=30)
+
+
+def test_a_flagged_value_says_why_and_what_it_rests_on(viewer: httpx.Client) -> None:
+    latest = latest_of(viewer)
+    warm = reading_of(latest, "tank-1.temperature")
+    assert warm.quality is QualityFlag.SUSPECT
+    assert [(each.test, each.quality) for each in warm.tests] == [
+        ("rate_of_change", QualityFlag.SUSPECT),
+        ("calibration_expired", QualityFlag.SUSPECT),
+        ("of_tomorrow", QualityFlag.NOT_EVALUATED),
+    ]
+    assert warm.tests[0].meaning == QUALITY_TESTS["rate_of_change"].meaning
+    assert warm.tests[1].remedy == QUALITY_TESTS["calibration_expired"].remedy
+    assert warm.tests[2].meaning is None, "a test that a newer box has is shown by its code"
+    assert warm.calibration == "SN-7#2"
+    [change] = viewer.get(f"/api/v1/channels/{warm.channel_id}/calibrations").json()
+    assert CalibrationChange.model_validate(change) == CalibrationChange(since=warm.observed_at, calibration="SN-7#2")
+    oxygen = reading_of(latest, "tank-1.do")
+    assert (oxygen.tests, oxygen.calibration) == ([], None)
+    assert viewer.get(f"/api/v1/channels/{oxygen.channel_id}/calibrations").json() == []
 
 
 def test_old_value_is_stale_and_keeps_its_age(viewer: httpx.Client) -> None:

@@ -186,6 +186,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/channels/{channel_id}/calibrations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a channel's values rest on
+         * @description Changes of the calibration behind a channel, newest first: each holds until the one before it in the list.
+         */
+        get: operations["listChannelCalibrations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/channels/{channel_id}/series.csv": {
         parameters: {
             query?: never;
@@ -1514,6 +1534,23 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * CalibrationChange
+         * @description From when on the values of a channel rest on another calibration.
+         */
+        CalibrationChange: {
+            /**
+             * Since
+             * Format: date-time
+             * @description Time of the first reading that does.
+             */
+            since: string;
+            /**
+             * Calibration
+             * @description Identity of the record on the box; null: from here on none was applied.
+             */
+            calibration: string | null;
+        };
+        /**
          * CalibrationRecord
          * @description A sensor was checked or calibrated against a reference.
          */
@@ -1838,6 +1875,28 @@ export interface components {
             kind: "escape";
             /** Reason */
             reason: string;
+        };
+        /**
+         * FailedTest
+         * @description A quality test that did not pass, or could not be made yet.
+         */
+        FailedTest: {
+            /**
+             * Test
+             * @description Code, e.g. ``rate_of_change``.
+             */
+            test: string;
+            quality: components["schemas"]["QualityFlag"];
+            /**
+             * Meaning
+             * @description What its failure means; null for a test that this program does not know.
+             */
+            meaning: string | null;
+            /**
+             * Remedy
+             * @description What to do at the tank.
+             */
+            remedy: string | null;
         };
         /**
          * Feeding
@@ -2178,6 +2237,16 @@ export interface components {
             age_s: number | null;
             /** @description QARTOD flag: 1 good, 2 not evaluated, 3 suspect, 4 fail, 9 missing. */
             quality: components["schemas"]["QualityFlag"];
+            /**
+             * Tests
+             * @description Why it is flagged: the test that decided first, then the others that did not pass.
+             */
+            tests: components["schemas"]["FailedTest"][];
+            /**
+             * Calibration
+             * @description Identity of the calibration record that the value rests on; null when none was applied.
+             */
+            calibration: string | null;
             /**
              * Stale
              * @description True when the value says nothing about now: older than 60 s and than three usual periods of the channel.
@@ -3995,6 +4064,64 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Series"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listChannelCalibrations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                channel_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CalibrationChange"][];
                 };
             };
             /** @description Bad Request */

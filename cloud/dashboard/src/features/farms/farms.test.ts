@@ -18,6 +18,8 @@ const reading = (quantity: string, stale = false): LatestReading => ({
   stale_after_s: 60,
   derived: false,
   limits: [],
+  tests: [],
+  calibration: null,
 });
 
 const unit = (name: string, worst: Severity | null, readings = [reading('do'), reading('ph')]) => ({

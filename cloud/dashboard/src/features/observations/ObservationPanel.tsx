@@ -11,7 +11,15 @@ import { ageText, elapsedSeconds, secondsBetween } from '../../kit/time';
 import { TOUCH } from '../../kit/theme';
 import { QualityFlag } from '../telemetry/QualityFlag';
 import { EvidenceImage } from './EvidenceImage';
-import { countText, imageTime, shortHash, spreadText, windowSeconds } from './words';
+import {
+  countText,
+  imageTime,
+  imageQualityText,
+  shortHash,
+  spreadText,
+  viewReason,
+  windowSeconds,
+} from './words';
 
 /** A picture older than this many seconds is shown as old: boxes send one every 30 s. */
 const IMAGE_STALE_AFTER_S = 120;
@@ -147,7 +155,7 @@ function Count({ observation, serverTime, receivedAt }: Seen): JSX.Element {
       >
         <span>{stale ? `Stale ${age}` : `${age} ago`}</span>
         <span>mean of {windowSeconds(observation)} s</span>
-        <QualityFlag flag={observation.quality} />
+        <QualityFlag flag={observation.quality} why={viewReason(observation)} />
       </Typography>
       <Collapse in={open} id={details} timeout={120}>
         <Provenance observation={observation} />
@@ -181,6 +189,7 @@ function Provenance({ observation }: { observation: Observation }): JSX.Element 
     confidence_mean: confidence,
     latency_ms: latency,
   } = observation;
+  const viewed = imageQualityText(observation);
   return (
     <Typography
       variant="caption"
@@ -189,6 +198,7 @@ function Provenance({ observation }: { observation: Observation }): JSX.Element 
       data-testid="model-hash"
       sx={{ pt: 0.5 }}
     >
+      {viewed !== null && <div data-testid="image-quality">{viewed}</div>}
       {model !== null && <div>Model file sha256 {shortHash(model.sha256)}…</div>}
       <div>
         {frames} frames counted, {dropped} dropped

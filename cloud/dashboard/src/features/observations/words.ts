@@ -31,3 +31,30 @@ export function shortHash(sha256: string): string {
 export function imageTime(observation: Pick<Observation, 'image_observed_at' | 'observed_at'>): string {
   return observation.image_observed_at ?? observation.observed_at;
 }
+
+const VIEW_FAULTS: Readonly<Record<string, string>> = {
+  image_light: 'Too dark to count',
+  image_glare: 'Overexposed',
+  image_live: 'The picture stands still',
+  image_clarity: 'The water or the picture is too dull to count',
+  image_clean: 'The lens is fouled: clean it',
+};
+
+/** Why a count is suspect; the test's code where this page does not know it. */
+export function viewReason({ quality_test: test }: Pick<Observation, 'quality_test'>): string | null {
+  return test === null ? null : (VIEW_FAULTS[test] ?? test);
+}
+
+const PARTS = ['light', 'glare', 'live', 'clarity', 'clean'] as const;
+
+/** `Image quality 82 % (light 97, glare 99, …)`: the worst part decides. */
+export function imageQualityText({
+  image_quality: quality,
+  image_parts: parts,
+}: Pick<Observation, 'image_quality' | 'image_parts'>): string | null {
+  if (quality === null) return null;
+  const whole = `Image quality ${Math.round(quality * 100)} %`;
+  if (parts === null) return whole;
+  const each = PARTS.map((name) => `${name} ${Math.round(parts[name] * 100)}`);
+  return `${whole} (${each.join(', ')})`;
+}

@@ -11,7 +11,26 @@ const PATHS: Record<Shape, JSX.Element> = {
   dash: <path d="M3 8h10" />,
 };
 
-export function QualityFlag({ flag }: { flag: number }): JSX.Element {
+interface Props {
+  flag: number;
+  /** Why, in words; shown beside a flag that says not to trust the value. */
+  why?: string | null;
+}
+
+export function QualityFlag({ flag, why = null }: Props): JSX.Element {
+  const look = qualityLook(flag);
+  if (look.trusted || why === null) return <Mark flag={flag} />;
+  return (
+    <>
+      <Mark flag={flag} />{' '}
+      <Box component="span" data-testid="quality-reason" sx={{ color: 'text.primary' }}>
+        {why}
+      </Box>
+    </>
+  );
+}
+
+function Mark({ flag }: { flag: number }): JSX.Element {
   const look = qualityLook(flag);
   return (
     <Box

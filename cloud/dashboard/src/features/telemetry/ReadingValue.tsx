@@ -8,6 +8,7 @@ import { ageText, shortAgeText } from '../../kit/time';
 import { SeverityMark } from '../alarms/SeverityMark';
 import { LimitBarView } from './LimitBarView';
 import type { Limits } from './limitBar';
+import { flagReason } from './quality';
 import { QualityFlag } from './QualityFlag';
 import { isStale, readingAge } from './staleness';
 import { shortLabel, unitText, valueText } from './units';
@@ -78,7 +79,7 @@ export function ReadingValue({ reading, receivedAt, limits, alarm, size = 'norma
       >
         <Age reading={reading} receivedAt={receivedAt} stale={stale} />
         <span>
-          <QualityFlag flag={reading.quality} />
+          <QualityFlag flag={reading.quality} why={flagReason(reading)} />
         </span>
       </Typography>
     </Box>

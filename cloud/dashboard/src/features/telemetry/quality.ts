@@ -1,4 +1,5 @@
 /** QARTOD flags as words and shapes. A flag is told by both, never by colour alone. */
+import type { LatestReading } from '../../api/types';
 
 export type Shape = 'check' | 'ring' | 'question' | 'cross' | 'dash';
 
@@ -26,4 +27,10 @@ const LOOKS: Readonly<Record<number, QualityLook>> = {
 
 export function qualityLook(flag: number): QualityLook {
   return LOOKS[flag] ?? UNKNOWN;
+}
+
+/** What the test that decided the flag found; its code where nobody knows its meaning, null where none is named. */
+export function flagReason({ quality, tests }: Pick<LatestReading, 'quality' | 'tests'>): string | null {
+  const [first] = tests;
+  return first === undefined || first.quality !== quality ? null : (first.meaning ?? first.test);
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { SeriesPoint } from '../../api/types';
 import { toColumns } from './gaps';
 import { limitBar, limitsFor, limitsFromAlarms, zoneOf } from './limitBar';
-import { qualityLook } from './quality';
+import { flagReason, qualityLook } from './quality';
 import { isStale, readingAge } from './staleness';
 import { inReadingOrder, measureText, unitText, valueText } from './units';
 
@@ -131,6 +131,14 @@ describe('words and units', () => {
   it('never trusts a flag it does not know', () => {
     expect(qualityLook(1).trusted).toBe(true);
     expect(qualityLook(7).trusted).toBe(false);
+  });
+
+  it('says why by the test that decided it, and nothing of tests that could not be made yet', () => {
+    const stuck = { test: 'stuck', quality: 4, meaning: 'The probe repeats itself', remedy: null } as const;
+    expect(flagReason({ quality: 4, tests: [stuck] })).toBe('The probe repeats itself');
+    expect(flagReason({ quality: 4, tests: [{ ...stuck, meaning: null }] })).toBe('stuck');
+    expect(flagReason({ quality: 3, tests: [] })).toBeNull();
+    expect(flagReason({ quality: 1, tests: [{ ...stuck, quality: 2 }] })).toBeNull();
   });
 });
 
