@@ -18,7 +18,7 @@ from cloud.telemetry.repository import TelemetryRepository
 from cloud.telemetry.rules import Resolution
 from cloud.telemetry.schemas import CalibrationChange, FailedTest, LatestReading, Series, SeriesPoint, ShownLimit
 from contracts.devices import LimitInEffect
-from contracts.quality import QUALITY_TESTS, QualityFlag
+from contracts.quality import QUALITY_TESTS, TEST_ORDER, QualityFlag
 from contracts.quantities import QUANTITIES, Quantity
 
 MAX_CALIBRATIONS = 1000
@@ -258,7 +258,10 @@ def _latest(row: Row, period_s: float | None, limits: Sequence[rules.Shown], now
 def _tests(row: Row) -> list[FailedTest]:
     named = {} if row["test"] is None else {row["test"]: row["quality"]}
     found = []
-    for name, flag in (named | (row["also"] or {})).items():
+    others = sorted(
+        (row["also"] or {}).items(), key=lambda other: (-other[1], TEST_ORDER.get(other[0], len(TEST_ORDER)))
+    )
+    for name, flag in (*named.items(), *others):
         known = QUALITY_TESTS.get(name)
         meaning, remedy = (None, None) if known is None else (known.meaning, known.remedy)
         found.append(FailedTest(test=name, quality=flag, meaning=meaning, remedy=remedy))
