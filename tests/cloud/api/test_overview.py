@@ -97,6 +97,7 @@ def test_a_flagged_value_says_why_and_what_it_rests_on(viewer: httpx.Client) -> 
     assert warm.tests[1].remedy == QUALITY_TESTS["calibration_expired"].remedy
     assert warm.tests[2].meaning is None, "a test that a newer box has is shown by its code"
     assert warm.calibration == "SN-7#2"
+    assert warm.observed_at is not None
     [change] = viewer.get(f"/api/v1/channels/{warm.channel_id}/calibrations").json()
     assert CalibrationChange.model_validate(change) == CalibrationChange(since=warm.observed_at, calibration="SN-7#2")
     oxygen = reading_of(latest, "tank-1.do")
