@@ -114,6 +114,8 @@ class Observation(WireModel):
     """Mean number per frame by label; sums to ``count_mean``."""
     health: dict[str, Fraction] = Field(default_factory=dict)
     """Mean score by health label, over the fish that a health model looked at in this window."""
+    health_fish: int = Field(default=0, ge=0)
+    """How many looks at fish ``health`` is the mean of; one fish may be looked at in several frames."""
 
 
 class ObservationBatch(WireModel):

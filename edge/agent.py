@@ -605,6 +605,7 @@ class Agent:
             wrong += [f"sensor {driver.name}: {trouble}" for trouble in driver.troubles]
         if engine := self._engine:
             wrong += [f"the model runs on {engine.provider}: {engine.fallback}"] if engine.fallback else []
+            wrong += [f"the health model does not run: {engine.health_trouble}"] if engine.health_trouble else []
             wrong += [f"the model takes {engine.latency_ms:g} ms a frame"] if engine.over_budget else []
         if self._vision.share < ENOUGH_SHARE:
             wrong.append(f"the model has time for {self._vision.share:.0%} of the cameras' frames")

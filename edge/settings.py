@@ -317,6 +317,11 @@ def _with_absolute_paths(settings: EdgeSettings, base: Path) -> EdgeSettings:
         updates["quality"] = settings.quality.model_copy(update={"calibration_dir": folder})
     if settings.model is not None and (base / settings.model.bundle / "manifest.json").is_file():
         updates["model"] = settings.model.model_copy(update={"bundle": str(base / settings.model.bundle)})
+    if settings.model is not None and settings.model.health_model is not None:
+        folder = base / settings.model.health_model
+        if (folder / "manifest.json").is_file():
+            model = updates.get("model", settings.model)
+            updates["model"] = model.model_copy(update={"health_model": str(folder)})
     return settings.model_copy(update=updates)
 
 

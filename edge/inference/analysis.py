@@ -118,6 +118,8 @@ class Analyst:
         latency_s = (result.done_s if result is not None else self._clock.monotonic()) - frame.captured_s
         sure = () if result is None else tuple(d for d in result.detections if d.confidence >= result.threshold)
         self._window.add(None if result is None else sure, latency_s * 1000)
+        if result is not None:
+            self._window.look(result.health)
         judging = self._judged_s is None or frame.captured_s - self._judged_s >= JUDGE_EVERY_S
         if judging:
             self._window.parts.append(self._meter.judge(frame.image, frame.captured_s))

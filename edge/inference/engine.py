@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,6 +46,8 @@ class FrameResult:
     """Monotonic time when the result was there."""
     threshold: float = 0.0
     """Confidence from which a detection counts."""
+    health: tuple[Mapping[str, float], ...] = ()
+    """Scores by health label of the fish that the health model looked at in this frame."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,10 @@ class EngineReport:
     """Confidence from which a detection counts; some below it are reported."""
     latency_budget_ms: float | None = None
     """What the bundle allows on any device; None when it does not say."""
+    health: ModelRef | None = None
+    """The health model that looks at the found fish; None when none does."""
+    health_trouble: str = ""
+    """Why the configured health model does not run; counting goes on without it."""
     fallback: str = ""
     """Why a better provider does not run; empty when the best one does."""
 

@@ -119,6 +119,8 @@ class VisionPipeline:
         self._drawn: _Job | None = None
         self._bank = 0
         self._submitted_s = self._answered_s = 0.0
+        self._health_every_s = model.health_every_s
+        self._health_from_s: dict[int, float] = {}
         self._wake_end, self._waker = socket.socketpair()
         for end in (self._wake_end, self._waker):
             end.setblocking(False)  # noqa: FBT003  (the standard library has no keyword)
@@ -229,7 +231,19 @@ class VisionPipeline:
     def _submit(self, worker: WorkerClient, job: _Job) -> None:
         self._with_worker, self._drawn = job, None
         self._submitted_s = self._clock.monotonic()
-        worker.submit(job.placements, bank=job.bank)
+        worker.submit(job.placements, bank=job.bank, health=self._health_turns(worker, job))
+
+    def _health_turns(self, worker: WorkerClient, job: _Job) -> tuple[bool, ...]:
+        """Which frames the health model looks at: one of each camera when its turn has come."""
+        if worker.report is None or worker.report.health is None:
+            return ()
+        turns: list[bool] = []
+        for camera, _ in job.frames:
+            due = self._submitted_s >= self._health_from_s.get(camera, 0.0)
+            if due:
+                self._health_from_s[camera] = self._submitted_s + self._health_every_s
+            turns.append(due)
+        return tuple(turns)
 
     def _conclude(self, job: _Job, answer: Answer) -> None:
         now_s = self._clock.monotonic()
@@ -246,7 +260,13 @@ class VisionPipeline:
         for index, (camera, frame) in enumerate(job.frames):
             result = None
             if found is not None and report is not None:
-                result = FrameResult(found[index], report.model, now_s, report.threshold)
+                result = FrameResult(
+                    found[index],
+                    report.model,
+                    now_s,
+                    report.threshold,
+                    answer.health[index] if answer.health else (),
+                )
             self._see(camera, frame, result)
 
     def _see(self, camera: int, frame: Frame, result: FrameResult | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from statistics import median
@@ -36,6 +36,16 @@ class Window:
     labels: Counter[str] = field(default_factory=Counter)
     tracks: set[int] = field(default_factory=set)
     frames: int = 0
+    health: dict[str, float] = field(default_factory=dict)
+    """Sum of the scores by health label."""
+    health_fish: int = 0
+
+    def look(self, scores: Sequence[Mapping[str, float]]) -> None:
+        """Take what the health model said of some fish into account."""
+        self.health_fish += len(scores)
+        for one in scores:
+            for label, score in one.items():
+                self.health[label] = self.health.get(label, 0.0) + score
 
     def add(self, detections: Sequence[Detection] | None, latency_ms: float) -> None:
         """Take one processed frame into account; ``None`` when no model looked at it."""
@@ -134,6 +144,8 @@ def summarise(
         else None,
         lines=tuple(_line_flow(flow) for flow in motion.flows) if motion is not None else (),
         classes={label: round(number / len(counts), 3) for label, number in window.labels.most_common(MAX_CLASSES)},
+        health={label: round(min(1.0, total / window.health_fish), 4) for label, total in window.health.items()},
+        health_fish=window.health_fish,
     )
 
 

@@ -27,6 +27,12 @@ class ModelSettings(Section):
     dropped and counted, and newer ones are looked at instead."""
     max_memory_mb: int = Field(default=2000, ge=200)
     """Resident memory in MB of the process that runs the model, above which it is replaced: a leak must not take the box."""
+    health_model: str | None = None
+    """Name or path of a bundle of health scores that looks at the fish which the model found; None looks at none."""
+    health_fish: int = Field(default=4, ge=1, le=32)
+    """Most fish of one frame that it looks at, the surest first."""
+    health_every_s: float = Field(default=2.0, gt=0)
+    """Seconds between two frames of one camera that it looks at: with ``health_fish`` it bounds the fish of a window."""
     max_temperature_c: float = Field(default=90.0, gt=0)
     """Temperature in Celsius of the hottest sensor of processor or GPU above which the cameras are looked at less often."""
 

@@ -10,14 +10,22 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import structlog
 
 from contracts.errors import ConfigurationError, ShoalError
+from contracts.vision import Detection
 from edge.inference.engine import Engine, load_engine
+from edge.inference.health import HealthEngine, load_health
 from edge.inference.worker_channel import Attach, Channel, FrameRing, Infer, Inferred, Load, Loaded, Refused
 from edge.logs import configure_logging
 from edge.parent import die_with_parent
+
+if TYPE_CHECKING:
+    from edge.cameras.source import Image
 
 log = structlog.get_logger()
 
@@ -48,23 +56,53 @@ def _serve(channel: Channel, memory: int) -> int:
         reason = f"{error.value}: {error.remedy}" if isinstance(error, ConfigurationError) else str(error)
         channel.send(Refused(reason))
         return 0
-    channel.send(Loaded(engine.report))
+    health, trouble = _health(load, engine)
+    channel.send(Loaded(replace(engine.report, health=health.model if health else None, health_trouble=trouble)))
     ring: FrameRing | None = None
     while True:
         message = channel.wait()
         if isinstance(message, Attach):
             ring = FrameRing(memory, slots=message.slots, height=message.height, width=message.width)
         elif isinstance(message, Infer) and ring is not None:
-            channel.send(_infer(engine, ring, message))
+            channel.send(_infer(engine, health, ring, message))
 
 
-def _infer(engine: Engine, ring: FrameRing, job: Infer) -> Inferred:
+def _health(load: Load, engine: Engine) -> tuple[HealthEngine | None, str]:
+    """The health model, or why it does not run: a bad one must not take the counts away."""
+    try:
+        return load_health(load.settings, color=engine.report.image.color), ""
+    except (ShoalError, ImportError, OSError, MemoryError) as error:
+        reason = f"{error.value}: {error.remedy}" if isinstance(error, ConfigurationError) else str(error)
+        log.error("health_model.not_loaded", reason=reason)  # noqa: TRY400  (the event says it all)
+        return None, reason
+
+
+def _infer(engine: Engine, health: HealthEngine | None, ring: FrameRing, job: Infer) -> Inferred:
     batch = ring.images[job.first : job.first + len(job.placements)]
     try:
         found = engine.detect_fitted(batch, job.placements)
     except Exception as error:  # noqa: BLE001  (a model may fail in any way; it is told, and the next job is another chance)
         return Inferred(job.job, None, f"{type(error).__name__}: {error}")
-    return Inferred(job.job, tuple(tuple(detections) for detections in found))
+    return Inferred(
+        job.job, tuple(tuple(detections) for detections in found), health=_look(engine, health, batch, job, found)
+    )
+
+
+def _look(
+    engine: Engine, health: HealthEngine | None, batch: Image, job: Infer, found: Sequence[Sequence[Detection]]
+) -> tuple[tuple[Mapping[str, float], ...], ...]:
+    """What the health model says of each frame whose turn it is; a failure of it leaves the detections as they are."""
+    if health is None or not any(job.health):
+        return ()
+    threshold = engine.report.threshold
+    try:
+        return tuple(
+            health.look(frame, place, one, threshold) if wanted else ()
+            for frame, place, one, wanted in zip(batch, job.placements, found, job.health, strict=True)
+        )
+    except Exception as error:  # noqa: BLE001  (see above)
+        log.warning("health_model.failed", error=f"{type(error).__name__}: {error}")
+        return ()
 
 
 if __name__ == "__main__":

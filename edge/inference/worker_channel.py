@@ -13,6 +13,7 @@ import pickle
 import socket
 import struct
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,8 @@ class Infer:
     job: int
     first: int
     placements: tuple[Placement, ...]
+    health: tuple[bool, ...] = ()
+    """Whether the health model looks at it, for each frame; empty: at none."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,8 @@ class Inferred:
     job: int
     detections: tuple[tuple[Detection, ...], ...] | None
     error: str = ""
+    health: tuple[tuple[Mapping[str, float], ...], ...] = ()
+    """Of each frame the scores of its fish; empty when the health model looked at none."""
 
 
 Message = Load | Attach | Infer | Loaded | Refused | Inferred

@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -64,6 +64,8 @@ class Answer:
 
     detections: tuple[tuple[Detection, ...], ...] | None
     error: str = ""
+    health: tuple[tuple[Mapping[str, float], ...], ...] = ()
+    """Of each frame the scores of the fish that the health model looked at; empty when it looked at none."""
 
 
 class WorkerLostError(Exception):
@@ -165,9 +167,9 @@ class WorkerClient:
         fit(frame.image_for(place.width, place.height), canvas, report.image, place=place)
         return place
 
-    def submit(self, placements: Sequence[Placement], *, bank: int) -> None:
-        """Give the worker the first slots of a bank; it must be idle."""
-        self._ask(bank * BATCH, tuple(placements))
+    def submit(self, placements: Sequence[Placement], *, bank: int, health: tuple[bool, ...] = ()) -> None:
+        """Give the worker the first slots of a bank; it must be idle. ``health``: which of them the health model looks at."""
+        self._ask(bank * BATCH, tuple(placements), health)
 
     def tend(self) -> None:
         """Start, watch and feed the worker. Call it often.
@@ -287,11 +289,11 @@ class WorkerClient:
 
     # -- what is said --------------------------------------------------------------------------------------------
 
-    def _ask(self, first: int, placements: tuple[Placement, ...]) -> None:
+    def _ask(self, first: int, placements: tuple[Placement, ...], health: tuple[bool, ...] = ()) -> None:
         if self._channel is None or not self.idle:
             raise WorkerLostError("no worker is ready")
         self._job += 1
-        self._asked, self._asked_s = Infer(self._job, first, placements), self._clock.monotonic()
+        self._asked, self._asked_s = Infer(self._job, first, placements, health), self._clock.monotonic()
         self._life = state.on_asked(self._life, self._asked_s, expected_s=self.frame_s * len(placements))
         try:
             self._channel.send(self._asked)
@@ -313,7 +315,7 @@ class WorkerClient:
             took_s = (now_s - self._asked_s) / len(asked.placements)
             self.frame_s = max(took_s, self.frame_s * _FORGET)
             if asked.first != _BLANK_SLOT:
-                return Answer(message.detections, message.error)
+                return Answer(message.detections, message.error, message.health)
         return None
 
     def _attach(self, report: EngineReport, now_s: float) -> None:

@@ -35,7 +35,7 @@ CLOCK = SystemClock(assume_synchronised=True)
 class Sight:
     """One folder camera with its pipeline, running."""
 
-    def __init__(self, folder: Path, *, bundle: Path | None, window_s: float = 0.5) -> None:
+    def __init__(self, folder: Path, *, bundle: Path | None, window_s: float = 0.5, health: Path | None = None) -> None:
         self.outbox: Outbox = new_outbox(folder)
         self.reports: list[tuple[EngineReport | None, str]] = []
         self.lost: list[str] = []
@@ -48,7 +48,9 @@ class Sight:
             on_frame=self._wake,
             on_change=lambda *_: None,
         )
-        model = None if bundle is None else ModelSettings(bundle=str(bundle))
+        model = None
+        if bundle is not None:
+            model = ModelSettings(bundle=str(bundle), health_model=str(health) if health else None, health_every_s=0.1)
         self.worker = None
         if model is not None:
             self.worker = WorkerClient(
