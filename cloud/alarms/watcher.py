@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 import psycopg
 import structlog
@@ -20,6 +19,7 @@ from psycopg import Connection
 from psycopg.rows import class_row
 
 from cloud.alarms.conditions import claim
+from cloud.alarms.raising import NewAlarm, clear_alarm, raise_alarm
 from cloud.alarms.rules import DARK_AFTER, SILENT_AFTER, is_parent, is_silence, is_silent, suppressible
 from cloud.metrics import WATCH_ALARMS
 from contracts.alarms import Severity
@@ -62,16 +62,6 @@ WHERE c.quantity = ANY(%(quantities)s) AND NOT c.derived
 _OPEN = """
 SELECT id, site_id, device_id, unit_id, subject, definition, quantity, origin, suppressed_by FROM alarm
 WHERE cleared_at IS NULL
-"""
-_RAISE = """
-INSERT INTO alarm (id, site_id, unit_id, device_id, channel_id, subject, definition, severity, raised_at, condition_since,
-    value, limit_value, ucum, quantity, message, action, source, origin)
-VALUES (%(id)s, %(site_id)s, %(unit_id)s, %(device_id)s, %(channel_id)s, %(subject)s, %(definition)s, %(severity)s, %(now)s,
-    %(since)s, %(value)s, %(limit)s, 's', %(quantity)s, %(message)s, %(action)s, 'silence seen from the server', 'cloud')
-"""
-_CHANGE = """
-INSERT INTO alarm_change (alarm_id, change, occurred_at, recorded_at, actor)
-VALUES (%(id)s, %(change)s, %(now)s, %(now)s, 'watcher') ON CONFLICT DO NOTHING
 """
 
 
@@ -227,34 +217,29 @@ class Watcher:
         for key, condition in holding.items():
             if key in opened:
                 continue
-            alarm_id = uuid4()
-            database.execute(
-                _RAISE,
-                {
-                    "id": alarm_id,
-                    "site_id": condition.site_id,
-                    "unit_id": condition.unit_id,
-                    "device_id": condition.device_id,
-                    "channel_id": condition.channel_id,
-                    "subject": condition.subject,
-                    "definition": condition.definition,
-                    "severity": condition.severity.value,
-                    "now": now,
-                    "since": condition.since,
-                    "value": (now - condition.since).total_seconds(),
-                    "limit": condition.limit.total_seconds(),
-                    "quantity": condition.quantity,
-                    "message": condition.message,
-                    "action": condition.action,
-                },
+            new = NewAlarm(
+                site_id=condition.site_id,
+                unit_id=condition.unit_id,
+                device_id=condition.device_id,
+                channel_id=condition.channel_id,
+                subject=condition.subject,
+                definition=condition.definition,
+                severity=condition.severity,
+                since=condition.since,
+                value=(now - condition.since).total_seconds(),
+                limit=condition.limit.total_seconds(),
+                ucum="s",
+                quantity=condition.quantity,
+                message=condition.message,
+                action=condition.action,
+                source="silence seen from the server",
             )
-            database.execute(_CHANGE, {"id": alarm_id, "change": "raised", "now": now})
+            raise_alarm(database, new, now=now, actor="watcher")
             WATCH_ALARMS.labels(condition.definition).inc()
             log.warning("watch_raised", definition=condition.definition, message=condition.message)
         for key, alarm in opened.items():
             if alarm.origin == "cloud" and is_silence(alarm.definition) and key not in holding:
-                database.execute("UPDATE alarm SET cleared_at = %s WHERE id = %s", (now, alarm.id))
-                database.execute(_CHANGE, {"id": alarm.id, "change": "cleared", "now": now})
+                clear_alarm(database, alarm.id, now=now, actor="watcher")
                 log.info("watch_cleared", definition=alarm.definition, alarm=str(alarm.id))
 
     def _suppress(self, database: Connection[Any]) -> None:
