@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from _pytest.nodeid import coerce_node_id
 
 from tests.servers.presence import ROOT, missing
 
@@ -30,6 +30,25 @@ def shared_data() -> Path:
     return folder
 
 
+class OneWorkerForServers:
+    """With several workers (``-n 2 --dist loadgroup``) one has everything that starts servers, in order; the rest is shared.
+
+    Real servers are started once, never fight each other for the processor, and their long tests begin at once.
+    """
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Mark them before the workers are told of groups."""
+        for item in items:
+            if any(mark.name in TIERS for mark in item.iter_markers()):
+                item.add_marker(pytest.mark.xdist_group("servers"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register what a conftest can have only one of."""
+    config.pluginmanager.register(OneWorkerForServers())
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Quick tests first: a typing slip shows before a server has started. Real servers get a second try.
@@ -45,19 +64,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if REAL_SERVERS & {mark.name for mark in item.iter_markers()}:
             item.add_marker(pytest.mark.flaky(reruns=1))
-    if any(hasattr(item.config, "workerinput") for item in items[:1]):
-        _share_out(items, tier)
-
-
-def _share_out(items: list[pytest.Item], tier: Callable[[pytest.Item], int]) -> None:
-    """With several workers (``-n 2 --dist loadgroup``) one has everything that starts servers, in order; the rest is shared.
-
-    Real servers are started once, never fight each other for the processor, and their long tests begin at once.
-    """
-    for item in items:
-        if tier(item):
-            item.add_marker(pytest.mark.xdist_group("servers"))
-    items.sort(key=lambda item: not tier(item))
+    if items and hasattr(items[0].config, "workerinput"):
+        items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+        for item in items:
+            # pytest-xdist 3.8 writes the group where pytest before 9.1 kept the id; without this the groups are not kept.
+            if (told := getattr(item, "_nodeid", None)) is not None and told != item.nodeid:
+                item._id = coerce_node_id(told)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

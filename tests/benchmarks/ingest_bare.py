@@ -15,7 +15,10 @@ from tests.benchmarks.ingest import measure
 
 BAR = 0.40
 
-_NOTHING = "SELECT num_nulls(%s::int4[], %s::timestamptz[], %s::float8[], %s::int2[], %s::timestamptz[])"
+_NOTHING = (
+    "SELECT num_nulls(%s::int4[], %s::timestamptz[], %s::float8[], %s::int2[], %s::timestamptz[], %s::text[], %s::text[],"
+    " %s::text[])"
+)
 """Takes the same parameters as the statement of the latest values."""
 
 

@@ -6,6 +6,7 @@ one. Ledger, names and taking the messages apart are those of the store.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 from unittest import mock
 
@@ -31,14 +32,23 @@ def run(quick: bool) -> dict[str, Any]:
     """Measure; `quick` only shows that it works."""
     with (
         mock.patch.object(prepare, "expecting", lambda extracted, _id_of: extracted),
-        mock.patch.object(writer, "Rows", lambda columns: columns),
+        mock.patch.object(writer, "Rows", lambda columns, _reasons: _Wide(columns)),
         mock.patch.object(writer, "_put", _put_wide),
     ):
         return measure("ingest_wide", quick=quick, bar=BAR, shape=PROBES, tables=_TABLE)
 
 
-def _put_wide(database: Any, _room: object, columns: Columns, _now: object) -> int:
+@dataclass(frozen=True)
+class _Wide:
+    """In the place of ``cloud.telemetry.columns.Rows``: readings of no calibration."""
+
+    columns: Columns
+    runs: tuple[()] = ()
+
+
+def _put_wide(database: Any, _room: object, rows: _Wide, _now: object) -> int:
     """In the place of ``cloud.telemetry.writer._put``, for rows in the order of arrival; returns data points."""
+    columns = rows.columns
     probe, stamp = columns.channel[::METRICS], columns.observed_us[::METRICS]
     order = np.lexsort((stamp, probe))
     values, flags = columns.value.reshape(-1, METRICS)[order], columns.quality.reshape(-1, METRICS)[order]
