@@ -11,7 +11,9 @@ from sqlalchemy import delete, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
 from cloud.abnormal.tables import AdviceRow, AdviceSetting
+from cloud.auth.scope import Scope
 from cloud.devices.tables import Channel
+from cloud.farms.repository import own_sites
 from cloud.farms.tables import Site, Unit
 from cloud.kit.repository import ReadConnection, Repository, Row, WriteConnection
 
@@ -44,9 +46,9 @@ _ADVICE = (
 class AdviceRepository(Repository):
     """Advice of one organization."""
 
-    def __init__(self, connection: ReadConnection | WriteConnection, organization_id: int) -> None:
+    def __init__(self, connection: ReadConnection | WriteConnection, scope: Scope) -> None:
         super().__init__(connection)
-        self._own = Site.organization_id == organization_id
+        self._own = own_sites(scope)
 
     async def advice(
         self, site_id: int, *, is_open: bool | None, before: tuple[datetime, UUID] | None, rows: int

@@ -31,7 +31,7 @@ async def list_advice(
     """
     site_id = await find_site_id(reader, user, site)
     before = None if page.cursor is None else _place(page.cursor)
-    repository = AdviceRepository(reader, user.organization_id)
+    repository = AdviceRepository(reader, user.scope)
     rows = await repository.advice(site_id, is_open=is_open, before=before, rows=page.rows)
     shown, cursor = cut(rows, page.limit, lambda row: encode_cursor(row["started_at"].isoformat(), str(row["id"])))
     return AdvicePage(items=[Advice(**row) for row in shown], next_cursor=cursor)
@@ -44,7 +44,7 @@ async def get_settings(reader: ReadConnection, user: Principal, site: str) -> Ad
         NotFoundError: the organization has no such site.
     """
     site_id = await find_site_id(reader, user, site)
-    rows = await AdviceRepository(reader, user.organization_id).settings(site_id)
+    rows = await AdviceRepository(reader, user.scope).settings(site_id)
     return _settings({row["quantity"]: Mode(row["mode"]) for row in rows})
 
 
@@ -62,7 +62,7 @@ async def set_settings(
         for quantity, mode in new.quantities.items()
         if mode is not Mode.ADVISE
     ]
-    await AdviceRepository(writer, user.organization_id).replace_settings(site_id, rows)
+    await AdviceRepository(writer, user.scope).replace_settings(site_id, rows)
     log.info("advice_settings_changed", site=site, user=user.id, modes={row["quantity"]: row["mode"] for row in rows})
     return _settings(new.quantities)
 

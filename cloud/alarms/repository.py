@@ -9,6 +9,8 @@ from sqlalchemy import ColumnElement, func, or_, select, true, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from cloud.alarms.tables import Alarm, AlarmChangeRow, AlarmRationale
+from cloud.auth.scope import Scope
+from cloud.farms.repository import own_sites
 from cloud.farms.tables import Site, Unit
 from cloud.kit.repository import ReadConnection, Repository, Row, WriteConnection
 from contracts.alarms import AlarmChange
@@ -81,10 +83,10 @@ class LinkedAlarms(_Alarms):
 class AlarmRepository(_Alarms):
     """Alarms of one organization."""
 
-    def __init__(self, connection: ReadConnection | WriteConnection, organization_id: int) -> None:
+    def __init__(self, connection: ReadConnection | WriteConnection, scope: Scope) -> None:
         super().__init__(connection)
-        self._organization_id = organization_id
-        self._own = Site.organization_id == organization_id
+        self._scope = scope
+        self._own = own_sites(scope)
 
     async def alarms(
         self, *, site_id: int | None, is_open: bool | None, before: tuple[datetime, UUID] | None, rows: int
@@ -105,14 +107,14 @@ class AlarmRepository(_Alarms):
 
     async def acknowledge(self, alarm_id: UUID, *, actor: str, now: datetime) -> bool:
         """Record that a person has taken the alarm on; False when somebody had before, who stays the one."""
-        own = select(Site.id).where(Site.organization_id == self._organization_id)
+        own = select(Site.id).where(own_sites(self._scope))
         return await self._acknowledge(alarm_id, Alarm.site_id.in_(own), actor=actor, now=now)
 
     async def shelve(
         self, alarm_id: UUID, *, until: datetime | None, actor: str, reason: str | None, now: datetime
     ) -> bool:
         """Put an alarm on the shelf until then, or take it off (``until`` None); False when there is none to."""
-        own = select(Site.id).where(Site.organization_id == self._organization_id)
+        own = select(Site.id).where(own_sites(self._scope))
         statement = update(Alarm).where(Alarm.id == alarm_id, Alarm.site_id.in_(own))
         if until is None:
             statement = statement.where(Alarm.shelved_until > now)
@@ -184,12 +186,12 @@ class AlarmRepository(_Alarms):
             table.reviewed_at, table.reviewed_by,
         )  # fmt: skip
         return await self._all(
-            select(*columns).where(table.organization_id == self._organization_id).order_by(table.definition)
+            select(*columns).where(table.organization_id == self._scope.organization_id).order_by(table.definition)
         )
 
     async def set_rationale(self, definition: str, values: Row) -> None:
         """Store a rationale."""
-        key = {"organization_id": self._organization_id, "definition": definition}
+        key = {"organization_id": self._scope.organization_id, "definition": definition}
         statement = insert(AlarmRationale).values(**key, **values)
         await self._connection.execute(statement.on_conflict_do_update(index_elements=list(key), set_=dict(values)))
 

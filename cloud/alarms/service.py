@@ -50,7 +50,7 @@ async def list_alarms(
     """
     before = None if page.cursor is None else _position(page.cursor)
     site_id = None if site is None else await find_site_id(reader, user, site)
-    rows = await AlarmRepository(reader, user.organization_id).alarms(
+    rows = await AlarmRepository(reader, user.scope).alarms(
         site_id=site_id, is_open=is_open, before=before, rows=page.rows
     )
     shown, cursor = cut(rows, page.limit, lambda row: encode_cursor(row["raised_at"].isoformat(), str(row["id"])))
@@ -63,7 +63,7 @@ async def acknowledge_alarm(writer: WriteConnection, user: Principal, alarm_id: 
     Raises:
         NotFoundError: the user's organization has no such alarm.
     """
-    repository = AlarmRepository(writer, user.organization_id)
+    repository = AlarmRepository(writer, user.scope)
     changed = await repository.acknowledge(alarm_id, actor=user.email, now=datetime.now(timezone.utc))
     row = await repository.alarm(alarm_id)
     if row is None:
@@ -80,7 +80,7 @@ async def shelve_alarm(writer: WriteConnection, user: Principal, alarm_id: UUID,
     Raises:
         NotFoundError: the user's organization has no such alarm.
     """
-    repository = AlarmRepository(writer, user.organization_id)
+    repository = AlarmRepository(writer, user.scope)
     until = now + timedelta(minutes=shelf.minutes)
     if not await repository.shelve(alarm_id, until=until, actor=user.email, reason=shelf.reason, now=now):
         raise NotFoundError(f"There is no alarm {alarm_id}")
@@ -94,7 +94,7 @@ async def unshelve_alarm(writer: WriteConnection, user: Principal, alarm_id: UUI
     Raises:
         NotFoundError: the user's organization has no such alarm.
     """
-    repository = AlarmRepository(writer, user.organization_id)
+    repository = AlarmRepository(writer, user.scope)
     await repository.shelve(alarm_id, until=None, actor=user.email, reason=None, now=now)
     return await _found(repository, alarm_id)
 
@@ -105,7 +105,7 @@ async def get_history(reader: ReadConnection, user: Principal, alarm_id: UUID) -
     Raises:
         NotFoundError: the user's organization has no such alarm.
     """
-    rows = await AlarmRepository(reader, user.organization_id).history(alarm_id)
+    rows = await AlarmRepository(reader, user.scope).history(alarm_id)
     if not rows:
         raise NotFoundError(f"There is no alarm {alarm_id}")
     return [AlarmStep(**row) for row in rows]
@@ -123,7 +123,7 @@ async def get_performance(
     if not timedelta() < end - start <= LONGEST_REPORT:
         raise InvalidRangeError(f"end must be after start, by at most {LONGEST_REPORT.days} days")
     site_id = await find_site_id(reader, user, site)
-    repository = AlarmRepository(reader, user.organization_id)
+    repository = AlarmRepository(reader, user.scope)
     rows = await repository.occurrences(site_id, start, end, rows=MAX_OCCURRENCES + 1)
     if len(rows) > MAX_OCCURRENCES:
         raise InvalidRangeError(f"More than {MAX_OCCURRENCES} alarms; choose a shorter time")
@@ -162,7 +162,7 @@ async def get_performance(
 
 async def list_rationales(reader: ReadConnection, user: Principal) -> list[Rationale]:
     """Why each alarm exists: the shipped reasons, and the organization's own in their place."""
-    rows = await AlarmRepository(reader, user.organization_id).rationales()
+    rows = await AlarmRepository(reader, user.scope).rationales()
     own = {row["definition"]: Rationale(shipped=False, **row) for row in rows}
     both = {**shipped_rationales(), **own}
     return [both[definition] for definition in sorted(both)]
@@ -173,7 +173,7 @@ async def set_rationale(
 ) -> Rationale:
     """Write down why an alarm exists; this is its review."""
     values = {**new.model_dump(), "reviewed_at": now, "reviewed_by": user.email}
-    await AlarmRepository(writer, user.organization_id).set_rationale(definition, values)
+    await AlarmRepository(writer, user.scope).set_rationale(definition, values)
     return Rationale(definition=definition, shipped=False, **values)
 
 
@@ -199,7 +199,7 @@ async def active_by_unit(
 ) -> dict[int | None, dict[Severity, int]]:
     """Active alarms of a site by unit id and severity; None collects those of no unit."""
     by_unit: dict[int | None, dict[Severity, int]] = {}
-    for row in await AlarmRepository(reader, user.organization_id).active_counts(site_id):
+    for row in await AlarmRepository(reader, user.scope).active_counts(site_id):
         by_unit.setdefault(row["unit_id"], {})[Severity(row["severity"])] = row["alarms"]
     return by_unit
 

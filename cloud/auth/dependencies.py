@@ -12,6 +12,7 @@ from fastapi.security import OAuth2PasswordBearer
 
 from cloud.auth.repository import UserRepository
 from cloud.auth.rules import Role
+from cloud.auth.scope import Scope
 from cloud.auth.tokens import AccessTokens, UrlSigner
 from cloud.errors import ForbiddenError, UnauthenticatedError
 from cloud.kit.repository import database_of
@@ -29,6 +30,13 @@ class Principal:
     role: Role
     organization_id: int
     organization: str
+    site_ids: tuple[int, ...] | None = None
+    """Sites that the user is limited to; None for all of the organization."""
+
+    @property
+    def scope(self) -> Scope:
+        """What the user may see and touch."""
+        return Scope(self.organization_id, self.site_ids)
 
 
 async def principal(request: Request, token: Annotated[str | None, Depends(_BEARER)]) -> Principal:
@@ -79,18 +87,18 @@ async def _image_viewer(
     token: Annotated[str | None, Depends(_BEARER)],
     expires: Annotated[int | None, Query(ge=0, description="From the signed address.")] = None,
     signature: Annotated[str | None, Query(max_length=64, description="From the signed address.")] = None,
-) -> int | None:
-    """Organization whose images may be seen, or None for the holder of a valid signed address.
+) -> Scope | None:
+    """Whose images may be seen, or None for the holder of a valid signed address.
 
     Raises:
         InvalidSignatureError: the address is signed, but not by us, not for this path, or not any more.
         UnauthenticatedError: neither a signature nor a valid token.
     """
     if signature is None or expires is None:
-        return (await principal(request, token)).organization_id
+        return (await principal(request, token)).scope
     signer: UrlSigner = request.app.state.signer
     signer.verify(request.url.path, expires, signature, now=datetime.now(timezone.utc))
     return None
 
 
-ImageViewer = Annotated[int | None, Depends(_image_viewer)]
+ImageViewer = Annotated[Scope | None, Depends(_image_viewer)]

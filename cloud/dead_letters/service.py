@@ -17,7 +17,7 @@ async def list_dead_letters(reader: ReadConnection, user: Principal, page: PageQ
     """Newest first. A fleet admin sees the own organization's; a platform admin also those that name no known site."""
     everything = user.role.reaches(Role.PLATFORM_ADMIN)
     rows = await DeadLetterRepository(reader).letters(
-        organization_id=None if everything else user.organization_id,
+        scope=None if everything else user.scope,
         before=_before(page.cursor),
         rows=page.rows,
     )

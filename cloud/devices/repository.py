@@ -6,7 +6,9 @@ from datetime import datetime
 
 from sqlalchemy import and_, or_, select, tuple_
 
+from cloud.auth.scope import Scope
 from cloud.devices.tables import Channel, Device, DeviceEventRow
+from cloud.farms.repository import own_sites
 from cloud.farms.tables import Site
 from cloud.kit.repository import ReadConnection, Repository, Row
 
@@ -14,9 +16,9 @@ from cloud.kit.repository import ReadConnection, Repository, Row
 class DeviceRepository(Repository):
     """Devices of one organization."""
 
-    def __init__(self, connection: ReadConnection, organization_id: int) -> None:
+    def __init__(self, connection: ReadConnection, scope: Scope) -> None:
         super().__init__(connection)
-        self._organization_id = organization_id
+        self._scope = scope
 
     async def devices(
         self, *, site_id: int | None, after: tuple[str, str] | None = None, rows: int | None = None
@@ -34,7 +36,7 @@ class DeviceRepository(Repository):
                 Device.agent_version,
             )
             .join(Site, Site.id == Device.site_id)
-            .where(Site.organization_id == self._organization_id)
+            .where(own_sites(self._scope))
             .order_by(Site.slug, Device.slug)
             .limit(rows)
         )
@@ -58,7 +60,7 @@ class DeviceRepository(Repository):
             )
             .join(Device, Device.id == DeviceEventRow.device_id)
             .join(Site, Site.id == Device.site_id)
-            .where(Site.organization_id == self._organization_id)
+            .where(own_sites(self._scope))
             .where(or_(DeviceEventRow.unit_id == unit_id, general))
             .where(DeviceEventRow.occurred_at >= start, DeviceEventRow.occurred_at < end)
             .order_by(DeviceEventRow.occurred_at.desc(), DeviceEventRow.id.desc())

@@ -22,6 +22,6 @@ async def list_devices(reader: ReadConnection, user: Principal, site: str | None
     if page.cursor is not None:
         site_slug, slug = decode_cursor(page.cursor, 2)
         after = (site_slug, slug)
-    rows = await DeviceRepository(reader, user.organization_id).devices(site_id=site_id, after=after, rows=page.rows)
+    rows = await DeviceRepository(reader, user.scope).devices(site_id=site_id, after=after, rows=page.rows)
     shown, cursor = cut(rows, page.limit, lambda row: encode_cursor(row["site"], row["slug"]))
     return DevicePage(items=[Device(**row) for row in shown], next_cursor=cursor)

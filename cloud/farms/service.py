@@ -30,7 +30,7 @@ async def find_site_id(reader: ReadConnection, user: Principal, slug: str) -> in
     Raises:
         NotFoundError: the user's organization has no such site.
     """
-    site_id = await FarmRepository(reader, user.organization_id).site_id(slug)
+    site_id = await FarmRepository(reader, user.scope).site_id(slug)
     if site_id is None:
         raise NotFoundError(f"There is no site {slug!r}")
     return site_id
@@ -40,7 +40,7 @@ async def list_units(reader: ReadConnection, user: Principal, site: str, page: P
     """Units of a site, by slug."""
     site_id = await find_site_id(reader, user, site)
     after = None if page.cursor is None else decode_cursor(page.cursor, 1)[0]
-    rows = await FarmRepository(reader, user.organization_id).units(site_id, after=after, rows=page.rows)
+    rows = await FarmRepository(reader, user.scope).units(site_id, after=after, rows=page.rows)
     shown, cursor = cut(rows, page.limit, lambda row: encode_cursor(row["slug"]))
     return UnitPage(items=[Unit(**row) for row in shown], next_cursor=cursor)
 
@@ -51,7 +51,7 @@ async def get_unit(reader: ReadConnection, user: Principal, unit_id: int) -> Uni
     Raises:
         NotFoundError: the user's organization has no such unit.
     """
-    row = await FarmRepository(reader, user.organization_id).unit(checked_id(unit_id, "unit"))
+    row = await FarmRepository(reader, user.scope).unit(checked_id(unit_id, "unit"))
     if row is None:
         raise NotFoundError(f"There is no unit {unit_id}")
     return Unit(**row)

@@ -11,6 +11,8 @@ from sqlalchemy import Select, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import aliased
 
+from cloud.auth.scope import Scope
+from cloud.farms.repository import own_sites
 from cloud.farms.tables import Site, Unit
 from cloud.husbandry.rules import MOVES
 from cloud.husbandry.tables import Batch, DiaryChange, DiaryRecord
@@ -45,10 +47,10 @@ _OF_STOCK = DiaryRecord.kind.in_([*sorted(MOVES), "weight_sample"])
 class HusbandryRepository(Repository):
     """Batches and records of one organization."""
 
-    def __init__(self, connection: ReadConnection | WriteConnection, organization_id: int) -> None:
+    def __init__(self, connection: ReadConnection | WriteConnection, scope: Scope) -> None:
         super().__init__(connection)
-        self._organization_id = organization_id
-        self._own = Site.organization_id == organization_id
+        self._scope = scope
+        self._own = own_sites(scope)
 
     async def units(self, site_id: int) -> dict[str, Row]:
         """Units of a site by slug, with key and volume."""
@@ -59,7 +61,7 @@ class HusbandryRepository(Repository):
 
     async def add_batch(self, *, code: str, species: str, origin: str, actor: str, now: datetime) -> bool:
         """Store a batch; False when the organization has one of this code."""
-        values = {"organization_id": self._organization_id, "code": code, "species": species, "origin": origin}
+        values = {"organization_id": self._scope.organization_id, "code": code, "species": species, "origin": origin}
         added = await self._one(
             insert(Batch)
             .values(**values, created_at=now, created_by=actor)
@@ -70,19 +72,23 @@ class HusbandryRepository(Repository):
 
     async def batch(self, code: str, *, lock: bool = False) -> Row | None:
         """A batch by its code; locked, nobody else changes its book meanwhile."""
-        statement = _BATCHES.where(Batch.organization_id == self._organization_id, Batch.code == code)
+        statement = _BATCHES.where(Batch.organization_id == self._scope.organization_id, Batch.code == code)
         return await self._one(statement.with_for_update() if lock else statement)
 
     async def batches(self, *, after: str | None = None, rows: int | None = None) -> list[Row]:
         """Batches by code, those after ``after``; ``rows`` None means all."""
-        statement = _BATCHES.where(Batch.organization_id == self._organization_id).order_by(Batch.code).limit(rows)
+        statement = (
+            _BATCHES.where(Batch.organization_id == self._scope.organization_id).order_by(Batch.code).limit(rows)
+        )
         if after is not None:
             statement = statement.where(Batch.code > after)
         return await self._all(statement)
 
     async def stock_records(self, *, batch_ids: Collection[int] | None = None, site_id: int | None = None) -> list[Row]:
         """What makes the books of some batches, or of all batches that were ever at a site."""
-        statement = _RECORDS.where(self._own, _OF_STOCK, DiaryRecord.struck_at.is_(None)).order_by(
+        # The whole organization's, whatever the scope: a book that leaves a site out does not balance.
+        everywhere = Site.organization_id == self._scope.organization_id
+        statement = _RECORDS.where(everywhere, _OF_STOCK, DiaryRecord.struck_at.is_(None)).order_by(
             DiaryRecord.occurred_at
         )
         if batch_ids is not None:

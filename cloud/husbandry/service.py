@@ -33,7 +33,7 @@ async def add_batch(writer: WriteConnection, user: Principal, new: NewBatch, now
     Raises:
         ConflictError: another batch has this code.
     """
-    repository = HusbandryRepository(writer, user.organization_id)
+    repository = HusbandryRepository(writer, user.scope)
     added = await repository.add_batch(code=new.code, species=new.species, origin=new.origin, actor=user.email, now=now)
     row = await repository.batch(new.code)
     assert row is not None  # noqa: S101  (just added, or the reason why not)
@@ -44,7 +44,7 @@ async def add_batch(writer: WriteConnection, user: Principal, new: NewBatch, now
 
 async def list_batches(reader: ReadConnection, user: Principal, page: PageQuery) -> BatchPage:
     """Batches of the organization, by code."""
-    repository = HusbandryRepository(reader, user.organization_id)
+    repository = HusbandryRepository(reader, user.scope)
     after = None if page.cursor is None else decode_cursor(page.cursor, 1)[0]
     rows = await repository.batches(after=after, rows=page.rows)
     shown, cursor = cut(rows, page.limit, lambda row: encode_cursor(row["code"]))
@@ -58,7 +58,7 @@ async def get_batch(reader: ReadConnection, user: Principal, code: str) -> Batch
     Raises:
         NotFoundError: the organization has no such batch.
     """
-    repository = HusbandryRepository(reader, user.organization_id)
+    repository = HusbandryRepository(reader, user.scope)
     row = await repository.batch(code)
     if row is None:
         raise NotFoundError(f"There is no batch {code!r}")
@@ -72,7 +72,7 @@ async def list_holdings(reader: ReadConnection, user: Principal, site: str) -> l
         NotFoundError: the organization has no such site.
     """
     site_id = await find_site_id(reader, user, site)
-    repository = HusbandryRepository(reader, user.organization_id)
+    repository = HusbandryRepository(reader, user.scope)
     units = await repository.units(site_id)
     books = books_of(await repository.stock_records(site_id=site_id))
     found = [holding for code, each in books.items() for holding in holdings_of(code, each) if holding.site == site]
@@ -100,7 +100,7 @@ async def list_records(
         NotFoundError: the organization has no such site or unit.
     """
     site_id = await find_site_id(reader, user, site)
-    repository = HusbandryRepository(reader, user.organization_id)
+    repository = HusbandryRepository(reader, user.scope)
     unit_id = None
     if unit is not None:
         units = await repository.units(site_id)
@@ -121,7 +121,7 @@ async def get_record(reader: ReadConnection, user: Principal, record_id: UUID) -
     Raises:
         NotFoundError: the organization has no such record.
     """
-    repository = HusbandryRepository(reader, user.organization_id)
+    repository = HusbandryRepository(reader, user.scope)
     row = await repository.record(record_id)
     if row is None:
         raise NotFoundError(f"There is no record {record_id}")
@@ -138,7 +138,7 @@ async def list_lice(
         NotFoundError: the organization has no such site.
     """
     site_id = await find_site_id(reader, user, site)
-    rows = await HusbandryRepository(reader, user.organization_id).newest_by_unit(
+    rows = await HusbandryRepository(reader, user.scope).newest_by_unit(
         site_id, "lice_count", since=now - timedelta(days=366)
     )
     found = []

@@ -39,7 +39,7 @@ async def list_withdrawals(
         NotFoundError: the organization has no such site.
     """
     site_id = await find_site_id(reader, user, site)
-    repository = HusbandryRepository(reader, user.organization_id)
+    repository = HusbandryRepository(reader, user.scope)
     running = await clocks(repository, reader, site_id, temperatures, now)
     return [clock for clock in running if not clock.cleared]
 

@@ -127,7 +127,7 @@ async def strike(writer: WriteConnection, writing: Writing, record_id: UUID, why
         NotFoundError: the organization has no such record.
         StockMismatchError: later records need the fish that this one brought.
     """
-    repository = HusbandryRepository(writer, writing.user.organization_id)
+    repository = HusbandryRepository(writer, writing.user.scope)
     row = await repository.record(record_id)
     if row is None:
         raise NotFoundError(f"There is no record {record_id}")
@@ -150,7 +150,7 @@ class _Diary:
     """The diary of one site within one transaction."""
 
     def __init__(self, writer: WriteConnection, writing: Writing, site: str, site_id: int) -> None:
-        self.repository = HusbandryRepository(writer, writing.user.organization_id)
+        self.repository = HusbandryRepository(writer, writing.user.scope)
         self.units: dict[str, Row] = {}
         self.batches: dict[str, int] = {}
         self._writer = writer

@@ -46,8 +46,8 @@ async def get_kpis(reader: ReadConnection, user: Principal, question: Question) 
     """
     check_range(question.start, question.end)
     site_id = await find_site_id(reader, user, question.site)
-    diary = HusbandryRepository(reader, user.organization_id)
-    units = {row["slug"]: row for row in await FarmRepository(reader, user.organization_id).units(site_id)}
+    diary = HusbandryRepository(reader, user.scope)
+    units = {row["slug"]: row for row in await FarmRepository(reader, user.scope).units(site_id)}
     if question.unit is not None:
         if question.unit not in units:
             raise NotFoundError(f"There is no unit {question.unit!r} at {question.site}")

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import delete, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
+from cloud.auth.scope import Scope
 from cloud.kit.repository import ReadConnection, Repository, Row, WriteConnection
 from cloud.notifications.tables import Contact, Notification, OnCall, SiteLadder
 
@@ -34,10 +35,10 @@ _MESSAGES = select(
 class NotificationRepository(Repository):
     """Of one organization."""
 
-    def __init__(self, connection: ReadConnection | WriteConnection, organization_id: int) -> None:
+    def __init__(self, connection: ReadConnection | WriteConnection, scope: Scope) -> None:
         super().__init__(connection)
-        self._organization_id = organization_id
-        self._own = Contact.organization_id == organization_id
+        self._scope = scope
+        self._own = Contact.organization_id == scope.organization_id
 
     async def contacts(self) -> list[Row]:
         """All contacts, by name."""
@@ -49,7 +50,7 @@ class NotificationRepository(Repository):
 
     async def add_contact(self, values: dict[str, Any]) -> int | None:
         """Store a contact; None when the name is taken."""
-        statement = insert(Contact).values(organization_id=self._organization_id, **values)
+        statement = insert(Contact).values(organization_id=self._scope.organization_id, **values)
         row = await self._one(statement.on_conflict_do_nothing().returning(Contact.id))
         return None if row is None else row["id"]
 

@@ -41,7 +41,7 @@ _COLUMNS = ("id", "name", "email", "phone", "webhook_url")
 
 async def list_contacts(reader: ReadConnection, user: Principal) -> list[Contact]:
     """Contacts of the organization, by name."""
-    rows = await NotificationRepository(reader, user.organization_id).contacts()
+    rows = await NotificationRepository(reader, user.scope).contacts()
     return [Contact(**{name: row[name] for name in _COLUMNS}) for row in rows]
 
 
@@ -53,7 +53,7 @@ async def add_contact(writer: WriteConnection, user: Principal, new: NewContact,
     """
     nonce = secrets.token_hex(8)
     values = {**new.model_dump(), "webhook_nonce": nonce}
-    contact_id = await NotificationRepository(writer, user.organization_id).add_contact(values)
+    contact_id = await NotificationRepository(writer, user.scope).add_contact(values)
     if contact_id is None:
         raise ConflictError(f"name = {new.name!r}: another contact has this name; choose another")
     key = webhook_key(secret, contact_id, nonce).decode() if new.webhook_url else None
@@ -69,7 +69,7 @@ async def change_contact(
         NotFoundError: the organization has no such contact.
         ConflictError: another contact has the name.
     """
-    repository = NotificationRepository(writer, user.organization_id)
+    repository = NotificationRepository(writer, user.scope)
     known = await repository.contact(checked_id(contact_id, "contact"))
     if known is None:
         raise NotFoundError(f"There is no contact {contact_id}")
@@ -88,7 +88,7 @@ async def remove_contact(writer: WriteConnection, user: Principal, contact_id: i
     Raises:
         NotFoundError: the organization has no such contact.
     """
-    if not await NotificationRepository(writer, user.organization_id).remove_contact(checked_id(contact_id, "contact")):
+    if not await NotificationRepository(writer, user.scope).remove_contact(checked_id(contact_id, "contact")):
         raise NotFoundError(f"There is no contact {contact_id}")
 
 
@@ -99,7 +99,7 @@ async def get_roster(reader: ReadConnection, user: Principal, site: str) -> Rost
         NotFoundError: the organization has no such site.
     """
     site_id = await find_site_id(reader, user, site)
-    rows = await NotificationRepository(reader, user.organization_id).shifts(site_id)
+    rows = await NotificationRepository(reader, user.scope).shifts(site_id)
     return Roster(
         shifts=[
             Shift(
@@ -121,7 +121,7 @@ async def set_roster(writer: WriteConnection, user: Principal, site: str, roster
         NotFoundError: the organization has no such site or contact.
     """
     site_id = await find_site_id(ReadConnection(writer), user, site)
-    repository = NotificationRepository(writer, user.organization_id)
+    repository = NotificationRepository(writer, user.scope)
     known = {row["id"] for row in await repository.contacts()}
     for number, shift in enumerate(roster.shifts):
         if shift.contact_id not in known:
@@ -152,7 +152,7 @@ async def get_ladders(reader: ReadConnection, user: Principal, site: str) -> Sho
         NotFoundError: the organization has no such site.
     """
     site_id = await find_site_id(reader, user, site)
-    rows = await NotificationRepository(reader, user.organization_id).ladders(site_id)
+    rows = await NotificationRepository(reader, user.scope).ladders(site_id)
     own = {Severity(row["severity"]): Ladder.model_validate(row["ladder"]) for row in rows}
     return ShownLadders(ladders={**shipped_ladders(), **own}, own=list(own))
 
@@ -166,7 +166,7 @@ async def set_ladders(writer: WriteConnection, user: Principal, site: str, ladde
     site_id = await find_site_id(ReadConnection(writer), user, site)
     own = {name: ladder.model_dump(mode="json") for name, ladder in ladders if ladder is not None}
     rows = [{"severity": name, "ladder": ladder} for name, ladder in own.items()]
-    await NotificationRepository(writer, user.organization_id).replace_ladders(site_id, rows)
+    await NotificationRepository(writer, user.scope).replace_ladders(site_id, rows)
     log.info("ladders_changed", site=site, user=user.id, own=list(own))
     return await get_ladders(ReadConnection(writer), user, site)
 
@@ -181,7 +181,7 @@ async def list_notifications(
     """
     site_id = await find_site_id(reader, user, site)
     before = None if page.cursor is None else _position(page.cursor)
-    rows = await NotificationRepository(reader, user.organization_id).messages(
+    rows = await NotificationRepository(reader, user.scope).messages(
         site_id, alarm_id=alarm_id, before=before, rows=page.rows
     )
     shown, cursor = cut(rows, page.limit, lambda row: encode_cursor(row["due_at"].isoformat(), str(row["id"])))
@@ -195,7 +195,7 @@ async def get_proofs(reader: ReadConnection, user: Principal, site: str) -> Proo
         NotFoundError: the organization has no such site.
     """
     site_id = await find_site_id(reader, user, site)
-    rows = await NotificationRepository(reader, user.organization_id).newest_tests(site_id)
+    rows = await NotificationRepository(reader, user.scope).newest_tests(site_id)
     return Proofs(
         proofs=[
             PathProof(
@@ -220,7 +220,7 @@ async def plan_test(writer: WriteConnection, user: Principal, site: str, now: da
         NotFoundError: the organization has no such site.
     """
     site_id = await find_site_id(ReadConnection(writer), user, site)
-    repository = NotificationRepository(writer, user.organization_id)
+    repository = NotificationRepository(writer, user.scope)
     named = {row["contact_id"] for row in await repository.shifts(site_id)}
     rows = []
     for contact in await repository.contacts():

@@ -57,7 +57,7 @@ async def get_image(
     An address names content, so the answer never changes and may be cached for good.
     """
     settings: CloudSettings = request.app.state.settings
-    image = await service.find_image(reader, sha256, organization_id=viewer, storage_dir=settings.storage_dir)
+    image = await service.find_image(reader, sha256, scope=viewer, storage_dir=settings.storage_dir)
     headers = {"Cache-Control": "private, max-age=31536000, immutable", "ETag": f'"{sha256}"'}
     if if_none_match is not None and sha256 in if_none_match:
         return Response(status_code=304, headers=headers)

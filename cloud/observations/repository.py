@@ -6,6 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import select, text
 
+from cloud.auth.scope import Scope
+from cloud.farms.repository import own_sites
 from cloud.farms.tables import Site, Unit
 from cloud.kit.repository import Repository, Row
 from cloud.observations.tables import Image
@@ -90,13 +92,13 @@ class ObservationRepository(Repository):
         parameters = {"unit_id": unit_id, "start": start, "end": end, "rows": rows}
         return await self._all(_EVIDENCE_BY_HOUR, parameters)
 
-    async def image(self, sha256: str, *, organization_id: int | None) -> Row | None:
+    async def image(self, sha256: str, *, scope: Scope | None) -> Row | None:
         """A stored image, if a camera of the organization took it; None stands for whoever holds a signed address."""
         statement = select(Image.sha256, Image.media_type, Image.bytes).where(Image.sha256 == sha256)
-        if organization_id is not None:
+        if scope is not None:
             statement = (
                 statement.join(Unit, Unit.id == Image.unit_id)
                 .join(Site, Site.id == Unit.site_id)
-                .where(Site.organization_id == organization_id)
+                .where(own_sites(scope))
             )
         return await self._one(statement)

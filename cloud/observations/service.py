@@ -9,6 +9,7 @@ from pathlib import Path
 import structlog
 
 from cloud.auth.dependencies import Principal
+from cloud.auth.scope import Scope
 from cloud.auth.tokens import UrlSigner
 from cloud.errors import InvalidCursorError, NotFoundError
 from cloud.farms.service import get_unit
@@ -67,15 +68,13 @@ async def latest_by_unit(
     )
 
 
-async def find_image(
-    reader: ReadConnection, sha256: str, *, organization_id: int | None, storage_dir: Path
-) -> StoredImage:
+async def find_image(reader: ReadConnection, sha256: str, *, scope: Scope | None, storage_dir: Path) -> StoredImage:
     """A stored image.
 
     Raises:
         NotFoundError: no image has this hash, it belongs to another organization, or its file is gone.
     """
-    row = await ObservationRepository(reader).image(sha256, organization_id=organization_id)
+    row = await ObservationRepository(reader).image(sha256, scope=scope)
     if row is None or row["media_type"] not in _SHOWN_TYPES:
         raise NotFoundError("There is no such image")
     # The hash comes from the row, not from the request, so that no request can name a path.

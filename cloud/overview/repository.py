@@ -8,7 +8,9 @@ from sqlalchemy import ScalarSelect, func, select
 
 from cloud.alarms.repository import IS_OPEN
 from cloud.alarms.tables import Alarm
+from cloud.auth.scope import Scope
 from cloud.devices.tables import Device
+from cloud.farms.repository import own_sites
 from cloud.farms.tables import Site, Unit
 from cloud.kit.repository import ReadConnection, Repository, Row
 
@@ -34,9 +36,9 @@ _SITES = select(
 class SiteRepository(Repository):
     """Sites of one organization."""
 
-    def __init__(self, connection: ReadConnection, organization_id: int) -> None:
+    def __init__(self, connection: ReadConnection, scope: Scope) -> None:
         super().__init__(connection)
-        self._own = Site.organization_id == organization_id
+        self._own = own_sites(scope)
 
     async def sites(self, *, after: str | None, rows: int) -> list[Row]:
         """Sites by slug, those after the slug ``after``."""

@@ -26,7 +26,7 @@ from cloud.telemetry import service as telemetry
 async def list_sites(reader: ReadConnection, user: Principal, page: PageQuery) -> SitePage:
     """Sites of the user's organization, by slug."""
     after = None if page.cursor is None else decode_cursor(page.cursor, 1)[0]
-    rows = await SiteRepository(reader, user.organization_id).sites(after=after, rows=page.rows)
+    rows = await SiteRepository(reader, user.scope).sites(after=after, rows=page.rows)
     shown, cursor = cut(rows, page.limit, lambda row: encode_cursor(row["slug"]))
     return SitePage(items=[Site(**row) for row in shown], next_cursor=cursor)
 
@@ -37,7 +37,7 @@ async def get_site(reader: ReadConnection, user: Principal, slug: str) -> Site:
     Raises:
         NotFoundError: the user's organization has no such site.
     """
-    row = await SiteRepository(reader, user.organization_id).site(slug)
+    row = await SiteRepository(reader, user.scope).site(slug)
     if row is None:
         raise NotFoundError(f"There is no site {slug!r}")
     return Site(**row)
@@ -58,8 +58,8 @@ async def get_site_latest(
         NotFoundError: the user's organization has no such site.
     """
     site = await get_site(reader, user, slug)
-    devices = await DeviceRepository(reader, user.organization_id).devices(site_id=site.id)
-    units = await FarmRepository(reader, user.organization_id).units(site.id)
+    devices = await DeviceRepository(reader, user.scope).devices(site_id=site.id)
+    units = await FarmRepository(reader, user.scope).units(site.id)
     alarms = await active_by_unit(reader, user, site.id)
     now = datetime.now(timezone.utc)
     readings = await telemetry.latest_by_unit(reader, site.id, periods=periods, limits=limits, now=now)

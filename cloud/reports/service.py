@@ -124,7 +124,7 @@ def _renderer(kind: Format) -> Callable[[Report], bytes]:
 
 
 async def _read(reader: ReadConnection, user: Principal, order: Order, now: datetime) -> Report:
-    farms = FarmRepository(reader, user.organization_id)
+    farms = FarmRepository(reader, user.scope)
     site = await farms.site(order.site)
     if site is None:
         raise NotFoundError(f"There is no site {order.site!r}")
@@ -157,8 +157,8 @@ class _Reading:
         self.order = order
         self.site_id: int = site["id"]
         self.units = units
-        self.diary = HusbandryRepository(reader, user.organization_id)
-        self.alarms = AlarmRepository(reader, user.organization_id)
+        self.diary = HusbandryRepository(reader, user.scope)
+        self.alarms = AlarmRepository(reader, user.scope)
         self.provenance: list[str] = []
 
     async def records(self, kind: str | None = None) -> list[Row]:

@@ -8,7 +8,9 @@ from typing import Any
 
 from sqlalchemy import TextClause, bindparam, select, text
 
+from cloud.auth.scope import Scope
 from cloud.devices.tables import Channel
+from cloud.farms.repository import own_sites
 from cloud.farms.tables import Site, Unit
 from cloud.kit.repository import Repository, Row
 from cloud.telemetry.rules import Resolution
@@ -192,13 +194,13 @@ class TelemetryRepository(Repository):
         """In how many hours each measured channel of these units had readings, and since when its device is known."""
         return await self._all(_HEARD, {"unit_ids": list(unit_ids), "start": start, "end": end})
 
-    async def channel(self, channel_id: int, *, organization_id: int) -> Row | None:
+    async def channel(self, channel_id: int, *, scope: Scope) -> Row | None:
         """One channel of the organization."""
         return await self._one(
             select(Channel.id, Channel.quantity, Channel.ucum)
             .join(Unit, Unit.id == Channel.unit_id)
             .join(Site, Site.id == Unit.site_id)
-            .where(Channel.id == channel_id, Site.organization_id == organization_id)
+            .where(Channel.id == channel_id, own_sites(scope))
         )
 
     async def calibrations(self, channel_id: int, *, rows: int) -> list[Row]:
@@ -213,7 +215,7 @@ class TelemetryRepository(Repository):
     async def channels(
         self,
         *,
-        organization_id: int,
+        scope: Scope,
         site: str | None = None,
         channel_id: int | None = None,
         quantities: Collection[str] = (),
@@ -230,7 +232,7 @@ class TelemetryRepository(Repository):
             )
             .join(Unit, Unit.id == Channel.unit_id)
             .join(Site, Site.id == Unit.site_id)
-            .where(Site.organization_id == organization_id)
+            .where(own_sites(scope))
             .order_by(Channel.id)
         )
         if site is not None:

@@ -128,7 +128,7 @@ async def get_series(
     """
     _check_range(start, end)
     repository = TelemetryRepository(reader)
-    channel = await repository.channel(checked_id(channel_id, "channel"), organization_id=user.organization_id)
+    channel = await repository.channel(checked_id(channel_id, "channel"), scope=user.scope)
     if channel is None:
         raise NotFoundError(f"There is no channel {channel_id}")
     bucket_s = rules.bucket_width_s(start, end, max_points, at_least_s=kept.finest(start, now).width_s)
@@ -157,7 +157,7 @@ async def list_calibrations(reader: ReadConnection, user: Principal, channel_id:
         NotFoundError: the user's organization has no such channel.
     """
     repository = TelemetryRepository(reader)
-    if await repository.channel(checked_id(channel_id, "channel"), organization_id=user.organization_id) is None:
+    if await repository.channel(checked_id(channel_id, "channel"), scope=user.scope) is None:
         raise NotFoundError(f"There is no channel {channel_id}")
     return [CalibrationChange(**row) for row in await repository.calibrations(channel_id, rows=MAX_CALIBRATIONS)]
 
@@ -190,9 +190,7 @@ async def select_channel(
     """
     _check_range(start, end)
     repository = TelemetryRepository(reader)
-    channels = await repository.channels(
-        organization_id=user.organization_id, channel_id=checked_id(channel_id, "channel")
-    )
+    channels = await repository.channels(scope=user.scope, channel_id=checked_id(channel_id, "channel"))
     if not channels:
         raise NotFoundError(f"There is no channel {channel_id}")
     return Selection(f"channel-{channel_id}", channels, start, end)
@@ -215,9 +213,7 @@ async def select_site(
     """
     _check_range(start, end)
     await find_site_id(reader, user, site)
-    channels = await TelemetryRepository(reader).channels(
-        organization_id=user.organization_id, site=site, quantities=quantities
-    )
+    channels = await TelemetryRepository(reader).channels(scope=user.scope, site=site, quantities=quantities)
     return Selection(site, channels, start, end)
 
 

@@ -43,10 +43,10 @@ async def get_before(
     site_id = await find_site_id(reader, user, unit.site)
     start, end = at - timedelta(hours=hours), at + timedelta(microseconds=1)
     found: dict[Kind, list[Item]] = {
-        Kind.DIARY: await _diary(HusbandryRepository(reader, user.organization_id), site_id, unit.id, start, end),
-        Kind.ALARM: await _alarms(AlarmRepository(reader, user.organization_id), site_id, unit.id, start, end),
+        Kind.DIARY: await _diary(HusbandryRepository(reader, user.scope), site_id, unit.id, start, end),
+        Kind.ALARM: await _alarms(AlarmRepository(reader, user.scope), site_id, unit.id, start, end),
         Kind.DEVICE: _events(
-            await DeviceRepository(reader, user.organization_id).events_of_unit(unit.id, start, end, rows=MOST + 1)
+            await DeviceRepository(reader, user.scope).events_of_unit(unit.id, start, end, rows=MOST + 1)
         ),
         Kind.IMAGE: _images(
             await ObservationRepository(reader).evidence_by_hour(unit.id, start, end, rows=MOST + 1), signer, now
