@@ -19,6 +19,7 @@ import typer
 
 from contracts.errors import ConfigurationError, ShoalError
 from shoal import __version__
+from shoal.backup.commands import register as register_backup
 
 app = typer.Typer(
     help="Shoal: an open aquaculture platform, edge to cloud.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -27,9 +28,11 @@ edge = typer.Typer(help="The agent of one edge box.", no_args_is_help=True)
 bridge = typer.Typer(help="The bridge from MQTT to Kafka.", no_args_is_help=True)
 cloud = typer.Typer(help="Ingest, API and database.", no_args_is_help=True)
 models = typer.Typer(help="Model bundles.", no_args_is_help=True)
+admin = typer.Typer(help="Look after a box or a server.", no_args_is_help=True)
+register_backup(admin)
 maintenance = typer.Typer(help="Work on probes: values are marked, their alarms rest.", no_args_is_help=True)
 edge.add_typer(maintenance, name="maintenance")
-for name, group in (("edge", edge), ("bridge", bridge), ("cloud", cloud), ("models", models)):
+for name, group in (("edge", edge), ("bridge", bridge), ("cloud", cloud), ("models", models), ("admin", admin)):
     app.add_typer(group, name=name)
 
 _EXTRA_OF_MODULE = {

@@ -103,6 +103,15 @@ def set_aside(path: Path) -> Path:
     return target
 
 
+def mark_copied(path: Path) -> None:
+    """Tell a copied file that the original went on: the numbers that it assigned meanwhile are skipped at the next opening.
+
+    Messages keep theirs, so that the store still knows those that it has.
+    """
+    with contextlib.closing(sqlite3.connect(path, timeout=5)) as connection, connection:
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('machine_boot', 'copied')")
+
+
 def pairs_in(corrupt: sqlite3.Connection, table: str) -> Iterator[tuple[str, Any]]:
     """Rows of ``counter`` or ``state`` up to the first that cannot be read."""
     with contextlib.suppress(sqlite3.Error):
