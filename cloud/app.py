@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
 import sys
@@ -49,6 +50,8 @@ from cloud.notifications import endpoints as notifications
 from cloud.notifications.links import Links
 from cloud.observations import endpoints as observations
 from cloud.overview import endpoints as overview
+from cloud.predictions import endpoints as predictions
+from cloud.predictions.serving import Serving
 from cloud.reports import endpoints as reports
 from cloud.reports.service import MAX_AT_ONCE as REPORTS_AT_ONCE
 from cloud.settings import CloudSettings, secret_key
@@ -56,6 +59,7 @@ from cloud.telemetry import endpoints as telemetry
 from cloud.telemetry.exports import MAX_AT_ONCE
 from cloud.telemetry.service import ChannelLimits, ChannelPeriods, daily_temperatures
 from cloud.timeline import endpoints as timeline
+from contracts.bundles import Task
 from contracts.errors import ConfigurationError
 
 log = structlog.get_logger()
@@ -69,6 +73,7 @@ _FEATURES = (
     devices,
     telemetry,
     observations,
+    predictions,
     alarms,
     abnormal,
     notifications,
@@ -91,6 +96,7 @@ _TAGS = [
     {"name": "devices", "description": "Edge boxes, and messages that failed."},
     {"name": "telemetry", "description": "Readings over time."},
     {"name": "observations", "description": "What the cameras saw, with images."},
+    {"name": "predictions", "description": "What models say of pictures, and the models behind it."},
     {"name": "alarms", "description": "Alarms, acknowledging them, and advice on abnormal series."},
     {"name": "notifications", "description": "Who is told of alarms, and what was told."},
     {"name": "husbandry", "description": "Batches of fish and the farm's diary."},
@@ -137,6 +143,7 @@ def create_app(settings: CloudSettings) -> FastAPI:
     app.state.daily_temperatures = daily_temperatures
     app.state.export_limiter = CapacityLimiter(MAX_AT_ONCE)
     app.state.report_limiter = CapacityLimiter(REPORTS_AT_ONCE)
+    app.state.serving = Serving(settings)
     app.state.business = BusinessMetrics()
     app.state.started = monotonic()
     app.state.product_version = _product_version()
@@ -175,9 +182,14 @@ def run_api(settings: CloudSettings) -> None:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     database: Database = app.state.database
     database.start()
+    serving: Serving = app.state.serving
+    settings: CloudSettings = app.state.settings
+    warming = asyncio.create_task(serving.warm_up([Task(task) for task in settings.predict_warm_up]))
     try:
         yield
     finally:
+        warming.cancel()
+        await serving.stop()
         await database.stop()
 
 
@@ -203,7 +215,12 @@ def _add_middleware(app: FastAPI, settings: CloudSettings) -> None:
             allow_headers=["Authorization", "Content-Type"],
             expose_headers=["X-Request-ID"],
         )
-    app.add_middleware(Border, max_request_bytes=settings.max_request_bytes, observe=_observe)
+    app.add_middleware(
+        Border,
+        max_request_bytes=settings.max_request_bytes,
+        larger=dict.fromkeys(predictions.UPLOADS, settings.max_upload_bytes),
+        observe=_observe,
+    )
 
 
 def _document(app: FastAPI) -> None:

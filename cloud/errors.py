@@ -117,6 +117,36 @@ class WithdrawalRunningError(ConflictError):
     title = "Withdrawal period is not over"
 
 
+class NoModelError(ConflictError):
+    """No installed model does what was asked; the detail says how to get one."""
+
+    code = "no_model"
+    title = "No such model is installed"
+
+
+class UnusableModelError(ConflictError):
+    """The model's files are not what their manifest says, or fail their own test; it is not run."""
+
+    code = "unusable_model"
+    title = "The model cannot be used"
+
+
+class UnsupportedImageError(ApiError):
+    """The bytes are no picture of a kind that is read here, whatever their name says."""
+
+    status = 415
+    code = "unsupported_image"
+    title = "Not a JPEG or PNG"
+
+
+class UnusableImageError(ApiError):
+    """A picture of the right kind, from which no model could tell anything."""
+
+    status = 422
+    code = "unusable_image"
+    title = "The picture cannot be used"
+
+
 class InvalidFileError(ApiError):
     """Rows of a file are at fault; nothing of it was taken.
 
@@ -131,6 +161,13 @@ class InvalidFileError(ApiError):
     def __init__(self, detail: str, faults: Sequence[tuple[str, str]]) -> None:
         super().__init__(detail)
         self.faults = tuple(faults)
+
+
+class CallbackRefusedError(BadRequestError):
+    """The address may not be called from here."""
+
+    code = "callback_refused"
+    title = "The address may not be called"
 
 
 class PayloadTooLargeError(ApiError):
@@ -173,3 +210,18 @@ class UnavailableError(ApiError):
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail, headers={"Retry-After": "2"})
+
+
+class BusyError(ApiError):
+    """As much is waiting as may wait; nothing was taken.
+
+    Args:
+        retry_after_s: when it is worth another try.
+    """
+
+    status = 503
+    code = "busy"
+    title = "Too much is waiting"
+
+    def __init__(self, detail: str, retry_after_s: int = 1) -> None:
+        super().__init__(detail, headers={"Retry-After": str(retry_after_s)})

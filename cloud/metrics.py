@@ -73,3 +73,32 @@ BUSINESS_UPTIME_PERCENT = Gauge(
 BUSINESS_REFRESHED_AT = Gauge(
     "shoal_business_refreshed_timestamp_seconds", "When the shoal_business gauges were last read from the store"
 )
+PREDICTIONS = Counter(
+    "shoal_predictions_total",
+    "Pictures by what came of them: answered, failed (no usable answer), refused (the queue was full), late",
+    ["model", "version", "outcome"],
+)
+PREDICT_SECONDS = Histogram(
+    "shoal_predict_batch_seconds",
+    "Time of one batch through decoding, model and reading of its answers",
+    ["model", "version"],
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
+)
+PREDICT_BATCH_SIZE = Histogram(
+    "shoal_predict_batch_size",
+    "Pictures that went through a model together",
+    ["model", "version"],
+    buckets=(1, 2, 4, 8, 16, 32),
+)
+PREDICT_CONFIDENCE = Histogram(
+    "shoal_predict_confidence",
+    "Confidence of answers; a shift of its shape is the first sign of drift",
+    ["model", "version"],
+    buckets=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1),
+)
+PREDICT_CACHE = Counter("shoal_predict_cache_total", "Looks into the cache of results: hit, miss", ["outcome"])
+PREDICT_LOADED = Gauge("shoal_predict_models_loaded", "Versions in the memory of this process")
+PREDICT_TASKS = Counter(
+    "shoal_predict_tasks_total", "Predictions that were asked for later, by outcome: done, failed, retried", ["outcome"]
+)
+PREDICT_CALLBACKS = Counter("shoal_predict_callbacks_total", "Callbacks by outcome: sent, retried, failed", ["outcome"])

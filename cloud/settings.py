@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.errors import ConfigurationError
@@ -61,7 +61,55 @@ class RetentionSettings(BaseSettings):
         return self
 
 
-class CloudSettings(RetentionSettings):
+class ModelSplit(BaseModel):
+    """Another version of a model for a part of the units."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
+    """The candidate."""
+    share: float = Field(ge=0, le=1)
+    """Part of the units that get it; the same ones always."""
+
+
+class PredictionSettings(BaseSettings):
+    """How models are served. The bounds are per process."""
+
+    model_config = SettingsConfigDict(env_prefix="SHOAL_", extra="ignore", frozen=True)
+
+    models_dir: Path | None = None
+    """Folder with further bundles, ``name/`` or ``name/version/``; looked at again every five seconds. None: only those shipped."""
+    predict_active: dict[Literal["detection", "classification", "scores"], str] = Field(default_factory=dict)
+    """``name@version`` (or ``name``) by task, as JSON. Empty, the default: the newest version of the usual name."""
+    predict_split: dict[str, ModelSplit] = Field(default_factory=dict)
+    """By name of a model, a version that a part of the units gets, as JSON: ``{"fish-species": {"version": "1.1.0", "share": 0.1}}``."""
+    predict_warm_up: tuple[Literal["detection", "classification", "scores"], ...] = ()
+    """Tasks whose active version is loaded at the start. Empty, the default: the first picture loads it (a second or two)."""
+    predict_max_models: int = Field(default=4, ge=1, le=100)
+    """Versions in memory at most; the one used longest ago leaves."""
+    predict_max_memory_mb: float = Field(default=1024, gt=0)
+    """Megabytes that loaded versions may take, counted as three times their files; one that needs more alone is refused."""
+    predict_threads: int = Field(default=1, ge=1, le=64)
+    """Threads per call of a model. One costs the least processor time; more processes scale better."""
+    predict_max_batch: int = Field(default=8, ge=1, le=64)
+    """Pictures of different requests that go through a model together."""
+    predict_max_wait_ms: float = Field(default=2, ge=0, le=1000)
+    """Milliseconds that a batch waits for pictures that are on their way; a request that is alone never waits."""
+    predict_queue: int = Field(default=64, ge=1, le=10_000)
+    """Pictures that may wait for a version; the next is refused with 503 and Retry-After."""
+    predict_timeout_s: float = Field(default=30, gt=0, le=600)
+    """Seconds after which a picture that still waits is given up with 503."""
+    predict_cache_entries: int = Field(default=2000, ge=0, le=1_000_000)
+    """Results that are remembered by picture and model. 0: none."""
+    predict_cache_ttl_s: float = Field(default=600, ge=0)
+    """Seconds that a result is remembered."""
+    predict_max_image_bytes: int = Field(default=20_000_000, ge=1024)
+    """Bytes of one picture at most."""
+    predict_max_megapixels: float = Field(default=50, gt=0, le=1000)
+    """Million pixels that a picture may unfold to; three bytes each while it is decoded."""
+
+
+class CloudSettings(RetentionSettings, PredictionSettings):
     """What the API needs to know. Lists are written as JSON in the environment."""
 
     storage_dir: Path = Path("storage")
@@ -85,7 +133,17 @@ class CloudSettings(RetentionSettings):
     image_url_minutes: int = Field(default=60, ge=1, le=24 * 60)
     """How long a signed image address works at least; it is stable for that long, so browsers cache it."""
     max_request_bytes: int = Field(default=1_000_000, ge=1024)
-    """Larger request bodies are refused with 413. No endpoint takes more than a form yet."""
+    """Larger request bodies are refused with 413, but for pictures."""
+    max_upload_bytes: int = Field(default=64_000_000, ge=1024)
+    """The same for requests that carry pictures, all of their pictures together."""
+    predict_keep_days: float = Field(default=365, ge=1)
+    """Days that predictions are kept in the history."""
+    predict_task_keep_days: float = Field(default=7, ge=0.01)
+    """Days that the results of predictions asked for later can be fetched."""
+    predict_tasks_waiting: int = Field(default=1000, ge=1)
+    """Predictions asked for later that may wait, over all organizations; the next is refused with 503."""
+    callback_allow_hosts: tuple[str, ...] = ()
+    """Hosts of the own network that may be called back, as ``host`` or ``host:port``. Empty, the default: public addresses only."""
     database_pool_size: int = Field(default=5, ge=1, le=100)
     """Connections to PostgreSQL per API process; requests beyond that wait up to 5 s."""
     statement_timeout_s: float = Field(default=15, gt=0)

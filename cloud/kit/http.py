@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any
 
@@ -37,11 +37,21 @@ Observe = Callable[[str, str, int, float], None]
 
 
 class Border:
-    """ASGI middleware around the whole application."""
+    """ASGI middleware around the whole application.
 
-    def __init__(self, app: ASGIApp, *, max_request_bytes: int, observe: Observe) -> None:
+    Args:
+        app: the application.
+        max_request_bytes: of a request's body.
+        observe: told of every answer.
+        larger: another limit by path, for uploads.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, max_request_bytes: int, observe: Observe, larger: Mapping[str, int] | None = None
+    ) -> None:
         self._app = app
         self._max_request_bytes = max_request_bytes
+        self._larger = dict(larger or {})
         self._observe = observe
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -69,16 +79,17 @@ class Border:
     def _limited(self, scope: Scope, receive: Receive, answer: _Answer) -> Receive:
         """``receive`` that refuses a body which is too large, whether or not its length was announced."""
         announced = Headers(scope=scope).get("content-length", "0")
-        too_large = PayloadTooLargeError(f"A request body may have at most {self._max_request_bytes} bytes")
+        limit = self._larger.get(scope["path"], self._max_request_bytes)
+        too_large = PayloadTooLargeError(f"A request body may have at most {limit} bytes")
         received = 0
 
         async def limited() -> Message:
             nonlocal received
-            if announced.isdecimal() and int(announced) > self._max_request_bytes:
+            if announced.isdecimal() and int(announced) > limit:
                 answer.overrule(too_large)
             message = await receive()
             received += len(message.get("body", b""))
-            if received > self._max_request_bytes:
+            if received > limit:
                 answer.overrule(too_large)
             return message
 

@@ -48,7 +48,7 @@ def load_bundle(path: Path | str, *, field: str = "model.bundle") -> Bundle:
         BundleError: no such folder, unreadable or unsuitable manifest, missing, truncated or altered model file.
     """
     folder = _folder_of(Path(path), field)
-    manifest = _read_manifest(folder, field)
+    manifest = read_manifest(folder, field=field)
     bundle = Bundle(folder, manifest, manifest.sha256)
     read_model(bundle)
     return bundle
@@ -121,7 +121,12 @@ def _folder_of(path: Path, field: str) -> Path:
     return folder.resolve()
 
 
-def _read_manifest(folder: Path, field: str) -> ModelManifest:
+def read_manifest(folder: Path, *, field: str = "model.bundle") -> ModelManifest:
+    """What a bundle's folder says of itself; its model file is not looked at.
+
+    Raises:
+        BundleError: unreadable or unsuitable.
+    """
     path = folder / MANIFEST_NAME
     try:
         if path.stat().st_size > MAX_MANIFEST_BYTES:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from contracts.bundles import ClassificationOutput, Task
 from models.runtime.errors import BundleError, InferenceError
+from models.runtime.jpeg import preprocess_encoded
 from models.runtime.outputs import output_names
 from models.runtime.preprocess import FloatArray, FrameArray, preprocess
 from models.runtime.session import Session
@@ -57,12 +58,26 @@ class Classifier:
         answers: list[Classification] = []
         for start in range(0, len(images_bgr), self._batch):
             chunk = images_bgr[start : start + self._batch]
-            images, _ = preprocess(chunk, self.session.image)
-            (raw_BC,) = self.session.run(images, output_names(self.session.manifest))
-            if raw_BC.shape != (len(chunk), len(self.session.manifest.labels)) or not np.isfinite(raw_BC).all():
-                raise InferenceError(f"the model gave unusable scores of shape {raw_BC.shape}")
-            answers += [self._answer(scores_C) for scores_C in probabilities(raw_BC, self._output.kind)]
+            answers += self._answers(preprocess(chunk, self.session.image)[0])
         return answers
+
+    def classify_encoded(self, images: Sequence[bytes]) -> list[Classification]:
+        """The same of encoded images, each decoded no larger than needed.
+
+        Raises:
+            InferenceError: bytes are not an image, or the model gave no usable answer.
+        """
+        answers: list[Classification] = []
+        for start in range(0, len(images), self._batch):
+            chunk = images[start : start + self._batch]
+            answers += self._answers(preprocess_encoded(chunk, self.session.image)[0])
+        return answers
+
+    def _answers(self, images: npt.NDArray[Any]) -> list[Classification]:
+        (raw_BC,) = self.session.run(images, output_names(self.session.manifest))
+        if raw_BC.shape != (len(images), len(self.session.manifest.labels)) or not np.isfinite(raw_BC).all():
+            raise InferenceError(f"the model gave unusable scores of shape {raw_BC.shape}")
+        return [self._answer(scores_C) for scores_C in probabilities(raw_BC, self._output.kind)]
 
     def _answer(self, scores_C: FloatArray) -> Classification:
         labels = self.session.manifest.labels

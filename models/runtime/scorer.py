@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from contracts.bundles import ScoresOutput, Task
 from models.runtime.errors import BundleError, InferenceError
+from models.runtime.jpeg import preprocess_encoded
 from models.runtime.outputs import output_names
 from models.runtime.postprocess import logistic
 from models.runtime.preprocess import FrameArray, preprocess
@@ -53,16 +56,30 @@ class Scorer:
             InferenceError: an image is not usable, or the model gave no usable answer.
         """
         answers: list[Scores] = []
-        labels = self.session.manifest.labels
         for start in range(0, len(images_bgr), self._batch):
             chunk = images_bgr[start : start + self._batch]
-            images, _ = preprocess(chunk, self.session.image)
-            (raw_BC,) = self.session.run(images, self._names)
-            if raw_BC.shape != (len(chunk), len(labels)) or not np.isfinite(raw_BC).all():
-                raise InferenceError(f"the model gave unusable scores of shape {raw_BC.shape}")
-            scores_BC = logistic(raw_BC) if self._output.kind == "logits" else np.clip(raw_BC, 0.0, 1.0)
-            answers += [self._answer(dict(zip(labels, map(float, scores_C), strict=True))) for scores_C in scores_BC]
+            answers += self._answers(preprocess(chunk, self.session.image)[0])
         return answers
+
+    def score_encoded(self, images: Sequence[bytes]) -> list[Scores]:
+        """The same of encoded images, each decoded no larger than needed.
+
+        Raises:
+            InferenceError: bytes are not an image, or the model gave no usable answer.
+        """
+        answers: list[Scores] = []
+        for start in range(0, len(images), self._batch):
+            chunk = images[start : start + self._batch]
+            answers += self._answers(preprocess_encoded(chunk, self.session.image)[0])
+        return answers
+
+    def _answers(self, images: npt.NDArray[Any]) -> list[Scores]:
+        labels = self.session.manifest.labels
+        (raw_BC,) = self.session.run(images, self._names)
+        if raw_BC.shape != (len(images), len(labels)) or not np.isfinite(raw_BC).all():
+            raise InferenceError(f"the model gave unusable scores of shape {raw_BC.shape}")
+        scores_BC = logistic(raw_BC) if self._output.kind == "logits" else np.clip(raw_BC, 0.0, 1.0)
+        return [self._answer(dict(zip(labels, map(float, scores_C), strict=True))) for scores_C in scores_BC]
 
     def _answer(self, scores: dict[str, float]) -> Scores:
         limits, usual = self._output.thresholds, self.session.manifest.threshold

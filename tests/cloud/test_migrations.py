@@ -18,6 +18,7 @@ import cloud.farms.tables
 import cloud.husbandry.tables
 import cloud.notifications.tables
 import cloud.observations.tables
+import cloud.predictions.tables
 import cloud.telemetry.tables  # noqa: F401  (each registers its tables)
 from cloud.db import migrate
 from cloud.db.base import Base

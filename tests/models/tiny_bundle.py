@@ -58,8 +58,19 @@ def tiny_detector(
     )
 
 
-def tiny_classifier(folder: Path, *, unknown_below: float | None = 0.6, size: int = 32) -> Path:
-    """Write a classifier bundle with the labels red, green and blue into ``folder`` and return the folder."""
+def tiny_classifier(
+    folder: Path,
+    *,
+    unknown_below: float | None = 0.6,
+    size: int = 32,
+    name: str = "tiny-colours",
+    version: str = "1.0.0",
+    gain: float = 10.0,
+) -> Path:
+    """Write a classifier bundle with the labels red, green and blue into ``folder`` and return the folder.
+
+    ``gain`` is the logit of a colour at its brightest: a smaller one is less sure of everything.
+    """
     nodes = [
         helper.make_node("Cast", ["images"], ["pixels"], to=TensorProto.FLOAT),
         helper.make_node("ReduceMean", ["pixels"], ["colour"], axes=[1, 2], keepdims=0),
@@ -70,12 +81,12 @@ def tiny_classifier(folder: Path, *, unknown_below: float | None = 0.6, size: in
         "tiny_classifier",
         [helper.make_tensor_value_info("images", TensorProto.UINT8, ["batch", size, size, 3])],
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", 3])],
-        [numpy_helper.from_array(np.float32(10 / 255), "gain")],
+        [numpy_helper.from_array(np.float32(gain / 255), "gain")],
     )
     return _write(
         folder, _model(graph), task="classification", labels=["red", "green", "blue"],
         classification={"name": "logits", "kind": "logits", "unknown_below": unknown_below},
-        input={"width": size, "height": size, "fit": "stretch"}, name="tiny-colours", version="1.0.0",
+        input={"width": size, "height": size, "fit": "stretch"}, name=name, version=version,
     )  # fmt: skip
 
 
