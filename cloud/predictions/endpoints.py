@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, File, Form, Path, Query, Request, UploadFile
 
 from cloud.auth.dependencies import Operator, Viewer
+from cloud.auth.scope import Scope
 from cloud.errors import BadRequestError, PayloadTooLargeError
 from cloud.kit.pagination import Paging
 from cloud.kit.problems import problems
@@ -154,7 +155,7 @@ async def predict(
         data = await _read(file, settings)
     else:
         (stored,) = await service.stored_sources(
-            pool, user.organization_id, [str(image_sha256)], storage_dir=settings.storage_dir
+            pool, user.scope, [str(image_sha256)], storage_dir=settings.storage_dir
         )
         data = await stored.read()
     return await service.predict_one(pool, serving, user, data, asked)
@@ -182,7 +183,7 @@ async def predict_batch(
 ) -> BatchPrediction:
     """Every picture has a prediction or a problem; one that cannot be used does not stop the others."""
     asked = Asked("batch", task, model, version, unit_id, all_probabilities)
-    sources = await _sources(user.organization_id, pool, settings, files or [], references)
+    sources = await _sources(user.scope, pool, settings, files or [], references)
     return await service.predict_batch(pool, serving, user, sources, asked)
 
 
@@ -245,7 +246,7 @@ async def _read(file: UploadFile, settings: CloudSettings) -> bytes:
 
 
 async def _sources(
-    organization_id: int, pool: Database, settings: CloudSettings, files: list[UploadFile], references: str
+    scope: Scope, pool: Database, settings: CloudSettings, files: list[UploadFile], references: str
 ) -> list[Source]:
     named = service.parse_references(references)
     if not files and not named:
@@ -261,5 +262,5 @@ async def _sources(
 
         return Source((file.filename or "")[:200], read)
 
-    stored = await service.stored_sources(pool, organization_id, named, storage_dir=settings.storage_dir)
+    stored = await service.stored_sources(pool, scope, named, storage_dir=settings.storage_dir)
     return [*map(uploaded, files), *stored]

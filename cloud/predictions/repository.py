@@ -1,4 +1,4 @@
-"""SQL of predictions. Every query names the organization that asks."""
+"""SQL of predictions. Every query names the scope that asks."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, delete, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 
+from cloud.auth.scope import Scope
+from cloud.farms.repository import own_sites
 from cloud.farms.tables import Site, Unit
 from cloud.kit.repository import ReadConnection, Repository, Row, WriteConnection
 from cloud.observations.tables import Image
@@ -39,14 +41,14 @@ _MAX_GROUPS = 500
 class PredictionRepository(Repository):
     """Predictions of one organization."""
 
-    def __init__(self, connection: ReadConnection | WriteConnection, organization_id: int) -> None:
+    def __init__(self, connection: ReadConnection | WriteConnection, scope: Scope) -> None:
         super().__init__(connection)
-        self._organization_id = organization_id
+        self._scope = scope
 
     async def add(self, rows: Sequence[dict[str, Any]]) -> list[int]:
         """Keep predictions and return their ids in order; those of a task that are there already are left alone."""
         statement = insert(PredictionRow).on_conflict_do_nothing(index_elements=["task_id", "task_index"])
-        values = [{"organization_id": self._organization_id, **row} for row in rows]
+        values = [{"organization_id": self._scope.organization_id, **row} for row in rows]
         if len(values) == 1:
             return [row["id"] for row in await self._all(statement.values(values).returning(PredictionRow.id))]
         await self._connection.execute(statement, values)
@@ -149,13 +151,18 @@ class PredictionRepository(Repository):
             select(Image.sha256)
             .join(Unit, Unit.id == Image.unit_id)
             .join(Site, Site.id == Unit.site_id)
-            .where(Image.sha256.in_(sha256s), Site.organization_id == self._organization_id)
+            .where(Image.sha256.in_(sha256s), own_sites(self._scope))
         )
         return {row["sha256"] for row in await self._all(statement)}
 
     @property
     def _own(self) -> ColumnElement[bool]:
-        return PredictionRow.organization_id == self._organization_id
+        """Who is limited to sites sees what names a unit there; a picture without a unit is the whole organization's."""
+        of_organization = PredictionRow.organization_id == self._scope.organization_id
+        if self._scope.site_ids is None:
+            return of_organization
+        units = select(Unit.id).where(Unit.site_id.in_(self._scope.site_ids))
+        return and_(of_organization, PredictionRow.unit_id.in_(units))
 
     def _within(self, start: datetime, end: datetime, unit_id: int | None) -> ColumnElement[bool]:
         within = and_(self._own, PredictionRow.created_at >= start, PredictionRow.created_at < end)

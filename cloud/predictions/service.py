@@ -11,6 +11,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from cloud.auth.dependencies import Principal
+from cloud.auth.scope import Scope
 from cloud.errors import ApiError, BadRequestError, BusyError, InvalidRangeError, NotFoundError
 from cloud.farms.service import get_unit
 from cloud.kit.ids import decode_moment_cursor, encode_cursor
@@ -83,7 +84,7 @@ async def predict_one(database: Database, serving: Serving, user: Principal, dat
     served = await serving.predict(picture, choice)
     now = datetime.now(timezone.utc)
     async with database.write() as writer:
-        kept = await PredictionRepository(writer, user.organization_id).add([_row(picture, served, asked, now)])
+        kept = await PredictionRepository(writer, user.scope).add([_row(picture, served, asked, now)])
     return _out(picture, served, asked, now, key=kept[0])
 
 
@@ -99,7 +100,7 @@ async def predict_batch(
     items, rows = await predict_all(serving, sources, choice, asked)
     if rows:
         async with database.write() as writer:
-            await PredictionRepository(writer, user.organization_id).add(rows)
+            await PredictionRepository(writer, user.scope).add(rows)
     return batch_of(choice, items)
 
 
@@ -205,11 +206,11 @@ def parse_references(text: str) -> list[str]:
 
 
 async def stored_sources(
-    database: Database, organization_id: int, references: Sequence[str], *, storage_dir: Path
+    database: Database, scope: Scope, references: Sequence[str], *, storage_dir: Path
 ) -> list[Source]:
     """Evidence images by reference. What is not there, or another organization's, fails when it is read."""
     async with database.read() as reader:
-        known = await PredictionRepository(reader, organization_id).stored_images(references) if references else set()
+        known = await PredictionRepository(reader, scope).stored_images(references) if references else set()
 
     def source(sha256: str) -> Source:
         async def read() -> bytes:
@@ -249,7 +250,7 @@ async def list_predictions(
         before = (moment, min(int(key), _MAX_ROW) if key.isdecimal() else 0)
     if unit_id is not None:
         await get_unit(reader, user, unit_id)
-    rows = await PredictionRepository(reader, user.organization_id).history(
+    rows = await PredictionRepository(reader, user.scope).history(
         start=start,
         end=end,
         unit_id=unit_id,
@@ -275,7 +276,7 @@ async def count_species(
     first, last = _period(start, end)
     if unit_id is not None:
         await get_unit(reader, user, unit_id)
-    rows = await PredictionRepository(reader, user.organization_id).species(first, last, unit_id)
+    rows = await PredictionRepository(reader, user.scope).species(first, last, unit_id)
     return SpeciesOut(
         start=first,
         end=last,
@@ -304,7 +305,7 @@ async def prediction_stats(
     first, last = _period(start, end)
     if unit_id is not None:
         await get_unit(reader, user, unit_id)
-    repository = PredictionRepository(reader, user.organization_id)
+    repository = PredictionRepository(reader, user.scope)
     versions = await repository.by_model(first, last, unit_id)
     days = await repository.by_day(first, last, unit_id)
     return PredictionStats(

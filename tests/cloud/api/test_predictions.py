@@ -254,7 +254,9 @@ def test_only_uploads_may_be_large(keeper: httpx.Client) -> None:
     noise = encoded(np.random.default_rng(1).integers(0, 255, (900, 900, 3), "uint8"), ".png")
     assert len(noise) > 1_000_000
     assert classify(keeper, noise).status_code == 200
-    assert is_problem(keeper.post("/api/v1/auth/login", data={"username": "x" * 1_000_001, "password": "x"}), 413, "payload_too_large")
+    assert is_problem(
+        keeper.post("/api/v1/auth/login", data={"username": "x" * 1_000_001, "password": "x"}), 413, "payload_too_large"
+    )
 
 
 def test_pages_of_the_history_neither_repeat_nor_skip(keeper: httpx.Client) -> None:

@@ -328,6 +328,248 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/predictions/classify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Name the species in a picture
+         * @description The most likely class with its confidence and level; ``unknown`` when the model is not sure enough of any of its classes.
+         *
+         *     409 with the code ``no_model`` when no classifier is installed; the detail says how to get one.
+         */
+        post: operations["classifyImage"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/predictions/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Past predictions
+         * @description Of the organization, newest first.
+         */
+        get: operations["listPredictions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/predictions/species": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What was recognized
+         * @description Labels of classifications over a period (the last 30 days), most frequent first.
+         */
+        get: operations["countSpecies"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/predictions/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Predictions in numbers
+         * @description Of the organization over a period (the last 30 days), by version and by day.
+         */
+        get: operations["getPredictionStats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ml/predict": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run a model on a picture
+         * @description Any installed model: detections, a class, or scores. The fish detector ships with Shoal.
+         */
+        post: operations["predict"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ml/predict/batch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run a model on many pictures
+         * @description Every picture has a prediction or a problem; one that cannot be used does not stop the others.
+         */
+        post: operations["predictBatch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ml/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Installed models
+         * @description By name, newest version first.
+         */
+        get: operations["listMlModels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ml/models/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One installed model
+         * @description With its card: figures, data, licence and training.
+         */
+        get: operations["getMlModel"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/active": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Active models
+         * @description Which version answers for which task, and what to do where none does.
+         */
+        get: operations["listActiveModels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/all": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All models
+         * @description The same as `/ml/models`.
+         */
+        get: operations["listAllModels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Statistics of models
+         * @description Latency, errors, confidence and batches of each version in the process that answers, since it started.
+         */
+        get: operations["getModelStats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Health of models
+         * @description Loaded, tested, failing: of each version in the process that answers.
+         */
+        get: operations["getModelHealth"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/alarms": {
         parameters: {
             query?: never;
@@ -1046,6 +1288,21 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * ActiveModels
+         * @description Which version answers for which task.
+         */
+        ActiveModels: {
+            /** Items */
+            items: components["schemas"]["ModelOut"][];
+            /**
+             * Missing
+             * @description Tasks that nothing answers for, with what to do about it.
+             */
+            missing: {
+                [key: string]: string;
+            };
+        };
+        /**
          * AddedContact
          * @description A new contact, with what is shown only once.
          */
@@ -1454,6 +1711,24 @@ export interface components {
             holdings: components["schemas"]["Holding"][];
         };
         /**
+         * BatchItem
+         * @description One picture of a batch; either a prediction or a problem.
+         */
+        BatchItem: {
+            /**
+             * Index
+             * @description Uploaded pictures first, then references, each in the order of the request.
+             */
+            index: number;
+            /**
+             * Name
+             * @description Its file name, or the sha256 that refers to it.
+             */
+            name: string;
+            prediction?: components["schemas"]["Prediction"] | null;
+            problem?: components["schemas"]["PictureProblem"] | null;
+        };
+        /**
          * BatchPage
          * @description Some batches, by code.
          */
@@ -1465,6 +1740,19 @@ export interface components {
              * @description Give it back as ``cursor`` for the next page; null on the last page.
              */
             next_cursor?: string | null;
+        };
+        /**
+         * BatchPrediction
+         * @description Predictions of several pictures. One that cannot be used does not stop the others.
+         */
+        BatchPrediction: {
+            model: components["schemas"]["ModelRef"];
+            /** Predicted */
+            predicted: number;
+            /** Failed */
+            failed: number;
+            /** Items */
+            items: components["schemas"]["BatchItem"][];
         };
         /**
          * Before
@@ -1493,6 +1781,35 @@ export interface components {
              */
             cut: components["schemas"]["Kind"][];
         };
+        /** Body_classifyImage */
+        Body_classifyImage: {
+            /**
+             * File
+             * @description One fish as JPEG or PNG, at least 32 x 32 pixels.
+             */
+            file: string;
+            /**
+             * Unit Id
+             * @description Unit that the picture shows: kept in the history, and decides which version a trial gives it.
+             */
+            unit_id?: number | null;
+            /**
+             * All Probabilities
+             * @description Tell the probability of every class.
+             * @default false
+             */
+            all_probabilities: boolean;
+            /**
+             * Model
+             * @description Name of a model; without it the active one answers.
+             */
+            model?: string | null;
+            /**
+             * Version
+             * @description Version of the model; without it the active or newest.
+             */
+            version?: string | null;
+        };
         /** Body_login */
         Body_login: {
             /** Grant Type */
@@ -1517,6 +1834,79 @@ export interface components {
              */
             client_secret?: string | null;
         };
+        /** Body_predict */
+        Body_predict: {
+            /**
+             * File
+             * @description JPEG or PNG. Either this or `image_sha256`.
+             */
+            file?: string | null;
+            /**
+             * Image Sha256
+             * @description An evidence image that is stored already.
+             */
+            image_sha256?: string | null;
+            /** @description What to do; detection without it and without a model. */
+            task?: components["schemas"]["Task"] | null;
+            /**
+             * Model
+             * @description Name of a model; without it the active one answers.
+             */
+            model?: string | null;
+            /**
+             * Version
+             * @description Version of the model; without it the active or newest.
+             */
+            version?: string | null;
+            /**
+             * Unit Id
+             * @description Unit that the picture shows: kept in the history, and decides which version a trial gives it.
+             */
+            unit_id?: number | null;
+            /**
+             * All Probabilities
+             * @description Tell the probability of every class.
+             * @default false
+             */
+            all_probabilities: boolean;
+        };
+        /** Body_predictBatch */
+        Body_predictBatch: {
+            /**
+             * Files
+             * @description Up to 64 JPEG or PNG.
+             */
+            files?: string[] | null;
+            /**
+             * References
+             * @description sha256 of up to 1,000 stored evidence images, separated by commas or blanks.
+             * @default
+             */
+            references: string;
+            /** @description What to do; detection without it and without a model. */
+            task?: components["schemas"]["Task"] | null;
+            /**
+             * Model
+             * @description Name of a model; without it the active one answers.
+             */
+            model?: string | null;
+            /**
+             * Version
+             * @description Version of the model; without it the active or newest.
+             */
+            version?: string | null;
+            /**
+             * Unit Id
+             * @description Unit that the picture shows: kept in the history, and decides which version a trial gives it.
+             */
+            unit_id?: number | null;
+            /**
+             * All Probabilities
+             * @description Tell the probability of every class.
+             * @default false
+             */
+            all_probabilities: boolean;
+        };
         /**
          * Box
          * @description Axis-aligned box as fractions of the image: left, top, width, height.
@@ -1532,6 +1922,18 @@ export interface components {
             h: number;
         } & {
             [key: string]: unknown;
+        };
+        /**
+         * CacheStats
+         * @description Remembered results.
+         */
+        CacheStats: {
+            /** Entries */
+            entries: number;
+            /** Hits */
+            hits: number;
+            /** Misses */
+            misses: number;
         };
         /**
          * CalibrationChange
@@ -1697,6 +2099,39 @@ export interface components {
             kind: "cull";
             /** Reason */
             reason: string;
+        };
+        /**
+         * DataSource
+         * @description One data set that the model was trained or evaluated on.
+         */
+        DataSource: {
+            /** Name */
+            name: string;
+            /** Licence */
+            licence: string;
+            /** Attribution */
+            attribution: string;
+            /** Images */
+            images: number;
+            /** Sha256 */
+            sha256?: string | null;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * DayUse
+         * @description One day in UTC.
+         */
+        DayUse: {
+            /**
+             * Day
+             * Format: date-time
+             */
+            day: string;
+            /** Predictions */
+            predictions: number;
+            /** Confidence Mean */
+            confidence_mean: number | null;
         };
         /**
          * DeadLetter
@@ -2269,6 +2704,24 @@ export interface components {
             limits: components["schemas"]["ShownLimit"][];
         };
         /**
+         * Level
+         * @description How much a classification can be relied on.
+         * @enum {string}
+         */
+        Level: "low" | "medium" | "high";
+        /**
+         * Levels
+         * @description Classifications by how much they can be relied on.
+         */
+        Levels: {
+            /** High */
+            high: number;
+            /** Medium */
+            medium: number;
+            /** Low */
+            low: number;
+        };
+        /**
          * LiceCount
          * @description Sea lice on a sample of fish of one pen, as totals over the sample.
          */
@@ -2410,6 +2863,126 @@ export interface components {
          */
         Mode: "off" | "advise" | "alarm";
         /**
+         * ModelDetail
+         * @description An installed bundle with its card.
+         */
+        ModelDetail: {
+            /**
+             * Key
+             * @description ``name@version``; what ``/ml/models/{version}`` takes.
+             */
+            key: string;
+            model: components["schemas"]["ModelRef"];
+            task: components["schemas"]["Task"];
+            /** Labels */
+            labels: string[];
+            /**
+             * Active
+             * @description It answers for its task when nobody asks for another.
+             */
+            active: boolean;
+            /**
+             * Loaded
+             * @description It is in the memory of the process that answered.
+             */
+            loaded: boolean;
+            /**
+             * Candidate Share
+             * @description Part of the units that it is tried on instead of the active version.
+             */
+            candidate_share?: number | null;
+            /**
+             * Shipped
+             * @description It came with Shoal.
+             */
+            shipped: boolean;
+            /** Bytes */
+            bytes: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Licence */
+            licence: string;
+            /**
+             * Width
+             * @description Of the picture that the network sees, in pixels.
+             */
+            width: number;
+            /** Height */
+            height: number;
+            /**
+             * Threshold
+             * @description Confidence below which a detection is not reported.
+             */
+            threshold: number;
+            /**
+             * Unknown Below
+             * @description Confidence below which a classification is ``unknown``.
+             */
+            unknown_below: number | null;
+            /**
+             * Metrics
+             * @description As judged before it was published.
+             */
+            metrics: {
+                [key: string]: number;
+            };
+            /** Attribution */
+            attribution: string[];
+            /** Data */
+            data: components["schemas"]["DataSource"][];
+            /** Training */
+            training: {
+                [key: string]: string | number | boolean | null;
+            };
+        };
+        /**
+         * ModelOut
+         * @description An installed bundle.
+         */
+        ModelOut: {
+            /**
+             * Key
+             * @description ``name@version``; what ``/ml/models/{version}`` takes.
+             */
+            key: string;
+            model: components["schemas"]["ModelRef"];
+            task: components["schemas"]["Task"];
+            /** Labels */
+            labels: string[];
+            /**
+             * Active
+             * @description It answers for its task when nobody asks for another.
+             */
+            active: boolean;
+            /**
+             * Loaded
+             * @description It is in the memory of the process that answered.
+             */
+            loaded: boolean;
+            /**
+             * Candidate Share
+             * @description Part of the units that it is tried on instead of the active version.
+             */
+            candidate_share?: number | null;
+            /**
+             * Shipped
+             * @description It came with Shoal.
+             */
+            shipped: boolean;
+            /** Bytes */
+            bytes: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Licence */
+            licence: string;
+        };
+        /**
          * ModelRef
          * @description Which model made a number: the sha256 is the one of the *running* session's file.
          */
@@ -2422,6 +2995,72 @@ export interface components {
             sha256: string;
         } & {
             [key: string]: unknown;
+        };
+        /**
+         * ModelUse
+         * @description One version over a period, in this organization.
+         */
+        ModelUse: {
+            model: components["schemas"]["ModelRef"];
+            task: components["schemas"]["Task"];
+            /** Arm */
+            arm: string;
+            /** Predictions */
+            predictions: number;
+            /** Unknown */
+            unknown: number;
+            levels: components["schemas"]["Levels"];
+            /** Cached */
+            cached: number;
+            /** Confidence Mean */
+            confidence_mean: number | null;
+            /**
+             * Latency Ms Mean
+             * @description Of those that were not cached.
+             */
+            latency_ms_mean: number | null;
+        };
+        /**
+         * ModelsHealth
+         * @description Health of the models in the process that answered.
+         */
+        ModelsHealth: {
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "ok" | "degraded";
+            /** Items */
+            items: components["schemas"]["VersionHealth"][];
+            /**
+             * Broken
+             * @description Folders whose manifest cannot be used, with the reason.
+             */
+            broken: {
+                [key: string]: string;
+            };
+        };
+        /**
+         * ModelsOut
+         * @description Installed bundles, by name, newest version first.
+         */
+        ModelsOut: {
+            /** Items */
+            items: components["schemas"]["ModelOut"][];
+        };
+        /**
+         * ModelsStats
+         * @description Statistics of the process that answered.
+         */
+        ModelsStats: {
+            /** Items */
+            items: components["schemas"]["VersionStats"][];
+            cache: components["schemas"]["CacheStats"];
+            /**
+             * Memory Bytes
+             * @description What the loaded versions are counted with.
+             */
+            memory_bytes: number;
         };
         /**
          * Mortality
@@ -2759,6 +3398,45 @@ export interface components {
             next_cursor?: string | null;
         };
         /**
+         * PastPrediction
+         * @description A prediction of the history.
+         */
+        PastPrediction: {
+            /** Id */
+            id: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Source
+             * @enum {string}
+             */
+            source: "classify" | "predict" | "batch" | "async";
+            /** Unit Id */
+            unit_id: number | null;
+            /** Image Sha256 */
+            image_sha256: string;
+            task: components["schemas"]["Task"];
+            model: components["schemas"]["ModelRef"];
+            /** Arm */
+            arm: string;
+            /** Label */
+            label: string | null;
+            /** Best Label */
+            best_label: string | null;
+            /** Confidence */
+            confidence: number | null;
+            level: components["schemas"]["Level"] | null;
+            /** Count */
+            count: number | null;
+            /** Latency Ms */
+            latency_ms: number;
+            /** Cached */
+            cached: boolean;
+        };
+        /**
          * PathProof
          * @description Whether the way to one contact by one channel was proven to work.
          */
@@ -2780,6 +3458,164 @@ export interface components {
              * @description Sent and confirmed within a day.
              */
             proven: boolean;
+        };
+        /**
+         * PictureOut
+         * @description The picture that was looked at.
+         */
+        PictureOut: {
+            /** Sha256 */
+            sha256: string;
+            /**
+             * Media Type
+             * @description Found in the bytes; what the sender called it does not count.
+             * @enum {string}
+             */
+            media_type: "image/jpeg" | "image/png";
+            /**
+             * Width
+             * @description Pixels, after turning.
+             */
+            width: number;
+            /** Height */
+            height: number;
+            /**
+             * Turned
+             * @description The camera was held otherwise than upright, so the picture was turned by its EXIF orientation first.
+             */
+            turned: boolean;
+        };
+        /**
+         * PictureProblem
+         * @description Why a picture of a batch has no prediction.
+         */
+        PictureProblem: {
+            /**
+             * Code
+             * @description As in problems: ``unsupported_image``, ``unusable_image``, ``payload_too_large``, ``not_found``, ``busy``.
+             */
+            code: string;
+            /** Detail */
+            detail: string;
+        };
+        /**
+         * Prediction
+         * @description What one version of a model says of one picture.
+         */
+        Prediction: {
+            /**
+             * Id
+             * @description In the history; null for pictures of a batch, which are found there by ``image.sha256``.
+             */
+            id?: number | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            image: components["schemas"]["PictureOut"];
+            /** Unit Id */
+            unit_id: number | null;
+            task: components["schemas"]["Task"];
+            /** @description The sha256 is the one of the running session's file. */
+            model: components["schemas"]["ModelRef"];
+            /**
+             * Arm
+             * @description Why this version: the request named it, it is the active one, or the unit takes part in a trial of it.
+             * @enum {string}
+             */
+            arm: "asked" | "active" | "candidate";
+            /**
+             * Label
+             * @description Of a classification; ``unknown`` when the model is not sure enough of any of its classes. Null for other tasks.
+             */
+            label?: string | null;
+            /**
+             * Best Label
+             * @description The most likely class, also where ``label`` is ``unknown``.
+             */
+            best_label?: string | null;
+            /**
+             * Confidence
+             * @description Of ``best_label``, from 0 to 1; of detections their mean; null where nothing was found.
+             */
+            confidence?: number | null;
+            /** @description ``high`` from 0.9, ``medium`` from 0.6, else ``low``; ``unknown`` is always ``low``. Only of classifications. */
+            level?: components["schemas"]["Level"] | null;
+            /**
+             * Probabilities
+             * @description Of every class, when asked for.
+             */
+            probabilities?: {
+                [key: string]: number;
+            } | null;
+            /**
+             * Present
+             * @description Labels of a score model that reach their threshold.
+             * @default []
+             */
+            present: string[];
+            /**
+             * Detections
+             * @description Boxes are fractions of the turned picture (left, top, width, height).
+             * @default []
+             */
+            detections: components["schemas"]["Detection"][];
+            /**
+             * Count
+             * @description Number of detections; null for other tasks.
+             */
+            count?: number | null;
+            /**
+             * Latency Ms
+             * @description From the whole picture to the answer, waiting included.
+             */
+            latency_ms: number;
+            /**
+             * Cached
+             * @description The same version had seen the same picture before.
+             */
+            cached: boolean;
+        };
+        /**
+         * PredictionPage
+         * @description Some predictions, newest first.
+         */
+        PredictionPage: {
+            /** Items */
+            items: components["schemas"]["PastPrediction"][];
+            /**
+             * Next Cursor
+             * @description Give it back as ``cursor`` for the next page; null on the last page.
+             */
+            next_cursor?: string | null;
+        };
+        /**
+         * PredictionStats
+         * @description Predictions of the organization over a period.
+         */
+        PredictionStats: {
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /** Predictions */
+            predictions: number;
+            /** Unknown */
+            unknown: number;
+            /** By Model */
+            by_model: components["schemas"]["ModelUse"][];
+            /**
+             * By Day
+             * @description Days without predictions are left out.
+             */
+            by_day: components["schemas"]["DayUse"][];
         };
         /**
          * Problem
@@ -3226,6 +4062,42 @@ export interface components {
             next_cursor?: string | null;
         };
         /**
+         * SpeciesCount
+         * @description One label over a period.
+         */
+        SpeciesCount: {
+            /** Label */
+            label: string;
+            /** Predictions */
+            predictions: number;
+            /** Confidence Mean */
+            confidence_mean: number | null;
+            levels: components["schemas"]["Levels"];
+            /**
+             * Last At
+             * Format: date-time
+             */
+            last_at: string;
+        };
+        /**
+         * SpeciesOut
+         * @description What classifications named, most frequent first. Pictures are counted, not fish.
+         */
+        SpeciesOut: {
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /** Items */
+            items: components["schemas"]["SpeciesCount"][];
+        };
+        /**
          * Step
          * @description One rung of a ladder.
          */
@@ -3296,6 +4168,12 @@ export interface components {
             /** Reason */
             reason: string;
         };
+        /**
+         * Task
+         * @description What the model's output means.
+         * @enum {string}
+         */
+        Task: "detection" | "classification" | "scores";
         /**
          * Transfer
          * @description Fish move to another unit of the site; grading and splitting are transfers.
@@ -3490,6 +4368,88 @@ export interface components {
              * @description Slug of the organization; everything the user sees belongs to it.
              */
             organization: string;
+        };
+        /**
+         * VersionHealth
+         * @description Whether a version can be relied on to answer.
+         */
+        VersionHealth: {
+            /** Key */
+            key: string;
+            /**
+             * Status
+             * @description ``degraded``: more than a twentieth of the latest thousand failed; ``refused``: it could not be loaded.
+             * @enum {string}
+             */
+            status: "ok" | "degraded" | "refused" | "not_loaded";
+            /** Active */
+            active: boolean;
+            /** Loaded */
+            loaded: boolean;
+            /** Loaded At */
+            loaded_at: string | null;
+            /** Load Ms */
+            load_ms: number | null;
+            /**
+             * Self Test
+             * @description Its golden frames gave the published answers at load; null without golden frames, or not loaded.
+             */
+            self_test: boolean | null;
+            /**
+             * Provider
+             * @description What runs the graph, as onnxruntime reports it.
+             */
+            provider: string | null;
+            /** Error Rate */
+            error_rate: number;
+            /** Last Error */
+            last_error: string | null;
+            /** Last Error At */
+            last_error_at: string | null;
+        };
+        /**
+         * VersionStats
+         * @description How one version has done in the process that answered, since it started.
+         */
+        VersionStats: {
+            /** Key */
+            key: string;
+            /** Predictions */
+            predictions: number;
+            /** Errors */
+            errors: number;
+            /**
+             * Error Rate
+             * @description Of the latest thousand.
+             */
+            error_rate: number;
+            /** Cached */
+            cached: number;
+            /** Unknown */
+            unknown: number;
+            /** Batches */
+            batches: number;
+            /** Batch Size Mean */
+            batch_size_mean: number | null;
+            /**
+             * Latency Ms P50
+             * @description Of batches through the model, over the latest thousand pictures.
+             */
+            latency_ms_p50: number | null;
+            /** Latency Ms P95 */
+            latency_ms_p95: number | null;
+            /** Latency Ms P99 */
+            latency_ms_p99: number | null;
+            /**
+             * Confidence Histogram
+             * @description Answers by confidence in ten equal parts from 0 to 1.
+             */
+            confidence_histogram: number[];
+            /**
+             * Waiting
+             * @description Pictures in its queue now.
+             */
+            waiting: number;
         };
         /**
          * WeightSample
@@ -4589,6 +5549,724 @@ export interface operations {
             };
             /** @description Validation Error */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    classifyImage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["Body_classifyImage"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Prediction"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listPredictions: {
+        parameters: {
+            query?: {
+                /** @description First moment. */
+                start?: string | null;
+                /** @description Moment after the last. */
+                end?: string | null;
+                /** @description Only of this unit. */
+                unit_id?: number | null;
+                /** @description Only this label, e.g. `unknown`. */
+                label?: string | null;
+                /** @description Only of this model. */
+                model?: string | null;
+                /** @description Only of this level. */
+                level?: components["schemas"]["Level"] | null;
+                /** @description Items per page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PredictionPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    countSpecies: {
+        parameters: {
+            query?: {
+                /** @description First moment; 30 days before the end without it. */
+                start?: string | null;
+                /** @description Moment after the last; now without it. */
+                end?: string | null;
+                /** @description Only of this unit. */
+                unit_id?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SpeciesOut"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPredictionStats: {
+        parameters: {
+            query?: {
+                /** @description First moment; 30 days before the end without it. */
+                start?: string | null;
+                /** @description Moment after the last; now without it. */
+                end?: string | null;
+                /** @description Only of this unit. */
+                unit_id?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PredictionStats"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    predict: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "multipart/form-data": components["schemas"]["Body_predict"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Prediction"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    predictBatch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "multipart/form-data": components["schemas"]["Body_predictBatch"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BatchPrediction"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listMlModels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelsOut"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getMlModel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description `name@version`, or a version that only one model has, or a sha256. */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelDetail"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listActiveModels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActiveModels"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAllModels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelsOut"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getModelStats: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelsStats"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getModelHealth: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelsHealth"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
