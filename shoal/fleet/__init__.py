@@ -1,0 +1,1 @@
+"""``shoal fleet``: the people's side of model releases."""
