@@ -30,9 +30,12 @@ from cloud import health
 from cloud.abnormal import endpoints as abnormal
 from cloud.alarms import endpoints as alarms
 from cloud.alarms import links as alarm_links
+from cloud.api_keys import endpoints as api_keys
+from cloud.audit import endpoints as audit
 from cloud.auth import endpoints as auth
 from cloud.auth.service import LoginService
-from cloud.auth.tokens import AccessTokens, UrlSigner
+from cloud.auth.sessions import Sessions
+from cloud.auth.tokens import AccessTokens, KeyTokens, RefreshTokens, UrlSigner
 from cloud.db.session import sqlalchemy_url
 from cloud.dead_letters import endpoints as dead_letters
 from cloud.devices import endpoints as devices
@@ -59,6 +62,7 @@ from cloud.telemetry import endpoints as telemetry
 from cloud.telemetry.exports import MAX_AT_ONCE
 from cloud.telemetry.service import ChannelLimits, ChannelPeriods, daily_temperatures
 from cloud.timeline import endpoints as timeline
+from cloud.users import endpoints as users
 from contracts.bundles import Task
 from contracts.errors import ConfigurationError
 
@@ -68,6 +72,9 @@ API_VERSION = "1.0.0"
 """Version of the HTTP interface, not of the product."""
 _FEATURES = (
     auth,
+    users,
+    api_keys,
+    audit,
     overview,
     farms,
     devices,
@@ -91,7 +98,8 @@ organization; what belongs to another does not exist (404). Times are ISO 8601 i
 `application/problem+json` with a stable `code` and a `request_id`.
 """.strip()
 _TAGS = [
-    {"name": "auth", "description": "Signing in."},
+    {"name": "auth", "description": "Signing in and staying in."},
+    {"name": "access", "description": "People, invitations, keys of machines, and the audit log."},
     {"name": "farms", "description": "Sites, units and their newest state."},
     {"name": "devices", "description": "Edge boxes, and messages that failed."},
     {"name": "telemetry", "description": "Readings over time."},
@@ -136,7 +144,15 @@ def create_app(settings: CloudSettings) -> FastAPI:
     app.state.tokens = tokens
     app.state.secret = secret
     app.state.links = Links(secret, settings.public_url)
-    app.state.login = LoginService(database, tokens)
+    app.state.keys = KeyTokens(secret)
+    app.state.sessions = Sessions(
+        database,
+        tokens,
+        RefreshTokens(secret),
+        lasts=timedelta(days=settings.session_days),
+        idle=timedelta(days=settings.session_idle_days),
+    )
+    app.state.login = LoginService(database, app.state.sessions)
     app.state.signer = UrlSigner(secret, minutes=settings.image_url_minutes)
     app.state.periods = ChannelPeriods()
     app.state.limits = ChannelLimits()
@@ -211,7 +227,7 @@ def _add_middleware(app: FastAPI, settings: CloudSettings) -> None:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(settings.cors_origins),
-            allow_methods=["GET", "POST", "PUT", "DELETE"],
+            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=["Authorization", "Content-Type"],
             expose_headers=["X-Request-ID"],
         )

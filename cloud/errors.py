@@ -54,6 +54,13 @@ class InvalidRangeError(BadRequestError):
     title = "Invalid time range"
 
 
+class WeakPasswordError(BadRequestError):
+    """The password does not fulfil the policy."""
+
+    code = "weak_password"
+    title = "Choose another password"
+
+
 class UnauthenticatedError(ApiError):
     """No credentials, or credentials that are not valid any more."""
 
@@ -72,6 +79,13 @@ class InvalidCredentialsError(UnauthenticatedError):
     title = "Wrong e-mail or password"
 
 
+class TokenReusedError(UnauthenticatedError):
+    """A refresh token that works once came a second time: somebody else may have it."""
+
+    code = "token_reused"
+    title = "Refresh token used twice"
+
+
 class ForbiddenError(ApiError):
     """Signed in, but the role does not reach."""
 
@@ -85,6 +99,13 @@ class InvalidSignatureError(ForbiddenError):
 
     code = "invalid_signature"
     title = "Invalid or expired address"
+
+
+class InvalidTokenError(ForbiddenError):
+    """A one-time token was used, is too old, or was never made."""
+
+    code = "invalid_token"
+    title = "Invalid or used token"
 
 
 class NotFoundError(ApiError):
@@ -191,6 +212,38 @@ class LockedOutError(ApiError):
 
     def __init__(self, retry_after_s: int) -> None:
         super().__init__(f"Try again in {retry_after_s} seconds", headers={"Retry-After": str(retry_after_s)})
+
+
+class RateLimitedError(ApiError):
+    """Too many requests in too short a time.
+
+    Args:
+        retry_after_s: seconds until the next one is answered.
+    """
+
+    status = 429
+    code = "rate_limited"
+    title = "Too many requests"
+
+    def __init__(self, retry_after_s: int, *, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(
+            f"Try again in {retry_after_s} seconds", headers={"Retry-After": str(retry_after_s), **(headers or {})}
+        )
+
+
+class IdempotencyMismatchError(ApiError):
+    """An Idempotency-Key came again with another request."""
+
+    status = 422
+    code = "idempotency_mismatch"
+    title = "Idempotency-Key was used for another request"
+
+
+class InProgressError(ConflictError):
+    """The same request is being answered right now."""
+
+    code = "in_progress"
+    title = "The same request is under way"
 
 
 class NotInstalledError(ApiError):

@@ -10,7 +10,11 @@ HTTP_SECONDS = Histogram(
     ["method", "route", "status"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
-LOGINS = Counter("shoal_logins_total", "Logins by outcome: succeeded, failed, locked_out", ["outcome"])
+LOGINS = Counter(
+    "shoal_logins_total",
+    "Logins by outcome: succeeded, failed, locked_out, token_reused, refused (by the identity provider)",
+    ["outcome"],
+)
 ALARMS_ACKNOWLEDGED = Counter("shoal_alarms_acknowledged_total", "Alarms that people acknowledged")
 NOTIFICATIONS = Counter(
     "shoal_notifications_total",

@@ -127,7 +127,14 @@ class CloudSettings(RetentionSettings, PredictionSettings):
     cors_origins: tuple[str, ...] = ()
     """Origins of other pages that may call this API. Empty, the default, means none: the dashboard is same-origin."""
     access_token_minutes: float = Field(default=60, gt=0, le=24 * 60)
-    """How long a login lasts; the longest time that a stolen token works."""
+    """How long an access token lasts; the longest time that a stolen one works."""
+    session_days: float = Field(default=30, gt=0, le=365)
+    """Days after which a login ends whatever happens, and the password is asked for again."""
+    session_idle_days: float = Field(default=7, gt=0, le=365)
+    """Days after which a login ends that nobody has carried on with its refresh token: a week off the farm."""
+    setup_token: SecretStr | None = Field(default=None, min_length=16)
+    """Lets the first user of an empty platform register as its administrator; of no use once there is a user. None, the
+    default: nobody registers without an invitation, and ``shoal cloud create-user`` makes the first."""
     public_url: str | None = Field(default=None, pattern=r"^https?://[^\s]+$")
     """Address under which people reach this API; tests of the alarm path link to it. None: no links."""
     image_url_minutes: int = Field(default=60, ge=1, le=24 * 60)

@@ -52,15 +52,21 @@ async def act(request: Request, token: str, writer: Writer) -> HTMLResponse:
     now = datetime.now(timezone.utc)
     try:
         link = _link(request, token)
-        person = await LinkRepository(writer).contact_name(link.contact_id)
-        if person is None:
+        contact = await LinkRepository(writer).contact(link.contact_id)
+        if contact is None:
             raise NotFoundError("This contact is not there any more")
+        actor = f"contact:{contact['name']}"
+        request.state.actor = {
+            "actor": actor,
+            "actor_kind": "contact",
+            "organization_id": contact["organization_id"],
+        }
         if link.kind == "self_test":
             if not await LinkRepository(writer).confirm(link.subject, link.contact_id, now):
                 raise NotFoundError("This test is not there any more")
             return _page("Thank you", "The way to you is proven for this week.")
         alarms = LinkedAlarms(writer)
-        await alarms.acknowledge(link.subject, actor=f"contact:{person}", now=now)
+        await alarms.acknowledge(link.subject, actor=actor, now=now)
         alarm = await alarms.alarm(link.subject)
         if alarm is None:
             raise NotFoundError("This alarm is not there any more")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
@@ -10,6 +12,7 @@ from cloud.auth.passwords import hash_password
 from cloud.auth.repository import AccountRepository
 from cloud.auth.rules import Role, normal_email, password_fault
 from cloud.db.session import create_engine
+from cloud.kit.origin import declaration
 from contracts.base import SLUG_PATTERN
 from contracts.errors import ConfigurationError
 
@@ -28,11 +31,12 @@ def create_user(
     known = _checked_role(role)
     if not re.match(SLUG_PATTERN, organization):
         raise ConfigurationError("organization", organization, f"It must match {SLUG_PATTERN}.")
-    hashed = _hashed(password)
+    hashed = _hashed(password, email)
     taken = ConfigurationError("email", email, "A user has this e-mail already; set a new password instead.")
     engine = create_engine(database_url, pool_size=1)
     try:
         with engine.begin() as connection:
+            connection.execute(*declaration(of_command("createUser")))
             accounts = AccountRepository(connection)
             if accounts.exists(email):
                 raise taken
@@ -50,20 +54,27 @@ def create_user(
 
 
 def set_password(database_url: str, email: str, password: str) -> None:
-    """Give a user a new password. Access tokens that are out stay valid until they expire.
+    """Give a user a new password. Every session and access token of the user ends.
 
     Raises:
         ConfigurationError: the password is refused, or there is no such user.
     """
     email = _checked_email(email)
-    hashed = _hashed(password)
+    hashed = _hashed(password, email)
     engine = create_engine(database_url, pool_size=1)
     try:
         with engine.begin() as connection:
+            connection.execute(*declaration(of_command("setPassword")))
             if not AccountRepository(connection).set_password_hash(email, hashed):
                 raise ConfigurationError("email", email, "There is no such user; create it first.")
     finally:
         engine.dispose()
+
+
+def of_command(action: str) -> dict[str, Any]:
+    """How the audit log names whoever works at the command line of the server."""
+    person = os.environ.get("SUDO_USER") or os.environ.get("USER") or f"uid {os.geteuid()}"
+    return {"actor": f"command:{person}", "actor_kind": "command", "organization_id": None, "action": action}
 
 
 def user_exists(database_url: str, email: str) -> bool:
@@ -91,8 +102,8 @@ def _checked_role(role: str | Role) -> Role:
         raise ConfigurationError("role", role, f"Use one of {known}.") from None
 
 
-def _hashed(password: str) -> str:
-    fault = password_fault(password)
+def _hashed(password: str, email: str) -> str:
+    fault = password_fault(password, email=email)
     if fault is not None:
         raise ConfigurationError("password", "(hidden)", fault)
     return hash_password(password)

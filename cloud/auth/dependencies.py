@@ -3,67 +3,93 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
 from fastapi.security import OAuth2PasswordBearer
 
-from cloud.auth.repository import UserRepository
-from cloud.auth.rules import Role
+from cloud.auth.principal import Principal
+from cloud.auth.repository import KeyRepository, UserRepository
+from cloud.auth.rules import Role, key_allows
 from cloud.auth.scope import Scope
-from cloud.auth.tokens import AccessTokens, UrlSigner
+from cloud.auth.tokens import AccessTokens, KeyTokens, UrlSigner, hash_of
 from cloud.errors import ForbiddenError, UnauthenticatedError
-from cloud.kit.repository import database_of
+from cloud.kit.http import route_tags
+from cloud.kit.repository import Database, Row, database_of
+
+__all__ = ["FarmManager", "FleetAdmin", "ImageViewer", "Operator", "PlatformAdmin", "Principal", "Viewer", "principal"]
 
 _BEARER = OAuth2PasswordBearer(tokenUrl="/api/v1/auth/login", auto_error=False, scheme_name="login")
-
-
-@dataclass(frozen=True)
-class Principal:
-    """The signed-in user behind a request."""
-
-    id: int
-    email: str
-    name: str
-    role: Role
-    organization_id: int
-    organization: str
-    site_ids: tuple[int, ...] | None = None
-    """Sites that the user is limited to; None for all of the organization."""
-
-    @property
-    def scope(self) -> Scope:
-        """What the user may see and touch."""
-        return Scope(self.organization_id, self.site_ids)
+_OWN = frozenset({"get_me"})
+"""Endpoints of people that a key may ask too."""
 
 
 async def principal(request: Request, token: Annotated[str | None, Depends(_BEARER)]) -> Principal:
-    """The user of the request's bearer token, read fresh: a disabled user is out at once.
+    """The user or the machine of the request's bearer token, read fresh: whoever is disabled is out at once.
 
     The connection goes back before the endpoint takes its own: nobody waits for a second one while holding a first,
     and nobody without a valid token costs one.
 
     Raises:
-        UnauthenticatedError: no token, a bad one, or a user who is gone or disabled.
+        UnauthenticatedError: no token, a bad one, or a user or key that is gone, disabled, revoked or signed out.
+        ForbiddenError: the key is not for this.
     """
     if not token:
         raise UnauthenticatedError("This needs an access token: Authorization: Bearer ...")
-    tokens: AccessTokens = request.app.state.tokens
-    user_id = tokens.user_id(token)
-    async with database_of(request).read() as reader:
-        row = await UserRepository(reader).active_by_id(user_id)
+    database = database_of(request)
+    if token.startswith(KeyTokens.PREFIX):
+        found, scopes = await machine_of(database, request.app.state.keys, token)
+        tags = route_tags(request.scope)
+        endpoint = getattr(request.scope.get("endpoint"), "__name__", "")
+        if endpoint not in _OWN and not key_allows(scopes, tags, request.method):
+            raise ForbiddenError(f"This key is not for {request.method} of {', '.join(tags) or 'this'}")
+    else:
+        found = await person_of(database, request.app.state.tokens, token)
+    request.state.actor = found.actor
+    return found
+
+
+async def person_of(database: Database, tokens: AccessTokens, token: str) -> Principal:
+    """The user of an access token.
+
+    Raises:
+        UnauthenticatedError: a bad token, or a user or session that is gone.
+    """
+    claims = tokens.read(token)
+    async with database.read() as reader:
+        row = await UserRepository(reader).active_by_id(claims.user_id, claims.session_id)
     if row is None:
-        raise UnauthenticatedError("The user of this access token no longer exists or is disabled")
-    return Principal(
-        id=row["id"],
-        email=row["email"],
-        name=row["name"],
-        role=Role(row["role"]),
-        organization_id=row["organization_id"],
-        organization=row["organization"],
-    )
+        raise UnauthenticatedError("The user of this access token has signed out, is disabled or no longer exists")
+    # A token tells whole seconds.
+    if row["tokens_from"] is not None and claims.issued_at < row["tokens_from"].replace(microsecond=0):
+        raise UnauthenticatedError("The password or the rights of this user have changed; sign in again")
+    return Principal(**_common(row), id=row["id"], email=row["email"], session_id=claims.session_id)
+
+
+async def machine_of(database: Database, keys: KeyTokens, token: str) -> tuple[Principal, frozenset[str]]:
+    """The machine of a key, with what the key opens.
+
+    Raises:
+        UnauthenticatedError: it is not ours, has expired or was revoked.
+    """
+    key_id, secret = keys.read(token)
+    async with database.read() as reader:
+        row = await KeyRepository(reader).active(key_id, hash_of(secret), datetime.now(timezone.utc))
+    if row is None:
+        raise UnauthenticatedError("The key has expired or was revoked")
+    found = Principal(**_common(row), id=row["id"], email=f"key:{row['name']}", kind="api_key")
+    return found, frozenset(row["scopes"])
+
+
+def _common(row: Row) -> dict[str, Any]:
+    return {
+        "name": row["name"],
+        "role": Role(row["role"]),
+        "organization_id": row["organization_id"],
+        "organization": row["organization"],
+        "site_ids": None if row["site_ids"] is None else tuple(row["site_ids"]),
+    }
 
 
 def _at_least(needed: Role) -> Callable[[Principal], Coroutine[Any, Any, Principal]]:

@@ -28,6 +28,10 @@ class PasswordChecker:
         """Whether the password made the hash; None stands for an unknown account and never matches."""
         return await anyio.to_thread.run_sync(self._verify, password, stored_hash, limiter=self._limiter)
 
+    async def hashed(self, password: str) -> str:
+        """The hash of a new password."""
+        return await anyio.to_thread.run_sync(hash_password, password, limiter=self._limiter)
+
     def _verify(self, password: str, stored_hash: str | None) -> bool:
         try:
             _HASHER.verify(stored_hash or self._nobody, password)

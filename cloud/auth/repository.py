@@ -1,16 +1,20 @@
-"""SQL of users. The organization is known here by name only: its feature lies above this one."""
+"""SQL of users, sessions, keys and failed logins. Organization and site are known here by name only: their feature lies above."""
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, column, insert, select, table, update
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import Connection, and_, column, delete, func, insert, literal, select, table, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from cloud.auth.rules import Role
-from cloud.auth.tables import User
+from cloud.auth.rules import LOCK_LIMITS, LOCK_TIME, LOCK_WINDOW, Role, count_attempt
+from cloud.auth.tables import ApiKey, LoginCounter, Session, User
 from cloud.kit.repository import Repository, Row
 
 _ORGANIZATION = table("organization", column("id"), column("slug"), column("name"))
-
+_SITE = table("site", column("id"), column("slug"), column("organization_id"))
 
 _ACTIVE = (
     select(
@@ -20,11 +24,15 @@ _ACTIVE = (
         User.role,
         User.organization_id,
         User.password_hash,
+        User.site_ids,
+        User.tokens_from,
         _ORGANIZATION.c.slug.label("organization"),
     )
     .join(_ORGANIZATION, _ORGANIZATION.c.id == User.organization_id)
     .where(User.disabled_at.is_(None))
 )
+_SESSION_KEPT = timedelta(days=30)
+"""Sessions that are over stay as long for whoever asks where they came from; the audit log keeps their beginning."""
 
 
 class UserRepository(Repository):
@@ -34,9 +42,146 @@ class UserRepository(Repository):
         """The user with this (normalised) e-mail, with the password hash."""
         return await self._one(_ACTIVE.where(User.email == email))
 
-    async def active_by_id(self, user_id: int) -> Row | None:
-        """The user with this id."""
-        return await self._one(_ACTIVE.where(User.id == user_id))
+    async def active_by_id(self, user_id: int, session_id: UUID | None = None) -> Row | None:
+        """The user with this id; with a session, only while that lasts."""
+        statement = _ACTIVE.where(User.id == user_id)
+        if session_id is not None:
+            lasts = and_(Session.user_id == User.id, Session.id == session_id, Session.ended_at.is_(None))
+            statement = statement.join(Session, lasts)
+        return await self._one(statement)
+
+    async def active_by_subject(self, subject: str) -> Row | None:
+        """The user whom the identity provider calls so."""
+        return await self._one(_ACTIVE.where(User.oidc_subject == subject))
+
+    async def link_subject(self, user_id: int, subject: str) -> None:
+        """Remember what the identity provider calls a user."""
+        await self._connection.execute(update(User).where(User.id == user_id).values(oidc_subject=subject))
+
+    async def set_password_hash(self, user_id: int, password_hash: str, now: datetime) -> None:
+        """Replace a password; access tokens of before are refused."""
+        await self._connection.execute(
+            update(User).where(User.id == user_id).values(password_hash=password_hash, tokens_from=now)
+        )
+
+    async def site_slugs(self, site_ids: Collection[int]) -> dict[int, str]:
+        """Slugs of sites by key."""
+        rows = await self._all(select(_SITE.c.id, _SITE.c.slug).where(_SITE.c.id.in_(site_ids)))
+        return {row["id"]: row["slug"] for row in rows}
+
+    async def site_keys(self, slugs: Collection[str], *, organization_id: int) -> dict[str, int]:
+        """Keys of an organization's sites by slug."""
+        own = (_SITE.c.organization_id == organization_id, _SITE.c.slug.in_(slugs))
+        return {row["slug"]: row["id"] for row in await self._all(select(_SITE.c.id, _SITE.c.slug).where(*own))}
+
+
+class SessionRepository(Repository):
+    """Logins that last."""
+
+    async def start(self, values: Row, *, most: int) -> None:
+        """Store a session; when the user has too many, the one used longest ago ends."""
+        await self._connection.execute(insert(Session).values(**values))
+        lasting = (Session.user_id == values["user_id"], Session.ended_at.is_(None))
+        surplus = select(Session.id).where(*lasting).order_by(Session.used_at.desc(), Session.id).offset(most)
+        await self._connection.execute(
+            update(Session)
+            .where(Session.id.in_(surplus))
+            .values(ended_at=values["started_at"], ended_because="too_many")
+        )
+
+    async def rotate(self, session_id: UUID, generation: int, *, now: datetime, idle: timedelta) -> Row | None:
+        """Make the next generation the one that works; None when this one does not work."""
+        return await self._one(
+            update(Session)
+            .where(
+                Session.id == session_id,
+                Session.generation == generation,
+                Session.ended_at.is_(None),
+                Session.expires_at > now,
+                Session.used_at > now - idle,
+            )
+            .values(generation=generation + 1, used_at=now)
+            .returning(Session.user_id, Session.generation)
+        )
+
+    async def session(self, session_id: UUID) -> Row | None:
+        """One session."""
+        return await self._one(
+            select(Session.id, Session.user_id, Session.generation, Session.ended_at).where(Session.id == session_id)
+        )
+
+    async def end(self, session_id: UUID, *, because: str, now: datetime) -> bool:
+        """End a session; False when it was over."""
+        ended = update(Session).where(Session.id == session_id, Session.ended_at.is_(None))
+        return await self._one(ended.values(ended_at=now, ended_because=because).returning(Session.id)) is not None
+
+    async def end_all(self, user_id: int, *, because: str, now: datetime, but: UUID | None = None) -> None:
+        """End every session of a user, but one perhaps."""
+        ended = update(Session).where(Session.user_id == user_id, Session.ended_at.is_(None))
+        if but is not None:
+            ended = ended.where(Session.id != but)
+        await self._connection.execute(ended.values(ended_at=now, ended_because=because))
+
+    async def forget_old(self, now: datetime) -> None:
+        """Delete sessions that have been over for long."""
+        await self._connection.execute(delete(Session).where(Session.expires_at < now - _SESSION_KEPT))
+
+
+class KeyRepository(Repository):
+    """Keys of machines."""
+
+    async def active(self, key_id: int, secret_hash: str, now: datetime) -> Row | None:
+        """The key, while it is good."""
+        return await self._one(
+            select(
+                ApiKey.id,
+                ApiKey.name,
+                ApiKey.role,
+                ApiKey.scopes,
+                ApiKey.site_ids,
+                ApiKey.organization_id,
+                _ORGANIZATION.c.slug.label("organization"),
+            )
+            .join(_ORGANIZATION, _ORGANIZATION.c.id == ApiKey.organization_id)
+            .where(
+                ApiKey.id == key_id,
+                ApiKey.secret_hash == secret_hash,
+                ApiKey.revoked_at.is_(None),
+                ApiKey.expires_at > now,
+            )
+        )
+
+
+class AttemptRepository(Repository):
+    """Failed logins, counted together by all processes."""
+
+    async def count(self, keys: Iterable[tuple[str, str]], now: datetime) -> datetime | None:
+        """Count an attempt under each (kind, key). Until when it is refused, or None when it may be looked at."""
+        refused: list[datetime] = []
+        for kind, key in sorted(keys, key=lambda pair: pair[1]):  # one order, so that two attempts cannot deadlock
+            limit = LOCK_LIMITS[kind]
+            fresh = upsert(LoginCounter).values(key=key, failures=0, last_at=now).on_conflict_do_nothing()
+            await self._connection.execute(fresh)
+            row = await self._one(
+                select(LoginCounter.failures, LoginCounter.last_at).where(LoginCounter.key == key).with_for_update()
+            )
+            failures, last_at = count_attempt(limit, row["failures"], row["last_at"], now) if row else (1, now)
+            await self._connection.execute(
+                update(LoginCounter).where(LoginCounter.key == key).values(failures=failures, last_at=last_at)
+            )
+            if failures > limit:
+                refused.append(last_at + LOCK_TIME)
+        return max(refused, default=None)
+
+    async def forgive(self, keys: Iterable[tuple[str, str]]) -> None:
+        """The attempt was a success: the account is forgiven at this address, the wider counters lose this one alone."""
+        for kind, key in sorted(keys, key=lambda pair: pair[1]):
+            left = literal(0) if kind == "pair" else func.greatest(LoginCounter.failures - 1, 0)
+            await self._connection.execute(update(LoginCounter).where(LoginCounter.key == key).values(failures=left))
+
+    async def forget_old(self, now: datetime) -> None:
+        """Delete counters that count nothing any more."""
+        await self._connection.execute(delete(LoginCounter).where(LoginCounter.last_at < now - LOCK_WINDOW))
 
 
 class AccountRepository:
@@ -75,6 +220,14 @@ class AccountRepository:
     def set_password_hash(self, email: str, password_hash: str) -> bool:
         """Replace a password hash; False when there is no such user."""
         changed = self._connection.execute(
-            update(User).where(User.email == email).values(password_hash=password_hash).returning(User.id)
+            update(User)
+            .where(User.email == email)
+            .values(password_hash=password_hash, tokens_from=func.now())
+            .returning(User.id)
         )
-        return changed.first() is not None
+        row = changed.first()
+        if row is None:
+            return False
+        lasting = update(Session).where(Session.user_id == row[0], Session.ended_at.is_(None))
+        self._connection.execute(lasting.values(ended_at=func.now(), ended_because="password"))
+        return True

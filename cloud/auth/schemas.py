@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from cloud.auth.rules import Role
 from cloud.kit.schemas import ApiModel
 
@@ -17,6 +19,8 @@ class User(ApiModel):
     role: Role
     organization: str
     """Slug of the organization; everything the user sees belongs to it."""
+    sites: list[str] | None = None
+    """Slugs of the sites that the user is limited to; null for all of the organization."""
 
 
 class LoginAnswer(ApiModel):
@@ -27,4 +31,22 @@ class LoginAnswer(ApiModel):
     token_type: Literal["bearer"] = "bearer"  # noqa: S105  (the scheme's name, RFC 6750)
     expires_in: int
     """Seconds until the token stops working."""
+    refresh_token: str
+    """Works once, for the next pair of tokens (`POST /auth/refresh`)."""
+    refresh_expires_in: int
+    """Seconds until the refresh token stops working when it is not used."""
     user: User
+
+
+class RefreshToken(ApiModel):
+    """A refresh token, to be used or to be given up."""
+
+    refresh_token: str = Field(max_length=200)
+
+
+class NewPassword(ApiModel):
+    """A change of one's own password."""
+
+    current: str = Field(max_length=1000)
+    password: str = Field(max_length=1000)
+    """At least 10 characters, at most 128, and none that is tried first."""

@@ -1,35 +1,35 @@
-"""Logging in: lockout, password, token. The order matters: a locked account costs no hashing."""
+"""Logging in: lockout, password, session. The order matters: a locked account costs no hashing."""
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime, timezone
 
 import structlog
 
 from cloud.auth.passwords import PasswordChecker
-from cloud.auth.repository import UserRepository
-from cloud.auth.rules import MAX_PASSWORD, normal_email
-from cloud.auth.schemas import LoginAnswer, User
-from cloud.auth.state import Lockouts
-from cloud.auth.tokens import AccessTokens
-from cloud.errors import InvalidCredentialsError, LockedOutError
-from cloud.kit.repository import Database
+from cloud.auth.principal import Principal
+from cloud.auth.repository import AttemptRepository, SessionRepository, UserRepository
+from cloud.auth.rules import MAX_PASSWORD, normal_email, password_fault
+from cloud.auth.schemas import LoginAnswer, NewPassword
+from cloud.auth.sessions import Caller, Sessions, end_sessions
+from cloud.errors import BadRequestError, InvalidCredentialsError, LockedOutError, WeakPasswordError
+from cloud.kit.repository import Database, WriteConnection
 from cloud.metrics import LOGINS
 
 log = structlog.get_logger()
 
 
 class LoginService:
-    """Answers logins. One per process, because it remembers the failed ones."""
+    """Answers logins by password."""
 
-    def __init__(self, database: Database, tokens: AccessTokens) -> None:
+    def __init__(self, database: Database, sessions: Sessions) -> None:
         self._database = database
-        self._tokens = tokens
-        self._passwords = PasswordChecker()
-        self._lockouts = Lockouts()
+        self._sessions = sessions
+        self.passwords = PasswordChecker()
 
-    async def login(self, email: str, password: str, *, address: str) -> LoginAnswer:
-        """An access token for the right e-mail and password.
+    async def login(self, email: str, password: str, caller: Caller) -> LoginAnswer:
+        """Tokens for the right e-mail and password.
 
         Raises:
             LockedOutError: too many failures; the password was not looked at.
@@ -37,24 +37,64 @@ class LoginService:
         """
         email = normal_email(email)
         now = datetime.now(timezone.utc)
-        wait_s = self._lockouts.retry_after_s(email, address, now)
-        if wait_s is not None:
+        keys = _counters(email, caller.address)
+        async with self._database.write() as writer:
+            attempts = AttemptRepository(writer)
+            closed_until = await attempts.count(keys, now)
+            await attempts.forget_old(now)
+            await SessionRepository(writer).forget_old(now)
+        if closed_until is not None:
             LOGINS.labels("locked_out").inc()
-            raise LockedOutError(wait_s)
+            raise LockedOutError(max(1, int((closed_until - now).total_seconds()) + 1))
         # The connection goes back before the hash is computed: hashing is slow on purpose.
         async with self._database.read() as reader:
             row = await UserRepository(reader).active_by_email(email) if email.isprintable() else None
         stored = row["password_hash"] if row is not None and len(password) <= MAX_PASSWORD else None
-        matches = await self._passwords.matches(password[:MAX_PASSWORD], stored)
+        matches = await self.passwords.matches(password[:MAX_PASSWORD], stored)
         if row is None or not matches:
-            self._lockouts.failed(email, address, now)
             LOGINS.labels("failed").inc()
-            log.warning("login_failed", address=address)
+            log.warning("login_failed", address=caller.address)
             raise InvalidCredentialsError("The e-mail or the password is wrong")
-        self._lockouts.succeeded(email, address)
+        async with self._database.write() as writer:
+            await AttemptRepository(writer).forgive(keys)
         LOGINS.labels("succeeded").inc()
-        issued = self._tokens.issue(row["id"])
-        user = User(
-            id=row["id"], email=row["email"], name=row["name"], role=row["role"], organization=row["organization"]
-        )
-        return LoginAnswer(access_token=issued.token, expires_in=issued.expires_in_s, user=user)
+        return await self._sessions.begin(row, caller)
+
+    async def change_password(self, writer: WriteConnection, user: Principal, new: NewPassword) -> None:
+        """Set one's own password; every other session ends.
+
+        Raises:
+            BadRequestError: the current password is wrong.
+            WeakPasswordError: the new one is refused.
+        """
+        now = datetime.now(timezone.utc)
+        check_password(new.password, email=user.email)
+        users = UserRepository(writer)
+        row = await users.active_by_id(user.id)
+        if row is None or not await self.passwords.matches(new.current[:MAX_PASSWORD], row["password_hash"]):
+            raise BadRequestError("current: this is not the password")
+        await users.set_password_hash(user.id, await self.passwords.hashed(new.password), now)
+        await end_sessions(writer, user, because="password", now=now)
+        log.info("password_changed", user=user.id)
+
+
+def check_password(password: str, *, email: str) -> None:
+    """Hold a new password against the policy.
+
+    Raises:
+        WeakPasswordError: it is refused.
+    """
+    fault = password_fault(password, email=email)
+    if fault is not None:
+        raise WeakPasswordError(f"password: {fault}")
+
+
+def _counters(email: str, address: str) -> list[tuple[str, str]]:
+    def key(*parts: str) -> str:
+        return hashlib.sha256("\n".join(parts).encode(errors="replace")).hexdigest()
+
+    return [
+        ("pair", key("pair", email, address)),
+        ("address", key("address", address)),
+        ("account", key("account", email)),
+    ]

@@ -1,11 +1,18 @@
-"""Access tokens (JWT, HS256) and signed addresses. The keys are derived, so that one can never pass for the other."""
+"""Access tokens (JWT, HS256), refresh tokens, keys of machines, signed addresses.
+
+The keys that sign them are derived from one secret, so that one kind can never pass for another.
+"""
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
+import re
+import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from uuid import UUID
 
 import jwt
 
@@ -31,15 +38,24 @@ class AccessToken:
     expires_in_s: int
 
 
+@dataclass(frozen=True)
+class Claims:
+    """What an access token says."""
+
+    user_id: int
+    issued_at: datetime
+    session_id: UUID | None
+
+
 class AccessTokens:
-    """Issues and reads access tokens. A token names the user alone; role and organization are read on every request."""
+    """Issues and reads access tokens. A token names user and session alone; role and sites are read on every request."""
 
     def __init__(self, secret: bytes, *, lifetime: timedelta) -> None:
         self._key = derive_key(secret, "access-token")
         self._lifetime = lifetime
 
-    def issue(self, user_id: int) -> AccessToken:
-        """A token for this user, valid from now."""
+    def issue(self, user_id: int, session_id: UUID | None = None) -> AccessToken:
+        """A token for this user, valid from now; it ends with its session, or by itself."""
         now = datetime.now(timezone.utc)
         claims = {
             "iss": _ISSUER,
@@ -48,10 +64,12 @@ class AccessTokens:
             "iat": now,
             "exp": now + self._lifetime,
         }
+        if session_id is not None:
+            claims["sid"] = session_id.hex
         return AccessToken(jwt.encode(claims, self._key, algorithm=_ALGORITHM), int(self._lifetime.total_seconds()))
 
-    def user_id(self, token: str) -> int:
-        """The user that a token was issued to.
+    def read(self, token: str) -> Claims:
+        """What a token says.
 
         Raises:
             UnauthenticatedError: expired, signed by someone else, with another algorithm, or for another audience.
@@ -68,13 +86,85 @@ class AccessTokens:
                 options={"require": ["exp", "iat", "sub", "aud", "iss"]},
             )
             user_id = int(claims["sub"])
+            session_id = UUID(hex=claims["sid"]) if "sid" in claims else None
+            issued_at = datetime.fromtimestamp(claims["iat"], timezone.utc)
         except jwt.ExpiredSignatureError as error:
             raise UnauthenticatedError("The login has expired; sign in again") from error
-        except (jwt.InvalidTokenError, ValueError) as error:
+        except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError, OverflowError) as error:
             raise UnauthenticatedError("The access token is not valid") from error
         if not 0 < user_id < _ID_LIMIT:
             raise UnauthenticatedError("The access token is not valid")
-        return user_id
+        return Claims(user_id, issued_at, session_id)
+
+
+class RefreshTokens:
+    """Refresh tokens: session and generation, signed. Only the session's newest generation works, once.
+
+    Nothing of a token is stored, so that a copy of the database opens no session.
+    """
+
+    _FORM = re.compile(r"shr_([0-9a-f]{32})_([0-9]{1,9})_([A-Za-z0-9_-]{43})")
+
+    def __init__(self, secret: bytes) -> None:
+        self._key = derive_key(secret, "refresh-token")
+
+    def issue(self, session_id: UUID, generation: int) -> str:
+        """The token of a generation."""
+        return f"shr_{session_id.hex}_{generation}_{_mac(self._key, session_id.hex, str(generation))}"
+
+    def read(self, token: str) -> tuple[UUID, int]:
+        """Session and generation of a token.
+
+        Raises:
+            UnauthenticatedError: we have not issued it.
+        """
+        match = self._FORM.fullmatch(token)
+        if match is None or not hmac.compare_digest(match[3], _mac(self._key, match[1], match[2])):
+            raise UnauthenticatedError("The refresh token is not valid; sign in again")
+        return UUID(hex=match[1]), int(match[2])
+
+
+class KeyTokens:
+    """Keys of machines: ``shk_{id}_{secret}_{mark}``. The mark tells our keys from guesses without asking the database."""
+
+    PREFIX = "shk_"
+    _FORM = re.compile(r"shk_([0-9]{1,10})_([A-Za-z0-9-]{1,64})_([A-Za-z0-9_-]{43})")
+
+    def __init__(self, secret: bytes) -> None:
+        self._key = derive_key(secret, "api-key")
+
+    @staticmethod
+    def new_secret() -> str:
+        """256 random bits."""
+        return secrets.token_hex(32)
+
+    def write(self, key_id: int, secret: str) -> str:
+        """The key as it is shown, once."""
+        return f"{self.PREFIX}{key_id}_{secret}_{_mac(self._key, str(key_id), secret)}"
+
+    def read(self, token: str) -> tuple[int, str]:
+        """Id and secret of a key that carries our mark; whether it is still good, the database says.
+
+        Raises:
+            UnauthenticatedError: we have not made it.
+        """
+        match = self._FORM.fullmatch(token)
+        if match is None or not hmac.compare_digest(match[3], _mac(self._key, match[1], match[2])):
+            raise UnauthenticatedError("The key is not valid")
+        key_id = int(match[1])
+        if not 0 < key_id < _ID_LIMIT:
+            raise UnauthenticatedError("The key is not valid")
+        return key_id, match[2]
+
+
+def hash_of(secret: str) -> str:
+    """SHA-256 of a random secret, in hex: what is stored of keys and one-time tokens."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _mac(key: bytes, *parts: str) -> str:
+    made = hmac.new(key, "\n".join(parts).encode(), hashlib.sha256).digest()
+    return base64.urlsafe_b64encode(made).decode().rstrip("=")
 
 
 class UrlSigner:

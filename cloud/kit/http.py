@@ -158,6 +158,12 @@ def route_template(scope: Scope) -> str:
     return path if isinstance(path, str) else "other"
 
 
+def route_tags(scope: Scope) -> tuple[str, ...]:
+    """Tags of the route that answers."""
+    context: Any = scope.get("fastapi", {}).get("effective_route_context")
+    return tuple(str(tag) for tag in getattr(context, "tags", None) or getattr(scope.get("route"), "tags", None) or ())
+
+
 def _add_headers(headers: MutableHeaders, scope: Scope, request_id: str) -> None:
     headers["X-Request-ID"] = request_id
     headers["X-Content-Type-Options"] = "nosniff"

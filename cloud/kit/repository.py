@@ -6,13 +6,15 @@ that commits before the response leaves. The two have different types, so that a
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, NewType, TypeAlias
 
 from fastapi import Depends, Request
 from sqlalchemy import Executable
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from cloud.kit.origin import declaration, origin_of
 
 Row: TypeAlias = dict[str, Any]
 """One row of a result by column label."""
@@ -70,9 +72,15 @@ class Database:
             yield ReadConnection(await connection.execution_options(isolation_level="AUTOCOMMIT"))
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[WriteConnection]:
-        """A connection in a transaction that commits at the end, or rolls back when an error passes."""
+    async def write(self, declared: Mapping[str, Any] | None = None) -> AsyncIterator[WriteConnection]:
+        """A connection in a transaction that commits at the end, or rolls back when an error passes.
+
+        Args:
+            declared: who changes what, for the audit log (``cloud.kit.origin``); None for what is not audited.
+        """
         async with self.engine.begin() as connection:
+            if declared is not None:
+                await connection.execute(*declaration(declared))
             yield WriteConnection(connection)
 
 
@@ -87,9 +95,15 @@ async def _read(database: Annotated[Database, Depends(database_of)]) -> AsyncIte
         yield connection
 
 
-async def _write(database: Annotated[Database, Depends(database_of)]) -> AsyncIterator[WriteConnection]:
-    async with database.write() as connection:
+async def _write(
+    request: Request, database: Annotated[Database, Depends(database_of)]
+) -> AsyncIterator[WriteConnection]:
+    declared = origin_of(request)
+    async with database.write(declared) as connection:
         yield connection
+        # Entries are written at the commit, so whoever became known meanwhile is still in time.
+        if (now_known := origin_of(request)) != declared:
+            await connection.execute(*declaration(now_known))
 
 
 # scope="function": the connection is back in the pool, and the transaction committed, before the response is sent.

@@ -124,10 +124,9 @@ class NotificationRepository(Repository):
 class LinkRepository(Repository):
     """What the holder of a signed link may do; the link, not an organization, says what."""
 
-    async def contact_name(self, contact_id: int) -> str | None:
-        """Name of a contact."""
-        row = await self._one(select(Contact.name).where(Contact.id == contact_id))
-        return None if row is None else row["name"]
+    async def contact(self, contact_id: int) -> Row | None:
+        """Name and organization of a contact."""
+        return await self._one(select(Contact.name, Contact.organization_id).where(Contact.id == contact_id))
 
     async def confirm(self, message_id: UUID, contact_id: int, now: datetime) -> bool:
         """Note that a test has come; the first time counts. False when there is no such test."""

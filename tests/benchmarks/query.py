@@ -20,7 +20,7 @@ import numpy as np
 import psycopg
 from pydantic import TypeAdapter
 
-from cloud.auth.dependencies import Principal
+from cloud.auth.principal import Principal
 from cloud.auth.rules import Role
 from cloud.db import migrate
 from cloud.db.bulk import FLOAT8, INT2, INT4, TIMESTAMPTZ, copy_stream

@@ -11,6 +11,7 @@ from sqlalchemy import NullPool, create_engine
 
 import cloud.abnormal.tables
 import cloud.alarms.tables
+import cloud.audit.tables
 import cloud.auth.tables
 import cloud.dead_letters.tables
 import cloud.devices.tables
@@ -19,7 +20,8 @@ import cloud.husbandry.tables
 import cloud.notifications.tables
 import cloud.observations.tables
 import cloud.predictions.tables
-import cloud.telemetry.tables  # noqa: F401  (each registers its tables)
+import cloud.telemetry.tables
+import cloud.users.tables  # noqa: F401  (each registers its tables)
 from cloud.db import migrate
 from cloud.db.base import Base
 from cloud.db.session import sqlalchemy_url

@@ -24,9 +24,18 @@ from tests.cloud.api.test_access import is_problem
 KEY = derive_key(SECRET.encode(), "access-token")
 
 
+@pytest.fixture(autouse=True)
+def _forgotten(farm_url: str) -> Iterator[None]:
+    yield
+    with psycopg.connect(farm_url) as database:
+        database.execute("DELETE FROM login_counter")
+
+
 @pytest.fixture
 def fresh_api(farm: farms.Farm, farm_url: str, tmp_path: Path, dashboard_dir: Path) -> Iterator[Api]:
-    """An API that remembers no failed login."""
+    """An API whose database remembers no failed login."""
+    with psycopg.connect(farm_url) as database:
+        database.execute("DELETE FROM login_counter")
     with Serving(settings_for(farm_url, storage_dir=tmp_path, dashboard_dir=dashboard_dir)) as running:
         yield running
 
@@ -45,7 +54,7 @@ def test_login_gives_a_token_that_works(anonymous: httpx.Client) -> None:
     assert body["user"]["role"] == "viewer"
     me = anonymous.get("/api/v1/auth/me", headers={"Authorization": f"Bearer {body['access_token']}"})
     assert me.json() == body["user"]
-    assert set(me.json()) == {"id", "email", "name", "role", "organization"}
+    assert set(me.json()) == {"id", "email", "name", "role", "organization", "sites"}
 
 
 @pytest.mark.parametrize(
@@ -73,6 +82,15 @@ def test_repeated_failures_lock_the_account_even_for_the_right_password(fresh_ap
         assert is_problem(answer, 429, "locked_out")
         assert 0 < int(answer.headers["retry-after"]) <= 301
         assert sign_in(client, "operator@fjord.example", farms.PASSWORD).status_code == 200
+
+
+def test_a_lock_holds_in_every_process_of_the_api(fresh_api: Api, api: Api) -> None:
+    for turn in range(5):
+        with (fresh_api if turn % 2 else api).client() as client:
+            assert sign_in(client, "operator@fjord.example", "wrong password").status_code == 401
+    for each in (fresh_api, api):
+        with each.client() as client:
+            assert is_problem(sign_in(client, "operator@fjord.example", farms.PASSWORD), 429, "locked_out")
 
 
 def test_login_form_must_be_complete(anonymous: httpx.Client) -> None:

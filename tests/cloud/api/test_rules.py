@@ -9,8 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloud.alarms.rules import worst
-from cloud.auth.rules import Role, normal_email, password_fault
-from cloud.auth.state import CAPACITY, LIMITS, LOCK, WINDOW, Lockouts
+from cloud.auth.rules import (
+    LOCK_LIMITS,
+    LOCK_TIME,
+    LOCK_WINDOW,
+    Role,
+    count_attempt,
+    grant_fault,
+    key_allows,
+    normal_email,
+    password_fault,
+)
 from cloud.errors import InvalidCursorError
 from cloud.kit.ids import (
     decode_cursor,
@@ -122,11 +131,51 @@ def test_roles_include_the_ones_before() -> None:
     assert not Role.FARM_MANAGER.reaches(Role.FLEET_ADMIN)
 
 
-def test_password_is_judged_by_length_alone() -> None:
+def test_password_is_judged_by_length_and_by_what_is_tried_first() -> None:
     assert password_fault("short") is not None
     assert password_fault("x" * 129) is not None
     assert password_fault("four plain words") is None
+    for tried in ("password123", "P@ssw0rd12345", "1234567890", "aaaaaaaaaaaa", "Qwertyuiop1", "PasswordPassword"):
+        assert password_fault(tried) is not None, tried
+    assert password_fault("ana.olsen2024", email="Ana.Olsen@farm.example") is not None
+    assert password_fault("ana likes oxygen", email="ana@farm.example") is None
     assert normal_email("  Ana@Farm.Example ") == "ana@farm.example"
+
+
+@pytest.mark.parametrize(
+    ("role", "sites", "granted", "granted_sites", "allowed"),
+    [
+        (Role.FARM_MANAGER, None, Role.OPERATOR, None, True),
+        (Role.FARM_MANAGER, None, Role.FARM_MANAGER, (1,), True),
+        (Role.FARM_MANAGER, None, Role.FLEET_ADMIN, None, False),
+        (Role.OPERATOR, None, Role.VIEWER, None, False),
+        (Role.FARM_MANAGER, (1, 2), Role.VIEWER, (2,), True),
+        (Role.FARM_MANAGER, (1, 2), Role.VIEWER, (2, 3), False),
+        (Role.FARM_MANAGER, (1, 2), Role.VIEWER, None, False),
+    ],
+)
+def test_nobody_grants_what_they_do_not_have(
+    role: Role, sites: tuple[int, ...] | None, granted: Role, granted_sites: tuple[int, ...] | None, *, allowed: bool
+) -> None:
+    assert (grant_fault(role, sites, granted=granted, granted_sites=granted_sites) is None) is allowed
+
+
+@pytest.mark.parametrize(
+    ("scopes", "tags", "method", "allowed"),
+    [
+        (["telemetry:read"], ["telemetry"], "GET", True),
+        (["telemetry:read"], ["alarms"], "GET", False),
+        (["telemetry:read"], ["telemetry"], "POST", False),
+        (["*:read"], ["alarms"], "GET", True),
+        (["husbandry:write"], ["husbandry"], "POST", True),
+        (["husbandry:write"], ["husbandry"], "GET", False),
+        (["*:read", "*:write"], ["access"], "GET", False),
+        (["*:write", "auth:write"], ["auth"], "POST", False),
+        ([], [], "GET", False),
+    ],
+)
+def test_a_key_opens_what_its_scopes_name(scopes: list[str], tags: list[str], method: str, *, allowed: bool) -> None:
+    assert key_allows(scopes, tags, method) is allowed
 
 
 def test_worst_severity_wins() -> None:
@@ -134,62 +183,20 @@ def test_worst_severity_wins() -> None:
     assert worst({Severity.CRITICAL: 0}) is None
 
 
-def test_typing_errors_lock_one_account_at_one_address() -> None:
-    lockouts = Lockouts()
-    for _ in range(LIMITS["pair"]):
-        assert lockouts.retry_after_s("ana", "here", NOON) is None
-        lockouts.failed("ana", "here", NOON)
-    assert lockouts.retry_after_s("ana", "here", NOON) == 301
-    assert lockouts.retry_after_s("ana", "elsewhere", NOON) is None
-    assert lockouts.retry_after_s("ben", "here", NOON) is None
-    assert lockouts.retry_after_s("ana", "here", NOON + LOCK) is None
-
-
-def test_success_forgets_typing_errors() -> None:
-    lockouts = Lockouts()
-    for _ in range(LIMITS["pair"] - 1):
-        lockouts.failed("ana", "here", NOON)
-    lockouts.succeeded("ana", "here")
-    lockouts.failed("ana", "here", NOON)
-    assert lockouts.retry_after_s("ana", "here", NOON) is None
-
-
-def test_after_a_lock_the_counting_starts_anew() -> None:
-    lockouts = Lockouts()
-    for _ in range(LIMITS["pair"]):
-        lockouts.failed("ana", "here", NOON)
-    later = NOON + LOCK + timedelta(seconds=1)
-    lockouts.failed("ana", "here", later)
-    assert lockouts.retry_after_s("ana", "here", later) is None
+def test_a_counter_closes_when_it_is_full_and_opens_after_a_while() -> None:
+    limit = LOCK_LIMITS["pair"]
+    failures, last_at = 0, NOON
+    for _ in range(limit):
+        failures, last_at = count_attempt(limit, failures, last_at, NOON)
+    assert failures == limit, "the last of them was looked at"
+    failures, last_at = count_attempt(limit, failures, last_at, NOON + timedelta(seconds=60))
+    assert (failures, last_at) == (limit + 1, NOON), "trying a closed door keeps it closed no longer"
+    assert count_attempt(limit, failures, last_at, NOON + LOCK_TIME + timedelta(seconds=1))[0] == 1
 
 
 def test_old_failures_are_forgotten() -> None:
-    lockouts = Lockouts()
-    for step in range(LIMITS["pair"] * 2):
-        lockouts.failed("ana", "here", NOON + step * (WINDOW + timedelta(seconds=1)))
-    assert lockouts.retry_after_s("ana", "here", NOON + 100 * WINDOW) is None
-
-
-def test_one_address_trying_many_accounts_is_locked_out() -> None:
-    lockouts = Lockouts()
-    for number in range(LIMITS["address"]):
-        lockouts.failed(f"user-{number}", "here", NOON)
-    assert lockouts.retry_after_s("somebody-else", "here", NOON) is not None
-    assert lockouts.retry_after_s("user-1", "elsewhere", NOON) is None
-
-
-def test_many_addresses_trying_one_account_are_locked_out() -> None:
-    lockouts = Lockouts()
-    for number in range(LIMITS["account"]):
-        lockouts.failed("ana", f"address-{number}", NOON)
-    assert lockouts.retry_after_s("ana", "yet another", NOON) is not None
-
-
-def test_memory_of_failures_is_bounded() -> None:
-    lockouts = Lockouts()
-    for number in range(CAPACITY):
-        lockouts.failed(f"user-{number}", f"address-{number}", NOON)
-    assert len(lockouts._counters) == CAPACITY
+    assert count_attempt(5, 4, NOON, NOON + LOCK_WINDOW + timedelta(seconds=1))[0] == 1
+    assert count_attempt(5, 4, NOON, NOON + LOCK_WINDOW)[0] == 5
 
 
 @settings(deadline=None)

@@ -1,0 +1,1 @@
+"""People and organizations: invitations, registration, roles, sites, resets."""
