@@ -1,4 +1,4 @@
-/** Composition: theme, query client and routes. The unit page and its charts load when first opened. */
+/** Composition: theme, language, query client and routes. Pages other than the wall load when first opened. */
 import Button from '@mui/material/Button';
 import CssBaseline from '@mui/material/CssBaseline';
 import { ThemeProvider } from '@mui/material/styles';
@@ -9,11 +9,13 @@ import { LoginPage } from './features/auth/LoginPage';
 import { RequireSession } from './features/auth/RequireSession';
 import { HomePage, useRememberSite } from './features/farms/HomePage';
 import { WallPage } from './features/farms/WallPage';
+import { t, useLanguage } from './i18n';
 import { ModeContext } from './kit/ModeContext';
 import { useMode } from './kit/mode';
 import { Loading, Note } from './kit/States';
 import { themeOf } from './kit/theme';
 
+const AlarmsPage = lazy(() => import('./features/alarms/AlarmsPage'));
 const UnitPage = lazy(() => import('./features/farms/UnitPage'));
 
 const queryClient = new QueryClient({
@@ -32,6 +34,7 @@ const queryClient = new QueryClient({
 
 export function App(): JSX.Element {
   const [mode, toggle] = useMode();
+  const language = useLanguage();
   const theme = useMemo(() => themeOf(mode), [mode]);
   useEffect(() => {
     // Behind the page while it loads or is pulled.
@@ -44,13 +47,15 @@ export function App(): JSX.Element {
         <CssBaseline />
         <ErrorBoundary>
           <QueryClientProvider client={queryClient}>
-            <BrowserRouter>
-              <Suspense fallback={<Loading what="the page" />}>
+            {/* Another language is another page: everything on it is drawn anew. */}
+            <BrowserRouter key={language}>
+              <Suspense fallback={<Loading />}>
                 <Routes>
                   <Route path="/login" element={<LoginPage />} />
                   <Route element={<RequireSession />}>
                     <Route path="/" element={<HomePage />} />
                     <Route path="/sites/:site" element={<RememberedWall />} />
+                    <Route path="/sites/:site/alarms" element={<AlarmsPage />} />
                     <Route path="/units/:unit" element={<UnitPage />} />
                   </Route>
                   <Route path="*" element={<Navigate to="/" replace />} />
@@ -81,11 +86,11 @@ class ErrorBoundary extends Component<{ children: ReactNode }, { failed: boolean
     if (!this.state.failed) return this.props.children;
     return (
       <Note
-        title="The dashboard has stopped"
-        text="Nothing on this screen is live any more. Alarms on the edge boxes keep working."
+        title={t('state.stopped')}
+        text={t('state.stopped_text')}
         action={
           <Button variant="contained" onClick={() => window.location.reload()}>
-            Load it again
+            {t('action.reload')}
           </Button>
         }
       />

@@ -2,9 +2,12 @@
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { App } from './app';
+import { loadLanguage } from './i18n';
 
 const root = document.getElementById('root');
 if (root === null) throw new Error('index.html has no #root');
+// The first words are already in the reader's language.
+await loadLanguage();
 createRoot(root).render(
   <StrictMode>
     <App />

@@ -5,6 +5,7 @@
  */
 import createClient from 'openapi-fetch';
 import { endSession, sessionToken } from '../features/auth/session';
+import { t } from '../i18n';
 import type { paths } from './schema';
 
 /** Longer than a slow farm link needs, short enough that a frozen server is noticed before values mislead. */
@@ -51,7 +52,7 @@ async function send(request: Request): Promise<Response> {
     response = new Response(await response.blob(), response);
   } catch (error) {
     if (request.signal.aborted) throw error;
-    throw new ApiError('connection', 'The farm server does not answer.');
+    throw new ApiError('connection', t('error.no_answer'));
   }
   // Without a token it was a login, and a wrong password is not the end of a session.
   if (response.status === 401 && token !== null) endSession('expired');
@@ -74,5 +75,5 @@ function problemText(problem: unknown, status: number): string {
     if (typeof detail === 'string' && detail !== '') return detail;
     if (typeof title === 'string' && title !== '') return title;
   }
-  return `The farm server answered ${status}.`;
+  return t('error.status', { status });
 }

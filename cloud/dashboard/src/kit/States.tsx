@@ -7,6 +7,7 @@ import Typography from '@mui/material/Typography';
 import type { JSX, ReactNode } from 'react';
 import { ApiError } from '../api/client';
 import { LockIcon, ShoalMark, UnlinkIcon } from './icons';
+import { t } from '../i18n';
 
 interface NoteProps {
   title: string;
@@ -45,11 +46,11 @@ export function Note({ title, text, icon, action }: NoteProps): JSX.Element {
   );
 }
 
-export function Loading({ what }: { what: string }): JSX.Element {
+export function Loading(): JSX.Element {
   return (
     <Stack role="status" sx={{ alignItems: 'center', justifyContent: 'center', gap: 2, minHeight: '18rem' }}>
       <CircularProgress size="2rem" aria-hidden="true" />
-      <Typography color="textSecondary">Loading {what}…</Typography>
+      <Typography color="textSecondary">{t('state.loading')}</Typography>
     </Stack>
   );
 }
@@ -57,25 +58,23 @@ export function Loading({ what }: { what: string }): JSX.Element {
 /** The state that fits an error, with a retry where one can help. */
 export function Failed({ error, retry }: { error: unknown; retry?: () => void }): JSX.Element {
   const failure = error instanceof ApiError ? error.failure : 'server';
-  const text = error instanceof Error ? error.message : 'Something went wrong.';
+  const text = error instanceof Error ? error.message : t('state.wrong');
   const again = retry && (
     <Button variant="outlined" onClick={() => retry()}>
-      Try again
+      {t('action.retry')}
     </Button>
   );
   if (failure === 'forbidden') {
-    return (
-      <Note icon={<LockIcon />} title="Not open to you" text={`${text} Ask your farm manager for access.`} />
-    );
+    return <Note icon={<LockIcon />} title={t('state.forbidden')} text={t('state.forbidden_text')} />;
   }
   if (failure === 'not_found') {
     return (
       <Note
-        title="Not found"
-        text="It does not exist, or it belongs to another farm."
+        title={t('state.not_found')}
+        text={t('state.not_found_text')}
         action={
           <Button variant="outlined" href="/">
-            Back to your farms
+            {t('action.home')}
           </Button>
         }
       />
@@ -85,11 +84,11 @@ export function Failed({ error, retry }: { error: unknown; retry?: () => void })
     return (
       <Note
         icon={<UnlinkIcon />}
-        title="No connection to the farm server"
-        text="Alarms on the edge boxes keep working. This page tries again by itself."
+        title={t('state.no_connection')}
+        text={t('state.no_connection_text')}
         action={again}
       />
     );
   }
-  return <Note title="This did not load" text={text} action={again} />;
+  return <Note title={t('state.failed')} text={text} action={again} />;
 }

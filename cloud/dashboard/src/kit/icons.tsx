@@ -54,6 +54,42 @@ export const LockIcon = icon(
   </>,
 );
 
+export const WallIcon = icon(<path d="M4 4h7v7H4zM13 4h7v7h-7zM4 13h7v7H4zM13 13h7v7h-7z" />);
+export const DiaryIcon = icon(<path d="M6 3h11a2 2 0 0 1 2 2v16H8a2 2 0 0 1-2-2zM10 8h5M10 12h5M6 17h13" />);
+export const GaugeIcon = icon(<path d="M4 18a9 9 0 1 1 16 0M12 15l4-6M12 15v.1" />);
+export const PageIcon = icon(<path d="M6 3h8l4 4v14H6zM14 3v4h4M9 12h6M9 16h6" />);
+export const ChipIcon = icon(
+  <path d="M7 7h10v10H7zM10 3v4M14 3v4M10 17v4M14 17v4M3 10h4M3 14h4M17 10h4M17 14h4" />,
+);
+export const LetterIcon = icon(<path d="M3 6h18v12H3zM3 7l9 7 9-7" />);
+export const GearIcon = icon(
+  <>
+    <circle cx="12" cy="12" r="3" />
+    <path d="M12 3v3M12 18v3M3 12h3M18 12h3M5.6 5.6l2.1 2.1M16.3 16.3l2.1 2.1M18.4 5.6l-2.1 2.1M7.7 16.3l-2.1 2.1" />
+  </>,
+);
+export const MoreIcon = icon(<path d="M4 7h16M4 12h16M4 17h16" />);
+export const PlusIcon = icon(<path d="M12 5v14M5 12h14" />);
+export const MinusIcon = icon(<path d="M5 12h14" />);
+export const DownloadIcon = icon(<path d="M12 4v11M7 11l5 5 5-5M5 20h14" />);
+export const UploadIcon = icon(<path d="M12 16V5M7 9l5-5 5 5M5 20h14" />);
+export const SoundIcon = icon(<path d="M4 9v6h4l5 4V5L8 9zM16 9a4 4 0 0 1 0 6M18.5 6.5a8 8 0 0 1 0 11" />);
+export const SilentIcon = icon(<path d="M4 9v6h4l5 4V5L8 9zM17 9l5 6M22 9l-5 6" />);
+export const ClockIcon = icon(
+  <>
+    <circle cx="12" cy="12" r="9" />
+    <path d="M12 7v5l3 3" />
+  </>,
+);
+export const PeopleIcon = icon(
+  <>
+    <circle cx="9" cy="8" r="3.5" />
+    <path d="M2.5 20c.8-3.6 3.3-5.5 6.5-5.5s5.700 1.900 6.500 5.500M16 5a3.500 3.500 0 0 1 0 6.500M18 14.800c2 .7 3.100 2.400 3.500 5.200" />
+  </>,
+);
+export const FishIcon = icon(<path d="M3 12c3-5 9-6 13-2l5-4v12l-5-4c-4 4-10 3-13-2zM8 11v.1" />);
+export const QueueIcon = icon(<path d="M12 3v9M8 8l4 4 4-4M4 14h4l1.500 3h5L16 14h4v6H4z" />);
+
 /** The mark: three fish of one shoal. */
 export function ShoalMark({ size = '1.75rem' }: { size?: string }): JSX.Element {
   return (

@@ -1,5 +1,6 @@
 /** Ages and times as text. Pure: the present moment is an argument. */
 import type { Moment } from './clock';
+import { locale } from '../i18n';
 
 const MINUTE = 60;
 const HOUR = 60 * MINUTE;
@@ -40,15 +41,21 @@ export function serverNowMs(serverTime: string, receivedAt: Moment, now: Moment)
 
 /** Wall clock of a farm, `14:03`, in the farm's own time zone. */
 export function farmClock(atMs: number, timeZone: string): string {
-  return new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', timeZone }).format(atMs);
+  return new Intl.DateTimeFormat(locale(), {
+    hour: '2-digit',
+    hourCycle: 'h23',
+    minute: '2-digit',
+    timeZone,
+  }).format(atMs);
 }
 
 /** Date and time in a farm's own time zone, `21 Nov 14:03:22`. */
 export function farmDateTime(atMs: number, timeZone: string): string {
-  return new Intl.DateTimeFormat('en-GB', {
+  return new Intl.DateTimeFormat(locale(), {
     day: 'numeric',
     month: 'short',
     hour: '2-digit',
+    hourCycle: 'h23',
     minute: '2-digit',
     second: '2-digit',
     timeZone,

@@ -4,9 +4,11 @@ import Typography from '@mui/material/Typography';
 import type { JSX } from 'react';
 import type { Alarm } from '../../api/types';
 import { CheckIcon } from '../../kit/icons';
-import { mayAcknowledge } from '../auth/rules';
+import { reaches } from '../auth/rules';
 import { useSession } from '../auth/session';
 import { useAcknowledge } from './queries';
+import { t } from '../../i18n';
+import { messageOf } from './order';
 
 interface Props {
   alarm: Alarm;
@@ -17,7 +19,7 @@ interface Props {
 export function AcknowledgeButton({ alarm, compact = false }: Props): JSX.Element | null {
   const session = useSession();
   const acknowledge = useAcknowledge();
-  if (alarm.acknowledged || session === null || !mayAcknowledge(session.user.role)) return null;
+  if (alarm.acknowledged || session === null || !reaches(session.user.role, 'operator')) return null;
   const failed = acknowledge.error;
   // One loud button at a time: what is critical and still there.
   const urgent = !compact && alarm.active && alarm.severity === 'critical';
@@ -29,15 +31,15 @@ export function AcknowledgeButton({ alarm, compact = false }: Props): JSX.Elemen
         disableElevation
         startIcon={<CheckIcon />}
         disabled={acknowledge.isPending}
-        onClick={() => acknowledge.mutate(alarm)}
-        aria-label={`Acknowledge: ${alarm.message}`}
+        onClick={() => acknowledge.mutate({ alarm })}
+        aria-label={`${t('alarms.acknowledge')}: ${messageOf(alarm)}`}
         sx={{ borderColor: 'divider', flex: 'none', px: compact ? 1.25 : 2 }}
       >
-        {acknowledge.isPending ? 'Sending…' : compact ? 'Ack' : 'Acknowledge'}
+        {acknowledge.isPending ? t('state.sending') : compact ? t('alarms.ack') : t('alarms.acknowledge')}
       </Button>
       {failed !== null && (
         <Typography role="alert" variant="caption" color="error" component="div">
-          Not acknowledged: {failed.message}
+          {t('alarms.ack_failed', { why: failed.message })}
         </Typography>
       )}
     </>

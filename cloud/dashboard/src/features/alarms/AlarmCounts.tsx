@@ -3,17 +3,18 @@ import Box from '@mui/material/Box';
 import Typography from '@mui/material/Typography';
 import type { JSX } from 'react';
 import type { Alarm } from '../../api/types';
-import { countBySeverity, SEVERITIES, SEVERITY_LABEL } from './order';
+import { countBySeverity, SEVERITIES, severityText } from './order';
 import { SeverityMark } from './SeverityMark';
+import { t } from '../../i18n';
 
 export function AlarmCounts({ alarms }: { alarms: readonly Alarm[] }): JSX.Element {
   const counts = countBySeverity(alarms);
   const active = countBySeverity(alarms.filter((alarm) => alarm.active));
-  const words = SEVERITIES.map((severity) => `${counts[severity]} ${SEVERITY_LABEL[severity].toLowerCase()}`);
+  const words = SEVERITIES.map((severity) => `${counts[severity]} ${severityText(severity).toLowerCase()}`);
   return (
     <Box
       role="img"
-      aria-label={`Open alarms: ${words.join(', ')}`}
+      aria-label={`${t('alarms.open')}: ${words.join(', ')}`}
       data-testid="alarm-counts"
       sx={{ display: 'flex', alignItems: 'center', gap: { xs: 1, sm: 1.5 } }}
     >
@@ -22,7 +23,7 @@ export function AlarmCounts({ alarms }: { alarms: readonly Alarm[] }): JSX.Eleme
         return (
           <Box
             key={severity}
-            title={SEVERITY_LABEL[severity]}
+            title={severityText(severity)}
             sx={{
               display: 'flex',
               alignItems: 'center',
@@ -40,7 +41,7 @@ export function AlarmCounts({ alarms }: { alarms: readonly Alarm[] }): JSX.Eleme
               variant="body2"
               sx={{ color: 'text.secondary', display: { xs: 'none', lg: 'inline' } }}
             >
-              {SEVERITY_LABEL[severity]}
+              {severityText(severity)}
             </Typography>
           </Box>
         );

@@ -1,11 +1,14 @@
 /** All open alarms of a farm, most urgent first. */
 import Box from '@mui/material/Box';
+import Button from '@mui/material/Button';
 import Typography from '@mui/material/Typography';
 import type { JSX } from 'react';
-import { CheckIcon } from '../../kit/icons';
+import { CheckIcon, SilentIcon, SoundIcon } from '../../kit/icons';
 import { AlarmCard } from './AlarmCard';
 import { inAlarmOrder } from './order';
 import type { OpenAlarms } from './queries';
+import { setSoundWanted, useSoundWanted } from './sound';
+import { t } from '../../i18n';
 
 interface Props {
   open: OpenAlarms;
@@ -15,15 +18,32 @@ interface Props {
 export function AlarmRail({ open, skewMs }: Props): JSX.Element {
   const unseen = open.alarms.filter((alarm) => !alarm.acknowledged).length;
   return (
-    <Box component="section" aria-label="Open alarms" data-testid="alarm-rail">
+    <Box component="section" aria-label={t('alarms.open')} data-testid="alarm-rail">
       <Box sx={{ display: 'flex', alignItems: 'baseline', gap: 1, mb: 1.5 }}>
-        <Typography variant="h2">Open alarms</Typography>
+        <Typography variant="h2">{t('alarms.open')}</Typography>
         <Typography variant="body2" color="textSecondary" role="status" sx={{ ml: 'auto' }}>
-          {open.alarms.length === 0 ? '' : `${unseen} of ${open.alarms.length} not acknowledged`}
+          {open.alarms.length === 0 ? '' : t('alarms.unseen', { unseen, all: open.alarms.length })}
         </Typography>
       </Box>
       <Body open={open} skewMs={skewMs} />
+      <SoundButton />
     </Box>
+  );
+}
+
+/** Whether alarms are heard on this computer; browsers need a touch before a page may sound. */
+function SoundButton(): JSX.Element {
+  const wanted = useSoundWanted();
+  return (
+    <Button
+      color="inherit"
+      startIcon={wanted ? <SoundIcon /> : <SilentIcon />}
+      aria-pressed={wanted}
+      onClick={() => setSoundWanted(!wanted)}
+      sx={{ mt: 1, color: 'text.secondary' }}
+    >
+      {wanted ? t('alarms.sound_on') : t('alarms.sound_off')}
+    </Button>
   );
 }
 
@@ -31,7 +51,7 @@ function Body({ open, skewMs }: Props): JSX.Element {
   if (!open.known) {
     return (
       <Typography color="textSecondary" role="status">
-        {open.error === null ? 'Loading alarms…' : 'The alarms did not load. Trying again…'}
+        {open.error === null ? t('state.loading') : t('alarms.not_loaded')}
       </Typography>
     );
   }
@@ -50,7 +70,7 @@ function Body({ open, skewMs }: Props): JSX.Element {
         }}
       >
         <CheckIcon />
-        <Typography variant="body2">No open alarms on this farm</Typography>
+        <Typography variant="body2">{t('alarms.none')}</Typography>
       </Box>
     );
   }

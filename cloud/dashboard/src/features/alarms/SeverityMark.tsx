@@ -2,7 +2,7 @@
 import Box from '@mui/material/Box';
 import type { JSX } from 'react';
 import type { Severity } from '../../api/types';
-import { SEVERITY_LABEL } from './order';
+import { severityText } from './order';
 
 const SHAPES: Record<Severity, JSX.Element> = {
   critical: <path d="M7.2 1.5h9.6l5.7 5.7v9.6l-5.7 5.7H7.2l-5.7-5.7V7.2z" />,
@@ -31,7 +31,7 @@ export function SeverityMark({
       viewBox="0 0 24 24"
       role={silent ? undefined : 'img'}
       aria-hidden={silent}
-      aria-label={silent ? undefined : SEVERITY_LABEL[severity]}
+      aria-label={silent ? undefined : severityText(severity)}
       sx={{
         width: size,
         height: size,

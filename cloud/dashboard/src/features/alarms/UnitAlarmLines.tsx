@@ -4,8 +4,9 @@ import Typography from '@mui/material/Typography';
 import type { JSX } from 'react';
 import type { Alarm } from '../../api/types';
 import { AcknowledgeButton } from './AcknowledgeButton';
-import { inAlarmOrder, SEVERITY_LABEL, tidy } from './order';
+import { inAlarmOrder, messageOf, severityText, stateText, tidy } from './order';
 import { SeverityMark } from './SeverityMark';
+import { t } from '../../i18n';
 
 const SHOWN = 2;
 
@@ -16,7 +17,7 @@ export function UnitAlarmLines({ alarms }: { alarms: readonly Alarm[] }): JSX.El
   return (
     <Box
       component="ul"
-      aria-label="Open alarms"
+      aria-label={t('alarms.open')}
       sx={{ listStyle: 'none', m: 0, p: 0, display: 'grid', gap: 1 }}
     >
       {ordered.slice(0, SHOWN).map((alarm) => (
@@ -37,11 +38,10 @@ export function UnitAlarmLines({ alarms }: { alarms: readonly Alarm[] }): JSX.El
           <SeverityMark severity={alarm.severity} hollow={!alarm.active} silent />
           <Box sx={{ flex: '1 1 8rem', minWidth: 0 }}>
             <Typography variant="body2" sx={{ fontWeight: alarm.active && !alarm.acknowledged ? 600 : 400 }}>
-              {tidy(alarm.message)}
+              {tidy(messageOf(alarm))}
             </Typography>
             <Typography variant="caption" color="textSecondary">
-              {SEVERITY_LABEL[alarm.severity]} · {alarm.active ? 'active' : 'cleared'}
-              {alarm.acknowledged && ' · acknowledged'}
+              {severityText(alarm.severity)} · {stateText(alarm)}
             </Typography>
           </Box>
           <AcknowledgeButton alarm={alarm} compact />
@@ -49,7 +49,7 @@ export function UnitAlarmLines({ alarms }: { alarms: readonly Alarm[] }): JSX.El
       ))}
       {more > 0 && (
         <Typography component="li" variant="body2" color="textSecondary">
-          and {more} more
+          {t('alarms.more', { n: more })}
         </Typography>
       )}
     </Box>

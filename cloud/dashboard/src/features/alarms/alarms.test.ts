@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { mayAcknowledge } from '../auth/rules';
+import { reaches } from '../auth/rules';
 import { countBySeverity, inAlarmOrder, tidy, worstActive } from './order';
 
 const alarm = (
@@ -53,8 +53,8 @@ describe('the alarm rail', () => {
   });
 
   it('lets operators acknowledge, and viewers look', () => {
-    expect(mayAcknowledge('viewer')).toBe(false);
-    expect(mayAcknowledge('operator')).toBe(true);
-    expect(mayAcknowledge('platform_admin')).toBe(true);
+    expect(reaches('viewer', 'operator')).toBe(false);
+    expect(reaches('operator', 'operator')).toBe(true);
+    expect(reaches('platform_admin', 'operator')).toBe(true);
   });
 });

@@ -1,14 +1,36 @@
 /** Alarms in the order in which a person should read them, and what their two facts are called. */
 import type { Alarm, Severity } from '../../api/types';
+import { locale, t } from '../../i18n';
+import { sideOf } from '../telemetry/limitBar';
+import { measureText, quantityText } from '../telemetry/units';
 
 export const SEVERITIES: readonly Severity[] = ['critical', 'major', 'minor', 'warning'];
 
-export const SEVERITY_LABEL: Record<Severity, string> = {
-  critical: 'Critical',
-  major: 'Major',
-  minor: 'Minor',
-  warning: 'Warning',
-};
+export function severityText(severity: Severity): string {
+  return t(`severity.${severity}`);
+}
+
+/** Both facts in a few words: `active · not acknowledged`. */
+export function stateText(alarm: Pick<Alarm, 'active' | 'acknowledged'>): string {
+  const first = alarm.active ? t('alarms.active') : t('alarms.cleared');
+  return `${first} · ${alarm.acknowledged ? t('alarms.acknowledged') : t('alarms.unacknowledged')}`;
+}
+
+/** What happened, in the reader's language where the alarm is about a limit; otherwise as the server says it. */
+export function messageOf(
+  alarm: Pick<Alarm, 'message' | 'definition' | 'quantity' | 'value' | 'limit' | 'ucum'>,
+): string {
+  const { quantity, value, limit, ucum, definition } = alarm;
+  const side = sideOf(definition);
+  if (locale() === 'en-GB' || quantity === null || value === null || limit === null || side === null)
+    return alarm.message;
+  const values = {
+    what: quantityText(quantity),
+    value: measureText(value, ucum),
+    limit: measureText(limit, ucum),
+  };
+  return side === 'Low' ? t('alarms.below', values) : t('alarms.above', values);
+}
 
 type Facts = Pick<Alarm, 'active' | 'acknowledged' | 'severity' | 'raised_at'>;
 

@@ -1,7 +1,35 @@
-/** Open alarms of a farm, and the one thing a person can do to them here. */
-import { useMutation, useQuery, useQueryClient, type UseMutationResult } from '@tanstack/react-query';
-import { acknowledgeAlarm, openAlarms } from '../../api/endpoints';
-import type { Alarm } from '../../api/types';
+/** Alarms of a farm, what happened to them, and what a person can do to them here. */
+import {
+  useInfiniteQuery,
+  useMutation,
+  useQuery,
+  useQueryClient,
+  type InfiniteData,
+  type UseInfiniteQueryResult,
+  type UseMutationResult,
+  type UseQueryResult,
+} from '@tanstack/react-query';
+import {
+  acknowledgeAlarm,
+  alarmHistory,
+  alarmMessages,
+  alarmPerformance,
+  alarmRationales,
+  closedAlarms,
+  openAlarms,
+  shelveAlarm,
+  siteLadders,
+  unshelveAlarm,
+} from '../../api/endpoints';
+import type {
+  Alarm,
+  AlarmPage,
+  AlarmPerformance,
+  AlarmStep,
+  Notification,
+  Rationale,
+  ShownLadders,
+} from '../../api/types';
 import { moment, type Moment } from '../../kit/clock';
 
 const POLL_MS = 2000;
@@ -37,17 +65,97 @@ export function useOpenAlarms(site: string | undefined): OpenAlarms {
   };
 }
 
-/** Acknowledge an alarm. Nothing is shown as done before the server has said so. */
-export function useAcknowledge(): UseMutationResult<Alarm, Error, Alarm> {
+/** Change one alarm. Nothing is shown as done before the server has said so. */
+function useChange<V extends { alarm: Alarm }>(
+  change: (values: V) => Promise<Alarm>,
+): UseMutationResult<Alarm, Error, V> {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (alarm: Alarm) => acknowledgeAlarm(alarm.id),
+    mutationFn: change,
     onSuccess: (answered) => {
       client.setQueriesData<Answer>({ queryKey: ['alarms'] }, (old) =>
         old === undefined ? old : { ...old, alarms: withAnswer(old.alarms, answered) },
       );
     },
-    onSettled: () => client.invalidateQueries({ queryKey: ['alarms'] }),
+    onSettled: async () => {
+      await client.invalidateQueries({ queryKey: ['alarms'] });
+      await client.invalidateQueries({ queryKey: ['alarm'] });
+    },
+  });
+}
+
+export function useAcknowledge(): UseMutationResult<Alarm, Error, { alarm: Alarm }> {
+  return useChange(({ alarm }) => acknowledgeAlarm(alarm.id));
+}
+
+export interface Shelving {
+  alarm: Alarm;
+  reason: string;
+  minutes: number;
+}
+
+export function useShelve(): UseMutationResult<Alarm, Error, Shelving> {
+  return useChange(({ alarm, reason, minutes }) => shelveAlarm(alarm.id, reason, minutes));
+}
+
+export function useUnshelve(): UseMutationResult<Alarm, Error, { alarm: Alarm }> {
+  return useChange(({ alarm }) => unshelveAlarm(alarm.id));
+}
+
+export function useClosedAlarms(site: string): UseInfiniteQueryResult<InfiniteData<AlarmPage>> {
+  return useInfiniteQuery({
+    queryKey: ['closed alarms', site],
+    queryFn: ({ pageParam, signal }) => closedAlarms(site, pageParam, signal),
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.next_cursor,
+    refetchInterval: 60_000,
+  });
+}
+
+export function useAlarmHistory(id: string): UseQueryResult<AlarmStep[]> {
+  return useQuery({
+    queryKey: ['alarm', id, 'history'],
+    queryFn: ({ signal }) => alarmHistory(id, signal),
+    refetchInterval: 10_000,
+  });
+}
+
+export function useAlarmMessages(site: string, id: string): UseQueryResult<Notification[]> {
+  return useQuery({
+    queryKey: ['alarm', id, 'messages'],
+    queryFn: ({ signal }) => alarmMessages(site, id, signal),
+    refetchInterval: 10_000,
+  });
+}
+
+export function useLadders(site: string): UseQueryResult<ShownLadders> {
+  return useQuery({
+    queryKey: ['ladders', site],
+    queryFn: ({ signal }) => siteLadders(site, signal),
+    refetchInterval: 60_000,
+  });
+}
+
+export function useRationales(): UseQueryResult<Rationale[]> {
+  return useQuery({
+    queryKey: ['rationales'],
+    queryFn: ({ signal }) => alarmRationales(signal),
+    refetchInterval: 300_000,
+  });
+}
+
+export function usePerformance(site: string, days: number): UseQueryResult<AlarmPerformance> {
+  return useQuery({
+    queryKey: ['alarm performance', site, days],
+    queryFn: ({ signal }) => {
+      const end = Date.now();
+      const period = {
+        start: new Date(end - days * 86_400_000).toISOString(),
+        end: new Date(end).toISOString(),
+      };
+      return alarmPerformance(site, period, signal);
+    },
+    refetchInterval: 300_000,
   });
 }
 

@@ -12,6 +12,7 @@ import { ApiError } from '../../api/client';
 import { login } from '../../api/endpoints';
 import { ShoalMark } from '../../kit/icons';
 import { beginSession, lastEnd, useSession } from './session';
+import { t } from '../../i18n';
 
 export function LoginPage(): JSX.Element {
   const session = useSession();
@@ -26,7 +27,8 @@ export function LoginPage(): JSX.Element {
     event.preventDefault();
     signIn.mutate();
   };
-  const note = signIn.error === null ? (lastEnd() === 'expired' ? EXPIRED : null) : whyNot(signIn.error);
+  const note =
+    signIn.error === null ? (lastEnd() === 'expired' ? t('login.expired') : null) : whyNot(signIn.error);
   return (
     <Box
       component="main"
@@ -50,14 +52,14 @@ export function LoginPage(): JSX.Element {
           <Typography sx={{ fontSize: '1.5rem', fontWeight: 700, color: 'text.primary' }}>Shoal</Typography>
         </Box>
         <Box>
-          <Typography variant="h1">Sign in to your farm</Typography>
+          <Typography variant="h1">{t('login.title')}</Typography>
           <Typography color="textSecondary" sx={{ mt: 0.5 }}>
-            Live water, fish and alarms
+            {t('login.text')}
           </Typography>
         </Box>
         {note !== null && <Alert severity={signIn.error === null ? 'info' : 'error'}>{note}</Alert>}
         <TextField
-          label="Email"
+          label={t('login.email')}
           type="email"
           name="email"
           autoComplete="username"
@@ -67,7 +69,7 @@ export function LoginPage(): JSX.Element {
           onChange={(event) => setEmail(event.target.value)}
         />
         <TextField
-          label="Password"
+          label={t('login.password')}
           type="password"
           name="password"
           autoComplete="current-password"
@@ -83,20 +85,17 @@ export function LoginPage(): JSX.Element {
           disabled={signIn.isPending}
           sx={{ minHeight: '3.25rem' }}
         >
-          {signIn.isPending ? 'Signing in…' : 'Sign in'}
+          {signIn.isPending ? t('login.signing_in') : t('login.sign_in')}
         </Button>
       </Paper>
     </Box>
   );
 }
 
-const EXPIRED = 'Your session has ended. Sign in again to go on.';
-
 function whyNot(error: Error): string {
   if (error instanceof ApiError) {
-    if (error.failure === 'unauthorized' || error.status === 400) return 'Email or password is wrong.';
-    if (error.failure === 'connection')
-      return 'The farm server does not answer. Check the network and try again.';
+    if (error.failure === 'unauthorized' || error.status === 400) return t('login.wrong');
+    if (error.failure === 'connection') return t('login.no_answer');
   }
   return error.message;
 }

@@ -8,11 +8,14 @@ import Typography from '@mui/material/Typography';
 import { useQueryClient } from '@tanstack/react-query';
 import { useState, type JSX } from 'react';
 import { PersonIcon } from '../../kit/icons';
-import { ROLE_LABEL } from './rules';
 import { endSession, useSession } from './session';
+import { LANGUAGES, setLanguage, t, useLanguage, type Language } from '../../i18n';
+
+const LANGUAGE_CODES = Object.keys(LANGUAGES) as Language[];
 
 export function UserMenu(): JSX.Element | null {
   const session = useSession();
+  const language = useLanguage();
   const client = useQueryClient();
   const [anchor, setAnchor] = useState<HTMLElement | null>(null);
   if (session === null) return null;
@@ -25,7 +28,7 @@ export function UserMenu(): JSX.Element | null {
   return (
     <>
       <IconButton
-        aria-label={`Account of ${user.name}`}
+        aria-label={t('account.of', { name: user.name })}
         aria-haspopup="menu"
         color="inherit"
         onClick={(event) => setAnchor(event.currentTarget)}
@@ -39,11 +42,22 @@ export function UserMenu(): JSX.Element | null {
             {user.email}
           </Typography>
           <Typography variant="body2" color="textSecondary">
-            {ROLE_LABEL[user.role]}
+            {t(`role.${user.role}`)}
           </Typography>
         </Box>
         <Divider />
-        <MenuItem onClick={signOut}>Sign out</MenuItem>
+        {LANGUAGE_CODES.map((code) => (
+          <MenuItem
+            key={code}
+            lang={code}
+            selected={code === language}
+            onClick={() => void setLanguage(code)}
+          >
+            {LANGUAGES[code].name}
+          </MenuItem>
+        ))}
+        <Divider />
+        <MenuItem onClick={signOut}>{t('account.sign_out')}</MenuItem>
       </Menu>
     </>
   );

@@ -9,14 +9,7 @@ const RANK: Record<Role, number> = {
   platform_admin: 4,
 };
 
-export const ROLE_LABEL: Record<Role, string> = {
-  viewer: 'Viewer',
-  operator: 'Operator',
-  farm_manager: 'Farm manager',
-  fleet_admin: 'Fleet admin',
-  platform_admin: 'Platform admin',
-};
-
-export function mayAcknowledge(role: Role): boolean {
-  return RANK[role] >= RANK.operator;
+/** Whether a role reaches at least as far as another. */
+export function reaches(role: Role, least: Role): boolean {
+  return RANK[role] >= RANK[least];
 }

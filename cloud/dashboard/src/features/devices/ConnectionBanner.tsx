@@ -5,6 +5,7 @@ import type { JSX } from 'react';
 import { useNow, type Moment } from '../../kit/clock';
 import { UnlinkIcon } from '../../kit/icons';
 import { ageText, elapsedSeconds, farmClock } from '../../kit/time';
+import { t } from '../../i18n';
 
 /** Longer than a missed poll, shorter than a value needs to mislead. */
 const SILENT_AFTER_S = 5;
@@ -44,10 +45,10 @@ export function ConnectionBanner({
     >
       <UnlinkIcon />
       <Typography sx={{ fontWeight: 650 }}>
-        No connection since {farmClock(Date.parse(lastServerTime), timezone)} ({silence}).
+        {t('link.since', { at: farmClock(Date.parse(lastServerTime), timezone), age: silence })}
         <Box component="span" sx={{ fontWeight: 400 }}>
           {' '}
-          Values below are the last ones heard. Trying again…
+          {t('link.last_heard')}
         </Box>
       </Typography>
     </Box>

@@ -1,6 +1,7 @@
 /** How well this page hears the farm: from the server's silence and from the edge boxes' own state. */
 import type { Device } from '../../api/types';
 import { UNCONFIRMED_AFTER_S } from '../telemetry/staleness';
+import { counted, t } from '../../i18n';
 
 export type LinkState = 'live' | 'stale' | 'offline' | 'no_connection' | 'no_device';
 
@@ -26,37 +27,45 @@ export function linkOf({ devices, serverMs, silentS }: LinkFacts): Link {
   if (silentS > UNCONFIRMED_AFTER_S) {
     return {
       state: 'no_connection',
-      label: 'No connection',
-      detail: 'This page does not reach the farm server',
+      label: t('link.no_connection'),
+      detail: t('link.no_connection_text'),
     };
   }
   if (devices.length === 0) {
     return {
       state: 'no_device',
-      label: 'No edge box',
-      detail: 'No edge box has reported from this farm yet',
+      label: t('link.no_device'),
+      detail: t('link.no_device_text'),
     };
   }
   const offline = devices.filter((device) => device.state === 'offline');
   if (offline.length === devices.length) {
     return {
       state: 'offline',
-      label: 'Offline',
-      detail: `${count(offline.length)} offline; local alarms keep running`,
+      label: t('link.offline'),
+      detail: t('link.offline_text', { boxes: counted('devices.boxes', offline.length) }),
     };
   }
   if (offline.length > 0) {
-    return { state: 'stale', label: 'Partly offline', detail: `${offline.map(named).join(', ')} offline` };
+    return {
+      state: 'stale',
+      label: t('link.partly'),
+      detail: t('link.partly_text', { names: offline.map(named).join(', ') }),
+    };
   }
   const quiet = devices.filter((device) => age(device.last_seen_at, serverMs) > QUIET_AFTER_S);
   if (quiet.length > 0) {
     return {
       state: 'stale',
-      label: 'Stale',
-      detail: `Nothing heard lately from ${quiet.map(named).join(', ')}`,
+      label: t('link.stale'),
+      detail: t('link.stale_text', { names: quiet.map(named).join(', ') }),
     };
   }
-  return { state: 'live', label: 'Live', detail: `${count(devices.length)} online` };
+  return {
+    state: 'live',
+    label: t('link.live'),
+    detail: t('link.live_text', { boxes: counted('devices.boxes', devices.length) }),
+  };
 }
 
 function age(lastSeen: string | null, serverMs: number): number {
@@ -65,8 +74,4 @@ function age(lastSeen: string | null, serverMs: number): number {
 
 function named(device: { name: string }): string {
   return device.name;
-}
-
-function count(boxes: number): string {
-  return boxes === 1 ? '1 edge box' : `${boxes} edge boxes`;
 }

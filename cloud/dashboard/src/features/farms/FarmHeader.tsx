@@ -16,6 +16,7 @@ import { farmClock, serverNowMs } from '../../kit/time';
 import { UserMenu } from '../auth/UserMenu';
 import { LinkChip } from '../devices/LinkChip';
 import type { Snapshot } from '../telemetry/queries';
+import { t } from '../../i18n';
 
 interface Props {
   sites: readonly Site[];
@@ -45,7 +46,7 @@ export function FarmHeader({ sites, snapshot, alarms }: Props): JSX.Element {
         <Box
           component={Link}
           to="/"
-          aria-label="Shoal, all tanks"
+          aria-label={t('nav.home')}
           sx={{ color: 'primary.main', display: 'flex', p: 0.5 }}
         >
           <ShoalMark size="2.125rem" />
@@ -95,7 +96,7 @@ function FarmName({ sites, site }: { sites: readonly Site[]; site: Site }): JSX.
       value={site.slug}
       variant="standard"
       disableUnderline
-      inputProps={{ 'aria-label': 'Farm' }}
+      inputProps={{ 'aria-label': t('header.farm') }}
       onChange={(event) => void navigate(`/sites/${event.target.value}`)}
       sx={{
         fontSize: '1.375rem',
@@ -126,7 +127,7 @@ function FarmTime({ snapshot: { latest, receivedAt } }: { snapshot: Snapshot }):
   return (
     <Typography
       component="time"
-      title={`Local time of the farm (${timezone})`}
+      title={t('header.local_time', { zone: timezone })}
       sx={{ fontSize: { xs: '0.875rem', md: '1.125rem' }, fontWeight: 600 }}
     >
       {text}
@@ -142,7 +143,7 @@ function ModeSwitch(): JSX.Element {
     <IconButton
       color="inherit"
       onClick={() => toggle()}
-      aria-label={dark ? 'Use the light theme' : 'Use the dark theme'}
+      aria-label={dark ? t('header.light') : t('header.dark')}
     >
       {dark ? <SunIcon /> : <MoonIcon />}
     </IconButton>

@@ -4,6 +4,7 @@ import { Navigate, useParams } from 'react-router';
 import { Failed, Loading, Note } from '../../kit/States';
 import { FarmHeader } from './FarmHeader';
 import { useSites } from './queries';
+import { t } from '../../i18n';
 
 const KEY = 'shoal.site';
 
@@ -17,12 +18,9 @@ export function HomePage(): JSX.Element {
       {sites.isError ? (
         <Failed error={sites.error} retry={() => void sites.refetch()} />
       ) : sites.isPending ? (
-        <Loading what="your farms" />
+        <Loading />
       ) : (
-        <Note
-          title="No farm yet"
-          text="A farm appears here when its first edge box reports, or when an administrator gives you access to one."
-        />
+        <Note title={t('home.none')} text={t('home.none_text')} />
       )}
     </>
   );

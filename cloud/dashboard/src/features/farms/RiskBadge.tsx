@@ -2,18 +2,19 @@
 import Box from '@mui/material/Box';
 import Typography from '@mui/material/Typography';
 import type { JSX } from 'react';
-import { SEVERITY_LABEL } from '../alarms/order';
+import { severityText } from '../alarms/order';
 import { SeverityMark } from '../alarms/SeverityMark';
 import type { Risk } from './risk';
+import { t } from '../../i18n';
 
 export function RiskBadge({ risk }: { risk: Risk }): JSX.Element {
-  if (risk === 'normal') return <Word text="Normal" colour="text.secondary" />;
-  if (risk === 'silent') return <Word text="Silent" colour="text.primary" dashed />;
-  if (risk === 'stale') return <Word text="Partly stale" colour="stale" dashed />;
+  if (risk === 'normal') return <Word text={t('risk.normal')} colour="text.secondary" />;
+  if (risk === 'silent') return <Word text={t('risk.silent')} colour="text.primary" dashed />;
+  if (risk === 'stale') return <Word text={t('risk.stale')} colour="stale" dashed />;
   return (
     <Box sx={{ display: 'flex', alignItems: 'center', gap: 0.75 }}>
       <SeverityMark severity={risk} size="1.375rem" silent />
-      <Typography sx={{ fontWeight: 700, color: `severity.${risk}` }}>{SEVERITY_LABEL[risk]}</Typography>
+      <Typography sx={{ fontWeight: 700, color: `severity.${risk}` }}>{severityText(risk)}</Typography>
     </Box>
   );
 }

@@ -8,6 +8,7 @@ import Typography from '@mui/material/Typography';
 import { useMemo, useState, type JSX } from 'react';
 import { Link, useParams } from 'react-router';
 import type { UnitLatest } from '../../api/types';
+import { t } from '../../i18n';
 import { useNow } from '../../kit/clock';
 import { BackIcon } from '../../kit/icons';
 import { Failed, Loading, Note } from '../../kit/States';
@@ -29,18 +30,14 @@ export default function UnitPage(): JSX.Element {
   const id = Number(useParams()['unit']);
   const unit = useUnit(id);
   if (unit.data === undefined) {
-    return unit.isError ? (
-      <Failed error={unit.error} retry={() => void unit.refetch()} />
-    ) : (
-      <Loading what="the unit" />
-    );
+    return unit.isError ? <Failed error={unit.error} retry={() => void unit.refetch()} /> : <Loading />;
   }
   return (
     <FarmFrame site={unit.data.site}>
       {(view) => {
         const latest = view.snapshot.latest.units.find((item) => item.unit.id === id);
         return latest === undefined ? (
-          <Note title="This unit has not reported yet" />
+          <Note title={t('unit.silent')} />
         ) : (
           <Detail latest={latest} {...view} />
         );
@@ -62,7 +59,7 @@ function Detail({ latest, snapshot, open, skewMs }: FarmView & { latest: UnitLat
   return (
     <Box sx={{ display: 'grid', gap: 2 }}>
       <Box sx={{ display: 'flex', alignItems: 'center', gap: 1 }}>
-        <IconButton component={Link} to={`/sites/${site.slug}`} aria-label="Back to the farm" edge="start">
+        <IconButton component={Link} to={`/sites/${site.slug}`} aria-label={t('unit.back')} edge="start">
           <BackIcon />
         </IconButton>
         <Box sx={{ minWidth: 0, flex: 1 }}>
@@ -100,18 +97,18 @@ function Detail({ latest, snapshot, open, skewMs }: FarmView & { latest: UnitLat
       </Box>
       <Card>
         <Typography variant="h2" sx={{ mb: 1.5 }}>
-          Recent observations
+          {t('unit.pictures')}
         </Typography>
         <ObservationStrip unitId={unit.id} timezone={site.timezone} />
       </Card>
       <Box sx={{ display: 'flex', alignItems: 'center', flexWrap: 'wrap', gap: 2, mt: 1 }}>
         <Typography variant="h2" sx={{ flex: 1 }}>
-          Water over time
+          {t('unit.water')}
         </Typography>
         <ToggleButtonGroup
           exclusive
           value={span.key}
-          aria-label="Time span"
+          aria-label={t('charts.span')}
           onChange={(_event, key: string | null) =>
             setSpan((old) => SPANS.find((item) => item.key === key) ?? old)
           }

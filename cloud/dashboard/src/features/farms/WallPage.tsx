@@ -7,6 +7,7 @@ import { Note } from '../../kit/States';
 import { FarmFrame, type FarmView } from './FarmFrame';
 import { byRisk } from './risk';
 import { UnitTile } from './UnitTile';
+import { t } from '../../i18n';
 
 export function WallPage(): JSX.Element {
   const { site } = useParams();
@@ -16,17 +17,12 @@ export function WallPage(): JSX.Element {
 function Wall({ snapshot: { latest, receivedAt }, open }: FarmView): JSX.Element {
   const units = useMemo(() => byRisk(latest.units), [latest.units]);
   if (units.length === 0) {
-    return (
-      <Note
-        title="No units on this farm yet"
-        text="Tanks and pens appear here by themselves as soon as an edge box of this farm reports its first reading."
-      />
-    );
+    return <Note title={t('wall.none')} text={t('wall.none_text')} />;
   }
   return (
     <>
       <Box component="h1" sx={visuallyHidden}>
-        {latest.site.name}: all units
+        {t('wall.title', { farm: latest.site.name })}
       </Box>
       <Box
         sx={{

@@ -4,6 +4,7 @@ import Typography from '@mui/material/Typography';
 import { useState, type JSX, type ReactNode } from 'react';
 import type { Observation } from '../../api/types';
 import { CameraOffIcon } from '../../kit/icons';
+import { t } from '../../i18n';
 
 /** Boxes below this confidence are fainter. */
 const UNSURE_BELOW = 0.5;
@@ -46,7 +47,7 @@ export function EvidenceImage({
           <Box
             component="img"
             src={url}
-            alt={`Camera ${camera}, ${detections.length} fish marked`}
+            alt={t('images.alt', { camera, n: detections.length })}
             data-testid="evidence-image"
             onLoad={(event) => setAspect(shapeOf(event.currentTarget))}
             onError={() => setFailed(url)}
@@ -60,7 +61,7 @@ export function EvidenceImage({
           {showBoxes && <Boxes detections={detections} aspect={aspect} labelled={showConfidence === true} />}
         </Box>
       ) : (
-        <NoImage text={url === null ? 'No image sent yet' : 'The image could not be loaded'} />
+        <NoImage text={url === null ? t('images.none_sent') : t('images.failed')} />
       )}
       {children}
     </Box>

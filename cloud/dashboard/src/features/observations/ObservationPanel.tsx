@@ -20,6 +20,7 @@ import {
   viewReason,
   windowSeconds,
 } from './words';
+import { t } from '../../i18n';
 
 /** A picture older than this many seconds is shown as old: boxes send one every 30 s. */
 const IMAGE_STALE_AFTER_S = 120;
@@ -52,7 +53,7 @@ export function ObservationPanel({ observation, evidence, ...rest }: Props): JSX
           color: 'text.secondary',
         }}
       >
-        <Typography variant="body2">No camera has reported from here yet</Typography>
+        <Typography variant="body2">{t('images.no_camera')}</Typography>
       </Box>
     );
   }
@@ -74,10 +75,10 @@ function Picture({ observation, serverTime, receivedAt, showConfidence = false }
   return (
     <EvidenceImage observation={observation} showBoxes={boxes} showConfidence={showConfidence} dimmed={stale}>
       <Typography variant="caption" component="div" data-testid="image-age" sx={chipSx}>
-        {stale ? `Stale · ${age}` : `${age} ago`}
+        {stale ? `${t('age.stale')} · ${age}` : t('age.ago', { age })}
       </Typography>
       <IconButton
-        aria-label={boxes ? 'Hide the boxes' : 'Show the boxes'}
+        aria-label={boxes ? t('images.hide_boxes') : t('images.show_boxes')}
         aria-pressed={boxes}
         onClick={() => setBoxes(!boxes)}
         sx={{
@@ -120,7 +121,7 @@ function Count({ observation, serverTime, receivedAt }: Seen): JSX.Element {
           component="div"
           variant="body2"
           sx={{ flex: 1, whiteSpace: 'nowrap' }}
-          title="Fewest and most in one frame"
+          title={t('images.spread')}
         >
           <Box
             component="span"
@@ -129,7 +130,7 @@ function Count({ observation, serverTime, receivedAt }: Seen): JSX.Element {
           >
             {countText(observation)}
           </Box>
-          {' fish'}
+          {` ${t('images.fish')}`}
           {spread !== null && ` (${spread})`}
         </Typography>
         {observation.model !== null && (
@@ -138,7 +139,7 @@ function Count({ observation, serverTime, receivedAt }: Seen): JSX.Element {
             type="button"
             aria-expanded={open}
             aria-controls={details}
-            title={`Model file sha256 ${observation.model.sha256}`}
+            title={`sha256 ${observation.model.sha256}`}
             onClick={() => setOpen(!open)}
             sx={modelButtonSx}
           >
@@ -153,8 +154,8 @@ function Count({ observation, serverTime, receivedAt }: Seen): JSX.Element {
         component="div"
         sx={{ display: 'flex', columnGap: 1.5, flexWrap: 'wrap' }}
       >
-        <span>{stale ? `Stale ${age}` : `${age} ago`}</span>
-        <span>mean of {windowSeconds(observation)} s</span>
+        <span>{stale ? `${t('age.stale')} ${age}` : t('age.ago', { age })}</span>
+        <span>{t('images.mean_of', { s: windowSeconds(observation) })}</span>
         <QualityFlag flag={observation.quality} why={viewReason(observation)} />
       </Typography>
       <Collapse in={open} id={details} timeout={120}>
@@ -199,11 +200,11 @@ function Provenance({ observation }: { observation: Observation }): JSX.Element 
       sx={{ pt: 0.5 }}
     >
       {viewed !== null && <div data-testid="image-quality">{viewed}</div>}
-      {model !== null && <div>Model file sha256 {shortHash(model.sha256)}…</div>}
+      {model !== null && <div>{t('images.model_file', { hash: shortHash(model.sha256) })}</div>}
       <div>
-        {frames} frames counted, {dropped} dropped
-        {confidence !== null && `, mean confidence ${Math.round(confidence * 100)} %`}
-        {latency !== null && `, ${Math.round(latency)} ms from capture to result`}
+        {t('images.frames', { frames, dropped })}
+        {confidence !== null && `, ${t('images.confidence', { percent: Math.round(confidence * 100) })}`}
+        {latency !== null && `, ${t('images.latency', { ms: Math.round(latency) })}`}
       </div>
     </Typography>
   );

@@ -9,6 +9,7 @@ import type { Observation } from '../../api/types';
 import { farmDateTime } from '../../kit/time';
 import { EvidenceImage } from './EvidenceImage';
 import { countText, imageTime, shortHash, spreadText } from './words';
+import { t } from '../../i18n';
 
 /** Observations come every 10 s and pictures every 30 s: this reaches back about six minutes. */
 const ASKED = 36;
@@ -23,14 +24,16 @@ export function ObservationStrip({ unitId, timezone }: { unitId: number; timezon
   });
   if (query.data === undefined) {
     return query.isError ? (
-      <Typography color="textSecondary">{query.error.message} Trying again…</Typography>
+      <Typography color="textSecondary">
+        {query.error.message} {t('state.retrying')}
+      </Typography>
     ) : (
       <Skeleton variant="rounded" sx={{ height: '8.5rem' }} />
     );
   }
   const pictured = onePerImage(query.data).slice(0, SHOWN);
   if (pictured.length === 0) {
-    return <Typography color="textSecondary">No pictures from this unit yet.</Typography>;
+    return <Typography color="textSecondary">{t('images.none')}</Typography>;
   }
   const large = pictured.find((item) => item.id === chosen);
   return (
@@ -82,7 +85,7 @@ function Thumbnail({ item, timezone, chosen, onChoose }: ThumbnailProps): JSX.El
     >
       <EvidenceImage observation={item} showBoxes />
       <Typography variant="caption" component="div" sx={{ mt: 0.5, fontWeight: 600 }}>
-        {countText(item)} fish
+        {countText(item)} {t('images.fish')}
       </Typography>
       <Typography variant="caption" component="div" color="textSecondary">
         {farmDateTime(Date.parse(imageTime(item)), timezone)}
@@ -97,8 +100,9 @@ function Enlarged({ item, timezone }: { item: Observation; timezone: string }): 
     <Box sx={{ mt: 1.5, maxWidth: '60rem' }}>
       <EvidenceImage observation={item} showBoxes showConfidence />
       <Typography variant="body2" color="textSecondary" sx={{ mt: 1 }}>
-        {farmDateTime(Date.parse(imageTime(item)), timezone)} · {item.camera} · {countText(item)} fish in view
-        {spread !== null && ` (${spread})`} · {item.detections.length} marked here
+        {farmDateTime(Date.parse(imageTime(item)), timezone)} · {item.camera} · {countText(item)}{' '}
+        {t('images.fish')}
+        {spread !== null && ` (${spread})`} · {t('images.marked', { n: item.detections.length })}
         {item.model !== null &&
           ` · ${item.model.name} ${item.model.version}, sha256 ${shortHash(item.model.sha256)}…`}
       </Typography>

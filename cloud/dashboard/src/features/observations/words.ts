@@ -1,11 +1,12 @@
 /** What an observation says, in words. */
 import type { Observation } from '../../api/types';
+import { numberText, t, word } from '../../i18n';
 
 type Counts = Pick<Observation, 'count_mean' | 'count_min' | 'count_max'>;
 
 /** `11.4`, or a dash where nothing was counted. */
 export function countText({ count_mean: mean }: Counts): string {
-  return mean === null ? '–' : mean.toFixed(1);
+  return mean === null ? '–' : numberText(mean, 1);
 }
 
 /** `9–13`, the fewest and the most fish in one frame of the window. */
@@ -32,17 +33,9 @@ export function imageTime(observation: Pick<Observation, 'image_observed_at' | '
   return observation.image_observed_at ?? observation.observed_at;
 }
 
-const VIEW_FAULTS: Readonly<Record<string, string>> = {
-  image_light: 'Too dark to count',
-  image_glare: 'Overexposed',
-  image_live: 'The picture stands still',
-  image_clarity: 'The water or the picture is too dull to count',
-  image_clean: 'The lens is fouled: clean it',
-};
-
 /** Why a count is suspect; the test's code where this page does not know it. */
 export function viewReason({ quality_test: test }: Pick<Observation, 'quality_test'>): string | null {
-  return test === null ? null : (VIEW_FAULTS[test] ?? test);
+  return test === null ? null : word('view', test, test);
 }
 
 const PARTS = ['light', 'glare', 'live', 'clarity', 'clean'] as const;
@@ -53,8 +46,8 @@ export function imageQualityText({
   image_parts: parts,
 }: Pick<Observation, 'image_quality' | 'image_parts'>): string | null {
   if (quality === null) return null;
-  const whole = `Image quality ${Math.round(quality * 100)} %`;
+  const whole = t('images.quality', { percent: Math.round(quality * 100) });
   if (parts === null) return whole;
-  const each = PARTS.map((name) => `${name} ${Math.round(parts[name] * 100)}`);
+  const each = PARTS.map((name) => `${t(`images.part_${name}`)} ${Math.round(parts[name] * 100)}`);
   return `${whole} (${each.join(', ')})`;
 }

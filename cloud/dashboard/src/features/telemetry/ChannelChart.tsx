@@ -7,7 +7,8 @@ import type { Alarm, LatestReading } from '../../api/types';
 import { limitsFor } from './limitBar';
 import { useSeries, type Span } from './queries';
 import SeriesChart from './SeriesChart';
-import { unitText } from './units';
+import { quantityText, unitText } from './units';
+import { t } from '../../i18n';
 
 interface Props {
   reading: LatestReading;
@@ -25,19 +26,19 @@ export function ChannelChart({ reading, alarms, span, timezone, skewMs }: Props)
   const unit = unitText(reading.ucum);
   const doubtful = query.data?.series.points.some((point) => point.good < point.n) ?? false;
   return (
-    <Box component="section" aria-label={reading.label}>
+    <Box component="section" aria-label={quantityText(reading.quantity, reading.label)}>
       <Box sx={{ display: 'flex', alignItems: 'baseline', gap: 1, mb: 0.5 }}>
-        <Typography variant="h3">{reading.label}</Typography>
+        <Typography variant="h3">{quantityText(reading.quantity, reading.label)}</Typography>
         <Typography variant="caption" color="textSecondary">
           {unit}
-          {reading.derived && ' · derived'}
+          {reading.derived && ` · ${t('charts.derived')}`}
         </Typography>
         {doubtful && (
           <Typography variant="caption" color="textSecondary" sx={{ ml: 'auto' }}>
             <Box component="span" aria-hidden="true" sx={{ color: 'severity.minor', fontWeight: 800 }}>
               ○
             </Box>{' '}
-            not all good
+            {t('charts.doubtful')}
           </Typography>
         )}
       </Box>
@@ -47,7 +48,7 @@ export function ChannelChart({ reading, alarms, span, timezone, skewMs }: Props)
           limits={limits}
           decimals={reading.decimals}
           timezone={timezone}
-          label={reading.label}
+          label={quantityText(reading.quantity, reading.label)}
         />
       ) : query.isError ? (
         <Typography
@@ -55,7 +56,7 @@ export function ChannelChart({ reading, alarms, span, timezone, skewMs }: Props)
           role="status"
           sx={{ height: '11.5rem', display: 'grid', placeItems: 'center' }}
         >
-          {query.error.message} Trying again…
+          {query.error.message} {t('state.retrying')}
         </Typography>
       ) : (
         <Skeleton variant="rounded" sx={{ height: '11.5rem' }} />

@@ -4,6 +4,7 @@ import { useTheme } from '@mui/material/styles';
 import type { JSX } from 'react';
 import { limitBar, type Limits, type Zone } from './limitBar';
 import { measureText } from './units';
+import { t } from '../../i18n';
 
 interface Props {
   value: number | null;
@@ -66,11 +67,11 @@ export function LimitBarView({ value, limits, stale, ucum }: Props): JSX.Element
 
 function describe(limits: Limits, ucum: string): string {
   const parts = [
-    ['critical below', limits.criticalLow],
-    ['warning below', limits.warningLow],
-    ['warning above', limits.warningHigh],
-    ['critical above', limits.criticalHigh],
+    [t('limits.critical_below'), limits.criticalLow],
+    [t('limits.warning_below'), limits.warningLow],
+    [t('limits.warning_above'), limits.warningHigh],
+    [t('limits.critical_above'), limits.criticalHigh],
   ] as const;
   const known = parts.filter(([, limit]) => limit !== null);
-  return `Limits: ${known.map(([words, limit]) => `${words} ${measureText(limit, ucum)}`).join(', ')}`;
+  return `${t('limits.title')}: ${known.map(([words, limit]) => `${words} ${measureText(limit, ucum)}`).join(', ')}`;
 }

@@ -11,7 +11,8 @@ import type { Limits } from './limitBar';
 import { flagReason } from './quality';
 import { QualityFlag } from './QualityFlag';
 import { isStale, readingAge } from './staleness';
-import { shortLabel, unitText, valueText } from './units';
+import { quantityText, shortLabel, unitText, valueText } from './units';
+import { t } from '../../i18n';
 
 interface Props {
   reading: LatestReading;
@@ -36,11 +37,11 @@ export function ReadingValue({ reading, receivedAt, limits, alarm, size = 'norma
         variant="caption"
         component="div"
         noWrap
-        title={reading.label}
+        title={quantityText(reading.quantity, reading.label)}
         sx={{ color: 'text.secondary', display: 'flex', alignItems: 'center', gap: '0.25rem' }}
       >
         {alarm !== null && <SeverityMark severity={alarm} size="0.875rem" />}
-        {hero ? reading.label : shortLabel(reading.quantity, reading.label)}
+        {hero ? quantityText(reading.quantity, reading.label) : shortLabel(reading.quantity, reading.label)}
       </Typography>
       <Box sx={{ display: 'flex', alignItems: 'baseline', gap: '0.3em', whiteSpace: 'nowrap' }}>
         <Box
@@ -96,21 +97,21 @@ interface AgeProps {
 function Age({ reading, receivedAt, stale }: AgeProps): JSX.Element {
   const age = useNow((now) => {
     const seconds = readingAge(reading, receivedAt, now);
-    if (seconds === null) return 'never heard';
+    if (seconds === null) return t('age.never');
     return stale ? shortAgeText(seconds) : ageText(seconds);
   });
   return (
     <Box
       component="span"
       data-testid="age"
-      title={stale ? 'Too old to say anything about now' : 'Age of this value'}
+      title={stale ? t('age.too_old') : t('age.of_value')}
       sx={{
         minWidth: '2.2rem',
         whiteSpace: 'nowrap',
         ...(stale && { fontWeight: 700, textDecoration: 'underline dashed', textUnderlineOffset: '0.2em' }),
       }}
     >
-      {stale ? `Stale ${age}` : age}
+      {stale ? `${t('age.stale')} ${age}` : age}
     </Box>
   );
 }

@@ -12,6 +12,7 @@ import { farmDateTime } from '../../kit/time';
 import { toColumns } from './gaps';
 import type { Limits } from './limitBar';
 import type { SeriesAnswer } from './queries';
+import { t } from '../../i18n';
 
 interface Props {
   answer: SeriesAnswer;
@@ -59,7 +60,7 @@ export default function SeriesChart({ answer, limits, decimals, timezone, label 
       <Box
         ref={holder}
         role="img"
-        aria-label={`Chart of ${label}`}
+        aria-label={t('charts.of', { what: label })}
         data-testid="chart"
         sx={{ height: '11.5rem', ...legendSx }}
       />
@@ -74,7 +75,7 @@ export default function SeriesChart({ answer, limits, decimals, timezone, label 
             pointerEvents: 'none',
           }}
         >
-          No readings in this time
+          {t('charts.none')}
         </Typography>
       )}
     </Box>
@@ -242,7 +243,7 @@ function showValues(decimals: number, timezone: string): (chart: uPlot) => void 
     tip.hidden = at === undefined;
     if (at === undefined) return;
     const clock = farmDateTime(at * 1000, timezone);
-    tip.textContent = `${clock}   ${value === null || value === undefined ? 'no reading' : value.toFixed(decimals)}`;
+    tip.textContent = `${clock}   ${value === null || value === undefined ? t('charts.no_reading') : value.toFixed(decimals)}`;
     const right = (chart.cursor.left ?? 0) < over.clientWidth / 2;
     tip.style.left = right ? 'auto' : '0.25rem';
     tip.style.right = right ? '0.25rem' : 'auto';

@@ -8,6 +8,7 @@ import { worstActive } from '../alarms/order';
 import { limitsFor } from './limitBar';
 import { ReadingValue } from './ReadingValue';
 import { inReadingOrder } from './units';
+import { t } from '../../i18n';
 
 interface Props {
   readings: readonly LatestReading[];
@@ -22,9 +23,7 @@ export function WaterValues({ readings, alarms, receivedAt }: Props): JSX.Elemen
   if (ordered.length === 0) {
     return (
       <Box sx={{ border: '1px dashed', borderColor: 'stale', borderRadius: '0.5rem', p: 2 }}>
-        <Typography color="textSecondary">
-          No reading yet. Check that the edge box and its probes are on.
-        </Typography>
+        <Typography color="textSecondary">{t('water.none')}</Typography>
       </Box>
     );
   }

@@ -81,7 +81,7 @@ export function limitsFromAlarms(
 }
 
 /** Definitions are named `<quantity>.<low|high>...`. */
-function sideOf(definition: string): 'Low' | 'High' | null {
+export function sideOf(definition: string): 'Low' | 'High' | null {
   const parts = definition.split(/[._-]/);
   if (parts.includes('low')) return 'Low';
   return parts.includes('high') ? 'High' : null;

@@ -1,5 +1,6 @@
 /** QARTOD flags as words and shapes. A flag is told by both, never by colour alone. */
 import type { LatestReading } from '../../api/types';
+import { t } from '../../i18n';
 
 export type Shape = 'check' | 'ring' | 'question' | 'cross' | 'dash';
 
@@ -10,23 +11,33 @@ export interface QualityLook {
   readonly meaning: string;
 }
 
-const UNKNOWN: QualityLook = {
-  label: 'Unknown',
-  shape: 'question',
-  trusted: false,
-  meaning: 'This dashboard does not know the flag',
+type Name = 'good' | 'unchecked' | 'suspect' | 'fail' | 'missing' | 'unknown';
+
+const SHAPES: Readonly<Record<Name, Shape>> = {
+  good: 'check',
+  unchecked: 'ring',
+  suspect: 'question',
+  fail: 'cross',
+  missing: 'dash',
+  unknown: 'question',
 };
 
-const LOOKS: Readonly<Record<number, QualityLook>> = {
-  1: { label: 'Good', shape: 'check', trusted: true, meaning: 'Passed every quality test' },
-  2: { label: 'Unchecked', shape: 'ring', trusted: true, meaning: 'No quality test could run' },
-  3: { label: 'Suspect', shape: 'question', trusted: false, meaning: 'A quality test found it doubtful' },
-  4: { label: 'Fail', shape: 'cross', trusted: false, meaning: 'A quality test failed: do not act on it' },
-  9: { label: 'Missing', shape: 'dash', trusted: false, meaning: 'The sensor sent no value' },
+const NAMES: Readonly<Record<number, Name>> = {
+  1: 'good',
+  2: 'unchecked',
+  3: 'suspect',
+  4: 'fail',
+  9: 'missing',
 };
 
 export function qualityLook(flag: number): QualityLook {
-  return LOOKS[flag] ?? UNKNOWN;
+  const name = NAMES[flag] ?? 'unknown';
+  return {
+    label: t(`quality.${name}`),
+    shape: SHAPES[name],
+    trusted: name === 'good' || name === 'unchecked',
+    meaning: t(`quality.${name}_why`),
+  };
 }
 
 /** What the test that decided the flag found; its code where nobody knows its meaning, null where none is named. */

@@ -1,4 +1,5 @@
 /** UCUM codes and quantities as people read them. */
+import { numberText, word } from '../../i18n';
 
 const SYMBOLS: Readonly<Record<string, string>> = {
   Cel: '°C',
@@ -26,17 +27,8 @@ const ORDER = [
   'no3',
 ];
 
-const SHORT_LABELS: Readonly<Record<string, string>> = {
-  do: 'Oxygen',
-  do_sat: 'Saturation',
-  temperature: 'Temperature',
-  nh3: 'NH₃',
-  tan: 'TAN',
-  co2: 'CO₂',
-  no2: 'Nitrite',
-  no3: 'Nitrate',
-  orp: 'ORP',
-};
+/** Formulas and abbreviations, which are the same in every language. */
+const FORMULAS: Readonly<Record<string, string>> = { nh3: 'NH₃', tan: 'TAN', co2: 'CO₂', orp: 'ORP' };
 
 /** `mg/L`, `°C`; empty where the number has no unit. */
 export function unitText(ucum: string | null): string {
@@ -46,20 +38,25 @@ export function unitText(ucum: string | null): string {
 
 /** The number with the digits that are worth showing, or a dash. */
 export function valueText(value: number | null, decimals: number): string {
-  return value === null ? '–' : value.toFixed(decimals);
+  return value === null ? '–' : numberText(value, decimals);
 }
 
 /** Number and unit together, for sentences. */
 export function measureText(value: number | null, ucum: string | null, decimals = 2): string {
   if (value === null) return '–';
   const unit = unitText(ucum);
-  const number = String(Number(value.toFixed(decimals)));
+  const number = numberText(Number(value.toFixed(decimals)), undefined);
   return unit === '' ? number : `${number} ${unit}`;
+}
+
+/** The quantity in the reader's language; `label` is what the server calls it. */
+export function quantityText(quantity: string, label?: string): string {
+  return word('quantity', quantity, label);
 }
 
 /** Short name for a tile; the full label stays on the unit page. */
 export function shortLabel(quantity: string, label: string): string {
-  return SHORT_LABELS[quantity] ?? label;
+  return FORMULAS[quantity] ?? word('short', quantity, quantityText(quantity, label));
 }
 
 /** Readings in the order in which a farm reads its water. */

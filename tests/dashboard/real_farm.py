@@ -1,0 +1,329 @@
+"""A farm behind the real API on a real PostgreSQL, kept alive by messages as an edge box sends them.
+
+Nothing between the ingest and the browser is made up: readings, pictures, alarms and inventory are stored by the ingest from
+envelopes, records are written through the API. ``python -m tests.dashboard.real_farm`` serves it to look at.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import math
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterable
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import psycopg
+import uvicorn
+from pydantic import SecretStr
+
+from cloud.app import create_app
+from cloud.auth.accounts import create_user
+from cloud.consumers import Ingest
+from cloud.db import migrate
+from cloud.farms.writer import ensure_organization, ensure_site
+from cloud.settings import CloudSettings
+from contracts.alarms import AlarmBatch, AlarmChange, AlarmEvent, Severity
+from contracts.devices import CameraInventory, ChannelInventory, Inventory, LimitInEffect
+from contracts.quality import QualityFlag
+from contracts.telemetry import Reading, ReadingBatch
+from contracts.topics import Kind
+from contracts.vision import Box, Detection, Evidence, ModelRef, Observation, ObservationBatch
+from tests.cloud.api.farm import Box9
+from tests.cloud.postgres import Postgres
+from tests.dashboard.mock_api import draw_fish
+
+PASSWORD = "correct horse battery"
+ROLES = ("viewer", "operator", "farm_manager", "fleet_admin")
+SITE = "fjord"
+UNITS = {"tank-1": "Tank 1", "tank-2": "Tank 2", "tank-3": "Tank 3"}
+WATER: dict[str, tuple[str, float]] = {
+    "do": ("mg/L", 8.9),
+    "do_sat": ("%", 92.0),
+    "temperature": ("Cel", 11.8),
+    "ph": ("[pH]", 7.34),
+    "oxygen_left": ("min", 21.0),
+}
+MODEL = ModelRef(name="fish-detector", version="1.0.0", sha256="ab" * 32)
+_SECRET = "a secret of at least thirty-two characters"
+_HISTORY = timedelta(hours=8)
+
+
+class RealFarm:
+    """Database, ingest and API of one farm; ``start`` and ``stop`` act on the API's port alone."""
+
+    def __init__(self, *, port: int = 0) -> None:
+        """Store the farm and its past."""
+        self._postgres = Postgres()
+        self._postgres.start()
+        self._url = self._postgres.url("shoal")
+        with psycopg.connect(self._postgres.url("postgres"), autocommit=True) as connection:
+            connection.execute("CREATE DATABASE shoal")
+        migrate.upgrade(self._url)
+        self._storage = tempfile.TemporaryDirectory(prefix="shoal-dashboard-")
+        with psycopg.connect(self._url) as database:
+            ensure_site(database, ensure_organization(database, "shoal"), SITE)
+        for role in ROLES:
+            create_user(
+                self._url, f"{role}@fjord.example", PASSWORD, role, "shoal", name=role.replace("_", " ").title()
+            )
+        self._ingest = Ingest(self._url, storage_dir=Path(self._storage.name))
+        self._box = Box9(self._ingest, SITE, "box-1")
+        self.port = port
+        self.oxygen: dict[str, float] = dict.fromkeys(UNITS, WATER["do"][1])
+        """Dissolved oxygen of each tank, mg/L; a test may change it."""
+        self._raised: dict[str, UUID] = {}
+        self._born()
+        self._past()
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+        self._beating = threading.Event()
+        self._heart = threading.Thread(target=self._beat, daemon=True)
+
+    @property
+    def url(self) -> str:
+        """Where the dashboard is."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def begin(self) -> None:
+        """Serve, fill the diary through the API, and let the box speak every second."""
+        self.start()
+        self._write_diary()
+        self._heart.start()
+
+    def start(self) -> None:
+        """Open the API's port, the same one as before."""
+        settings = CloudSettings(
+            database_url=SecretStr(self._url), storage_dir=Path(self._storage.name), secret_key=SecretStr(_SECRET)
+        )
+        config = uvicorn.Config(
+            create_app(settings), host="127.0.0.1", port=self.port, log_config=None, access_log=False
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._thread.start()
+        deadline = time.monotonic() + 60
+        while not self._server.started and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self.port = self._server.servers[0].sockets[0].getsockname()[1]
+
+    def stop(self) -> None:
+        """Close the API's port; the box and the database go on."""
+        if self._server is not None and self._thread is not None:
+            self._server.should_exit = self._server.force_exit = True
+            self._thread.join(20)
+        self._server = self._thread = None
+
+    def end(self) -> None:
+        """End everything."""
+        self._beating.set()
+        if self._heart.is_alive():
+            self._heart.join(20)
+        self.stop()
+        self._ingest.close()
+        self._postgres.stop()
+        self._storage.cleanup()
+
+    def client(self, role: str) -> httpx.Client:
+        """A client of the API, signed in."""
+        login = {"username": f"{role}@fjord.example", "password": PASSWORD}
+        answer = httpx.post(f"{self.url}/api/v1/auth/login", data=login, timeout=60).raise_for_status()
+        headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+        return httpx.Client(base_url=self.url, timeout=60, headers=headers)
+
+    def watch_oxygen(self) -> None:
+        """What the box's own watch does: raise below 5 mg/L, clear above 5.5."""
+        for unit, value in self.oxygen.items():
+            if value < 5.0 and unit not in self._raised:
+                self._raised[unit] = uuid4()
+                self._tell(unit, AlarmChange.RAISED, value)
+            elif value > 5.5 and unit in self._raised:
+                self._tell(unit, AlarmChange.CLEARED, value)
+                del self._raised[unit]
+
+    def _tell(self, unit: str, change: AlarmChange, value: float) -> None:
+        event = AlarmEvent(
+            alarm_id=self._raised[unit],
+            definition="do.low.critical",
+            change=change,
+            severity=Severity.CRITICAL,
+            unit=unit,
+            channel=f"{unit}.do",
+            quantity="do",
+            value=value,
+            limit=5.0,
+            ucum="mg/L",
+            occurred_at=_now(),
+            message=f"Dissolved oxygen {value:.2f} mg/L is below 5.0 mg/L",
+            action="Start emergency oxygen now; stop feeding; check aerator, pump and probe",
+            source="Fivelstad 1999 [V]; smolt, outlet",
+        )
+        self._box.send(AlarmBatch(alarms=(event,)), Kind.ALARMS)
+
+    def _beat(self) -> None:
+        second = 0
+        while not self._beating.wait(1.0):
+            now = _now()
+            self._box.send(ReadingBatch(readings=tuple(self._readings(now))), Kind.READINGS)
+            self.watch_oxygen()
+            if second % 15 == 0:
+                for unit in ("tank-1", "tank-2"):
+                    self._picture(unit, now)
+            second += 1
+
+    def _readings(self, at: datetime) -> Iterable[Reading]:
+        for number, unit in enumerate(UNITS):
+            for quantity, (ucum, centre) in WATER.items():
+                level = self.oxygen[unit] if quantity == "do" else centre
+                wave = 1 + 0.01 * math.sin(at.timestamp() / 1800 + number) + 0.002 * math.sin(at.timestamp() / 5)
+                yield Reading(
+                    channel=f"{unit}.{quantity}",
+                    unit=unit,
+                    quantity=quantity,
+                    value=level * wave,
+                    ucum=ucum,
+                    observed_at=at,
+                    quality=QualityFlag.SUSPECT if (unit, quantity) == ("tank-2", "ph") else QualityFlag.GOOD,
+                    test="spike" if (unit, quantity) == ("tank-2", "ph") else None,
+                    derived=quantity in {"do_sat", "oxygen_left"},
+                )
+
+    def _picture(self, unit: str, at: datetime) -> None:
+        fish = 9 if unit == "tank-1" else 6
+        image, boxes = draw_fish(fish, seed=int(at.timestamp()) % 1000)
+        sha256 = hashlib.sha256(image).hexdigest()
+        found = tuple(
+            Detection(label="fish", confidence=float(each["confidence"]), box=Box(**each["box"])) for each in boxes
+        )
+        observation = Observation(
+            camera=f"cam-{unit}",
+            unit=unit,
+            started_at=at - timedelta(seconds=10),
+            observed_at=at,
+            frames=50,
+            frames_dropped=2,
+            count_mean=fish - 0.6,
+            count_min=fish - 3,
+            count_max=fish + 1,
+            confidence_mean=0.74,
+            latency_ms=38.0,
+            detections=found,
+            image_sha256=sha256,
+            image_observed_at=at - timedelta(seconds=3),
+            model=MODEL,
+            image_quality=0.82,
+            quality=QualityFlag.GOOD,
+        )
+        evidence = Evidence(
+            camera=f"cam-{unit}",
+            unit=unit,
+            observed_at=at - timedelta(seconds=3),
+            width=640,
+            height=360,
+            sha256=sha256,
+            data=image,
+        )
+        self._box.send(ObservationBatch(observations=(observation,)), Kind.OBSERVATIONS)
+        self._box.send(evidence, Kind.EVIDENCE)
+
+    def _born(self) -> None:
+        limits = [
+            LimitInEffect(channel=f"{unit}.do", definition=f"do.low.{name}", severity=severity, side="low", value=value)
+            for unit in UNITS
+            for name, severity, value in (("critical", Severity.CRITICAL, 5.0), ("warning", Severity.WARNING, 6.5))
+        ]
+        self._box.born(
+            Inventory(
+                agent_version="0.1.0",
+                channels=tuple(
+                    ChannelInventory(name=f"{unit}.{quantity}", unit=unit, quantity=quantity, ucum=ucum)
+                    for unit in UNITS
+                    for quantity, (ucum, _) in WATER.items()
+                ),
+                cameras=tuple(CameraInventory(name=f"cam-{unit}", unit=unit, kind="file") for unit in UNITS),
+                limits=tuple(limits),
+            )
+        )
+        with psycopg.connect(self._url) as database:
+            database.execute("UPDATE site SET name = 'Nordfjord', timezone = 'Europe/Oslo' WHERE slug = %s", (SITE,))
+            for slug, name in UNITS.items():
+                database.execute(
+                    "UPDATE unit SET name = %s, kind = 'tank', volume_m3 = 120, species = 'salmo_salar', stage = 'smolt'"
+                    " WHERE slug = %s",
+                    (name, slug),
+                )
+
+    def _past(self) -> None:
+        """Eight hours of water, a reading a minute; an oxygen dip in tank 3, two hours ago."""
+        start = _now() - _HISTORY
+        steps = int(_HISTORY / timedelta(minutes=1))
+        for first in range(0, steps, 30):
+            readings: list[Reading] = []
+            for step in range(first, min(first + 30, steps)):
+                at = start + timedelta(minutes=step)
+                dip = abs((_now() - timedelta(hours=2) - at) / timedelta(minutes=40))
+                self.oxygen["tank-3"] = WATER["do"][1] - max(0.0, 1.0 - dip) * 2.2
+                readings += self._readings(at)
+            self._box.send(ReadingBatch(readings=tuple(readings)), Kind.READINGS)
+        self.oxygen["tank-3"] = WATER["do"][1]
+        self._box.babble(b"\xff\x00 not json")
+
+    def _write_diary(self) -> None:
+        now = _now()
+        with self.client("farm_manager") as client:
+            new = {"code": "S-26", "species": "salmo_salar", "origin": "Hatchery North"}
+            client.post("/api/v1/batches", json=new).raise_for_status()
+            for days, kind, fields in DIARY:
+                record = {
+                    "id": str(uuid4()),
+                    "kind": kind,
+                    "occurred_at": (now - timedelta(days=days)).isoformat(),
+                    **fields,
+                }
+                client.post(f"/api/v1/sites/{SITE}/records", json=record).raise_for_status()
+
+
+_OF = {"batch": "S-26", "unit": "tank-1"}
+_FEED = {"unit": "tank-1", "product": "Grow 3", "lot": "L-2611"}
+DIARY: tuple[tuple[float, str, dict[str, Any]], ...] = (
+    (30, "stocking", {**_OF, "count": 12_000, "mean_weight_g": 82, "supplier": "Hatchery North"}),
+    (30, "stocking", {**_OF, "unit": "tank-2", "count": 11_500, "mean_weight_g": 80}),
+    (12, "mortality", {**_OF, "count": 14, "cause": "environment", "detail": "oxygen"}),
+    (9, "feeding", {**_FEED, "amount_kg": 420, "uneaten_kg": 6}),
+    (8, "weight_sample", {**_OF, "fish": 50, "mean_weight_g": 118, "mean_length_cm": 21.4}),
+    (2, "lice_count", {"unit": "tank-1", "fish": 20, "adult_females": 2, "mobile": 9, "attached": 14}),
+    (0.05, "feeding", {**_FEED, "amount_kg": 46, "uneaten_kg": 1}),
+    (0.04, "mortality", {**_OF, "count": 3, "cause": "unknown"}),
+    (0.02, "note", {"unit": "tank-1", "topic": "cleaning", "note": "Cleaned the outlet grid"}),
+)
+"""Days before now, kind and fields."""
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+def main() -> None:
+    """Serve a living farm for development, with one open alarm: ``python -m tests.dashboard.real_farm --port 8000``."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--port", type=int, default=8000)
+    farm = RealFarm(port=parser.parse_args().port)
+    farm.begin()
+    farm.oxygen["tank-3"] = 4.4
+    sys.stdout.write(f"{farm.url} {', '.join(f'{role}@fjord.example' for role in ROLES)}; {PASSWORD}\n")
+    sys.stdout.flush()
+    try:
+        threading.Event().wait()
+    finally:
+        farm.end()
+
+
+if __name__ == "__main__":
+    main()
