@@ -26,6 +26,7 @@ BENCHMARKS: dict[str, str] = {
     "quality": "readings/s made and judged by all quality tests, against readings made unjudged; precision and recall on labelled series",
     "abnormal": "buckets/s judged against the stream's habit, against seasonal naive; precision, recall and false advice on labels",
     "outbox": "readings/s made durable in the outbox, against raw SQLite with the same commits; alarms, kills, backlog, a week",
+    "rollout_sim": "share of a simulated fleet that a silently worse model harms, against rollouts that ask for success reports alone",
     "soak": "memory of an agent after minutes of broken uplinks and alarms, against itself before; slopes of files and threads",
     "footprint": "memory of an idle edge agent, against a bare Python process; sizes, imports and the box beside it",
 }

@@ -1,0 +1,190 @@
+"""Who is in which wave, whether a gate is met, and what a wave has earned. Data in, decision out; ``now`` is an argument."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from random import Random
+from typing import TypeAlias
+
+from cloud.rollouts.plan import Gate, Plan
+
+Stratum: TypeAlias = tuple[str, ...]
+"""Hardware, system, species and turbidity of a device: a model may be worse in one of them alone."""
+
+CONFIDENCE_Z = 1.64
+"""One-sided 95 % of the normal distribution: for a question that is asked once, at the end of a wave."""
+EARLY_Z = 3.5
+"""For a question that is asked at every tick: looking often must not find by chance what is not there."""
+CHANCE = 0.001
+"""Below this probability silence is no chance; the question is asked at every tick."""
+EARLY_DEVICES = 3
+"""Devices without which a mean at a tick says nothing: one of them alone may be unlucky."""
+
+
+class Verdict(str, Enum):
+    """What a gate, or a wave, has shown."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    INCONCLUSIVE = "inconclusive"
+    """There is not enough to tell."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One gate in one stratum: the mean over devices with its 95 % bounds, or None where nothing was reported."""
+
+    gate: Gate
+    stratum: Stratum
+    verdict: Verdict
+    devices: int
+    mean: float | None
+    low: float | None
+    high: float | None
+
+    def words(self) -> str:
+        """For the decision log."""
+        where = "/".join(self.stratum) or "all"
+        if self.mean is None:
+            return f"{self.gate.metric.value} in {where}: no reports"
+        return f"{self.gate.metric.value} in {where}: {self.mean:.3g} ({self.low:.3g} to {self.high:.3g}) from {self.devices}"
+
+
+def divide(devices: Mapping[str, Stratum], plan: Plan, *, seed: int, heard: Mapping[str, float]) -> dict[str, int]:
+    """The wave of every device, by index: each wave takes its share of every stratum, and ``min_per_stratum`` at least.
+
+    Within a stratum the devices heard from most recently come first into the first wave, because a canary that is away
+    tells nothing; the rest is drawn by ``seed``.
+
+    Args:
+        devices: device -> stratum.
+        plan: its waves, with shares counted from the beginning.
+        seed: the same seed divides the same fleet in the same way.
+        heard: device -> seconds since it was last heard from; absent is never.
+    """
+    by_stratum: dict[Stratum, list[str]] = {}
+    for device in sorted(devices):
+        by_stratum.setdefault(devices[device], []).append(device)
+    placed: dict[str, int] = {}
+    draw = Random(seed)  # noqa: S311  (a draw of devices, no secret)
+    for stratum in sorted(by_stratum):
+        members = by_stratum[stratum]
+        draw.shuffle(members)
+        members.sort(key=lambda device: _silence(heard.get(device, math.inf)))
+        begun = 0
+        for index, wave in enumerate(plan.waves):
+            wanted = max(math.ceil(wave.share * len(members) - 1e-9), begun + plan.min_per_stratum)
+            until = min(len(members), wanted)
+            for device in members[begun:until]:
+                placed[device] = index
+            begun = until
+    return placed
+
+
+def judge(gate: Gate, values: Mapping[Stratum, Mapping[str, float]], *, z: float = CONFIDENCE_Z) -> list[Finding]:
+    """Whether each stratum meets a gate, from one number per device.
+
+    The mean's one-sided bounds at ``z`` decide (normal approximation over devices, which are the independent units; frames
+    of one camera are not): the gate fails when the mean is beyond the limit with that confidence, passes when it is within
+    with that confidence, and is inconclusive between. The spread is pooled within strata, because a stratum of a canary
+    has two or three devices, and two numbers tell little of their own spread.
+
+    Args:
+        gate: metric, limits and the least number of devices.
+        values: stratum -> device -> number; a stratum without numbers is inconclusive.
+        z: quantile of the normal distribution.
+    """
+    finite = {
+        stratum: [number for number in numbers.values() if math.isfinite(number)] for stratum, numbers in values.items()
+    }
+    means = {stratum: math.fsum(numbers) / len(numbers) for stratum, numbers in finite.items() if numbers}
+    squares = math.fsum((number - means[stratum]) ** 2 for stratum in means for number in finite[stratum])
+    freedom = sum(len(finite[stratum]) - 1 for stratum in means)
+    spread = math.sqrt(squares / freedom) if freedom > 0 else 0.0
+    found = []
+    for stratum, numbers in sorted(finite.items()):
+        if len(numbers) < gate.min_devices:
+            found.append(Finding(gate, stratum, Verdict.INCONCLUSIVE, len(numbers), None, None, None))
+            continue
+        mean, margin = means[stratum], z * spread / math.sqrt(len(numbers))
+        low, high = mean - margin, mean + margin
+        over = gate.at_most is not None and low > gate.at_most
+        under = gate.at_least is not None and high < gate.at_least
+        within = (gate.at_most is None or high <= gate.at_most) and (gate.at_least is None or low >= gate.at_least)
+        verdict = Verdict.FAILED if over or under else Verdict.PASSED if within else Verdict.INCONCLUSIVE
+        found.append(Finding(gate, stratum, verdict, len(numbers), mean, low, high))
+    return found
+
+
+@dataclass(frozen=True)
+class WaveCount:
+    """A wave as its numbers stand; only devices that were seen are in it."""
+
+    seen: int
+    ended: int
+    failed: int
+    """Refused the release for what it is, or lost it again."""
+    refused: int = 0
+    """Could not take it for what they are: no room, not compatible."""
+
+
+def too_many_failed(plan: Plan, count: WaveCount) -> bool:
+    """Whether a wave's failures stop the rollout: more than ``max_failed``, and more than their share of those that were told.
+
+    Not of those that have ended: failures end first, and the share would begin at one.
+    """
+    return count.failed > plan.max_failed and count.failed > plan.max_failed_share * count.seen
+
+
+def too_many_refused(plan: Plan, count: WaveCount) -> bool:
+    """Whether so many devices cannot take the release that a person should look, harm or not."""
+    return count.refused > plan.max_failed and count.refused > plan.max_refused_share * count.seen
+
+
+@dataclass(frozen=True)
+class Silence:
+    """Devices that have fallen silent for longer than the lease, with the release and without it."""
+
+    lost: int
+    activated: int
+    control_silent: int
+    control: int
+
+
+def more_silent_than_chance(plan: Plan, silence: Silence) -> bool:
+    """Whether devices with the release are silent more often than the rest of the fleet is at the same time.
+
+    A bricked box and a cut cable look alike. The devices that have not activated are the control group: their share of
+    silence, with one more added (rule of succession), is the chance; more than ``max_failed`` lost devices with a
+    binomial tail below one in a thousand is no chance.
+    """
+    if silence.lost <= plan.max_failed:
+        return False
+    chance = (silence.control_silent + 1) / (silence.control + 2)
+    return _binomial_tail(silence.lost, silence.activated, chance) < CHANCE
+
+
+def settled(plan: Plan, count: WaveCount) -> bool:
+    """Whether enough of a wave's seen devices have ended. A wave that nobody was seen of is not settled: it told nothing."""
+    return count.seen > 0 and count.ended >= plan.settled_share * count.seen
+
+
+def worst(findings: Iterable[Finding]) -> Verdict:
+    """Of all gates in all strata: one failure fails, one doubt is a doubt."""
+    verdicts = {finding.verdict for finding in findings}
+    if Verdict.FAILED in verdicts:
+        return Verdict.FAILED
+    return Verdict.INCONCLUSIVE if Verdict.INCONCLUSIVE in verdicts else Verdict.PASSED
+
+
+def _binomial_tail(at_least: int, of: int, chance: float) -> float:
+    """Probability of ``at_least`` successes among ``of``."""
+    return math.fsum(math.comb(of, k) * chance**k * (1 - chance) ** (of - k) for k in range(at_least, of + 1))
+
+
+def _silence(seconds: float) -> int:
+    """Coarse, so that seconds of difference do not undo the draw."""
+    return 0 if seconds < 1800 else 1 if seconds < 86_400 else 2  # noqa: PLR2004  (half an hour, a day)
