@@ -48,6 +48,9 @@ from cloud.kit.problems import document_problems, install
 from cloud.kit.repository import Database
 from cloud.kpis import endpoints as kpis
 from cloud.kpis.business import BusinessMetrics
+from cloud.live import endpoints as live
+from cloud.live.hub import LiveHub
+from cloud.live.service import Seats
 from cloud.metrics import HTTP_SECONDS
 from cloud.notifications import endpoints as notifications
 from cloud.notifications.links import Links
@@ -76,6 +79,7 @@ _FEATURES = (
     api_keys,
     audit,
     overview,
+    live,
     farms,
     devices,
     telemetry,
@@ -101,6 +105,7 @@ _TAGS = [
     {"name": "auth", "description": "Signing in and staying in."},
     {"name": "access", "description": "People, invitations, keys of machines, and the audit log."},
     {"name": "farms", "description": "Sites, units and their newest state."},
+    {"name": "live", "description": "What changes, as it changes."},
     {"name": "devices", "description": "Edge boxes, and messages that failed."},
     {"name": "telemetry", "description": "Readings over time."},
     {"name": "observations", "description": "What the cameras saw, with images."},
@@ -156,6 +161,14 @@ def create_app(settings: CloudSettings) -> FastAPI:
     app.state.signer = UrlSigner(secret, minutes=settings.image_url_minutes)
     app.state.periods = ChannelPeriods()
     app.state.limits = ChannelLimits()
+    app.state.live = LiveHub(
+        database,
+        signer=app.state.signer,
+        periods=app.state.periods,
+        limits=app.state.limits,
+        interval_s=settings.live_interval_s,
+    )
+    app.state.live_seats = Seats(total=settings.live_max_clients, per_user=settings.live_max_clients_per_user)
     app.state.daily_temperatures = daily_temperatures
     app.state.export_limiter = CapacityLimiter(MAX_AT_ONCE)
     app.state.report_limiter = CapacityLimiter(REPORTS_AT_ONCE)
@@ -183,7 +196,14 @@ def run_api(settings: CloudSettings) -> None:
     app = create_app(settings)
     listener = _listen(settings.host, settings.port)
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=10, lifespan="on"
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=10,
+        lifespan="on",
+        ws_max_size=128_000,
+        ws_per_message_deflate=False,  # every client would be compressed for by itself, with a window of its own
     )
     for stop in (signal.SIGINT, signal.SIGTERM):
         # uvicorn finishes what is under way and then raises the signal again: for us that is the clean end.
@@ -191,19 +211,36 @@ def run_api(settings: CloudSettings) -> None:
     host, port = listener.getsockname()[:2]
     log.info("api_listening", url=f"http://{host}:{port}")
     with listener:
-        uvicorn.Server(config).run(sockets=[listener])
+        _Server(config, app).run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Ends the live streams first: they would never end by themselves, and it waits for what is under way."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop in order."""
+        live: LiveHub = self._app.state.live
+        await live.stop()
+        await super().shutdown(sockets)
 
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     database: Database = app.state.database
+    live: LiveHub = app.state.live
     database.start()
     serving: Serving = app.state.serving
     settings: CloudSettings = app.state.settings
     warming = asyncio.create_task(serving.warm_up([Task(task) for task in settings.predict_warm_up]))
+    live.start()
     try:
         yield
     finally:
+        await live.stop()
         warming.cancel()
         await serving.stop()
         await database.stop()
@@ -246,6 +283,7 @@ def _document(app: FastAPI) -> None:
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             document_problems(generate())
+            live.document_events(generate())
         return generate()
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the document

@@ -35,6 +35,15 @@ EVALUATOR_ALARMS = Counter(
 )
 EVALUATOR_FAILURES = Counter("shoal_evaluator_failures_total", "Batches or rounds that failed; storage goes on")
 IMAGES_SERVED_BYTES = Counter("shoal_images_served_bytes_total", "Bytes of evidence images that were sent")
+LIVE_CLIENTS = Gauge("shoal_live_clients", "Clients that watch, by transport: websocket, events", ["transport"])
+LIVE_MESSAGES = Counter("shoal_live_messages_total", "Messages handed to watchers, by kind", ["kind"])
+LIVE_CLOSED = Counter("shoal_live_closed_total", "Streams that the server ended, by code", ["code"])
+LIVE_LOOK_SECONDS = Histogram(
+    "shoal_live_look_seconds",
+    "Time of one look at the store for all watchers of this process",
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
+)
+LIVE_LOOKS_FAILED = Counter("shoal_live_looks_failed_total", "Looks at the store that failed")
 INGEST_MESSAGES = Counter(
     "shoal_ingest_messages_total", "Messages committed, by outcome: new, or repeated (the ledger knew it)", ["outcome"]
 )

@@ -155,6 +155,12 @@ class CloudSettings(RetentionSettings, PredictionSettings):
     """Connections to PostgreSQL per API process; requests beyond that wait up to 5 s."""
     statement_timeout_s: float = Field(default=15, gt=0)
     """A query that runs longer is cancelled by PostgreSQL, so that one chart cannot hold a connection for good."""
+    live_interval_s: float = Field(default=1.0, ge=0.5, le=10)
+    """Seconds between two looks at the store for the live interface; of several changes in between the last one counts."""
+    live_max_clients: int = Field(default=500, ge=1, le=20_000)
+    """Clients that may watch at once, per API process."""
+    live_max_clients_per_user: int = Field(default=20, ge=1, le=20_000)
+    """The same for one user, so that one forgotten script cannot take every place."""
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     """Least severe event that is logged."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -69,11 +70,15 @@ class _Alarms(Repository):
 
 
 class LinkedAlarms(_Alarms):
-    """One alarm for the holder of a signed link, which says which."""
+    """Alarms for whoever was told of them already, by a signed link or by a stream, whatever the organization."""
 
     async def alarm(self, alarm_id: UUID) -> Row | None:
         """The alarm of the link."""
         return await self._one(_ALARMS.where(Alarm.id == alarm_id))
+
+    async def alarms(self, alarm_ids: Collection[UUID]) -> list[Row]:
+        """Some alarms, oldest first."""
+        return await self._all(_ALARMS.where(Alarm.id.in_(alarm_ids)).order_by(Alarm.raised_at, Alarm.id))
 
     async def acknowledge(self, alarm_id: UUID, *, actor: str, now: datetime) -> bool:
         """Record that the contact has taken the alarm on; False when somebody had before."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 from importlib import resources
@@ -11,7 +12,7 @@ import structlog
 import yaml
 
 from cloud.alarms.performance import Occurrence, performance
-from cloud.alarms.repository import AlarmRepository
+from cloud.alarms.repository import AlarmRepository, LinkedAlarms
 from cloud.alarms.schemas import (
     Alarm,
     AlarmPage,
@@ -97,6 +98,11 @@ async def unshelve_alarm(writer: WriteConnection, user: Principal, alarm_id: UUI
     repository = AlarmRepository(writer, user.scope)
     await repository.shelve(alarm_id, until=None, actor=user.email, reason=None, now=now)
     return await _found(repository, alarm_id)
+
+
+async def watched_alarms(reader: ReadConnection, alarm_ids: Collection[UUID]) -> list[Alarm]:
+    """Alarms by id, whoever they belong to: for a caller that has checked who may see them."""
+    return [_alarm(row) for row in await LinkedAlarms(reader).alarms(alarm_ids)]
 
 
 async def get_history(reader: ReadConnection, user: Principal, alarm_id: UUID) -> list[AlarmStep]:

@@ -18,6 +18,7 @@ class Alarm(Base):
     __table_args__ = (
         Index("ix_alarm_recent", "site_id", text("raised_at DESC")),
         Index("ix_alarm_open", "site_id", "unit_id", postgresql_where=text("cleared_at IS NULL")),
+        Index("ix_alarm_unfinished", "site_id", postgresql_where=text("cleared_at IS NULL OR acknowledged_at IS NULL")),
         Index("ix_alarm_identity", "device_id", "definition", "unit_id", "subject", "raised_at"),
     )
 

@@ -146,8 +146,8 @@ def document_problems(document: dict[str, Any]) -> None:
     for path in document["paths"].values():
         for operation in path.values():
             for response in operation["responses"].values():
-                declared = response.get("content", {}).get("application/json", {}).get("schema", {}).get("$ref", "")
-                if declared.rpartition("/")[2] in {"Problem", "HTTPValidationError"}:
+                declared = [body.get("schema", {}).get("$ref", "") for body in response.get("content", {}).values()]
+                if any(each.rpartition("/")[2] in {"Problem", "HTTPValidationError"} for each in declared):
                     response["content"] = {MEDIA_TYPE: reference}
     for unused in ("HTTPValidationError", "ValidationError"):
         document["components"]["schemas"].pop(unused, None)

@@ -94,7 +94,7 @@ GROUP BY latest.channel_id
 _LIMITS = text("""
 SELECT device.inventory -> 'limits' AS limits, jsonb_object_agg(channel.name, channel.id) AS channels
 FROM device JOIN channel ON channel.device_id = device.id
-WHERE device.site_id = :site_id AND device.inventory ? 'limits'
+WHERE device.site_id = :site_id AND jsonb_typeof(device.inventory -> 'limits') = 'array'
 GROUP BY device.id
 """)
 _DAILY_TEMPERATURES = text("""

@@ -239,7 +239,7 @@ def _latest(row: Row, period_s: float | None, limits: Sequence[rules.Shown], now
         observed_at=observed_at,
         age_s=age_s,
         quality=QualityFlag.MISSING if row["quality"] is None else row["quality"],
-        tests=_tests(row),
+        tests=failed_tests(row),
         calibration=row["calibration"],
         stale=rules.is_stale(age_s, period_s),
         stale_after_s=rules.stale_after_s(period_s),
@@ -251,7 +251,8 @@ def _latest(row: Row, period_s: float | None, limits: Sequence[rules.Shown], now
     )
 
 
-def _tests(row: Row) -> list[FailedTest]:
+def failed_tests(row: Row) -> list[FailedTest]:
+    """Why a newest reading (a row with ``quality``, ``test`` and ``also``) is flagged, the test that decided first."""
     named = {} if row["test"] is None else {row["test"]: row["quality"]}
     found = []
     others = sorted(

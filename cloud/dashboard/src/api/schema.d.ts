@@ -462,6 +462,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/live/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Changes as server-sent events
+         * @description The messages of the WebSocket, for where none gets through: `event` is the type and `id` is for `Last-Event-ID`.
+         *
+         *     The stream ends with the access token. A heartbeat comes every 15 seconds when nothing else does.
+         */
+        get: operations["watchEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sites/{site}/units": {
         parameters: {
             query?: never;
@@ -2532,6 +2554,24 @@ export interface components {
             subject: string | null;
         };
         /**
+         * Closing
+         * @description Why the server ends the stream; the last message.
+         */
+        Closing: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "closing";
+            /**
+             * Code
+             * @enum {string}
+             */
+            code: "unauthenticated" | "forbidden" | "not_found" | "invalid_message" | "too_slow" | "too_many_clients" | "unavailable";
+            /** Detail */
+            detail: string;
+        };
+        /**
          * Contact
          * @description A contact as it is stored.
          */
@@ -2688,6 +2728,45 @@ export interface components {
              * @description Give it back as ``cursor`` for the next page; null on the last page.
              */
             next_cursor?: string | null;
+        };
+        /**
+         * Delta
+         * @description What became different since the message before, whose ``seq`` is one less. Lists without entries are absent.
+         */
+        Delta: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "delta";
+            /** Seq */
+            seq: number;
+            /** Resume */
+            resume: string;
+            /**
+             * Server Time
+             * Format: date-time
+             */
+            server_time: string;
+            /**
+             * Channels
+             * @description Channels that are new, or whose limits or description changed.
+             */
+            channels?: components["schemas"]["LiveChannel"][];
+            /** Readings */
+            readings?: components["schemas"]["LiveReading"][];
+            /** Observations */
+            observations?: components["schemas"]["LiveObservation"][];
+            /**
+             * Alarms
+             * @description Raised, acknowledged, shelved or cleared; one that is neither active nor unacknowledged is off the list.
+             */
+            alarms?: components["schemas"]["Alarm"][];
+            /**
+             * Devices
+             * @description Boxes whose link or version changed, or that were heard of again.
+             */
+            devices?: components["schemas"]["Device"][];
         };
         /**
          * Detection
@@ -2980,6 +3059,30 @@ export interface components {
              * @description What is not there, in words.
              */
             missing: string[];
+        };
+        /**
+         * Heartbeat
+         * @description Nothing changed. A client that hears nothing for three heartbeats should connect again.
+         */
+        Heartbeat: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "heartbeat";
+            /** Seq */
+            seq: number;
+            /**
+             * Server Time
+             * Format: date-time
+             */
+            server_time: string;
+            /**
+             * Store
+             * @description ``unavailable``: the server cannot see changes right now, so that what is shown only grows older.
+             * @enum {string}
+             */
+            store: "ok" | "unavailable";
         };
         /**
          * Holding
@@ -3376,6 +3479,138 @@ export interface components {
              * @constant
              */
             status: "ok";
+        };
+        /**
+         * LiveChannel
+         * @description The newest value of a channel with everything that is needed to show it.
+         */
+        LiveChannel: {
+            /** Channel Id */
+            channel_id: number;
+            /**
+             * Channel
+             * @description Name of the channel within its device.
+             */
+            channel: string;
+            /**
+             * Quantity
+             * @description Code, e.g. ``do``.
+             */
+            quantity: string;
+            /**
+             * Label
+             * @description The quantity in English.
+             */
+            label: string;
+            /**
+             * Value
+             * @description In ``ucum``; null when the channel never reported.
+             */
+            value: number | null;
+            /**
+             * Ucum
+             * @description Unit in UCUM, e.g. ``mg/L``.
+             */
+            ucum: string;
+            /**
+             * Decimals
+             * @description Digits after the point that are worth showing.
+             */
+            decimals: number;
+            /**
+             * Observed At
+             * @description When it was measured, at the tank.
+             */
+            observed_at: string | null;
+            /**
+             * Age S
+             * @description Seconds between ``observed_at`` and the answer's ``server_time``.
+             */
+            age_s: number | null;
+            /** @description QARTOD flag: 1 good, 2 not evaluated, 3 suspect, 4 fail, 9 missing. */
+            quality: components["schemas"]["QualityFlag"];
+            /**
+             * Tests
+             * @description Why it is flagged: the test that decided first, then the others that did not pass.
+             */
+            tests: components["schemas"]["FailedTest"][];
+            /**
+             * Calibration
+             * @description Identity of the calibration record that the value rests on; null when none was applied.
+             */
+            calibration: string | null;
+            /**
+             * Stale
+             * @description True when the value says nothing about now: older than 60 s and than three usual periods of the channel.
+             */
+            stale: boolean;
+            /**
+             * Stale After S
+             * @description Age from which the value is stale, so that a page which keeps counting can tell by itself.
+             */
+            stale_after_s: number;
+            /**
+             * Derived
+             * @description Computed from other channels.
+             */
+            derived: boolean;
+            /**
+             * Limits
+             * @description What its alarms follow; empty when the box has told none.
+             */
+            limits: components["schemas"]["ShownLimit"][];
+            /** Unit Id */
+            unit_id: number;
+        };
+        /**
+         * LiveObservation
+         * @description The newest of the cameras of a unit.
+         */
+        LiveObservation: {
+            /** Unit Id */
+            unit_id: number;
+            /** @description The newest observation; its image may still be on the way. */
+            observation: components["schemas"]["ObservationOut"] | null;
+            /** @description The newest observation whose image has arrived. */
+            evidence: components["schemas"]["ObservationOut"] | null;
+        };
+        /**
+         * LiveReading
+         * @description A new value of a channel that an earlier message described.
+         */
+        LiveReading: {
+            /** Channel Id */
+            channel_id: number;
+            /** Unit Id */
+            unit_id: number;
+            /** Value */
+            value: number;
+            /**
+             * Observed At
+             * Format: date-time
+             */
+            observed_at: string;
+            /**
+             * Age S
+             * @description Seconds between ``observed_at`` and the message's ``server_time``.
+             */
+            age_s: number;
+            quality: components["schemas"]["QualityFlag"];
+            /**
+             * Tests
+             * @description Why it is flagged; absent when nothing failed.
+             */
+            tests?: components["schemas"]["FailedTest"][];
+        };
+        /**
+         * LiveSite
+         * @description A site that is watched, with the watched units.
+         */
+        LiveSite: {
+            /** Site */
+            site: string;
+            /** Units */
+            units: components["schemas"]["Unit"][];
         };
         /**
          * LoginAnswer
@@ -4856,6 +5091,51 @@ export interface components {
              * @description Give it back as ``cursor`` for the next page; null on the last page.
              */
             next_cursor?: string | null;
+        };
+        /**
+         * Snapshot
+         * @description How things stand. It replaces everything that the client knew.
+         */
+        Snapshot: {
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "snapshot";
+            /**
+             * Seq
+             * @description Number of the last change that is in it; the next delta has the next number.
+             */
+            seq: number;
+            /**
+             * Resume
+             * @description Give it with the next ``subscribe`` to go on from here.
+             */
+            resume: string;
+            /**
+             * Server Time
+             * Format: date-time
+             * @description Every ``age_s`` counts to it.
+             */
+            server_time: string;
+            /**
+             * Interval S
+             * @description Shortest time between two deltas.
+             */
+            interval_s: number;
+            /** Sites */
+            sites: components["schemas"]["LiveSite"][];
+            /** Channels */
+            channels: components["schemas"]["LiveChannel"][];
+            /** Observations */
+            observations: components["schemas"]["LiveObservation"][];
+            /**
+             * Alarms
+             * @description Those that are active or that nobody has acknowledged.
+             */
+            alarms: components["schemas"]["Alarm"][];
+            /** Devices */
+            devices: components["schemas"]["Device"][];
         };
         /**
          * SpeciesCount
@@ -6814,6 +7094,70 @@ export interface operations {
             };
             /** @description Validation Error */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    watchEvents: {
+        parameters: {
+            query?: {
+                /** @description All that the user may see. */
+                site?: string[] | null;
+                /** @description All of the sites. */
+                unit?: number[] | null;
+            };
+            header?: {
+                /** @description To go on where it broke off. */
+                "last-event-id"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description An endless stream */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": components["schemas"]["Snapshot"] | components["schemas"]["Delta"] | components["schemas"]["Heartbeat"] | components["schemas"]["Closing"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
