@@ -53,6 +53,12 @@ class AlarmEvent(WireModel):
     """What the person should do."""
     source: str | None = None
     """Where the limit comes from, with its evidence tag."""
+    by: str | None = Field(default=None, max_length=200)
+    """Who shelved it or took it off the shelf; None: the box itself, because the time was over."""
+    reason: str | None = Field(default=None, max_length=500)
+    """Why it was shelved."""
+    shelved_until: UtcDatetime | None = None
+    """Until when it is shelved; with change ``shelved`` alone."""
 
 
 class AlarmBatch(WireModel):

@@ -313,7 +313,9 @@ class Agent:
             version=__version__,
             channels=self._channels,
             latest=latest,
-            alarms=lambda: [(alarm.severity.value, alarm.message) for alarm in self._guard.alarms.active()],
+            alarms=lambda: [
+                (alarm.severity.value, alarm.message) for alarm in self._guard.alarms.active() if alarm.shelved is None
+            ],
         )
 
     # -- life ----------------------------------------------------------------------------------------------------
@@ -567,7 +569,14 @@ class Agent:
     def _view_alarms(self) -> tuple[ActiveAlarm, ...]:
         return tuple(
             ActiveAlarm(
-                definition, one.unit, f"camera.{camera}", one.severity, one.raised_at, one.message, one.alarm_id
+                definition,
+                one.unit,
+                f"camera.{camera}",
+                one.severity,
+                one.raised_at,
+                one.message,
+                one.alarm_id,
+                operable=False,
             )
             for camera, alarms in self._vision.view_alarms().items()
             for definition, one in alarms.items()

@@ -54,6 +54,7 @@ GAUGES: dict[str, str] = {
     "samples_waiting": "Samples that wait for their upload",
     "picture_bytes": "Bytes of evidence and samples on the disk",
     "alarms_active": "Active alarms, by severity",
+    "alarms_shelved": "Active alarms that a person has shelved",
     "actuator_on": "1 while the box wants the actuator on, by actuator",
     "actuator_proven": "1 while its current shows that the actuator does what it should, 0 while it does not, by actuator",
     "actuator_reachable": "1 while the actuator's relay can be reached, by actuator",

@@ -3,7 +3,8 @@
 GET: ``/`` for people, ``/status.json``, ``/pictures/<sha256>.jpg`` (``?boxes`` draws what was found), ``/metrics`` for Prometheus, ``/healthz``: 200 while the box watches over the fish
 (sampler and guard make progress), 503 when it does not. ``degraded`` beside it says what does not work as configured; a lost
 camera is no reason to restart a box that aerates, so it does not change the code.
-POST ``/do``: what a person on site may do: override an actuator, silence the siren, acknowledge an alarm, begin and end maintenance.
+POST ``/do``: what a person on site may do: override an actuator, silence the siren, acknowledge or shelve an alarm, begin and end
+maintenance.
 Allowed from this machine, and from others with the PIN; only as JSON, so that no other web page can send it with a form.
 """
 

@@ -153,6 +153,7 @@ class Snapshot:
             "siren_sounding": {} if self.siren is None else {"": float(self.siren.sounding)},
             "temperature_celsius": self.temperatures,
             "alarms_active": {name: float(count) for name, count in severities.items()},
+            "alarms_shelved": {"": float(sum(alarm.shelved is not None for alarm in self.alarms))},
         }
         return {**{name: {"": float(value)} for name, value in one.items()}, **by_label}
 
@@ -180,6 +181,14 @@ class Snapshot:
                     "id": str(alarm.alarm_id),
                     "acknowledged": alarm.acknowledged,
                     "persisted": alarm.persisted,
+                    "operable": alarm.operable,
+                    "shelved": None
+                    if alarm.shelved is None
+                    else {
+                        "until": alarm.shelved.until.isoformat(),
+                        "reason": alarm.shelved.reason,
+                        "by": alarm.shelved.by,
+                    },
                 }
                 for alarm in self.alarms
             ],

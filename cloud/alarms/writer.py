@@ -48,6 +48,13 @@ _CHANGE = """
 INSERT INTO alarm_change (alarm_id, change, occurred_at, recorded_at, actor)
 VALUES (%(id)s, %(change)s, %(at)s, %(recorded_at)s, %(actor)s) ON CONFLICT DO NOTHING
 """
+# What a person did with the box's shelf. The newest word holds, whoever said it and in whichever order it arrives.
+_SHELVE = """
+UPDATE alarm SET shelved_until = %(shelved_until)s, shelved_by = %(shelved_by)s, shelved_because = %(shelved_because)s
+WHERE id = %(id)s AND NOT EXISTS (
+    SELECT 1 FROM alarm_change AS later WHERE later.alarm_id = %(id)s
+        AND later.change IN ('shelved', 'unshelved') AND later.occurred_at > %(at)s)
+"""
 # One active alarm per (unit, subject, definition) of a device; the subject is the channel as the box names it, which need
 # not be a measured one (a camera, an actuator). A box that lost its state raises anew and will never
 # clear the old occurrence, so the newer one does. Works in either order of arrival.
@@ -91,6 +98,9 @@ SELECT %(id)s, %(change)s, %(after)s, recorded_at, actor FROM gone ON CONFLICT D
 _MOVE_CONDITION = """
 UPDATE alarm SET condition_since = %(since_after)s WHERE id = %(id)s AND condition_since = %(since_before)s
 """
+_MOVE_SHELF = """
+UPDATE alarm SET shelved_until = %(shelf_after)s WHERE id = %(id)s AND shelved_until = %(shelf_before)s
+"""
 _RETELL = """
 UPDATE alarm SET raised_at = coalesce(history.began, alarm.raised_at), cleared_at = history.cleared,
     acknowledged_at = coalesce(history.acknowledged, alarm.acknowledged_at)
@@ -104,6 +114,9 @@ WHERE alarm.id = history.alarm_id
 """
 
 
+_ON_AND_OFF = frozenset({AlarmChange.SHELVED.value, AlarmChange.UNSHELVED.value})
+
+
 def write(database: Connection[Any], directory: Directory, messages: Sequence[Accepted], now: datetime) -> Stored:
     """Store the alarm changes of new messages within the caller's transaction."""
     changes = [change for message in messages for change in _changes(database, directory, message, now)]
@@ -113,6 +126,8 @@ def write(database: Connection[Any], directory: Directory, messages: Sequence[Ac
         cursor.executemany(_UPSERT, changes)
         cursor.executemany(_CHANGE, changes)
         rows = cursor.rowcount
+        if shelves := [change for change in changes if change["change"] in _ON_AND_OFF]:
+            cursor.executemany(_SHELVE, shelves)
         if raised := [change for change in changes if change["raised"]]:
             cursor.execute(
                 _SUPERSEDE,
@@ -139,6 +154,8 @@ def restamp(database: Connection[Any], messages: Sequence[Moved]) -> None:
                     "after": new.occurred_at,
                     "since_before": old.condition_since,
                     "since_after": new.condition_since,
+                    "shelf_before": old.shelved_until,
+                    "shelf_after": new.shelved_until,
                 }
                 for old, new in zip(before.alarms, after.alarms, strict=True)
             ]
@@ -147,6 +164,7 @@ def restamp(database: Connection[Any], messages: Sequence[Moved]) -> None:
         moves.sort(key=lambda move: move["id"])  # rows are locked in one order everywhere
         cursor.executemany(_MOVE, [move for move in moves if move["before"] != move["after"]])
         cursor.executemany(_MOVE_CONDITION, moves)
+        cursor.executemany(_MOVE_SHELF, [move for move in moves if move["shelf_before"] is not None])
         cursor.execute(_RETELL, ([move["id"] for move in moves],))
 
 
@@ -212,6 +230,9 @@ def _changes(database: Connection[Any], directory: Directory, message: Accepted,
                 "message": event.message,
                 "action": event.action,
                 "source": event.source,
+                "shelved_until": event.shelved_until,
+                "shelved_by": (event.by or actor) if event.change is AlarmChange.SHELVED else None,
+                "shelved_because": event.reason,
             }
         )
     return changes

@@ -150,7 +150,7 @@ def moved(body: Body, by: timedelta) -> Body:
         )
         return body.model_copy(update={"observations": tuple(observations)})
     if isinstance(body, AlarmBatch):
-        alarms = (_moved(one, by, ("occurred_at", "condition_since")) for one in body.alarms)
+        alarms = (_moved(one, by, ("occurred_at", "condition_since", "shelved_until")) for one in body.alarms)
         return body.model_copy(update={"alarms": tuple(alarms)})
     if isinstance(body, EventBatch):
         return body.model_copy(update={"events": tuple(_moved(one, by, ("occurred_at",)) for one in body.events)})

@@ -17,7 +17,7 @@ class Announcer:
 
     Args:
         latest: newest reading of each channel with its age in seconds.
-        alarms: severity and message of each active alarm.
+        alarms: severity and message of each active alarm that is not shelved.
     """
 
     def __init__(

@@ -22,13 +22,16 @@ from contracts.quality import QualityFlag
 from contracts.telemetry import Reading
 from edge.clock import Clock
 from edge.errors import OutboxUnavailableError
+from edge.guard import shelf
 from edge.guard.rules import Remembered, Step, Watch, acknowledged, dump, load, orphan_clear, take, take_fault
+from edge.guard.shelf import Shelved, put_on_shelf, shelf_event
 from edge.outbox.store import Draft, Outbox
 from edge.sensors.rules import PARTNER_MAX_AGE
 
 log = structlog.get_logger()
 
 STATE_PREFIX = "alarm:"
+SHELF_PREFIX = "shelf:"
 UNUSABLE = frozenset({QualityFlag.FAIL, QualityFlag.MISSING})
 """Flags of values that decide nothing; a SUSPECT value still can raise an alarm, which errs to the safe side."""
 
@@ -55,6 +58,10 @@ class ActiveAlarm:
     acknowledged: bool = False
     persisted: bool = True
     """False while the outbox could not keep it: it is as real as any, and sounds the siren."""
+    shelved: Shelved | None = None
+    """Why nobody is told of it for a while; None: people are told."""
+    operable: bool = True
+    """Whether it can be acknowledged and shelved on the box."""
 
 
 class AlarmGuard:
@@ -98,8 +105,10 @@ class AlarmGuard:
         self._heard_s = {watch.channel: started for watch in silences}
         self._temperature: dict[str, tuple[float, float]] = {}
         self._memory = {key: Remembered() for key in self._watches}
+        self._shelf: dict[str, Shelved] = {}
         self._first: ReadingsListener | None = None
         self._restore()
+        self._restore_shelf()
 
     def tell_first(self, listener: ReadingsListener) -> None:
         """Give readings to ``listener`` before anything is persisted: what acts must not wait for a disk."""
@@ -121,8 +130,9 @@ class AlarmGuard:
             )
 
     def check_silence(self, *, now_s: float) -> None:
-        """Judge how long every life-critical channel has been silent; call about once a second."""
+        """Judge how long every life-critical channel has been silent, and what is on the shelf; call about once a second."""
         now = self._clock.now()
+        self._end_shelves(now=now, now_s=now_s)
         for watch in self._silences:
             if self._in_maintenance(watch.channel):
                 self._heard_s[watch.channel] = now_s  # afterwards the silence counts from the end of the work
@@ -151,13 +161,49 @@ class AlarmGuard:
             OutboxUnavailableError: it could not be persisted, so it has not happened.
         """
         with self._changing:
-            found = [key for key, memory in self._memory.items() if memory.alarm_id == alarm_id]
-            if not found:
+            key = self._key_of(alarm_id)
+            if key is None:
                 return False
-            step = acknowledged(self._watches[found[0]], self._memory[found[0]], by=by, now=self._clock.now())
+            step = acknowledged(self._watches[key], self._memory[key], by=by, now=self._clock.now())
             if step is not None and not self._adopt([step]):
                 raise OutboxUnavailableError("the acknowledgement could not be persisted; try again")
             return True
+
+    def shelve(self, alarm_id: UUID, *, reason: str, by: str, minutes: float) -> Shelved | None:
+        """Tell nobody of this alarm, and of its next occurrences, for a while; None when there is no such active alarm.
+
+        Raises:
+            ValueError: no reason, or a time outside 1 to 480 minutes; the text says which.
+            OutboxUnavailableError: it could not be persisted, so it has not happened.
+        """
+        now, now_s = self._clock.now(), self._clock.monotonic()
+        shelved = put_on_shelf(reason=reason, by=by, minutes=minutes, now=now, now_s=now_s)
+        with self._changing:
+            key = self._key_of(alarm_id)
+            if key is None:
+                return None
+            event = shelf_event(self._watches[key], self._memory[key], shelved, AlarmChange.SHELVED, at=now, by=by)
+            self._keep_shelf(key, event, shelf.dump(shelved))
+            with self._lock:
+                self._shelf[key] = shelved
+        return shelved
+
+    def unshelve(self, alarm_id: UUID, *, by: str) -> bool:
+        """Tell people of it again; False when there is no such active alarm on the shelf.
+
+        Raises:
+            OutboxUnavailableError: it could not be persisted, so it has not happened.
+        """
+        with self._changing:
+            key = self._key_of(alarm_id)
+            if key is None or key not in self._shelf:
+                return False
+            memory, shelved = self._memory[key], self._shelf[key]
+            event = shelf_event(self._watches[key], memory, shelved, AlarmChange.UNSHELVED, at=self._clock.now(), by=by)
+            self._keep_shelf(key, event, None)
+            with self._lock:
+                del self._shelf[key]
+        return True
 
     def active(self) -> list[ActiveAlarm]:
         """Alarms that are active now, most severe first; also those that the outbox could not keep yet."""
@@ -165,6 +211,7 @@ class AlarmGuard:
         with self._lock:
             kept = [(key, memory, True) for key, memory in self._memory.items() if key not in self._unpersisted]
             kept += [(key, memory, False) for key, memory in self._unpersisted.items()]
+            on_shelf = dict(self._shelf)
         alarms = [
             ActiveAlarm(
                 self._watches[key].rule.definition,
@@ -176,6 +223,7 @@ class AlarmGuard:
                 memory.alarm_id,
                 memory.state.acknowledged,
                 persisted,
+                on_shelf.get(key),
             )
             for key, memory, persisted in kept
             if memory.alarm_id is not None and memory.raised_at is not None
@@ -212,7 +260,7 @@ class AlarmGuard:
         refused: dict[str, Remembered] = {}
         changed = [step for step in steps if step.event is not None]
         if changed:
-            events = tuple(step.event for step in changed if step.event is not None)
+            events = tuple(event for step in changed for event in self._told_of(step))
             state = {STATE_PREFIX + step.watch.key: dump(step.memory) for step in changed}
             try:
                 self._outbox.accept([Draft.of(AlarmBatch(alarms=events))], state=state)
@@ -230,6 +278,55 @@ class AlarmGuard:
             for key, memory in refused.items():
                 self._unpersisted[key] = memory
         return not refused
+
+    def _told_of(self, step: Step) -> list[AlarmEvent]:
+        """The change; an occurrence that begins on the shelf is told to be there, so that it wakes nobody elsewhere."""
+        found = [step.event] if step.event is not None else []
+        shelved = self._shelf.get(step.watch.key)
+        if step.event is not None and step.event.change is AlarmChange.RAISED and shelved is not None:
+            at = step.event.occurred_at
+            also = shelf_event(step.watch, step.memory, shelved, AlarmChange.SHELVED, at=at, by=shelved.by)
+            found += [] if also is None else [also]
+        return found
+
+    def _key_of(self, alarm_id: UUID) -> str | None:
+        return next((key for key, memory in self._memory.items() if memory.alarm_id == alarm_id), None)
+
+    def _keep_shelf(self, key: str, event: AlarmEvent | None, text: str | None) -> None:
+        drafts = [] if event is None else [Draft.of(AlarmBatch(alarms=(event,)))]
+        self._outbox.accept(drafts, state={SHELF_PREFIX + key: text})
+        if event is not None:
+            self._tell(event)
+
+    def _end_shelves(self, *, now: datetime, now_s: float) -> None:
+        """Tell people again of what has been on the shelf long enough; a disk that refuses keeps nothing there."""
+        with self._lock:
+            over = [key for key, shelved in self._shelf.items() if shelved.over(now=now, now_s=now_s)]
+        for key in over:
+            with self._changing:
+                with self._lock:
+                    shelved = self._shelf.pop(key, None)
+                if shelved is not None:
+                    self._off_the_shelf(key, shelved, now)
+
+    def _off_the_shelf(self, key: str, shelved: Shelved, now: datetime) -> None:
+        event = shelf_event(self._watches[key], self._memory[key], shelved, AlarmChange.UNSHELVED, at=now, by=None)
+        try:
+            self._keep_shelf(key, event, None)
+        except OutboxUnavailableError as error:
+            log.warning("alarm.unshelving_not_persisted", key=key, reason=str(error))
+
+    def _restore_shelf(self) -> None:
+        now, now_s, trusted = self._clock.now(), self._clock.monotonic(), self._clock.trusted()
+        for kept, text in self._outbox.state(SHELF_PREFIX).items():
+            key = kept.removeprefix(SHELF_PREFIX)
+            shelved = shelf.load(text, now=now, now_s=now_s, trusted=trusted)
+            if key not in self._watches:
+                self._outbox.accept([], state={kept: None})
+            elif shelved.over(now=now, now_s=now_s):
+                self._off_the_shelf(key, shelved, now)
+            else:
+                self._shelf[key] = shelved
 
     @staticmethod
     def _tell(event: AlarmEvent) -> None:

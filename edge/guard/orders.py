@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from aquaculture.attention import SHELVE_DEFAULT
 from contracts.commands import Command
 from contracts.errors import ConfigurationError
 from edge.errors import CommandRefusedError
@@ -16,6 +17,7 @@ from edge.messaging.commands import Action
 from edge.sensors import maintenance
 
 DEFAULT_MINUTES = 30.0
+SHELVE_MINUTES = SHELVE_DEFAULT / timedelta(minutes=1)
 STATES: dict[str, bool | None] = {"on": True, "off": False, "auto": None}
 
 
@@ -59,13 +61,25 @@ class Orders:
 
     def acknowledge(self, alarm_id: str, *, by: str) -> str:
         """Say that a person has seen this alarm."""
-        try:
-            identity = UUID(alarm_id)
-        except ValueError:
-            raise CommandRefusedError(f"{alarm_id!r} is not the id of an alarm") from None
-        if not self._guard.alarms.acknowledge(identity, by=by):
+        if not self._guard.alarms.acknowledge(_identity(alarm_id), by=by):
             raise CommandRefusedError("no such alarm is active")
         return "acknowledged"
+
+    def shelve(self, alarm_id: str, *, minutes: float, reason: str, by: str) -> str:
+        """Tell nobody of this alarm for a while, for a stated reason."""
+        try:
+            shelved = self._guard.alarms.shelve(_identity(alarm_id), reason=reason, by=by, minutes=minutes)
+        except ValueError as error:
+            raise CommandRefusedError(str(error)) from error
+        if shelved is None:
+            raise CommandRefusedError("no such alarm is active")
+        return f"shelved until {shelved.until:%H:%M} UTC; it comes back by itself"
+
+    def unshelve(self, alarm_id: str, *, by: str) -> str:
+        """Tell people of this alarm again."""
+        if not self._guard.alarms.unshelve(_identity(alarm_id), by=by):
+            raise CommandRefusedError("no such alarm is on the shelf")
+        return "taken off the shelf"
 
     def from_page(self, wish: Mapping[str, Any], *, by: str) -> str:
         """Do what a person on site asks for.
@@ -79,14 +93,23 @@ class Orders:
             return self.set_actuator(str(wish["name"]), state=str(wish["state"]), minutes=minutes, reason=reason, by=by)
         if what == "siren":
             return self.silence_siren(by=by)
-        if what == "acknowledge":
-            return self.acknowledge(str(wish["id"]), by=by)
+        if what in {"acknowledge", "shelve", "unshelve"}:
+            return self._alarm_from_page(what, wish, by=by)
         if what == "maintenance":
             if wish.get("end"):
                 return self.end_maintenance(str(wish["place"]))
             minutes = float(wish.get("minutes", maintenance.DEFAULT_MINUTES))
             return self.begin_maintenance(str(wish["place"]), minutes=minutes, reason=str(wish["reason"]), by=by)
-        raise ValueError(f"what = {what!r}: use actuator, siren, acknowledge or maintenance")
+        raise ValueError(f"what = {what!r}: use actuator, siren, acknowledge, shelve, unshelve or maintenance")
+
+    def _alarm_from_page(self, what: str, wish: Mapping[str, Any], *, by: str) -> str:
+        alarm_id = str(wish["id"])
+        if what == "acknowledge":
+            return self.acknowledge(alarm_id, by=by)
+        if what == "unshelve":
+            return self.unshelve(alarm_id, by=by)
+        minutes = float(wish.get("minutes", SHELVE_MINUTES))
+        return self.shelve(alarm_id, minutes=minutes, reason=str(wish["reason"]), by=by)
 
     def actions(self) -> dict[str, Action]:
         """What each command does."""
@@ -96,6 +119,8 @@ class Orders:
             "maintenance.begin": self._maintenance_begin,
             "maintenance.end": lambda command: self.end_maintenance(command.target or ""),
             "alarm.acknowledge": lambda command: self.acknowledge(command.target or "", by=command.issued_by),
+            "alarm.shelve": self._alarm_shelve,
+            "alarm.unshelve": lambda command: self.unshelve(command.target or "", by=command.issued_by),
         }
 
     def begin_maintenance(self, place: str, *, minutes: float, reason: str, by: str) -> str:
@@ -134,6 +159,14 @@ class Orders:
             by=command.issued_by,
         )
 
+    def _alarm_shelve(self, command: Command) -> str:
+        return self.shelve(
+            command.target or "",
+            minutes=_minutes(command, SHELVE_MINUTES),
+            reason=str(command.arguments.get("reason") or ""),
+            by=command.issued_by,
+        )
+
     def _actuator_set(self, command: Command) -> str:
         wanted = command.arguments
         return self.set_actuator(
@@ -143,6 +176,13 @@ class Orders:
             reason=str(wanted.get("reason") or "asked by command"),
             by=command.issued_by,
         )
+
+
+def _identity(alarm_id: str) -> UUID:
+    try:
+        return UUID(alarm_id)
+    except ValueError:
+        raise CommandRefusedError(f"{alarm_id!r} is not the id of an alarm") from None
 
 
 def _minutes(command: Command, usual: float) -> float:

@@ -1,4 +1,4 @@
-"""When the siren sounds: while a life-critical alarm is active and nobody has acknowledged it. Pure.
+"""When the siren sounds: while a life-critical alarm is active and nobody has acknowledged or shelved it. Pure.
 
 Silencing is not acknowledging: it stops the noise, not the alarm. A new alarm sounds at once, and a silenced one sounds again
 after ``rearm_s`` until somebody acknowledges it.

@@ -320,6 +320,22 @@ def test_an_alarm_ends_the_same_whichever_order_its_changes_arrive_in(store_url:
     assert one(store_url, "SELECT count(*) FROM alarm_change") == 6
 
 
+def test_what_a_box_shelves_is_shelved_here_and_the_newest_word_holds(store_url: str, ingest: Ingest) -> None:
+    until = NOON + seconds(3600)
+    on = {"shelved_until": until, "by": "local page (10.0.0.7)", "reason": "grading"}
+    shelved = alarm(AlarmChange.SHELVED, NOON + seconds(10)).model_copy(update=on)
+    query = "SELECT shelved_until, shelved_by, shelved_because FROM alarm"
+    ingest.write([alarms(1, alarm(RAISED), shelved)])
+    assert one(store_url, query) == (until, "local page (10.0.0.7)", "grading")
+    ingest.write([alarms(2, alarm(AlarmChange.UNSHELVED, NOON + seconds(30)))])
+    assert one(store_url, query) == (None, None, None)
+    late = shelved.model_copy(update={"occurred_at": NOON + seconds(20)})
+    ingest.write([alarms(3, late)])
+    assert one(store_url, query) == (None, None, None)
+    ingest.write([alarms(4, shelved.model_copy(update={"occurred_at": NOON + seconds(40), "by": None}))])
+    assert one(store_url, query) == (until, "device:box-1", "grading")
+
+
 def test_a_box_that_forgot_its_alarm_leaves_no_second_active_one(store_url: str, ingest: Ingest) -> None:
     ingest.write([alarms(1, alarm(RAISED, number=1))])
     ingest.write([alarms(2, alarm(RAISED, NOON + seconds(100), number=2))])

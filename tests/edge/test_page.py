@@ -146,6 +146,12 @@ def _operate(page: Page, node: RelayNode, probe: Probe) -> None:
     page.get_by_text("(new membrane); its alarms rest").wait_for()
     page.get_by_role("button", name="End").click()
     page.get_by_text("(new membrane); its alarms rest").wait_for(state="detached")
+    page.once("dialog", lambda dialog: dialog.accept("grading, the pump is off"))
+    page.get_by_role("button", name="Shelve for 60 min").first.click()
+    page.get_by_text("1 alarm is shelved").click()
+    page.get_by_text("grading, the pump is off").wait_for()
+    page.get_by_role("button", name="Take off the shelf").click()
+    page.get_by_text("1 alarm is shelved").wait_for(state="hidden")
     page.get_by_role("button", name="Silence the siren").click()
     page.get_by_text("The siren is silenced until somebody acknowledges").wait_for()
     for _ in range(page.get_by_role("button", name="Acknowledge").count()):

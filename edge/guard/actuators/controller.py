@@ -359,7 +359,11 @@ class Actuators:
     def _alarming(self) -> list[UUID]:
         siren = self._settings.siren
         wanted = siren.severities if siren is not None else ()
-        return [a.alarm_id for a in self._alarms.active() if a.severity.value in wanted and not a.acknowledged]
+        return [
+            alarm.alarm_id
+            for alarm in self._alarms.active()
+            if alarm.severity.value in wanted and not alarm.acknowledged and alarm.shelved is None
+        ]
 
     def _view(self, actuator: _Actuator, decision: Decision, world: World) -> ActuatorView:
         settings, report = actuator.settings, actuator.output.report()
