@@ -16,6 +16,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     options = _parser().parse_args(arguments)
     from edge import program
+    from edge.check import watched
 
     try:
         if options.command == "run":
@@ -23,6 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
         elif options.command == "check":
             settings = program.check(options.config)
             print(f"{options.config}: {settings.site}/{settings.device} can start")
+            print(*watched(settings), sep="\n")
         elif options.command == "doctor":
             return _print_findings(options.config)
         else:

@@ -6,31 +6,61 @@ asked: they may be away at boot and come back, which is the agent's daily work.
 
 from __future__ import annotations
 
+import http.client
 import importlib.util
+import json
 import os
 import socket
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from aquaculture.limits import Side
 from contracts.errors import ConfigurationError
+from contracts.quantities import QUANTITIES, with_unit
 from edge.cameras.settings import CameraSettings, redacted
 from edge.guard.plan import check_lines, check_names
+from edge.guard.rules import Watch, plan
+from edge.limits import without_oxygen_limit
 from edge.sensors.registry import driver_kind
 from edge.sensors.sampler import channels_of
 from edge.sensors.settings import BrokerSensorSettings
 from edge.settings import EdgeSettings
 
+PAGE_TIMEOUT_S = 3.0
 
-def check(settings: EdgeSettings) -> None:
+
+def watched(settings: EdgeSettings) -> list[str]:
+    """What the box will watch in each unit, one line each, and what it will not: for whoever has written the file."""
+    channels = channels_of(settings)
+    watches = plan(channels, settings.units, settings.alarms)
+    lines = []
+    for unit in settings.units:
+        what = [_words(watch) for watch in watches if watch.unit == unit.slug]
+        fish = f"{unit.species or 'any fish'}, {unit.stage}, {'fresh' if unit.fresh else 'sea'} water"
+        lines.append(f"  {unit.name or unit.slug} ({fish}): {'; '.join(what) or 'no limit on any channel'}")
+    return lines + [f"  warning: {gap}" for gap in without_oxygen_limit(channels, settings.units, settings.alarms)]
+
+
+def _words(watch: Watch) -> str:
+    sign = "<" if watch.rule.side is Side.LOW else ">"
+    law = "LOS(T) + " if watch.bound.law == "los" else ""
+    kind = QUANTITIES[watch.quantity]
+    return f"{watch.channel} {sign} {law}{with_unit(watch.bound.value, kind)} {watch.rule.severity.value}"
+
+
+def check(settings: EdgeSettings, *, beside_the_agent: bool = False) -> None:
     """Run every check; returns when the agent can start.
+
+    Args:
+        settings: what the file says.
+        beside_the_agent: the agent of this very box may be running: a port that its page has taken is no fault then.
 
     Raises:
         ConfigurationError: the first thing that cannot work.
     """
     steps: tuple[Callable[[EdgeSettings], None], ...] = (
         _data_dir_is_writable,
-        _port_is_free,
         _secrets_are_readable,
         _uplink_is_installed,
         _sensors_can_start,
@@ -40,6 +70,22 @@ def check(settings: EdgeSettings) -> None:
     )
     for step in steps:
         step(settings)
+    if not (beside_the_agent and runs_here(settings)):
+        _port_is_free(settings)
+
+
+def runs_here(settings: EdgeSettings) -> bool:
+    """Whether the agent of this very box runs now, with its page on the port of the settings."""
+    host = "127.0.0.1" if settings.metrics.host in {"0.0.0.0", "::"} else settings.metrics.host  # noqa: S104  (compared)
+    connection = http.client.HTTPConnection(host, settings.metrics.port, timeout=PAGE_TIMEOUT_S)
+    try:
+        connection.request("GET", "/status.json")
+        status = json.loads(connection.getresponse().read(1_000_000))
+        return bool((status["site"], status["device"]) == (settings.site, settings.device))
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
+        return False
+    finally:
+        connection.close()
 
 
 def _data_dir_is_writable(settings: EdgeSettings) -> None:

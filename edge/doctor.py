@@ -5,8 +5,6 @@ Unlike the pre-flight checks it asks the network too (broker, cameras), looks at
 
 from __future__ import annotations
 
-import http.client
-import json
 import socket
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -16,7 +14,7 @@ import psutil
 from contracts.errors import ConfigurationError
 from edge.cameras.settings import CameraSettings, redacted
 from edge.cameras.source import first_frame, open_source
-from edge.check import check
+from edge.check import check, runs_here
 from edge.checkup.finding import Finding, Verdict
 from edge.checkup.links import broker_findings, certificate_finding
 from edge.checkup.machine import examine_machine
@@ -24,8 +22,10 @@ from edge.checkup.parts import actuator_findings, outbox_finding
 from edge.clock import SystemClock
 from edge.errors import SourceError
 from edge.inference.settings import ModelSettings
+from edge.limits import without_oxygen_limit
 from edge.sensors.calibration import describe, read_probe, record_id
 from edge.sensors.registry import driver_kind
+from edge.sensors.sampler import channels_of
 from edge.sensors.settings import BrokerSensorSettings
 from edge.settings import EdgeSettings
 
@@ -45,6 +45,7 @@ def examine(settings: EdgeSettings) -> Iterator[Finding]:
     """Look at everything, most basic first."""
     now = SystemClock().now()
     yield _settings(settings)
+    yield from _limits(settings)
     yield from examine_machine(
         settings.data_dir,
         min_free_bytes=settings.outbox.min_free_bytes,
@@ -81,6 +82,12 @@ def examine(settings: EdgeSettings) -> Iterator[Finding]:
             yield _camera(subject, camera, width=width, height=height)
         finally:
             source.close()
+
+
+def _limits(settings: EdgeSettings) -> Iterator[Finding]:
+    for gap in without_oxygen_limit(channels_of(settings), settings.units, settings.alarms):
+        what, _, remedy = gap.partition(": ")
+        yield Finding("limits", Verdict.BAD, what, remedy[0].upper() + remedy[1:])
 
 
 def _camera(subject: str, camera: CameraSettings, *, width: int, height: int) -> Finding:
@@ -142,26 +149,11 @@ def _calibrations(settings: EdgeSettings) -> Iterator[Finding]:
 
 def _settings(settings: EdgeSettings) -> Finding:
     try:
-        check(settings)
+        check(settings, beside_the_agent=True)
     except ConfigurationError as error:
-        if error.field == "metrics.port" and _is_our_page(settings):
-            return Finding("settings", Verdict.OK, "The agent is running with its page on this port")
         return Finding("settings", Verdict.BAD, f"{error.field}: {error.value!r} cannot be used", error.remedy)
-    return Finding("settings", Verdict.OK, f"{len(settings.sensors)} sensors, {len(settings.cameras)} cameras")
-
-
-def _is_our_page(settings: EdgeSettings) -> bool:
-    """Whether the port is taken by the agent of this very box."""
-    host = "127.0.0.1" if settings.metrics.host in {"0.0.0.0", "::"} else settings.metrics.host  # noqa: S104  (compared)
-    connection = http.client.HTTPConnection(host, settings.metrics.port, timeout=BROKER_TIMEOUT_S)
-    try:
-        connection.request("GET", "/status.json")
-        status = json.loads(connection.getresponse().read(1_000_000))
-        return bool((status["site"], status["device"]) == (settings.site, settings.device))
-    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
-        return False
-    finally:
-        connection.close()
+    what = f"{len(settings.sensors)} sensors, {len(settings.cameras)} cameras"
+    return Finding("settings", Verdict.OK, f"{what}; the agent is running" if runs_here(settings) else what)
 
 
 def _uplink(settings: EdgeSettings) -> Iterator[Finding]:

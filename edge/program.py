@@ -25,13 +25,13 @@ def run(config_path: Path | str) -> None:
 
 
 def check(config_path: Path | str) -> EdgeSettings:
-    """Check a configuration without starting anything; returns the settings.
+    """Check a configuration without starting anything, also beside the agent that runs with it; returns the settings.
 
     Raises:
         ConfigurationError: the first thing that is wrong.
     """
     settings = load_settings(config_path)
-    check_settings(settings)
+    check_settings(settings, beside_the_agent=True)
     check_calibrations(settings)
     return settings
 

@@ -14,12 +14,15 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from aquaculture.limits import known_species
 from contracts.base import Slug
 from contracts.errors import ConfigurationError
+from contracts.quantities import LIFE_CRITICAL, QUANTITIES
 from edge.announce.settings import AnnounceSettings
 from edge.cameras.settings import CameraSettings, redacted
 from edge.guard.settings import GuardSettings
 from edge.inference.settings import ModelSettings, ObservationSettings
+from edge.limits import meant_species
 from edge.messaging.settings import MAX_EVIDENCE_BYTES, AwsIotSettings
 from edge.outbox.settings import OutboxSettings
 from edge.sampling.settings import SamplingSettings
@@ -33,6 +36,7 @@ from edge.sensors.settings import SensorSettings
 # pydantic evaluates these annotations at run time, so they stay in the form that Python 3.10 and pydantic both read.
 
 
+_BOUNDS = ("low.critical", "low.warning", "high.warning", "high.critical")
 FRESH_BELOW_G_KG = 5.0
 """Units saltier than this are judged by the limits for sea water."""
 
@@ -72,13 +76,14 @@ class AlarmOverride(Section):
     """A site's own value for one alarm definition."""
 
     definition: str
-    """Name as in the alarm, e.g. ``do.low.critical`` or ``do.silent``."""
+    """Name as in the alarm: ``do.low.critical``, ``do.silent``, ``do.falling.warning``. One that the table does not have for these
+    fish is added, when ``limit`` says where it is."""
     unit: Slug | None = None
     """Unit that it applies to; None applies it to all."""
     enabled: bool = True
     """False switches this alarm off."""
     limit: float | None = None
-    """Limit in the quantity's unit (seconds for ``silent``); None keeps the species' limit."""
+    """Limit in the quantity's unit (seconds for ``silent``, minutes for ``falling``); None keeps the species' limit."""
     hysteresis: float | None = Field(default=None, ge=0)
     """Deadband in the quantity's unit; None keeps the default."""
     on_delay_s: float | None = Field(default=None, ge=0)
@@ -87,6 +92,32 @@ class AlarmOverride(Section):
     """Seconds before it clears; None keeps ``alarms.off_delay_s``."""
     latching: bool = False
     """True keeps it after the value has returned, until a person acknowledges it: for what must be looked at first."""
+
+    def bounds(self) -> list[tuple[str, str, str]]:
+        """Quantity, side and severity of the limit that the definition names; empty when it names an alarm of another kind."""
+        quantity, _, rest = self.definition.partition(".")
+        side, _, severity = rest.partition(".")
+        return [(quantity, side, severity)] if quantity in QUANTITIES and rest in _BOUNDS else []
+
+    @model_validator(mode="after")
+    def _names_an_alarm(self) -> AlarmOverride:
+        quantity, _, rest = self.definition.partition(".")
+        known = [f"{name}.{end}" for name in QUANTITIES for end in _BOUNDS]
+        known += [f"{name}.silent" for name in sorted(LIFE_CRITICAL)] + ["do.falling.critical", "do.falling.warning"]
+        if self.definition not in known:
+            near = difflib.get_close_matches(self.definition, known, n=1)
+            hint = f"Did you mean {near[0]!r}? " if near else ""
+            raise ValueError(
+                f"there is no alarm {self.definition!r}. {hint}Write QUANTITY.low.critical, QUANTITY.high.warning and so on,"
+                " QUANTITY.silent or do.falling.critical"
+            )
+        if self.limit is not None and rest in _BOUNDS:
+            what = QUANTITIES[quantity]
+            if not what.low <= self.limit <= what.high:
+                raise ValueError(
+                    f"limit = {self.limit:g} {what.ucum} is outside what its sensor reports ({what.low:g} to {what.high:g})"
+                )
+        return self
 
 
 class AlarmSettings(Section):
@@ -235,6 +266,7 @@ class EdgeSettings(BaseSettings):
             for k, channel in enumerate(sensor.channels)
         ]
         _unique([(f"{where}.name", channel.name) for where, channel in channels])
+        self._fish_are_known()
         mentioned = [(f"{where}.unit", channel.unit) for where, channel in channels]
         measured = [(channel.name, channel.unit, channel.quantity) for _, channel in channels]
         self._quality_fits(
@@ -251,6 +283,17 @@ class EdgeSettings(BaseSettings):
                     field, unit, f"{hint}Add it to 'units', or use one of {', '.join(sorted(units))}."
                 )
         return self
+
+    def _fish_are_known(self) -> None:
+        """A misspelt species would be watched by the limits for any fish, and nobody would know."""
+        for i, unit in enumerate(self.units):
+            meant = meant_species(unit.species)
+            if meant is not None:
+                raise ConfigurationError(
+                    f"units.{i}.species",
+                    unit.species,
+                    f"Did you mean {meant!r}? With limits of their own are {', '.join(known_species())}; leave it empty for others.",
+                )
 
     def _quality_fits(self, measured: set[str], derived: set[str]) -> None:
         """Quality settings name channels that there are, each once; only a measured one has a probe."""

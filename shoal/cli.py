@@ -22,10 +22,17 @@ from shoal import __version__
 from shoal.backup.commands import register as register_backup
 from shoal.fleet.cli import app as fleet
 
+_EDGE_HELP = """The agent of one edge box: it measures, watches over the fish and switches, with or without a network.
+
+A new box: copy edge/edge.example.yaml (every field is explained in edge/settings.py), then check the file, examine the
+machine with doctor, and run. What the box sees and does is then on its own page, http://127.0.0.1:9600/ by default; register
+maps of probes and rules for aerators are in firmware_configs/.
+"""
+
 app = typer.Typer(
     help="Shoal: an open aquaculture platform, edge to cloud.", no_args_is_help=True, pretty_exceptions_enable=False
 )
-edge = typer.Typer(help="The agent of one edge box.", no_args_is_help=True)
+edge = typer.Typer(help=_EDGE_HELP, no_args_is_help=True)
 bridge = typer.Typer(help="The bridge from MQTT to Kafka.", no_args_is_help=True)
 cloud = typer.Typer(help="Ingest, API and database.", no_args_is_help=True)
 models = typer.Typer(help="Model bundles.", no_args_is_help=True)
@@ -172,10 +179,12 @@ def edge_run(config: Config) -> None:
 @edge.command("check")
 def edge_check(config: Config) -> None:
     """Check a configuration without starting anything."""
+    from edge.check import watched
     from edge.program import check
 
     settings = check(config)
     typer.echo(f"{config}: good ({settings.site}/{settings.device}, {len(settings.cameras)} cameras)")
+    _echo(watched(settings))
 
 
 @edge.command("doctor")

@@ -128,15 +128,20 @@ def _login(subject: str, settings: MqttSettings) -> Finding:
     where = f"{settings.host}:{settings.port}"
     answered = threading.Event()
     refused: list[str] = []
+    heard: list[bool] = []
 
     def on_connect(_client: object, _userdata: object, _flags: object, reason: Any, _properties: object) -> None:
+        heard.append(True)
         if reason.is_failure:
             refused.append(str(reason))
         answered.set()
 
+    def on_disconnect(_client: object, _userdata: object, _flags: object, _reason: Any, _properties: object) -> None:
+        answered.set()
+
     client = new_client(settings, client_id=_own_id(), clean=True)
     client.connect_timeout = LOGIN_TIMEOUT_S
-    client.on_connect = on_connect
+    client.on_connect, client.on_disconnect = on_connect, on_disconnect
     try:
         client.connect(settings.host, settings.port)
     except OSError as error:
@@ -144,12 +149,15 @@ def _login(subject: str, settings: MqttSettings) -> Finding:
         remedy = "Check ca_file, the host name in the broker's certificate, and this machine's clock"
         return Finding(subject, Verdict.BAD, f"{where}: {reason}", remedy if "ertificate" in str(error) else CHECK)
     client.loop_start()
-    heard = answered.wait(LOGIN_TIMEOUT_S)
+    in_time = answered.wait(LOGIN_TIMEOUT_S)
     client.disconnect()
     client.loop_stop()
+    remedy = "Check username and password, or the certificate and the broker's access list"
     if refused:
-        remedy = "Check username and password, or the certificate and the broker's access list"
         return Finding(subject, Verdict.BAD, f"{where} refuses the login: {refused[0]}", remedy)
+    if in_time and not heard:
+        what = f"{where} takes the connection and closes it without an answer, as some brokers do with a wrong login"
+        return Finding(subject, Verdict.BAD, what, f"{remedy}; or another program listens there")
     if not heard:
         return Finding(subject, Verdict.BAD, f"{where} takes the connection and answers no MQTT", CHECK)
     return Finding(subject, Verdict.OK, f"{where} lets us in{' over TLS' if settings.tls else ''}")

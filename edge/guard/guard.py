@@ -16,6 +16,7 @@ from edge.guard.farm_link import FarmLinks
 from edge.guard.inputs import Inputs
 from edge.guard.plan import build_outputs, plan_faults
 from edge.guard.rules import in_effect, plan, plan_silence
+from edge.limits import without_oxygen_limit
 from edge.outbox.store import Outbox
 from edge.settings import EdgeSettings
 
@@ -43,6 +44,7 @@ class Guard:
         places = {unit.slug: unit.name or unit.slug for unit in settings.units}
         guard = settings.guard
         limits = plan(channels, settings.units, settings.alarms)
+        self._unwatched = tuple(without_oxygen_limit(channels, settings.units, settings.alarms))
         self.limits = in_effect(limits)
         """What the box watches, as it tells it."""
         self.alarms = AlarmGuard(
@@ -86,7 +88,8 @@ class Guard:
 
     def trouble(self) -> tuple[str, ...]:
         """What does not work as configured, in words."""
-        wrong = [f"{view.title}: {view.trouble}" for view in self.actuators.views() if view.trouble]
+        wrong = list(self._unwatched)
+        wrong += [f"{view.title}: {view.trouble}" for view in self.actuators.views() if view.trouble]
         siren = self.actuators.siren()
         if siren is not None and not siren.reachable:
             wrong.append("the siren's relay cannot be reached")

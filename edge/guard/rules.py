@@ -13,11 +13,12 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from aquaculture.alarms import AlarmRule, AlarmState, Transition, acknowledge, default_hysteresis, reset, step
-from aquaculture.limits import Bound, Limit, Side, limits_for
+from aquaculture.limits import Bound, Limit, Side
 from aquaculture.wording import crossed, returned
 from contracts.alarms import AlarmChange, AlarmEvent, Severity
 from contracts.devices import ChannelInventory, LimitInEffect
 from contracts.quantities import LIFE_CRITICAL, QUANTITIES
+from edge.limits import SITE_SETTING, limits_of
 from edge.settings import AlarmOverride, AlarmSettings, UnitSettings
 
 _PRESENT = 0.5
@@ -90,7 +91,7 @@ def plan(
     watches: list[Watch] = []
     for channel in channels:
         unit = by_slug[channel.unit]
-        for limit in limits_for(unit.species, unit.stage, fresh=unit.fresh):
+        for limit in limits_of(unit, settings):
             if limit.quantity == channel.quantity:
                 watches += _limit_watch(channel, unit.name or unit.slug, limit, settings)
         if channel.quantity == "do_critical_in":
@@ -313,7 +314,7 @@ def _limit_watch(channel: ChannelInventory, place: str, limit: Limit, settings: 
         off_delay_s=settings.off_delay_s if override.off_delay_s is None else override.off_delay_s,
         latching=override.latching,
     )
-    source = limit.cited if override.limit is None else "site setting"
+    source = limit.cited if override.limit is None else SITE_SETTING
     return [
         Watch(
             key=f"{channel.unit}/{channel.name}/{limit.definition}",

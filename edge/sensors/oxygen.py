@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from aquaculture.limits import Bound, Side, limits_for
+from aquaculture.limits import Bound, Side
 from aquaculture.oxygen import oxygen_left, salmon_fry_oxygen_demand_mg_kg_h, salmon_oxygen_demand_mg_kg_h
 from aquaculture.trend import Window, is_trend, seconds_to_limit
 from aquaculture.water import oxygen_solubility_mg_l
 from contracts.alarms import Severity
+from edge.limits import limits_of
 from edge.sensors.derived import HPA_PER_ATM, Derivation
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def oxygen_derivations(
 def _critical_of(unit: UnitSettings, alarms: AlarmSettings) -> CriticalOxygen | None:
     """The critical limit of the unit's fish: in mg/L, else in saturation."""
     bounds: dict[str, Bound] = {}
-    for limit in limits_for(unit.species, unit.stage, fresh=unit.fresh):
+    for limit in limits_of(unit, alarms):
         if limit.side is Side.LOW and limit.severity is Severity.CRITICAL:
             own = alarms.override_of(limit.definition, unit.slug)
             bounds[limit.quantity] = limit.bound if own is None or own.limit is None else Bound(own.limit)

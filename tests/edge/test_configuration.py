@@ -14,7 +14,7 @@ import yaml
 
 from contracts.errors import ConfigurationError
 from edge.cameras.settings import redacted
-from edge.check import check
+from edge.check import check, watched
 from edge.doctor import Verdict, examine
 from edge.settings import load_settings
 from tests.edge.cameras import jpeg
@@ -62,10 +62,21 @@ def test_the_example_loads_and_every_field_has_a_docstring() -> None:
         ({"units": []}, "units", "at least 1"),
         ({"units": [{"slug": "tank-1"}, {"slug": "tank-1"}]}, "units.1.slug", "units.0.slug has this name"),
         (
-            {"alarms": {"overrides": [{"definition": "x", "unit": "no"}]}},
+            {"alarms": {"overrides": [{"definition": "do.silent", "unit": "no"}]}},
             "alarms.overrides.0.unit",
             "Add it to 'units'",
         ),
+        (
+            {"alarms": {"overrides": [{"definition": "do.low.crtical"}]}},
+            "alarms.overrides.0",
+            "Did you mean 'do.low.critical'?",
+        ),
+        (
+            {"alarms": {"overrides": [{"definition": "do.low.critical", "limit": 90}]}},
+            "alarms.overrides.0",
+            "outside what its sensor reports",
+        ),
+        ({"units": [{"slug": "tank-1", "species": "Salmo salar"}]}, "units.0.species", "Did you mean 'salmo_salar'?"),
     ],
 )
 def test_bad_settings_name_field_and_remedy(tmp_path: Path, changes: dict[str, Any], field: str, remedy: str) -> None:
@@ -160,6 +171,19 @@ def test_preflight_finds_a_port_in_use_and_a_folder_that_cannot_be_written(tmp_p
     assert refused(configuration(tmp_path, data_dir="file/x"), preflight=True).field == "data_dir"
     path = configuration(tmp_path, mqtt={"password_file": str(tmp_path / "none")})
     assert refused(path, preflight=True).field == "mqtt.password_file"
+
+
+@pytest.mark.parametrize("species", ["", "salmo_trutta", "oncorhynchus_kisutch", "salvelinus_alpinus"])
+def test_a_relative_of_a_known_species_is_no_misspelling_of_it(tmp_path: Path, species: str) -> None:
+    units = [{"slug": "tank-1", "species": species}]
+    assert load_settings(configuration(tmp_path, units=units)).units[0].species == species
+
+
+def test_whoever_writes_the_file_is_told_what_will_be_watched(tmp_path: Path) -> None:
+    units = [{"slug": "tank-1", "species": "sparus_aurata", "stage": "fry", "salinity": 35}]
+    lines = watched(load_settings(configuration(tmp_path, units=units)))
+    assert lines[0] == "  tank-1 (sparus_aurata, fry, sea water): no limit on any channel"
+    assert "no limit watches the oxygen of tank-1" in lines[1]
 
 
 def test_the_program_says_it_once_and_exits_with_two(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from contracts.telemetry import Reading
 from edge.errors import OutboxUnavailableError
 from edge.guard.alarms import AlarmGuard
 from edge.guard.rules import Watch, in_effect, plan, plan_silence
+from edge.limits import without_oxygen_limit
 from edge.outbox.publisher import compose
 from edge.outbox.store import Outbox
 from edge.settings import AlarmOverride, AlarmSettings, UnitSettings
@@ -259,3 +260,104 @@ def test_the_box_tells_the_limits_that_it_really_watches() -> None:
     assert (told["do.low.critical"].value, told["do.low.critical"].on_delay_s) == (4.5, 5)
     assert "do.low.warning" not in told
     assert told["do.low.critical"].side == "low"
+
+
+def test_a_shelved_alarm_stays_quiet_over_its_occurrences_and_comes_back_by_itself(tmp_path: Path) -> None:
+    tank = Tank(tmp_path, settings=AlarmSettings(on_delay_s=0, off_delay_s=0))
+    tank.measure(4.0, for_s=2)
+    critical = tank.guard.active()[0]
+    assert tank.guard.shelve(critical.alarm_id, reason="probe is being replaced", by="kari", minutes=1) is not None
+    tank.measure(9.0, for_s=5)
+    tank.measure(4.0, for_s=5)
+    again = tank.guard.active()[0]
+    assert again.alarm_id != critical.alarm_id
+    assert again.shelved is not None
+    assert (again.shelved.by, again.shelved.reason) == ("kari", "probe is being replaced")
+    assert tank.changes() == ["raised", "shelved", "cleared", "raised", "shelved"]
+    told = [event for event in tank.events() if event.alarm_id == again.alarm_id]
+    assert told[-1].shelved_until == again.shelved.until
+    tank.measure(4.0, for_s=60)
+    assert tank.guard.active()[0].shelved is None
+    assert tank.changes()[-1] == "unshelved"
+    assert tank.outbox.state("shelf:") == {}
+    tank.close()
+
+
+def test_the_shelf_survives_a_restart_and_no_clock_that_is_set_back_makes_it_longer(tmp_path: Path) -> None:
+    first = Tank(tmp_path, settings=AlarmSettings(on_delay_s=0, off_delay_s=0))
+    first.measure(4.0, for_s=2)
+    first.guard.shelve(first.guard.active()[0].alarm_id, reason="grading", by="ola", minutes=10)
+    first.close()
+    second = Tank(tmp_path, clock=first.clock, settings=SETTINGS)
+    assert second.guard.active()[0].shelved is not None
+    second.clock.advance(601)
+    second.clock.wall -= timedelta(days=1)
+    second.guard.check_silence(now_s=second.clock.monotonic())
+    assert second.guard.active()[0].shelved is None
+    second.close()
+
+
+def test_a_box_that_does_not_know_the_time_after_a_restart_tells_people_again(tmp_path: Path) -> None:
+    first = Tank(tmp_path, settings=AlarmSettings(on_delay_s=0, off_delay_s=0))
+    first.measure(4.0, for_s=2)
+    first.guard.shelve(first.guard.active()[0].alarm_id, reason="grading", by="ola", minutes=60)
+    first.close()
+    first.clock.knows_the_time = False
+    second = Tank(tmp_path, clock=first.clock)
+    assert second.guard.active()[0].shelved is None
+    assert second.changes() == ["raised", "shelved", "unshelved"]
+    second.close()
+
+
+@pytest.mark.parametrize(
+    ("reason", "minutes", "words"),
+    [
+        ("", 60, "reason: say it"),
+        ("noise", 0, "minutes = 0 must be 1 to 480"),
+        ("noise", 481, "at the end of the shift"),
+    ],
+)
+def test_nobody_shelves_without_a_reason_or_beyond_a_shift(
+    tmp_path: Path, reason: str, minutes: float, words: str
+) -> None:
+    tank = Tank(tmp_path, settings=AlarmSettings(on_delay_s=0))
+    tank.measure(4.0)
+    with pytest.raises(ValueError, match=words):
+        tank.guard.shelve(tank.guard.active()[0].alarm_id, reason=reason, by="kari", minutes=minutes)
+    assert tank.guard.active()[0].shelved is None
+    tank.close()
+
+
+def test_taken_off_the_shelf_by_hand_it_is_told_again(tmp_path: Path) -> None:
+    tank = Tank(tmp_path, settings=AlarmSettings(on_delay_s=0))
+    tank.measure(4.0)
+    alarm = tank.guard.active()[0]
+    assert not tank.guard.unshelve(alarm.alarm_id, by="kari")
+    tank.guard.shelve(alarm.alarm_id, reason="grading", by="kari", minutes=60)
+    assert tank.guard.unshelve(alarm.alarm_id, by="ola")
+    assert tank.events()[-1].message == "Taken off the shelf by ola"
+    assert tank.guard.active()[0].shelved is None
+    tank.close()
+
+
+def test_a_site_adds_a_limit_that_the_table_does_not_have_for_its_fish(tmp_path: Path) -> None:
+    unit = UnitSettings(slug="tank-1", species="sparus_aurata", stage="fry", salinity=35)
+    overrides = (AlarmOverride(definition="do.low.critical", limit=4.5),)
+    settings = AlarmSettings(on_delay_s=0, overrides=overrides)
+    assert plan(OXYGEN, [unit], AlarmSettings()) == ()
+    assert without_oxygen_limit(OXYGEN, [unit], AlarmSettings()) == [
+        "no limit watches the oxygen of tank-1 (sparus_aurata, fry, sea water): add"
+        " '- {definition: do.low.critical, unit: tank-1, limit: ...}' to alarms.overrides"
+    ]
+    assert without_oxygen_limit(OXYGEN, [unit], settings) == []
+    tank = Tank(tmp_path, limits=plan(OXYGEN, [unit], settings))
+    tank.measure(4.0)
+    [raised] = tank.events()
+    assert (raised.definition, raised.limit, raised.source) == ("do.low.critical", 4.5, "site setting")
+    tank.close()
+
+
+def test_salmon_that_grow_in_fresh_water_have_an_oxygen_limit() -> None:
+    unit = UnitSettings(slug="tank-1", species="salmo_salar", stage="growout")
+    assert {watch.rule.definition for watch in plan(OXYGEN, [unit], SETTINGS)} == {"do.low.critical", "do.low.warning"}
+    assert without_oxygen_limit(OXYGEN, [unit], SETTINGS) == []
