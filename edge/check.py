@@ -19,6 +19,7 @@ from aquaculture.limits import Side
 from contracts.errors import ConfigurationError
 from contracts.quantities import QUANTITIES, with_unit
 from edge.cameras.settings import CameraSettings, redacted
+from edge.guard.gpio import check_pins
 from edge.guard.plan import check_lines, check_names
 from edge.guard.rules import Watch, plan
 from edge.limits import without_oxygen_limit
@@ -157,6 +158,7 @@ def _sensors_can_start(settings: EdgeSettings) -> None:
 
 def _guard_fits_together(settings: EdgeSettings) -> None:
     check_lines(settings.guard, settings.sensors)
+    check_pins(settings.guard.pins())
     check_names(settings.guard, channels=channels_of(settings), units=[unit.slug for unit in settings.units])
 
 

@@ -9,7 +9,7 @@ import difflib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from contracts.errors import ConfigurationError
 from contracts.quantities import QUANTITIES
@@ -97,3 +97,26 @@ class MqttSettings(Section):
                     "mqtt.password_file", str(self.password_file), f"Make the file readable: {error.strerror}."
                 ) from error
         return self.password.get_secret_value() if self.password is not None else None
+
+
+class GpioPin(Section):
+    """One pin of the box, as the kernel knows it; ``gpioinfo`` lists them. Needs the extra ``gpio``."""
+
+    chip: str = Field(default="/dev/gpiochip0", pattern=r"^/dev/\S+$")
+    """Device of the chip."""
+    line: int | str = Field(union_mode="left_to_right")
+    """Number of the line on its chip, or its name (``GPIO17`` on a Raspberry Pi, ``PQ.05`` on a Jetson)."""
+    active_low: bool = False
+    """True when a low level means active: most relay boards with opto-couplers, and contacts that close to ground."""
+    pull: Literal["up", "down", "off"] | None = None
+    """Resistor inside the chip; ``up`` for a contact that closes to ground. None leaves it as the board has it."""
+
+    @model_validator(mode="after")
+    def _names_a_line(self) -> GpioPin:
+        if (isinstance(self.line, int) and self.line < 0) or self.line == "":
+            raise ValueError("line is a number from 0 or a name as 'gpioinfo' lists it")
+        return self
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"{self.chip} line {self.line}"

@@ -10,7 +10,9 @@ from pathlib import Path
 from edge.checkup.finding import Finding, Verdict
 from edge.checkup.links import retained_of
 from edge.guard.actuators.outputs.mqtt import topics_of
-from edge.guard.settings import ActuatorSettings, GuardSettings, MqttOutput
+from edge.guard.gpio import CONSUMER
+from edge.guard.settings import ActuatorSettings, GpioOutput, GuardSettings, MqttOutput
+from edge.sections import GpioPin
 
 HEAR_S = 2.0
 
@@ -38,9 +40,28 @@ def actuator_findings(settings: GuardSettings) -> Iterator[Finding]:
         if isinstance(actuator.output, MqttOutput):
             yield _relay(subject, actuator.output, settings)
             yield from _without_power(subject, actuator, actuator.output)
+        elif isinstance(actuator.output, GpioOutput):
+            yield _pin(subject, actuator.output.pin)
         if actuator.proof is None and actuator.safe_on:
             remedy = "Fit a current clamp and name its channel in proof: a relay that clicks is no running motor"
             yield Finding(subject, Verdict.WARNING, "Nothing proves that it runs", remedy)
+
+
+def _pin(subject: str, pin: GpioPin) -> Finding:
+    """Whether the kernel has the line, and nobody else uses it; it is not requested: the agent may be driving it."""
+    import gpiod
+
+    try:
+        with gpiod.Chip(pin.chip) as chip:
+            line = chip.get_line_info(pin.line)
+    except (OSError, ValueError) as error:
+        remedy = "Compare with 'gpioinfo', and put the agent's user into the group of the device (often gpio)"
+        return Finding(subject, Verdict.BAD, f"{pin} cannot be opened: {error}", remedy)
+    if line.used and line.consumer != CONSUMER:
+        return Finding(subject, Verdict.BAD, f"{pin} is used by {line.consumer!r}", "Stop that program, or use another")
+    return Finding(
+        subject, Verdict.OK, f"{pin} ({line.name or 'unnamed'}){', in use by the agent' if line.used else ''}"
+    )
 
 
 def _relay(subject: str, output: MqttOutput, settings: GuardSettings) -> Finding:

@@ -56,7 +56,7 @@ class Guard:
             in_maintenance=in_maintenance,
         )
         self._links = FarmLinks(f"{settings.site}.{settings.device}", usual=guard.broker)
-        inputs = Inputs(guard.inputs, self._links, places=places, clock=clock)
+        self._inputs = inputs = Inputs(guard.inputs, self._links, places=places, clock=clock)
         outputs = build_outputs(guard, self._links, clock=clock)
         self._lines = outputs.lines
         self.actuators = Actuators(
@@ -83,6 +83,7 @@ class Guard:
             ("actuators", self.actuators.run),
             ("actuator-records", self.actuators.recorder.run),
         ]
+        found += [("contacts", self._inputs.run)] if self._inputs.has_pins else []
         found += [(f"farm-link-{number}", link.run) for number, link in enumerate(self._links.all())]
         return found + [(f"relay-line-{number}", line.run) for number, line in enumerate(self._lines)]
 

@@ -1,6 +1,7 @@
 """Contacts that watch over life: mains power, flow switches, floats. Debounced, and a cut cable or a silent node is trouble.
 
-``debounce`` is pure; ``Inputs`` hears the farm's broker and gives each contact's present state to rules and alarms.
+``debounce`` is pure; ``Inputs`` hears the farm's broker, looks at the box's own pins and gives each contact's present state to
+rules and alarms.
 """
 
 from __future__ import annotations
@@ -9,12 +10,21 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import structlog
+
 from edge.clock import Clock
 from edge.guard.actuators.recorder import Fault
 from edge.guard.actuators.rules import Contact
 from edge.guard.farm_link import FarmLinks, text_of
+from edge.guard.gpio import OpenPin, Pin, PinLostError, open_pin
 from edge.guard.settings import InputSettings
 from edge.messaging.routes import Handler
+from edge.sections import GpioPin
+
+log = structlog.get_logger()
+
+LOOK_S = 0.1
+"""How often a pin is read: far below any debounce time, and nothing of a processor."""
 
 WORDS = {
     "power": ("mains power is present", "mains power is lost"),
@@ -66,8 +76,17 @@ class Inputs:
     """All contacts of a box."""
 
     def __init__(
-        self, inputs: Sequence[InputSettings], links: FarmLinks, *, places: dict[str, str], clock: Clock
+        self,
+        inputs: Sequence[InputSettings],
+        links: FarmLinks,
+        *,
+        places: dict[str, str],
+        clock: Clock,
+        open_pin: OpenPin = open_pin,
     ) -> None:
+        self._open_pin = open_pin
+        self._pins: dict[str, Pin] = {}
+        self._refused: dict[str, str] = {}
         self._clock = clock
         self._places = places
         self._started_s = clock.monotonic()
@@ -75,7 +94,45 @@ class Inputs:
         self.settings = tuple(inputs)
         self._states = {contact.name: InputState() for contact in inputs}
         for contact in inputs:
-            links.to(contact.broker).route(contact.topic, self._handler(contact))
+            if contact.topic is not None:
+                links.to(contact.broker).route(contact.topic, self._handler(contact))
+
+    @property
+    def has_pins(self) -> bool:
+        """Whether any contact is wired to the box itself."""
+        return any(contact.pin is not None for contact in self.settings)
+
+    def run(self, stop: threading.Event) -> None:
+        """Look at the box's own pins until ``stop`` is set."""
+        try:
+            while not stop.wait(LOOK_S):
+                self.look()
+        finally:
+            for pin in self._pins.values():
+                pin.close()
+
+    def look(self) -> None:
+        """Read every pin once. One that cannot be read says nothing, and its silence becomes an alarm."""
+        for contact in self.settings:
+            if contact.pin is not None:
+                self._read(contact, contact.pin)
+
+    def _read(self, contact: InputSettings, wanted: GpioPin) -> None:
+        try:
+            if contact.name not in self._pins:
+                self._pins[contact.name] = self._open_pin(wanted, "in", False)  # noqa: FBT003  (as OpenPin says)
+            good = self._pins[contact.name].read()
+        except PinLostError as error:
+            if self._refused.get(contact.name) != str(error):
+                self._refused[contact.name] = str(error)
+                log.warning("contact.not_read", contact=contact.name, reason=str(error))
+            lost = self._pins.pop(contact.name, None)
+            if lost is not None:
+                lost.close()
+            return
+        self._refused.pop(contact.name, None)
+        with self._lock:
+            self._states[contact.name] = hear(self._states[contact.name], good=good, now_s=self._clock.monotonic())
 
     def states(self, *, now_s: float) -> dict[str, InputState]:
         """Every contact as it counts now."""

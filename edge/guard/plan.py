@@ -12,12 +12,14 @@ from contracts.errors import ConfigurationError
 from edge.clock import Clock
 from edge.guard.actuators.controller import fault_channel
 from edge.guard.actuators.outputs import Output
+from edge.guard.actuators.outputs.gpio import GpioRelay
 from edge.guard.actuators.outputs.modbus import ModbusLine
 from edge.guard.actuators.outputs.mqtt import MqttRelay
 from edge.guard.actuators.outputs.simulated import SimulatedOutput
 from edge.guard.farm_link import FarmLinks
+from edge.guard.gpio import OpenPin, open_pin
 from edge.guard.rules import Watch, fault_watch
-from edge.guard.settings import ActuatorSettings, GuardSettings, ModbusOutput, MqttOutput
+from edge.guard.settings import ActuatorSettings, GpioOutput, GuardSettings, ModbusOutput, MqttOutput
 from edge.sensors.drivers.modbus.settings import ModbusSensor
 from edge.sensors.settings import SensorSettings
 
@@ -120,7 +122,7 @@ class Outputs:
     lines: tuple[ModbusLine, ...]
 
 
-def build_outputs(settings: GuardSettings, links: FarmLinks, *, clock: Clock) -> Outputs:
+def build_outputs(settings: GuardSettings, links: FarmLinks, *, clock: Clock, open_pin: OpenPin = open_pin) -> Outputs:
     """One output for every actuator and for the siren."""
     wanted = [(actuator.name, actuator.output, actuator.inverted) for actuator in settings.actuators]
     if settings.siren is not None:
@@ -130,6 +132,8 @@ def build_outputs(settings: GuardSettings, links: FarmLinks, *, clock: Clock) ->
     for name, output, inverted in wanted:
         if isinstance(output, MqttOutput):
             found[name] = MqttRelay(output, links.to(output.broker), inverted=inverted)
+        elif isinstance(output, GpioOutput):
+            found[name] = GpioRelay(output, inverted=inverted, open_pin=open_pin)
         elif isinstance(output, ModbusOutput):
             line = lines.setdefault(output.line, ModbusLine(output, clock=clock))
             found[name] = line.coil(output, inverted=inverted)

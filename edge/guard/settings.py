@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from contracts.base import ChannelName, Slug
-from edge.sections import JsonPointer, MqttSettings, Section
+from edge.sections import GpioPin, JsonPointer, MqttSettings, Section
 from edge.sensors.drivers.modbus.settings import SerialLine, TcpLine
 
 # pydantic evaluates these annotations at run time, so they stay in the form that Python 3.10 and pydantic both read.
@@ -183,6 +183,17 @@ class ModbusOutput(Section):
         return f"{self.tcp.host}:{self.tcp.port}" if self.tcp is not None else str(self.serial and self.serial.port)
 
 
+class GpioOutput(Section):
+    """A relay on a pin of the box itself: nothing between them can fail but the wire. The wiring is the safe state: when the agent
+    or the box ends, the pin does what its driver does, so what must run stands on the normally closed contact.
+    """
+
+    type: Literal["gpio"] = "gpio"
+    """The means."""
+    pin: GpioPin
+    """The pin."""
+
+
 class SimulatedOutput(Section):
     """No hardware: does as it is told. For trying out rules."""
 
@@ -190,7 +201,7 @@ class SimulatedOutput(Section):
     """The means."""
 
 
-OutputSettings = Annotated[MqttOutput | ModbusOutput | SimulatedOutput, Field(discriminator="type")]
+OutputSettings = Annotated[MqttOutput | ModbusOutput | GpioOutput | SimulatedOutput, Field(discriminator="type")]
 
 
 class ActuatorSettings(Section):
@@ -254,8 +265,10 @@ class InputSettings(Section):
     """What it watches."""
     broker: MqttSettings | None = None
     """Its broker; None takes ``guard.broker``."""
-    topic: str = Field(min_length=1, pattern=r"^[^+#]+$")
-    """MQTT topic of its state."""
+    topic: str | None = Field(default=None, min_length=1, pattern=r"^[^+#]+$")
+    """MQTT topic of its state; give this or ``pin``."""
+    pin: GpioPin | None = None
+    """Pin of the box that the contact is wired to; active is well. Give this or ``topic``."""
     pointer: JsonPointer = ""
     """JSON pointer to the state; empty when the payload is the state."""
     good: str = "ON"
@@ -264,6 +277,12 @@ class InputSettings(Section):
     """Seconds that a change must hold before it counts."""
     silence_after_s: float | None = Field(default=120.0, gt=0)
     """Seconds without any report after which that is an alarm itself; None for a node that reports changes only."""
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> InputSettings:
+        if (self.topic is None) == (self.pin is None):
+            raise ValueError("give either topic or pin")
+        return self
 
 
 class SirenSettings(Section):
@@ -314,9 +333,22 @@ class GuardSettings(Section):
         for i, actuator in enumerate(self.actuators):
             if isinstance(actuator.output, MqttOutput):
                 named.append((f"guard.actuators.{i}.output.broker", actuator.output.broker))
-        named += [(f"guard.inputs.{i}.broker", contact.broker) for i, contact in enumerate(self.inputs)]
+        named += [
+            (f"guard.inputs.{i}.broker", contact.broker)
+            for i, contact in enumerate(self.inputs)
+            if contact.topic is not None
+        ]
         if self.siren is not None and isinstance(self.siren.output, MqttOutput):
             named.append(("guard.siren.output.broker", self.siren.output.broker))
         if self.heartbeat is not None:
             named.append(("guard.heartbeat.broker", self.heartbeat.broker))
         return [(field, broker) for field, broker in named if broker is not None]
+
+    def pins(self) -> list[tuple[str, GpioPin]]:
+        """Every pin that is used, with the name of its field."""
+        outputs = [(f"guard.actuators.{i}.output", actuator.output) for i, actuator in enumerate(self.actuators)]
+        if self.siren is not None:
+            outputs.append(("guard.siren.output", self.siren.output))
+        found = [(f"{field}.pin", output.pin) for field, output in outputs if isinstance(output, GpioOutput)]
+        contacts = enumerate(self.inputs)
+        return found + [(f"guard.inputs.{i}.pin", contact.pin) for i, contact in contacts if contact.pin is not None]

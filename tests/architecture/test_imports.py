@@ -13,7 +13,7 @@ from tests.architecture.tree import ROOT, declared, foreign_imports, owners, pyt
 EXTRAS: dict[str, tuple[str, ...]] = {
     "contracts": (),
     "aquaculture": ("edge",),
-    "edge": ("edge", "cpu", "aws", "video", "s3"),
+    "edge": ("edge", "cpu", "aws", "video", "s3", "gpio"),
     "bridge": ("bridge",),
     "cloud": ("cloud",),
     "models/runtime": ("edge", "cpu"),
