@@ -237,6 +237,10 @@ class WatchSettings(BaseSettings):
     """None: no login."""
     smtp_password: SecretStr | None = None
     """Of ``smtp_username``."""
+    push_url: str | None = Field(default=None, pattern=r"^https?://[^\s]+$")
+    """Root of an ntfy server, the farm's own or ``https://ntfy.sh``; contacts name their topic on it. None: no pushes."""
+    push_token: SecretStr | None = None
+    """Access token of that server. None: it takes messages of anybody."""
     phone_url: str | None = Field(default=None, pattern=r"^https?://[^\s]+$")
     """Provider of text messages and calls with Twilio's interface, e.g. ``https://api.twilio.com``. None: neither."""
     phone_account: str = ""
@@ -352,6 +356,6 @@ def _long_enough(field: str, key: str) -> bytes:
 def _shown(field: str, value: object) -> object:
     return (
         "(hidden)"
-        if field in {"database_url", "secret_key", "kafka_password", "smtp_password", "phone_token"}
+        if field in {"database_url", "secret_key", "kafka_password", "smtp_password", "phone_token", "push_token"}
         else value
     )

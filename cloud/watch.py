@@ -24,6 +24,7 @@ from cloud.alarms.watcher import Watcher
 from cloud.kit.logs import configure_logging
 from cloud.metrics import WATCH_ALARMS
 from cloud.notifications.channels import Sender
+from cloud.notifications.channels.push import PushSender, PushServer
 from cloud.notifications.channels.smtp import SmtpSender, SmtpServer
 from cloud.notifications.channels.twilio import PhoneProvider, PhoneSender
 from cloud.notifications.channels.webhook import WebhookSender
@@ -150,6 +151,10 @@ def channels(settings: WatchSettings, secret: bytes) -> Mapping[Channel, SenderO
             )
         )
         senders[Channel.EMAIL] = lambda _: mail
+    if settings.push_url is not None:
+        token = settings.push_token
+        push = PushSender(PushServer(settings.push_url, None if token is None else token.get_secret_value()))
+        senders[Channel.PUSH] = lambda _: push
     if settings.phone_url is not None and settings.phone_token is not None:
         provider = PhoneProvider(
             settings.phone_url, settings.phone_account, settings.phone_token.get_secret_value(), settings.phone_sender

@@ -37,13 +37,14 @@ class Claimed:
     attempts: int
     email: str | None
     phone: str | None
+    push_topic: str | None
     webhook_url: str | None
     webhook_nonce: str
 
     @property
     def address(self) -> str | None:
         """Where this channel reaches the contact now."""
-        by_channel = {Channel.EMAIL: self.email, Channel.WEBHOOK: self.webhook_url}
+        by_channel = {Channel.EMAIL: self.email, Channel.WEBHOOK: self.webhook_url, Channel.PUSH: self.push_topic}
         return by_channel.get(Channel(self.channel), self.phone)
 
 
@@ -72,7 +73,7 @@ def roster(database: Connection[Any], site: SiteInfo, reachable: Collection[Chan
             "SELECT contact_id, duty, weekdays, from_minute, to_minute FROM on_call WHERE site_id = %s", (site.id,)
         ).fetchall()
         people = cursor.execute(
-            "SELECT id, name, email, phone, webhook_url FROM contact WHERE organization_id = %s ORDER BY id",
+            "SELECT id, name, email, phone, push_topic, webhook_url FROM contact WHERE organization_id = %s ORDER BY id",
             (site.organization_id,),
         ).fetchall()
     named = {row["contact_id"] for row in rows}
@@ -94,6 +95,7 @@ def _person(row: Mapping[str, Any], reachable: Collection[Channel]) -> Person:
         Channel.SMS: row["phone"],
         Channel.VOICE: row["phone"],
         Channel.WEBHOOK: row["webhook_url"],
+        Channel.PUSH: row["push_topic"],
     }
     return Person(row["id"], row["name"], frozenset(channel for channel in reachable if has[channel]))
 
@@ -193,7 +195,7 @@ def claim(database: Connection[Any], now: datetime) -> list[Claimed]:
             "   SELECT id FROM notification WHERE sent_at IS NULL AND cancelled_at IS NULL AND failed_at IS NULL"
             "   AND next_try_at <= %(now)s ORDER BY next_try_at, due_at LIMIT %(rows)s FOR UPDATE SKIP LOCKED)"
             " RETURNING n.id, n.site_id, n.alarm_id, n.kind, n.contact_id, n.channel, n.due_at, n.attempts,"
-            " c.email, c.phone, c.webhook_url, c.webhook_nonce",
+            " c.email, c.phone, c.push_topic, c.webhook_url, c.webhook_nonce",
             {"now": now, "until": now + CLAIM, "rows": BATCH},
         )
         return cursor.fetchall()

@@ -14,7 +14,15 @@ from cloud.auth.scope import Scope
 from cloud.kit.repository import ReadConnection, Repository, Row, WriteConnection
 from cloud.notifications.tables import Contact, Notification, OnCall, SiteLadder
 
-_CONTACTS = select(Contact.id, Contact.name, Contact.email, Contact.phone, Contact.webhook_url, Contact.webhook_nonce)
+_CONTACTS = select(
+    Contact.id,
+    Contact.name,
+    Contact.email,
+    Contact.phone,
+    Contact.push_topic,
+    Contact.webhook_url,
+    Contact.webhook_nonce,
+)
 _MESSAGES = select(
     Notification.id,
     Notification.kind,

@@ -33,6 +33,7 @@ class Channel(str, Enum):
     VOICE = "voice"
     EMAIL = "email"
     WEBHOOK = "webhook"
+    PUSH = "push"
 
 
 class Duty(str, Enum):

@@ -25,12 +25,16 @@ class NewContact(ApiModel):
     email: Annotated[str, Field(max_length=320, pattern=r"^[^@\s\x00]{1,64}@[^@\s\x00]{1,255}$")] | None = None
     phone: Annotated[str, Field(pattern=r"^\+[1-9][0-9]{6,14}$")] | None = None
     """With country code, digits only: ``+4712345678``."""
+    push_topic: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{8,64}$")] | None = None
+    """Topic on the push server (ntfy) that the person's app listens to. Whoever knows it can listen too: make it long and random."""
     webhook_url: Annotated[str, Field(max_length=500, pattern=r"^https?://[^\s\x00/@]+(/[^\s\x00]*)?$")] | None = None
 
     @model_validator(mode="after")
     def _can_be_reached(self) -> NewContact:
-        if not (self.email or self.phone or self.webhook_url):
-            raise ValueError("email, phone and webhook_url are all empty; give at least one way to reach the contact")
+        if not (self.email or self.phone or self.push_topic or self.webhook_url):
+            raise ValueError(
+                "email, phone, push_topic and webhook_url are all empty; give at least one way to reach the contact"
+            )
         return self
 
 
@@ -41,6 +45,7 @@ class Contact(ApiModel):
     name: str
     email: str | None
     phone: str | None
+    push_topic: str | None
     webhook_url: str | None
 
 

@@ -36,7 +36,7 @@ from contracts.alarms import Severity
 log = structlog.get_logger()
 
 _HOUR = 60
-_COLUMNS = ("id", "name", "email", "phone", "webhook_url")
+_COLUMNS = ("id", "name", "email", "phone", "push_topic", "webhook_url")
 
 
 async def list_contacts(reader: ReadConnection, user: Principal) -> list[Contact]:
@@ -226,7 +226,13 @@ async def plan_test(writer: WriteConnection, user: Principal, site: str, now: da
     for contact in await repository.contacts():
         if named and contact["id"] not in named:
             continue
-        ways = {Channel.EMAIL: "email", Channel.SMS: "phone", Channel.VOICE: "phone", Channel.WEBHOOK: "webhook_url"}
+        ways = {
+            Channel.PUSH: "push_topic",
+            Channel.EMAIL: "email",
+            Channel.SMS: "phone",
+            Channel.VOICE: "phone",
+            Channel.WEBHOOK: "webhook_url",
+        }
         rows += [
             {
                 "site_id": site_id,

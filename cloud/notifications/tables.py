@@ -24,6 +24,8 @@ class Contact(Base):
     email: Mapped[str | None]
     phone: Mapped[str | None]
     """E.164, for text messages and calls."""
+    push_topic: Mapped[str | None]
+    """Topic on the push server; whoever knows it can listen, so it is as secret as a password."""
     webhook_url: Mapped[str | None]
     webhook_nonce: Mapped[str]
     """With the server's secret key it makes the webhook's signing key, which is stored nowhere."""

@@ -53,7 +53,7 @@ def told(seconds: float, alarm: OpenAlarm = CRITICAL, roster: Roster = ROSTER) -
 
 
 def test_a_critical_alarm_climbs_until_everyone_is_called() -> None:
-    assert told(0) == {(1, "sms", 0, 0), (1, "email", 0, 0), (1, "webhook", 0, 0)}
+    assert told(0) == {(1, way, 0, 0) for way in ("push", "sms", "email", "webhook")}
     assert told(119) == told(0)
     assert (1, "voice", 1, 0) in told(120)
     assert {(2, "sms", 2, 0), (2, "voice", 2, 0)} <= told(300)
@@ -88,7 +88,7 @@ def test_when_nobody_is_on_call_everyone_is() -> None:
 def test_a_minor_alarm_waits_for_the_office() -> None:
     minor = OpenAlarm(uuid4(), 1, Severity.MINOR, datetime(2026, 6, 5, 20, tzinfo=timezone.utc))
     assert told(48 * 3600, minor) == set(), "Friday night to Sunday night"
-    assert {channel for _, channel, _, _ in told(57.1 * 3600, minor)} == {"email", "webhook"}, "Monday after seven"
+    assert {channel for _, channel, _, _ in told(57.1 * 3600, minor)} == {"push", "email", "webhook"}, "Monday after seven"
 
 
 def test_office_hours_are_the_farms() -> None:

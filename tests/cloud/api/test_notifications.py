@@ -68,7 +68,7 @@ def world() -> Iterator[World]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             world.posts.append((self.path, dict(self.headers), body))
             self.send_response(503 if world.broken else 404 if self.path == "/gone" else 201)
-            answer = b'{"sid": "SM123"}'
+            answer = b'{"sid": "SM123", "id": "p1"}'
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()
             self.wfile.write(answer)
@@ -128,6 +128,8 @@ def rounds(world: World, clock: Clock, farm_url: str, farm: farms.Farm) -> Itera
         smtp_port=world.smtp_port,
         smtp_security="none",
         smtp_sender="shoal@farm.example",
+        push_url=f"http://127.0.0.1:{world.port}/push",
+        push_token=SecretStr("tk_farm"),
         phone_url=f"http://127.0.0.1:{world.port}",
         phone_account="AC1",
         phone_token=SecretStr("t"),
@@ -287,6 +289,36 @@ def test_two_notifiers_tell_everyone_once(
     rounds()
     assert len(world.mails) == 20
     assert len({headers["Idempotency-Key"] for headers, _ in world.to("/hook")}) == len(world.to("/hook")) == 20
+
+
+def test_a_push_rings_through_the_night_and_says_when_it_is_over(
+    rounds: Rounds, world: World, clock: Clock, fleet_admin: httpx.Client, farm_url: str
+) -> None:
+    new = {"name": "Bo", "push_topic": "bo-7hG2kQ9x"}
+    assert fleet_admin.post("/api/v1/contacts", json=new).json()["push_topic"] == "bo-7hG2kQ9x"
+    short = fleet_admin.post("/api/v1/contacts", json={"name": "Cy", "push_topic": "cy"})
+    assert is_problem(short, 422, "invalid_request")
+    alarm = raise_alarm(farm_url, clock.now)
+    assert rounds() == 1
+    [(headers, body)] = world.to("/push")
+    pushed = json.loads(body)
+    assert headers["Authorization"] == "Bearer tk_farm"
+    assert (pushed["topic"], pushed["priority"], pushed["tags"]) == ("bo-7hG2kQ9x", 5, ["rotating_light"])
+    assert pushed["title"] == "[Fjord] Oxygen in Tank 1 was 4.1 mg/L, below 5"
+    assert pushed["click"].startswith("https://farm.example/a/")
+    world.broken = True
+    clock.now += timedelta(seconds=301)
+    assert rounds() == 0
+    world.broken = False
+    clock.now += timedelta(minutes=2)
+    assert rounds() == 1, "a server that was away gets it later"
+    with psycopg.connect(farm_url, autocommit=True) as database:
+        database.execute("UPDATE alarm SET cleared_at = now() WHERE id = %s", (alarm,))
+    clock.now += timedelta(seconds=1)
+    rounds()
+    over = json.loads(world.to("/push")[-1][1])
+    assert (over["priority"], over["tags"], "click" in over) == (3, ["white_check_mark"], False)
+    assert over["title"].startswith("[Fjord] Over: ")
 
 
 def test_the_alarm_path_is_proven_by_the_person(

@@ -1693,6 +1693,8 @@ export interface components {
             email: string | null;
             /** Phone */
             phone: string | null;
+            /** Push Topic */
+            push_topic: string | null;
             /** Webhook Url */
             webhook_url: string | null;
             /**
@@ -2540,7 +2542,7 @@ export interface components {
          * @description Ways to reach a person or a program.
          * @enum {string}
          */
-        Channel: "sms" | "voice" | "email" | "webhook";
+        Channel: "sms" | "voice" | "email" | "webhook" | "push";
         /**
          * ChatteringAlarm
          * @description An alarm that came three times in a minute.
@@ -2584,6 +2586,8 @@ export interface components {
             email: string | null;
             /** Phone */
             phone: string | null;
+            /** Push Topic */
+            push_topic: string | null;
             /** Webhook Url */
             webhook_url: string | null;
         };
@@ -3992,6 +3996,11 @@ export interface components {
              * @description With country code, digits only: ``+4712345678``.
              */
             phone?: string | null;
+            /**
+             * Push Topic
+             * @description Topic on the push server (ntfy) that the person's app listens to. Whoever knows it can listen too: make it long and random.
+             */
+            push_topic?: string | null;
             /** Webhook Url */
             webhook_url?: string | null;
         };

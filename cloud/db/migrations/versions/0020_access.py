@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP, UUID
 from cloud.db import audit
 
 revision = "0020"
-down_revision = "0013"
+down_revision = "0014"
 
 MOMENT = TIMESTAMP(timezone=True)
 _ROLES = "role in ('viewer', 'operator', 'farm_manager', 'fleet_admin', 'platform_admin')"
