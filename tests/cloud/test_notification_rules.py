@@ -88,7 +88,9 @@ def test_when_nobody_is_on_call_everyone_is() -> None:
 def test_a_minor_alarm_waits_for_the_office() -> None:
     minor = OpenAlarm(uuid4(), 1, Severity.MINOR, datetime(2026, 6, 5, 20, tzinfo=timezone.utc))
     assert told(48 * 3600, minor) == set(), "Friday night to Sunday night"
-    assert {channel for _, channel, _, _ in told(57.1 * 3600, minor)} == {"push", "email", "webhook"}, "Monday after seven"
+    assert {channel for _, channel, _, _ in told(57.1 * 3600, minor)} == {"push", "email", "webhook"}, (
+        "Monday after seven"
+    )
 
 
 def test_office_hours_are_the_farms() -> None:
