@@ -206,6 +206,9 @@ class Agent:
             open_driver(sensor, DriverContext(f"{identity}.{sensor.name}", clock, self._sampler.deliver))
             for sensor in settings.sensors
         ]
+        # Asked by name: importing the Modbus driver here would load its library on every box.
+        shared = [getattr(driver, "shared_line", None) for driver in self._drivers]
+        self._guard.share_lines(dict(line for line in shared if line is not None))
         self._announcer = None if settings.announce is None else self._new_announcer(settings.announce)
         self._captures = [
             CameraCapture(

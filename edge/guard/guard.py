@@ -6,11 +6,12 @@ A reading goes to the actuators first (they act), then to the alarms (which pers
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from contracts.devices import ChannelInventory
 from edge.clock import Clock
 from edge.guard.actuators.controller import Actuators
+from edge.guard.actuators.outputs.modbus import SharedLine
 from edge.guard.alarms import AlarmGuard
 from edge.guard.farm_link import FarmLinks
 from edge.guard.inputs import Inputs
@@ -74,6 +75,13 @@ class Guard:
         self._acts = bool(guard.actuators or guard.inputs or guard.siren or guard.heartbeat)
         if self._acts:
             self.alarms.tell_first(self.actuators.see)
+
+    def share_lines(self, lines: Mapping[str, SharedLine]) -> None:
+        """Let relay boards speak on serial lines that sensors are the masters of; by port, before the workers run."""
+        for line in self._lines:
+            shared = lines.get(line.name)
+            if shared is not None:
+                line.share(shared)
 
     def workers(self) -> list[tuple[str, Callable[[threading.Event], None]]]:
         """Its threads by name; none when there is nothing to switch and nothing to hear."""

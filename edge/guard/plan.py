@@ -143,25 +143,32 @@ def build_outputs(settings: GuardSettings, links: FarmLinks, *, clock: Clock, op
 
 
 def check_lines(settings: GuardSettings, sensors: Iterable[SensorSettings]) -> None:
-    """No relay board shares a serial port with sensors: each side would be the other's noise.
+    """A relay board that hangs on a line of sensors speaks as they do: one line has one speed.
 
     Raises:
-        ConfigurationError: one does.
+        ConfigurationError: it would speak differently.
     """
     taken = {
-        sensor.serial.port: sensor.name
+        sensor.serial.port: sensor
         for sensor in sensors
         if isinstance(sensor, ModbusSensor) and sensor.serial is not None
     }
-    for i, actuator in enumerate(settings.actuators):
-        output = actuator.output
-        if isinstance(output, ModbusOutput) and output.serial is not None and output.serial.port in taken:
-            raise ConfigurationError(
-                f"guard.actuators.{i}.output.serial.port",
-                output.serial.port,
-                f"Sensor {taken[output.serial.port]!r} is the master of this line: give the relay board a port of its own, or"
-                " put both behind a gateway that takes several TCP connections.",
-            )
+    outputs = [(f"guard.actuators.{i}.output", actuator.output) for i, actuator in enumerate(settings.actuators)]
+    if settings.siren is not None:
+        outputs.append(("guard.siren.output", settings.siren.output))
+    for field, output in outputs:
+        if not isinstance(output, ModbusOutput) or output.serial is None or output.serial.port not in taken:
+            continue
+        sensor = taken[output.serial.port]
+        for name in ("baud", "parity", "stop_bits"):
+            own, theirs = getattr(output.serial, name), getattr(sensor.serial, name)
+            if own is not None and own != theirs:
+                raise ConfigurationError(
+                    f"{field}.serial.{name}",
+                    own,
+                    f"Sensor {sensor.name!r} is the master of this line: leave it out here, and set the board to the line's"
+                    f" {name} ({theirs or 'that of its register map'}).",
+                )
 
 
 def _is_known(field: str, name: str, known: Iterable[str], where: str) -> None:

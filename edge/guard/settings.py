@@ -161,7 +161,8 @@ class ModbusOutput(Section):
     tcp: TcpLine | None = None
     """The board, or a gateway before it; give this or ``serial``."""
     serial: SerialLine | None = None
-    """A serial port of its own: two masters on one line spoil each other's requests, so no sensor may be on it."""
+    """A serial port. It may be the port of a ``modbus`` sensor: the relays are then switched between two requests to its probes,
+    with the speed and parity of that sensor."""
     address: int = Field(default=1, ge=0, le=247)
     """Slave address of the board."""
     coil: int = Field(ge=0, le=65535)

@@ -30,14 +30,23 @@ def at(first: int, words: list[int]) -> dict[int, int]:
     return {first + step: word for step, word in enumerate(words)}
 
 
+def _board(coils: int) -> tuple[list[SimData], list[SimData], list[SimData], list[SimData]]:
+    """Coils, discrete inputs, holding and input registers of a relay board."""
+    bits = SimData(0, values=[False] * coils, datatype=DataType.BITS)
+    nothing = SimData(0, values=[0], datatype=DataType.REGISTERS)
+    return [bits], [bits], [nothing], [nothing]
+
+
 class Slaves:
     """Slaves that answer; their registers can change while they run, and each can fall silent.
 
     A device without an entry never answers, like a probe whose cable is cut.
     """
 
-    def __init__(self, devices: Mapping[int, Registers]) -> None:
+    def __init__(self, devices: Mapping[int, Registers], *, boards: Mapping[int, int] | None = None) -> None:
         self.registers = {address: dict(registers) for address, registers in devices.items()}
+        self.boards = dict(boards or {})
+        """Relay boards on the same line: number of coils by address."""
         self.silent: set[int] = set()
         self.asked: list[int] = []
         """Slave address of every request that reached the line."""
@@ -54,7 +63,7 @@ class Slaves:
                 action=self._action(address),
             )
             for address, registers in self.registers.items()
-        ]
+        ] + [SimDevice(address, _board(coils)) for address, coils in self.boards.items()]
 
     def _action(self, address: int) -> Any:
         async def now(
@@ -123,8 +132,8 @@ class TcpSlaves(Slaves):
 class SerialSlaves(Slaves):
     """Slaves on a serial line; ``path`` is the end for the master."""
 
-    def __init__(self, devices: Mapping[int, Registers]) -> None:
-        super().__init__(devices)
+    def __init__(self, devices: Mapping[int, Registers], *, boards: Mapping[int, int] | None = None) -> None:
+        super().__init__(devices, boards=boards)
         ours, self._ours_tty = os.openpty()
         theirs, self._theirs_tty = os.openpty()
         for end in (self._ours_tty, self._theirs_tty):

@@ -1,4 +1,4 @@
-"""Coils of a relay board that speaks Modbus, over TCP or a serial port of its own.
+"""Coils of a relay board that speaks Modbus, over TCP, a serial port of its own, or the line on which the probes hang.
 
 One thread for each line: it writes what is new at once, reads back what it wrote, and repeats both every ``reassert_s``. A
 board that does not answer costs one deadline; the guard never waits for it.
@@ -7,10 +7,11 @@ board that does not answer costs one deadline; the guard never waits for it.
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
+from contracts.errors import RetryableError
 from edge.clock import Clock
 from edge.guard.actuators.outputs import Report
 from edge.guard.settings import ModbusOutput
@@ -22,6 +23,14 @@ log = structlog.get_logger()
 
 RETRY_S = 1.0
 LOOK_S = 0.5
+
+
+class SharedLine(Protocol):
+    """A line whose master is a sensor."""
+
+    def switch(self, address: int, coil: int, *, energised: bool) -> bool:
+        """Write a coil and read it back; raises a RetryableError."""
+        ...
 
 
 class ModbusCoil:
@@ -77,6 +86,16 @@ class ModbusLine:
         self._coils: list[ModbusCoil] = []
         self._wake = threading.Event()
         self._client: ModbusTcpClient | ModbusSerialClient | None = None
+        self._shared: SharedLine | None = None
+
+    @property
+    def name(self) -> str:
+        """The line, as the settings name it."""
+        return self._settings.line
+
+    def share(self, line: SharedLine) -> None:
+        """Speak on a line that a sensor is the master of, before its probes; call before ``run``."""
+        self._shared = line
 
     def coil(self, settings: ModbusOutput, *, inverted: bool) -> ModbusCoil:
         """Another coil on this line."""
@@ -113,6 +132,8 @@ class ModbusLine:
         from pymodbus.exceptions import ModbusException
 
         wanted = coil.settings
+        if self._shared is not None:
+            return self._switch_shared(self._shared, coil, energised=energised)
         try:
             client = self._open()
             if client is None:
@@ -126,6 +147,15 @@ class ModbusLine:
         except (ModbusException, OSError) as error:
             return f"{self._settings.line}: {error}"
         coil.heard(energised=bool(read.bits[0]))
+        return ""
+
+    @staticmethod
+    def _switch_shared(line: SharedLine, coil: ModbusCoil, *, energised: bool) -> str:
+        wanted = coil.settings
+        try:
+            coil.heard(energised=line.switch(wanted.address, wanted.coil, energised=energised))
+        except RetryableError as error:
+            return f"{wanted.line}, board {wanted.address}, coil {wanted.coil}: {error}"
         return ""
 
     def _open(self) -> ModbusTcpClient | ModbusSerialClient | None:

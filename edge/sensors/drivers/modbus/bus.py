@@ -1,9 +1,13 @@
-"""One line through pymodbus: a request with a deadline, and what went wrong in three words that mean different things."""
+"""One line through pymodbus: a request with a deadline, and what went wrong in three words that mean different things.
+
+A relay board may hang on the line of the probes: its coils are switched through the same port, before any probe's turn.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import logging
+from collections.abc import Callable
 from typing import Protocol
 
 from pymodbus import FramerType
@@ -15,6 +19,7 @@ from contracts.errors import RetryableError
 from edge.sensors.drivers.modbus.probe import LineDefaults, Table
 from edge.sensors.drivers.modbus.registers import Block
 from edge.sensors.drivers.modbus.settings import ModbusSensor
+from edge.sensors.drivers.modbus.turns import Turns
 
 # It logs every request without an answer as an error; a dead slave is told by the driver, once.
 logging.getLogger("pymodbus.logging").setLevel(logging.CRITICAL)
@@ -87,9 +92,14 @@ class PymodbusBus:
                 retries=0,
             )
         self._is_tcp = settings.tcp is not None
+        self._turns = Turns()
 
     def open(self) -> None:
         """Open the port or connection."""
+        with self._turns.measure():
+            self._open()
+
+    def _open(self) -> None:
         try:
             opened = self._client.connect()
         except (ModbusException, OSError) as error:
@@ -101,26 +111,47 @@ class PymodbusBus:
 
     def read(self, address: int, block: Block) -> list[int]:
         """Registers of a slave, within the deadline."""
+        with self._turns.measure():
+            answer = self._answer(lambda: self._ask(address, block.table, block.address, block.count))
+        values = answer.registers if block.table in {"holding", "input"} else [int(bit) for bit in answer.bits]
+        if len(values) < block.count:
+            raise SlaveSilentError("a short answer")
+        return list(values[: block.count])
+
+    def switch(self, address: int, coil: int, *, energised: bool) -> bool:
+        """Write one coil of a relay board and read it back, before any probe's next turn; returns what it says.
+
+        Raises:
+            LineLostError, SlaveSilentError, SlaveRefusedError: as for ``read``.
+        """
+        with self._turns.switch():
+            if not self._client.connected:
+                self._open()
+            self._answer(lambda: self._client.write_coil(coil, energised, device_id=address))
+            answer = self._answer(lambda: self._client.read_coils(coil, count=1, device_id=address))
+        if not answer.bits:
+            raise SlaveSilentError("a short answer")
+        return bool(answer.bits[0])
+
+    def _answer(self, request: Callable[[], ModbusPDU]) -> ModbusPDU:
+        """One request within a turn of this line."""
         try:
             if self._is_tcp:
-                self.open()
-            answer = self._ask(address, block.table, block.address, block.count)
+                self._open()
+            answer = request()
         except ConnectionException as error:
-            self.close()
+            self._hang_up()
             raise LineLostError(f"{self._where} is gone") from error
         except (ModbusException, OSError) as error:
             if self._is_tcp:
-                self.close()  # an answer that comes late must not be taken for the next one
+                self._hang_up()  # an answer that comes late must not be taken for the next one
             raise SlaveSilentError("no answer") from error
         if answer.isError():
             code = getattr(answer, "exception_code", 0)
             if code in _REFUSED:
                 raise SlaveRefusedError(_REFUSED[code])
             raise SlaveSilentError(_FAILED.get(code, f"exception {code}"))
-        values = answer.registers if block.table in {"holding", "input"} else [int(bit) for bit in answer.bits]
-        if len(values) < block.count:
-            raise SlaveSilentError("a short answer")
-        return list(values[: block.count])
+        return answer
 
     def _ask(self, slave: int, table: Table, address: int, count: int) -> ModbusPDU:
         ask = {
@@ -133,5 +164,9 @@ class PymodbusBus:
 
     def close(self) -> None:
         """Close it."""
+        with self._turns.measure():
+            self._hang_up()
+
+    def _hang_up(self) -> None:
         with contextlib.suppress(OSError, ModbusException):
             self._client.close()  # type: ignore[no-untyped-call]

@@ -82,6 +82,12 @@ class ModbusDriver:
         self._rejected = 0
 
     @property
+    def shared_line(self) -> tuple[str, PymodbusBus] | None:
+        """The serial port and the line on it, for a relay board that hangs on it too; None where the line is not serial."""
+        port = self._settings.line
+        return (port, self._bus) if port is not None and isinstance(self._bus, PymodbusBus) else None
+
+    @property
     def name(self) -> str:
         """Name from the configuration."""
         return self._settings.name
