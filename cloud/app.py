@@ -33,6 +33,8 @@ from cloud.alarms import links as alarm_links
 from cloud.api_keys import endpoints as api_keys
 from cloud.audit import endpoints as audit
 from cloud.auth import endpoints as auth
+from cloud.auth.callers import Callers
+from cloud.auth.idempotency import Idempotency
 from cloud.auth.service import LoginService
 from cloud.auth.sessions import Sessions
 from cloud.auth.tokens import AccessTokens, KeyTokens, RefreshTokens, UrlSigner
@@ -41,10 +43,13 @@ from cloud.dead_letters import endpoints as dead_letters
 from cloud.devices import endpoints as devices
 from cloud.farms import endpoints as farms
 from cloud.husbandry import endpoints as husbandry
+from cloud.kit.conditional import ConditionalGet
 from cloud.kit.http import Border
 from cloud.kit.logs import configure_logging
 from cloud.kit.pages import SinglePageApp
 from cloud.kit.problems import document_problems, install
+from cloud.kit.rate_limit import HEADERS as RATE_HEADERS
+from cloud.kit.rate_limit import Limiter, ProcessLimiter, Rate, RateLimit, RedisLimiter
 from cloud.kit.repository import Database
 from cloud.kpis import endpoints as kpis
 from cloud.kpis.business import BusinessMetrics
@@ -99,7 +104,8 @@ _DESCRIPTION = """
 Read and operate an aquaculture farm: units, live values with their age and quality, series, what the cameras saw, and
 alarms. Sign in with `POST /api/v1/auth/login` and send `Authorization: Bearer <access_token>`. Every user sees one
 organization; what belongs to another does not exist (404). Times are ISO 8601 in UTC; units are UCUM. Every refusal is
-`application/problem+json` with a stable `code` and a `request_id`.
+`application/problem+json` with a stable `code` and a `request_id`. Requests are counted by caller (`RateLimit-*`; 429 with
+`Retry-After`). A POST with an `Idempotency-Key` can be sent again: it gets the same answer and happens once.
 """.strip()
 _TAGS = [
     {"name": "auth", "description": "Signing in and staying in."},
@@ -150,6 +156,7 @@ def create_app(settings: CloudSettings) -> FastAPI:
     app.state.secret = secret
     app.state.links = Links(secret, settings.public_url)
     app.state.keys = KeyTokens(secret)
+    app.state.limiter = _limiter(settings)
     app.state.sessions = Sessions(
         database,
         tokens,
@@ -204,6 +211,7 @@ def run_api(settings: CloudSettings) -> None:
         lifespan="on",
         ws_max_size=128_000,
         ws_per_message_deflate=False,  # every client would be compressed for by itself, with a window of its own
+        forwarded_allow_ips=list(settings.trusted_proxies),
     )
     for stop in (signal.SIGINT, signal.SIGTERM):
         # uvicorn finishes what is under way and then raises the signal again: for us that is the clean end.
@@ -234,6 +242,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     live: LiveHub = app.state.live
     database.start()
     serving: Serving = app.state.serving
+    limiter: Limiter = app.state.limiter
     settings: CloudSettings = app.state.settings
     warming = asyncio.create_task(serving.warm_up([Task(task) for task in settings.predict_warm_up]))
     live.start()
@@ -243,6 +252,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await live.stop()
         warming.cancel()
         await serving.stop()
+        await limiter.stop()
         await database.stop()
 
 
@@ -259,14 +269,17 @@ def _add_routes(app: FastAPI, settings: CloudSettings) -> None:
 
 def _add_middleware(app: FastAPI, settings: CloudSettings) -> None:
     """The last one added is the outermost."""
+    app.add_middleware(Idempotency, secret=app.state.secret)
+    app.add_middleware(ConditionalGet, never=("/api/v1/auth/",))
+    app.add_middleware(RateLimit, identify=_callers(app, settings), limiter=app.state.limiter)
     app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=4)
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=list(settings.cors_origins),
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "Content-Type"],
-            expose_headers=["X-Request-ID"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "X-Request-ID"],
+            expose_headers=["ETag", "Retry-After", "X-Request-ID", *RATE_HEADERS],
         )
     app.add_middleware(
         Border,
@@ -274,6 +287,18 @@ def _add_middleware(app: FastAPI, settings: CloudSettings) -> None:
         larger=dict.fromkeys(predictions.UPLOADS, settings.max_upload_bytes),
         observe=_observe,
     )
+
+
+def _callers(app: FastAPI, settings: CloudSettings) -> Callers:
+    def rate(per_minute: float | None) -> Rate | None:
+        return None if per_minute is None else Rate(per_minute, settings.rate_burst)
+
+    machine, person = rate(settings.rate_per_minute), rate(settings.rate_per_minute_user)
+    return Callers(app.state.tokens, app.state.keys, machine=machine, person=person)
+
+
+def _limiter(settings: CloudSettings) -> Limiter:
+    return ProcessLimiter() if settings.redis_url is None else RedisLimiter(settings.redis_url.get_secret_value())
 
 
 def _document(app: FastAPI) -> None:

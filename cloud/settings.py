@@ -135,6 +135,19 @@ class CloudSettings(RetentionSettings, PredictionSettings):
     setup_token: SecretStr | None = Field(default=None, min_length=16)
     """Lets the first user of an empty platform register as its administrator; of no use once there is a user. None, the
     default: nobody registers without an invitation, and ``shoal cloud create-user`` makes the first."""
+    rate_per_minute: float | None = Field(default=100, gt=0)
+    """Requests per minute of each key of a machine, and of each address without a login. None: not limited."""
+    rate_per_minute_user: float | None = Field(default=600, gt=0)
+    """Requests per minute of each signed-in user. An open page of the dashboard asks 60 to 90 times a minute, and people have
+    several open; farms share an account on the wall. None: not limited."""
+    rate_burst: int = Field(default=200, ge=1)
+    """Requests that may come at once after a pause: opening a page with many images must not be held up."""
+    redis_url: SecretStr | None = None
+    """Redis as ``redis://:password@host:6379/0``; then all processes of the API count requests together. While it is away each
+    counts for itself. None, the default: each process counts for itself, right for a box."""
+    trusted_proxies: tuple[str, ...] = ("127.0.0.1",)
+    """Addresses of proxies whose ``X-Forwarded-For`` and ``-Proto`` are believed; whoever else sends them is not. The audit
+    log, lockouts and rates go by the address found so."""
     public_url: str | None = Field(default=None, pattern=r"^https?://[^\s]+$")
     """Address under which people reach this API; tests of the alarm path link to it. None: no links."""
     image_url_minutes: int = Field(default=60, ge=1, le=24 * 60)
@@ -356,6 +369,16 @@ def _long_enough(field: str, key: str) -> bytes:
 def _shown(field: str, value: object) -> object:
     return (
         "(hidden)"
-        if field in {"database_url", "secret_key", "kafka_password", "smtp_password", "phone_token", "push_token"}
+        if field
+        in {
+            "database_url",
+            "secret_key",
+            "setup_token",
+            "redis_url",
+            "kafka_password",
+            "smtp_password",
+            "phone_token",
+            "push_token",
+        }
         else value
     )

@@ -18,7 +18,7 @@ from typing import Annotated
 import typer
 
 from contracts.errors import ConfigurationError, ShoalError
-from shoal import __version__
+from shoal import __version__, access
 from shoal.backup.commands import register as register_backup
 from shoal.fleet.cli import app as fleet
 
@@ -40,6 +40,9 @@ admin = typer.Typer(help="Look after a box or a server.", no_args_is_help=True)
 register_backup(admin)
 maintenance = typer.Typer(help="Work on probes: values are marked, their alarms rest.", no_args_is_help=True)
 edge.add_typer(maintenance, name="maintenance")
+cloud.command("invite")(access.invite)
+cloud.add_typer(access.keys, name="keys")
+cloud.add_typer(access.audit, name="audit")
 groups = {"edge": edge, "bridge": bridge, "cloud": cloud, "models": models, "admin": admin, "fleet": fleet}
 for name, group in groups.items():
     app.add_typer(group, name=name)
@@ -378,6 +381,21 @@ def cloud_create_user(
 
     create_user(_needed(database_url), email, password, role, organization, name=name)
     typer.echo(f"{email} may now sign in as {role}")
+
+
+@cloud.command("set-password")
+def cloud_set_password(
+    email: str,
+    password: Annotated[
+        str, typer.Option(envvar="SHOAL_USER_PASSWORD", prompt=True, confirmation_prompt=True, hide_input=True)
+    ] = "",
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Give a user a new password; every session of theirs ends."""
+    from cloud.auth.accounts import set_password
+
+    set_password(_needed(database_url), email, password)
+    typer.echo(f"{email} has a new password")
 
 
 @models.command("verify")

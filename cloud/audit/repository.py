@@ -88,6 +88,12 @@ def links(connection: Connection, chain: int) -> Iterator[Link]:
         last = rows[-1]["number"]
 
 
+def hash_at(connection: Connection, chain: int, number: int) -> str | None:
+    """Hash of one entry."""
+    wanted = select(AuditEntry.hash).where(AuditEntry.chain == chain, AuditEntry.number == number)
+    return connection.execute(wanted).scalar()
+
+
 def _page(chain: int, after: int) -> Executable:
     return _LINKS.where(AuditEntry.chain == chain, AuditEntry.number > after).order_by(AuditEntry.number).limit(_PAGE)
 

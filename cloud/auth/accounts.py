@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
+from cloud.auth.command_line import of_command
 from cloud.auth.passwords import hash_password
 from cloud.auth.repository import AccountRepository
 from cloud.auth.rules import Role, normal_email, password_fault
@@ -69,12 +68,6 @@ def set_password(database_url: str, email: str, password: str) -> None:
                 raise ConfigurationError("email", email, "There is no such user; create it first.")
     finally:
         engine.dispose()
-
-
-def of_command(action: str) -> dict[str, Any]:
-    """How the audit log names whoever works at the command line of the server."""
-    person = os.environ.get("SUDO_USER") or os.environ.get("USER") or f"uid {os.geteuid()}"
-    return {"actor": f"command:{person}", "actor_kind": "command", "organization_id": None, "action": action}
 
 
 def user_exists(database_url: str, email: str) -> bool:

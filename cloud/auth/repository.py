@@ -10,7 +10,7 @@ from sqlalchemy import Connection, and_, column, delete, func, insert, literal, 
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from cloud.auth.rules import LOCK_LIMITS, LOCK_TIME, LOCK_WINDOW, Role, count_attempt
-from cloud.auth.tables import ApiKey, LoginCounter, Session, User
+from cloud.auth.tables import ApiKey, IdempotencyKey, LoginCounter, Session, User
 from cloud.kit.repository import Repository, Row
 
 _ORGANIZATION = table("organization", column("id"), column("slug"), column("name"))
@@ -182,6 +182,54 @@ class AttemptRepository(Repository):
     async def forget_old(self, now: datetime) -> None:
         """Delete counters that count nothing any more."""
         await self._connection.execute(delete(LoginCounter).where(LoginCounter.last_at < now - LOCK_WINDOW))
+
+
+class AnswerRepository(Repository):
+    """Answers to POST that are given again."""
+
+    async def claim(
+        self,
+        key: str,
+        caller: str,
+        request_hash: str,
+        *,
+        now: datetime,
+        kept: timedelta,
+        dead: timedelta,
+        most: int,
+    ) -> Row | None:
+        """Claim a key; None when it is ours now, else what is known of it."""
+        over = (IdempotencyKey.expires_at < now) | (
+            (IdempotencyKey.key == key) & IdempotencyKey.status.is_(None) & (IdempotencyKey.started_at < now - dead)
+        )
+        await self._connection.execute(delete(IdempotencyKey).where(over))
+        claimed = await self._one(
+            upsert(IdempotencyKey)
+            .values(key=key, caller=caller, request_hash=request_hash, started_at=now, expires_at=now + kept)
+            .on_conflict_do_nothing()
+            .returning(IdempotencyKey.key)
+        )
+        if claimed is None:
+            columns = (IdempotencyKey.request_hash, IdempotencyKey.status, IdempotencyKey.answer)
+            known = await self._one(select(*columns).where(IdempotencyKey.key == key))
+            # Freed between the two statements: whoever asks again will get it.
+            return known or {"request_hash": request_hash, "status": None, "answer": None}
+        own = select(IdempotencyKey.key).where(IdempotencyKey.caller == caller)
+        surplus = own.order_by(IdempotencyKey.started_at.desc()).offset(most)
+        await self._connection.execute(delete(IdempotencyKey).where(IdempotencyKey.key.in_(surplus)))
+        return None
+
+    async def keep(self, key: str, status: int, answer: bytes) -> None:
+        """Keep the answer to a claimed key."""
+        await self._connection.execute(
+            update(IdempotencyKey).where(IdempotencyKey.key == key).values(status=status, answer=answer)
+        )
+
+    async def free(self, key: str) -> None:
+        """Give a claimed key up."""
+        await self._connection.execute(
+            delete(IdempotencyKey).where(IdempotencyKey.key == key, IdempotencyKey.status.is_(None))
+        )
 
 
 class AccountRepository:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, LargeBinary, UniqueConstraint, func, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -101,6 +101,7 @@ class IdempotencyKey(Base):
     """The answer to a POST, for whoever sends it again. The answer is encrypted: it may hold a secret shown once."""
 
     __tablename__ = "idempotency_key"
+    __table_args__ = (Index("ix_idempotency_key_caller_started_at", "caller", "started_at"),)
 
     key: Mapped[str] = mapped_column(primary_key=True)
     """SHA-256 of who asked and the key that was sent."""
@@ -110,3 +111,4 @@ class IdempotencyKey(Base):
     status: Mapped[int | None]
     """None while the request is still being answered."""
     answer: Mapped[bytes | None] = mapped_column(LargeBinary)
+    caller: Mapped[str]

@@ -110,6 +110,8 @@ def settings_for(database_url: str, *, storage_dir: Path, dashboard_dir: Path) -
         storage_dir=storage_dir,
         dashboard_dir=dashboard_dir,
         secret_key=SecretStr(SECRET),
+        rate_per_minute=None,  # every test comes from one address
+        rate_per_minute_user=None,
     )
 
 
