@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from functools import partial
 
 import pytest
 
 from contracts.errors import ConfigurationError
 from edge.clock import SystemClock
-from edge.guard.actuators.outputs.modbus import RETRY_S, ModbusLine
+from edge.guard.actuators.outputs.modbus import RETRY_S, ModbusCoil, ModbusLine
 from edge.guard.plan import check_lines
 from edge.guard.settings import GuardSettings, ModbusOutput
 from edge.sensors.driver import Delivery, DriverContext
@@ -136,7 +137,7 @@ def test_relays_on_the_line_of_the_probes_are_switched_between_two_requests_even
     try:
         for on in (True, False) * 5:
             coil.want(on, now_s=clock.monotonic())
-            eventually(lambda on=on: coil.report().on is on, timeout_s=10)
+            eventually(partial(_says, coil, on), timeout_s=10)
         eventually(lambda: len(deliveries) >= 5, timeout_s=10)
         refused = ModbusOutput.model_validate({"serial": {"port": slaves.path}, "address": 9, "coil": 77})
         other = line.coil(refused, inverted=False)
@@ -145,6 +146,10 @@ def test_relays_on_the_line_of_the_probes_are_switched_between_two_requests_even
     finally:
         supervisor.stop_all(timeout_s=3)
         slaves.stop()
+
+
+def _says(coil: ModbusCoil, on: bool) -> bool:
+    return coil.report().on is on
 
 
 def test_who_switches_goes_before_who_measures() -> None:
