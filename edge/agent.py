@@ -167,6 +167,7 @@ class Agent:
         self._jetson = JetsonStats()
         self._channels = channels_of(settings)
         configured = [channel for sensor in settings.sensors for channel in sensor.channels]
+        self._derived = frozenset(c.name for c in self._channels) - {channel.name for channel in configured}
         kinds = tuple((channel.name, channel.unit, channel.quantity) for channel in configured)
         more = oxygen_derivations(kinds, settings.units, settings.alarms)
         self._maintenance = Maintenance(
@@ -523,6 +524,7 @@ class Agent:
             maintenance=tuple(self._judge.maintenance.active()),
             units={unit.slug: unit.name or unit.slug for unit in self.settings.units},
             inventory={channel.name: channel for channel in self._channels},
+            derived=self._derived,
             drivers=tuple(driver.health() for driver in self._drivers),
             cameras=tuple(capture.health() for capture in self._captures),
             frames={capture.settings.name: capture.counts() for capture in self._captures},

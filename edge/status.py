@@ -52,6 +52,8 @@ class Snapshot:
     """Units with their names for people."""
     inventory: dict[str, ChannelInventory]
     """Every channel of the box, by name."""
+    derived: frozenset[str]
+    """Channels that the box computes from others; some have nothing to tell for a while."""
     drivers: tuple[DriverHealth, ...]
     cameras: tuple[CameraHealth, ...]
     frames: dict[str, Counts]
@@ -234,7 +236,7 @@ class Snapshot:
             "label": QUANTITIES[known.quantity].label if known is not None else name,
         }
         if latest is None:
-            return {**what, "value": None, "age_s": None, "quality": None}
+            return {**what, "value": None, "age_s": None, "quality": None, "derived": name in self.derived}
         reading = latest.reading
         return {
             **what,
