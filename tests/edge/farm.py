@@ -170,7 +170,14 @@ def watermark_of(site: str, device: str, stream: str, sequences: Iterable[int]) 
 class Store:
     """The far end: keeps every message once, by (device, stream, seq), and publishes the committed watermark."""
 
-    def __init__(self, port: int, *, confirms: bool = True, tls: tuple[str, str, str] | None = None) -> None:
+    def __init__(
+        self,
+        port: int,
+        *,
+        host: str = "127.0.0.1",
+        confirms: bool = True,
+        tls: tuple[str, str, str] | None = None,
+    ) -> None:
         self.confirms = confirms
         self.messages: dict[tuple[str, int], Envelope] = {}
         self.order: list[Envelope] = []
@@ -186,9 +193,9 @@ class Store:
         self._client.on_connect = self._connected
         self._client.on_subscribe = lambda *_: self._ready.set()
         self._client.on_message = self._message
-        self._client.connect("127.0.0.1", port)
+        self._client.connect(host, port)
         self._client.loop_start()
-        assert self._ready.wait(5)
+        assert self._ready.wait(20)
 
     def _connected(self, client: Client, *_: object) -> None:
         client.subscribe([(topic, 1) for topic in uplink_kind_filters()])

@@ -29,12 +29,20 @@ FORGETFUL = "persistence false"
 class Device:
     """Outbox, publisher and link, as the agent composes them."""
 
-    def __init__(self, folder: Path, port: int, *, resend_after_s: float = 0.5, backfill_after_s: float = 30) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        port: int,
+        *,
+        host: str = "127.0.0.1",
+        resend_after_s: float = 0.5,
+        backfill_after_s: float = 30,
+    ) -> None:
         self.clock = SystemClock(assume_synchronised=True)
         self.outbox = Outbox(folder / "outbox.db", boot="boot-0001", clock=self.clock, max_bytes=50_000_000)
         self.restarts = threading.Event()
         self.link = MqttLink(
-            MqttSettings(port=port, reconnect_max_s=0.3),
+            MqttSettings(host=host, port=port, reconnect_max_s=0.3),
             site="farm",
             device="edge-1",
             boot="boot-0001",
