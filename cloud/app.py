@@ -62,7 +62,9 @@ from cloud.notifications.links import Links
 from cloud.observations import endpoints as observations
 from cloud.overview import endpoints as overview
 from cloud.predictions import endpoints as predictions
+from cloud.predictions.callbacks import Callbacks
 from cloud.predictions.serving import Serving
+from cloud.predictions.tasks import DatabaseTasks, TaskRunner
 from cloud.reports import endpoints as reports
 from cloud.reports.service import MAX_AT_ONCE as REPORTS_AT_ONCE
 from cloud.settings import CloudSettings, secret_key
@@ -180,6 +182,11 @@ def create_app(settings: CloudSettings) -> FastAPI:
     app.state.export_limiter = CapacityLimiter(MAX_AT_ONCE)
     app.state.report_limiter = CapacityLimiter(REPORTS_AT_ONCE)
     app.state.serving = Serving(settings)
+    callbacks = Callbacks(settings.callback_allow_hosts)
+    app.state.task_runner = TaskRunner(database, app.state.serving, settings, callbacks, secret=secret)
+    app.state.prediction_tasks = DatabaseTasks(
+        database, app.state.serving, settings, callbacks, wake=app.state.task_runner.wake
+    )
     app.state.business = BusinessMetrics()
     app.state.started = monotonic()
     app.state.product_version = _product_version()
@@ -246,11 +253,15 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: CloudSettings = app.state.settings
     warming = asyncio.create_task(serving.warm_up([Task(task) for task in settings.predict_warm_up]))
     live.start()
+    runner: TaskRunner = app.state.task_runner
+    if settings.predict_run_tasks:
+        runner.start()
     try:
         yield
     finally:
         await live.stop()
         warming.cancel()
+        await runner.stop()
         await serving.stop()
         await limiter.stop()
         await database.stop()

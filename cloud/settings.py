@@ -162,6 +162,8 @@ class CloudSettings(RetentionSettings, PredictionSettings):
     """Days that the results of predictions asked for later can be fetched."""
     predict_tasks_waiting: int = Field(default=1000, ge=1)
     """Predictions asked for later that may wait, over all organizations; the next is refused with 503."""
+    predict_run_tasks: bool = True
+    """Run predictions that were asked for later in this process. False where other processes on the same database do."""
     callback_allow_hosts: tuple[str, ...] = ()
     """Hosts of the own network that may be called back, as ``host`` or ``host:port``. Empty, the default: public addresses only."""
     database_pool_size: int = Field(default=5, ge=1, le=100)

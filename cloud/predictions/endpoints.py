@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import APIRouter, Depends, File, Form, Path, Query, Request, UploadFile
 
@@ -24,10 +25,13 @@ from cloud.predictions.schemas import (
     Prediction,
     PredictionPage,
     PredictionStats,
+    PredictionTaskAccepted,
+    PredictionTaskOut,
     SpeciesOut,
 )
 from cloud.predictions.service import Asked, Source
 from cloud.predictions.serving import Serving
+from cloud.predictions.tasks import PredictionTasks, callback_key
 from cloud.settings import CloudSettings
 from contracts.base import Sha256Hex, UtcDatetime
 from contracts.bundles import Task
@@ -52,8 +56,22 @@ def settings_of(request: Request) -> CloudSettings:
     return settings
 
 
+def tasks_of(request: Request) -> PredictionTasks:
+    """Where predictions are asked for later."""
+    tasks: PredictionTasks = request.app.state.prediction_tasks
+    return tasks
+
+
+def secret_of(request: Request) -> bytes:
+    """The application's secret."""
+    secret: bytes = request.app.state.secret
+    return secret
+
+
 Models = Annotated[Serving, Depends(serving_of)]
 Settings = Annotated[CloudSettings, Depends(settings_of)]
+Tasks = Annotated[PredictionTasks, Depends(tasks_of)]
+Secret = Annotated[bytes, Depends(secret_of)]
 Pool = Annotated[Database, Depends(database_of)]
 
 ModelName = Annotated[
@@ -69,6 +87,14 @@ UnitId = Annotated[
     Form(description="Unit that the picture shows: kept in the history, and decides which version a trial gives it."),
 ]
 Probabilities = Annotated[bool, Form(description="Tell the probability of every class.")]
+References = Annotated[
+    str,
+    Form(
+        max_length=70_000,
+        description="sha256 of up to 1,000 stored evidence images, separated by commas or blanks.",
+    ),
+]
+TaskKind = Annotated[Task | None, Form(description="What to do; detection without it and without a model.")]
 Start = Annotated[UtcDatetime | None, Query(description="First moment; 30 days before the end without it.")]
 End = Annotated[UtcDatetime | None, Query(description="Moment after the last; now without it.")]
 OfUnit = Annotated[int | None, Query(alias="unit_id", description="Only of this unit.")]
@@ -141,7 +167,7 @@ async def predict(
     settings: Settings,
     file: Annotated[UploadFile | None, File(description="JPEG or PNG. Either this or `image_sha256`.")] = None,
     image_sha256: Annotated[Sha256Hex | None, Form(description="An evidence image that is stored already.")] = None,
-    task: Annotated[Task | None, Form(description="What to do; detection without it and without a model.")] = None,
+    task: TaskKind = None,
     model: ModelName = None,
     version: ModelVersion = None,
     unit_id: UnitId = None,
@@ -168,14 +194,8 @@ async def predict_batch(
     serving: Models,
     settings: Settings,
     files: Annotated[list[UploadFile] | None, File(description="Up to 64 JPEG or PNG.")] = None,
-    references: Annotated[
-        str,
-        Form(
-            max_length=70_000,
-            description="sha256 of up to 1,000 stored evidence images, separated by commas or blanks.",
-        ),
-    ] = "",
-    task: Annotated[Task | None, Form(description="What to do; detection without it and without a model.")] = None,
+    references: References = "",
+    task: TaskKind = None,
     model: ModelName = None,
     version: ModelVersion = None,
     unit_id: UnitId = None,
@@ -185,6 +205,52 @@ async def predict_batch(
     asked = Asked("batch", task, model, version, unit_id, all_probabilities)
     sources = await _sources(user.scope, pool, settings, files or [], references)
     return await service.predict_batch(pool, serving, user, sources, asked)
+
+
+@router.post(
+    "/ml/predict/async",
+    summary="Run a model on pictures later",
+    status_code=202,
+    responses=_PICTURE,
+)
+async def predict_async(
+    user: Operator,
+    tasks: Tasks,
+    settings: Settings,
+    secret: Secret,
+    files: Annotated[list[UploadFile] | None, File(description="Up to 64 JPEG or PNG.")] = None,
+    references: References = "",
+    task: TaskKind = None,
+    model: ModelName = None,
+    version: ModelVersion = None,
+    unit_id: UnitId = None,
+    all_probabilities: Probabilities = False,  # noqa: FBT002 - a form field
+    callback_url: Annotated[
+        str | None,
+        Form(
+            max_length=2000, description="https address that is told of the end by a signed POST; see `callback_key`."
+        ),
+    ] = None,
+) -> PredictionTaskAccepted:
+    """Answers at once with a task; the pictures are predicted as there is time, also when this server is restarted meanwhile.
+
+    `callback_url` must be a public address; redirects are not followed, and a callback that fails is tried six times in two hours.
+    """
+    asked = Asked("async", task, model, version, unit_id, all_probabilities)
+    named = _checked_count(files or [], references)
+    uploads = [((file.filename or "")[:200], await _read(file, settings)) for file in files or []]
+    task_id = await tasks.submit(user, asked, uploads=uploads, references=named, callback_url=callback_url)
+    return PredictionTaskAccepted(
+        task_id=task_id,
+        status_url=f"/api/v1/ml/predict/async/{task_id}",
+        callback_key=None if callback_url is None else callback_key(secret, user.organization_id),
+    )
+
+
+@router.get("/ml/predict/async/{task_id}", summary="A prediction asked for later", responses=problems(401, 404))
+async def get_async_prediction(user: Viewer, tasks: Tasks, task_id: UUID) -> PredictionTaskOut:
+    """How far it is, and its result once it is done."""
+    return await tasks.status(user, task_id)
 
 
 @router.get("/ml/models", summary="Installed models", responses=problems(401))
@@ -245,9 +311,7 @@ async def _read(file: UploadFile, settings: CloudSettings) -> bytes:
     return await file.read()
 
 
-async def _sources(
-    scope: Scope, pool: Database, settings: CloudSettings, files: list[UploadFile], references: str
-) -> list[Source]:
+def _checked_count(files: list[UploadFile], references: str) -> list[str]:
     named = service.parse_references(references)
     if not files and not named:
         raise BadRequestError("Send `files` or `references`; both are empty")
@@ -255,6 +319,13 @@ async def _sources(
         raise BadRequestError(
             f"{len(files)} files are too many; {service.MAX_FILES} fit. Send the rest in another request"
         )
+    return named
+
+
+async def _sources(
+    scope: Scope, pool: Database, settings: CloudSettings, files: list[UploadFile], references: str
+) -> list[Source]:
+    named = _checked_count(files, references)
 
     def uploaded(file: UploadFile) -> Source:
         async def read() -> bytes:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, case, delete, func, select, tuple_
+from sqlalchemy import ColumnElement, and_, case, delete, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from cloud.auth.scope import Scope
@@ -14,7 +15,7 @@ from cloud.farms.repository import own_sites
 from cloud.farms.tables import Site, Unit
 from cloud.kit.repository import ReadConnection, Repository, Row, WriteConnection
 from cloud.observations.tables import Image
-from cloud.predictions.tables import PredictionRow
+from cloud.predictions.tables import PredictionRow, PredictionTask
 
 _SHOWN = (
     PredictionRow.id,
@@ -173,3 +174,91 @@ async def drop_old_predictions(connection: WriteConnection, before: datetime) ->
     """Delete what is older, of every organization; returns how many."""
     done = await connection.execute(delete(PredictionRow).where(PredictionRow.created_at < before))
     return done.rowcount
+
+
+class PredictionTaskRepository(Repository):
+    """The queue of predictions that were asked for later, of every organization; reading one names its organization."""
+
+    async def add(self, row: dict[str, Any], *, most: int) -> bool:
+        """Queue one, unless ``most`` wait already. Two that come at once may overshoot by one."""
+        waiting = select(func.count()).select_from(PredictionTask).where(PredictionTask.finished_at.is_(None))
+        if (await self._all(waiting.with_only_columns(func.count().label("n"))))[0]["n"] >= most:
+            return False
+        await self._connection.execute(insert(PredictionTask).values(row))
+        return True
+
+    async def get(self, task_id: UUID, organization_id: int) -> Row | None:
+        """One task of an organization."""
+        own = (PredictionTask.id == task_id, PredictionTask.organization_id == organization_id)
+        return await self._one(select(*PredictionTask.__table__.columns).where(*own))
+
+    async def claim(self, now: datetime, lease_until: datetime, task_id: UUID | None = None) -> Row | None:
+        """Take the task that waited longest, or whose process has not been heard of; nobody else gets it meanwhile."""
+        ready = or_(
+            PredictionTask.state == "waiting",
+            and_(PredictionTask.state == "running", PredictionTask.lease_until < now),
+        )
+        chosen = select(PredictionTask.id).where(PredictionTask.finished_at.is_(None), ready)
+        if task_id is not None:
+            chosen = chosen.where(PredictionTask.id == task_id)
+        chosen = chosen.order_by(PredictionTask.created_at).limit(1).with_for_update(skip_locked=True)
+        statement = (
+            update(PredictionTask)
+            .where(PredictionTask.id == chosen.scalar_subquery())
+            .values(state="running", attempts=PredictionTask.attempts + 1, lease_until=lease_until)
+            .returning(*PredictionTask.__table__.columns)
+        )
+        return await self._one(statement)
+
+    async def alive(self, task_id: UUID, attempt: int, *, done: int, lease_until: datetime) -> None:
+        """Say that the run goes on, and how far it is."""
+        own = (PredictionTask.id == task_id, PredictionTask.attempts == attempt, PredictionTask.state == "running")
+        await self._connection.execute(update(PredictionTask).where(*own).values(done=done, lease_until=lease_until))
+
+    async def release(self, task_id: UUID, attempt: int) -> None:
+        """Give a run back that was stopped on purpose: the next one need not wait for the lease, and it was no failure."""
+        own = (PredictionTask.id == task_id, PredictionTask.attempts == attempt, PredictionTask.state == "running")
+        await self._connection.execute(
+            update(PredictionTask).where(*own).values(state="waiting", attempts=attempt - 1, lease_until=None)
+        )
+
+    async def finish(self, task_id: UUID, attempt: int, values: dict[str, Any]) -> bool:
+        """Write the end of a run; False when another process has begun it anew."""
+        own = (PredictionTask.id == task_id, PredictionTask.attempts == attempt, PredictionTask.state == "running")
+        statement = update(PredictionTask).where(*own).values(lease_until=None, **values).returning(PredictionTask.id)
+        return await self._one(statement) is not None
+
+    async def claim_callback(self, now: datetime, again_at: datetime) -> Row | None:
+        """A callback that is due; it is due again at ``again_at`` unless its end is written before."""
+        chosen = (
+            select(PredictionTask.id)
+            .where(PredictionTask.callback_state == "waiting", PredictionTask.callback_at <= now)
+            .order_by(PredictionTask.callback_at)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        statement = (
+            update(PredictionTask)
+            .where(PredictionTask.id == chosen.scalar_subquery())
+            .values(callback_attempts=PredictionTask.callback_attempts + 1, callback_at=again_at)
+            .returning(*PredictionTask.__table__.columns)
+        )
+        return await self._one(statement)
+
+    async def called(self, task_id: UUID, state: str, at: datetime, error: str | None) -> None:
+        """Write what came of a callback."""
+        await self._connection.execute(
+            update(PredictionTask)
+            .where(PredictionTask.id == task_id)
+            .values(callback_state=state, callback_at=at, callback_error=error)
+        )
+
+    async def drop_old(self, before: datetime) -> None:
+        """Delete tasks that ended earlier."""
+        await self._connection.execute(delete(PredictionTask).where(PredictionTask.finished_at < before))
+
+    async def open_ids(self) -> set[UUID]:
+        """Tasks that still need their pictures."""
+        return {
+            row["id"] for row in await self._all(select(PredictionTask.id).where(PredictionTask.finished_at.is_(None)))
+        }

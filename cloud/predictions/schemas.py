@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Literal
+from uuid import UUID
 
 from pydantic import Field
 
@@ -88,6 +89,45 @@ class BatchPrediction(ApiModel):
     predicted: int
     failed: int
     items: list[BatchItem]
+
+
+class CallbackOut(ApiModel):
+    """What became of the callback."""
+
+    state: Literal["pending", "waiting", "sent", "failed"]
+    """``pending`` before the end of the task; ``waiting`` while it is tried; ``failed`` for good after six tries."""
+    attempts: int
+    error: str | None
+
+
+class PredictionTaskOut(ApiModel):
+    """A prediction that was asked for later."""
+
+    task_id: UUID
+    state: Literal["waiting", "running", "done", "failed"]
+    created_at: UtcDatetime
+    finished_at: UtcDatetime | None
+    pictures: int
+    done: int
+    """Pictures that have been looked at."""
+    attempts: int
+    """More than 1: a process died with it, and it was run again."""
+    error: str | None
+    result: BatchPrediction | None
+    """Once ``done``."""
+    callback: CallbackOut | None
+
+
+class PredictionTaskAccepted(ApiModel):
+    """Where the result will be."""
+
+    task_id: UUID
+    state: Literal["waiting"] = "waiting"
+    status_url: str
+    """Ask here, or wait for the callback."""
+    callback_key: str | None
+    """Signs callbacks of this organization: ``X-Shoal-Signature: t=<unix seconds>,v1=<hex>`` is HMAC-SHA256 with this text as
+    its key over ``<t>.<body>``. Null without an address."""
 
 
 class PastPrediction(ApiModel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
@@ -45,3 +46,37 @@ class PredictionRow(Base):
     """Detections; null for other tasks."""
     latency_ms: Mapped[float]
     cached: Mapped[bool]
+
+
+class PredictionTask(Base):
+    """A prediction that was asked for later. The row is the queue: what a process had in hand when it died is run again."""
+
+    __tablename__ = "prediction_task"
+    __table_args__ = (
+        Index("ix_prediction_task_open", "created_at", postgresql_where=text("finished_at IS NULL")),
+        Index("ix_prediction_task_callback", "callback_at", postgresql_where=text("callback_state = 'waiting'")),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
+    created_at: Mapped[datetime]
+    request: Mapped[dict[str, Any]]
+    """``cloud.predictions.tasks.Request``."""
+    pictures: Mapped[int]
+    state: Mapped[str]
+    """waiting, running, done or failed."""
+    attempts: Mapped[int]
+    """Runs that were begun; each run finishes only its own attempt, so that a process that was taken for dead writes nothing."""
+    lease_until: Mapped[datetime | None]
+    """Until when the running process has promised to say that it lives."""
+    done: Mapped[int]
+    finished_at: Mapped[datetime | None]
+    error: Mapped[str | None]
+    result: Mapped[dict[str, Any] | None]
+    callback_url: Mapped[str | None]
+    callback_state: Mapped[str | None]
+    """waiting, sent or failed; null before the end, and without an address."""
+    callback_attempts: Mapped[int]
+    callback_at: Mapped[datetime | None]
+    """When to call, or when it was called."""
+    callback_error: Mapped[str | None]

@@ -112,6 +112,7 @@ def settings_for(database_url: str, *, storage_dir: Path, dashboard_dir: Path) -
         secret_key=SecretStr(SECRET),
         rate_per_minute=None,  # every test comes from one address
         rate_per_minute_user=None,
+        predict_run_tasks=False,  # several APIs of these tests share a database, and not their models
     )
 
 
