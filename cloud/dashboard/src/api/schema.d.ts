@@ -828,6 +828,48 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/ml/predict/async": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run a model on pictures later
+         * @description Answers at once with a task; the pictures are predicted as there is time, also when this server is restarted meanwhile.
+         *
+         *     `callback_url` must be a public address; redirects are not followed, and a callback that fails is tried six times in two hours.
+         */
+        post: operations["predictAsync"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/ml/predict/async/{task_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A prediction asked for later
+         * @description How far it is, and its result once it is done.
+         */
+        get: operations["getAsyncPrediction"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/ml/models": {
         parameters: {
             query?: never;
@@ -2387,6 +2429,48 @@ export interface components {
              */
             all_probabilities: boolean;
         };
+        /** Body_predictAsync */
+        Body_predictAsync: {
+            /**
+             * Files
+             * @description Up to 64 JPEG or PNG.
+             */
+            files?: string[] | null;
+            /**
+             * References
+             * @description sha256 of up to 1,000 stored evidence images, separated by commas or blanks.
+             * @default
+             */
+            references: string;
+            /** @description What to do; detection without it and without a model. */
+            task?: components["schemas"]["Task"] | null;
+            /**
+             * Model
+             * @description Name of a model; without it the active one answers.
+             */
+            model?: string | null;
+            /**
+             * Version
+             * @description Version of the model; without it the active or newest.
+             */
+            version?: string | null;
+            /**
+             * Unit Id
+             * @description Unit that the picture shows: kept in the history, and decides which version a trial gives it.
+             */
+            unit_id?: number | null;
+            /**
+             * All Probabilities
+             * @description Tell the probability of every class.
+             * @default false
+             */
+            all_probabilities: boolean;
+            /**
+             * Callback Url
+             * @description https address that is told of the end by a signed POST; see `callback_key`.
+             */
+            callback_url?: string | null;
+        };
         /** Body_predictBatch */
         Body_predictBatch: {
             /**
@@ -2511,6 +2595,22 @@ export interface components {
              * @description What it showed after the calibration; null when it was only checked.
              */
             after?: number | null;
+        };
+        /**
+         * CallbackOut
+         * @description What became of the callback.
+         */
+        CallbackOut: {
+            /**
+             * State
+             * @description ``pending`` before the end of the task; ``waiting`` while it is tried; ``failed`` for good after six tries.
+             * @enum {string}
+             */
+            state: "pending" | "waiting" | "sent" | "failed";
+            /** Attempts */
+            attempts: number;
+            /** Error */
+            error: string | null;
         };
         /**
          * Change
@@ -4620,6 +4720,74 @@ export interface components {
              * @description Days without predictions are left out.
              */
             by_day: components["schemas"]["DayUse"][];
+        };
+        /**
+         * PredictionTaskAccepted
+         * @description Where the result will be.
+         */
+        PredictionTaskAccepted: {
+            /**
+             * Task Id
+             * Format: uuid
+             */
+            task_id: string;
+            /**
+             * State
+             * @default waiting
+             * @constant
+             */
+            state: "waiting";
+            /**
+             * Status Url
+             * @description Ask here, or wait for the callback.
+             */
+            status_url: string;
+            /**
+             * Callback Key
+             * @description Signs callbacks of this organization: ``X-Shoal-Signature: t=<unix seconds>,v1=<hex>`` is HMAC-SHA256 with this text as
+             *     its key over ``<t>.<body>``. Null without an address.
+             */
+            callback_key: string | null;
+        };
+        /**
+         * PredictionTaskOut
+         * @description A prediction that was asked for later.
+         */
+        PredictionTaskOut: {
+            /**
+             * Task Id
+             * Format: uuid
+             */
+            task_id: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "running" | "done" | "failed";
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Finished At */
+            finished_at: string | null;
+            /** Pictures */
+            pictures: number;
+            /**
+             * Done
+             * @description Pictures that have been looked at.
+             */
+            done: number;
+            /**
+             * Attempts
+             * @description More than 1: a process died with it, and it was run again.
+             */
+            attempts: number;
+            /** Error */
+            error: string | null;
+            /** @description Once ``done``. */
+            result: components["schemas"]["BatchPrediction"] | null;
+            callback: components["schemas"]["CallbackOut"] | null;
         };
         /**
          * Problem
@@ -8415,6 +8583,160 @@ export interface operations {
             };
             /** @description Service Unavailable */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    predictAsync: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "multipart/form-data": components["schemas"]["Body_predictAsync"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PredictionTaskAccepted"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getAsyncPrediction: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PredictionTaskOut"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
