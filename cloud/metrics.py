@@ -115,3 +115,19 @@ PREDICT_TASKS = Counter(
     "shoal_predict_tasks_total", "Predictions that were asked for later, by outcome: done, failed, retried", ["outcome"]
 )
 PREDICT_CALLBACKS = Counter("shoal_predict_callbacks_total", "Callbacks by outcome: sent, retried, failed", ["outcome"])
+STREAM_PREDICTIONS = Counter(
+    "shoal_stream_predictions_total", "Requests of Kafka by outcome: predicted, refused (dead letter)", ["outcome"]
+)
+STREAM_PREDICT_LAG_SECONDS = Gauge(
+    "shoal_stream_predict_lag_seconds",
+    "Age of the newest request of the last committed batch, from its arrival in Kafka",
+)
+STREAM_PREDICT_LAG_MESSAGES = Gauge(
+    "shoal_stream_predict_lag_messages", "Requests that wait in Kafka for this process; -1 when Kafka has not told"
+)
+STREAM_PREDICT_SECONDS = Histogram(
+    "shoal_stream_predict_batch_seconds",
+    "Time of a batch of requests from memory to Kafka's confirmation",
+    buckets=(0.01, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60),
+)
+STREAM_PREDICT_RETRIES = Counter("shoal_stream_predict_retries_total", "Waits of a batch: Kafka or a model was away")

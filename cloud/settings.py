@@ -180,11 +180,11 @@ class CloudSettings(RetentionSettings, PredictionSettings):
     """Least severe event that is logged."""
 
 
-class IngestSettings(RetentionSettings):
-    """What the Kafka consumers need to know (``shoal cloud ingest``)."""
+class KafkaSettings(BaseSettings):
+    """How to reach Kafka."""
 
-    storage_dir: Path = Path("storage")
-    """Folder of the image store, shared with the API."""
+    model_config = SettingsConfigDict(env_prefix="SHOAL_", extra="ignore", frozen=True)
+
     kafka_bootstrap: str = Field(default="127.0.0.1:9092", pattern=r"^[^\s,:]+:\d+(,[^\s,:]+:\d+)*$")
     """Kafka brokers as ``host:port``, separated by commas."""
     kafka_client: Literal["confluent", "kafka-python"] = "confluent"
@@ -199,6 +199,13 @@ class IngestSettings(RetentionSettings):
     """None: no login."""
     kafka_password: SecretStr | None = None
     """Of ``kafka_username``."""
+
+
+class IngestSettings(RetentionSettings, KafkaSettings):
+    """What the Kafka consumers need to know (``shoal cloud ingest``)."""
+
+    storage_dir: Path = Path("storage")
+    """Folder of the image store, shared with the API."""
     ingest_groups: tuple[Literal["telemetry", "system", "alarms"], ...] = Field(
         default=("telemetry", "system", "alarms"), min_length=1
     )
@@ -222,6 +229,31 @@ class IngestSettings(RetentionSettings):
     ingest_metrics_host: str = "127.0.0.1"
     """Address of /healthz, /readyz and /metrics; 0.0.0.0 in a container."""
     ingest_metrics_port: int = Field(default=9465, ge=0, le=65535)
+    """TCP port of the same; 0 takes a free one."""
+    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+    """Least severe event that is logged."""
+
+
+class StreamPredictorSettings(PredictionSettings, KafkaSettings):
+    """What the stream predictor needs to know (``shoal cloud predict``). It reads no database."""
+
+    storage_dir: Path = Path("storage")
+    """Folder of the image store, shared with the ingest: requests may name evidence images."""
+    stream_predict_group: str = Field(default="shoal-predict", min_length=1, max_length=200)
+    """Consumer group; several processes of one share the work."""
+    stream_predict_batch: int = Field(default=32, ge=1, le=1000)
+    """Requests per batch at most; what is not committed when a process dies is predicted again."""
+    stream_predict_wait_s: float = Field(default=0.05, ge=0.001, le=10)
+    """How long a batch waits for more after its first request."""
+    stream_predict_confirm_s: float = Field(default=20, gt=0, le=300)
+    """How long Kafka may take to confirm the predictions of a batch before it is tried again."""
+    stream_predict_dead_letter_rate_per_s: float = Field(default=5.0, gt=0)
+    """Requests per second that may be refused in the long run; above it the predictor pauses."""
+    stream_predict_dead_letter_burst: int = Field(default=500, ge=1)
+    """Refused requests that may come at once before the rate applies."""
+    stream_predict_metrics_host: str = "127.0.0.1"
+    """Address of /healthz, /readyz and /metrics; 0.0.0.0 in a container."""
+    stream_predict_metrics_port: int = Field(default=9467, ge=0, le=65535)
     """TCP port of the same; 0 takes a free one."""
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     """Least severe event that is logged."""
@@ -304,6 +336,15 @@ def load_ingest_settings(**overrides: object) -> IngestSettings:
         ConfigurationError: the first setting that is missing or cannot be used.
     """
     return _loaded(IngestSettings, overrides)
+
+
+def load_stream_predictor_settings(**overrides: object) -> StreamPredictorSettings:
+    """Settings of the stream predictor from the environment, with ``overrides`` on top.
+
+    Raises:
+        ConfigurationError: the first setting that is missing or cannot be used.
+    """
+    return _loaded(StreamPredictorSettings, overrides)
 
 
 def load_retention_settings(**overrides: object) -> RetentionSettings:

@@ -324,6 +324,15 @@ def cloud_ingest() -> None:
     raise typer.Exit(ingest())
 
 
+@cloud.command("predict")
+def cloud_predict() -> None:
+    """Predict the pictures that Kafka's prediction-requests ask about, to the topic predictions. Settings: SHOAL_... in the environment."""
+    from cloud.predictions.stream import run_stream_predictor
+    from cloud.settings import load_stream_predictor_settings
+
+    raise typer.Exit(run_stream_predictor(load_stream_predictor_settings()))
+
+
 @cloud.command("watch")
 def cloud_watch() -> None:
     """Raise alarms for what is silent, and tell people of every alarm until somebody takes it on. Settings: SHOAL_... in the environment."""

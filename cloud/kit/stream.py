@@ -81,6 +81,20 @@ class StreamPublisher(Protocol):
         """Send what is queued, for a few seconds at most. Safe twice."""
 
 
+class ConfirmingPublisher(Protocol):
+    """Sends messages that must arrive before what asked for them is committed."""
+
+    def publish_all(self, records: Sequence[tuple[str, bytes | None, bytes]], *, timeout_s: float) -> None:
+        """Send (topic, key, value) records in order and return once Kafka has confirmed every one of them.
+
+        Raises:
+            StreamError: one was not confirmed in time. Some may have arrived; send all of them again.
+        """
+
+    def close(self) -> None:
+        """Let go of the connection. Safe twice."""
+
+
 class StreamError(RetryableError):
     """The Kafka client failed in a way that does not pass by itself."""
 
@@ -140,6 +154,17 @@ def open_publisher(access: KafkaAccess) -> StreamPublisher:
     from cloud.kit.kafka_clients.kafka_python import KafkaPythonPublisher
 
     return KafkaPythonPublisher(access)
+
+
+def open_confirming(access: KafkaAccess) -> ConfirmingPublisher:
+    """A publisher that waits for Kafka; only the chosen library is imported."""
+    if access.client is KafkaClient.CONFLUENT:
+        from cloud.kit.kafka_clients.confluent import ConfluentConfirming
+
+        return ConfluentConfirming(access)
+    from cloud.kit.kafka_clients.kafka_python import KafkaPythonConfirming
+
+    return KafkaPythonConfirming(access)
 
 
 class Work(Protocol):

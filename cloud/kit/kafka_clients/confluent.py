@@ -72,6 +72,20 @@ class ConfluentConsumer:
         except KafkaException as error:
             raise StreamError(str(error)) from error
 
+    def lag(self) -> int | None:
+        """Messages that this member has not committed yet, by what Kafka last told; None before it told anything."""
+        consumer, behind = self._consumer, 0
+        if consumer is None:
+            return None
+        try:
+            committed = consumer.committed(consumer.assignment(), timeout=2)
+            for place in committed:
+                low, high = consumer.get_watermark_offsets(TopicPartition(place.topic, place.partition), cached=True)
+                behind += max(0, high - max(place.offset, low, 0))
+        except KafkaException:
+            return None
+        return behind
+
     def close(self) -> None:
         """See ``StreamConsumer``."""
         consumer, self._consumer = self._consumer, None
@@ -109,6 +123,54 @@ class ConfluentPublisher:
 
     def close(self) -> None:
         """See ``StreamPublisher``."""
+        self._producer.flush(5)
+
+
+class ConfluentConfirming:
+    """Waits for the report of every record."""
+
+    def __init__(self, access: KafkaAccess) -> None:
+        self._producer = Producer(
+            {
+                **_client_options(access),
+                "client.id": "shoal-predict",
+                "enable.idempotence": True,
+                "acks": "all",
+                "linger.ms": 5,
+                "message.timeout.ms": 20_000,
+                "message.max.bytes": 8_000_000,
+                "queue.buffering.max.kbytes": 65_536,
+                "partitioner": "murmur2_random",
+            }
+        )
+
+    def publish_all(self, records: Sequence[tuple[str, bytes | None, bytes]], *, timeout_s: float) -> None:
+        """See ``ConfirmingPublisher``."""
+        failures: list[str] = []
+        confirmed = 0
+
+        def reported(error: KafkaError | None, _message: Message) -> None:
+            nonlocal confirmed
+            confirmed += error is None
+            if error is not None:
+                failures.append(error.str())
+
+        try:
+            for topic, key, value in records:
+                self._producer.produce(topic, value, key, on_delivery=reported)
+                self._producer.poll(0)
+        except (BufferError, KafkaException) as error:
+            failures.append(str(error))
+        left = self._producer.flush(timeout_s)
+        if failures or left or confirmed != len(records):
+            self._producer.purge()
+            self._producer.flush(1)
+            raise StreamError(
+                f"{confirmed} of {len(records)} records were confirmed: {(failures or ['time is up'])[0]}"
+            )
+
+    def close(self) -> None:
+        """See ``ConfirmingPublisher``."""
         self._producer.flush(5)
 
 

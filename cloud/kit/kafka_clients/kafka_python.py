@@ -124,6 +124,34 @@ class KafkaPythonPublisher:
             return self._producer
 
 
+class KafkaPythonConfirming:
+    """Waits for every record. The producer is made with the first batch, because its constructor needs Kafka."""
+
+    def __init__(self, access: KafkaAccess) -> None:
+        self._access = access
+        self._producer: KafkaProducer | None = None
+
+    def publish_all(self, records: Sequence[tuple[str, bytes | None, bytes]], *, timeout_s: float) -> None:
+        """See ``ConfirmingPublisher``."""
+        try:
+            if self._producer is None:
+                self._producer = KafkaProducer(
+                    **_client_options(self._access), acks="all", enable_idempotence=False, max_request_size=8_000_000
+                )
+            futures = [self._producer.send(topic, key=key, value=value) for topic, key, value in records]
+            self._producer.flush(timeout_s)
+            for future in futures:
+                future.get(timeout=timeout_s)
+        except (KafkaError, OSError) as error:
+            raise StreamError(f"not confirmed: {type(error).__name__}: {error}") from error
+
+    def close(self) -> None:
+        """See ``ConfirmingPublisher``."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            producer.close(timeout=5)
+
+
 def _client_options(access: KafkaAccess) -> dict[str, Any]:
     options: dict[str, Any] = {
         "bootstrap_servers": access.bootstrap.split(","),
