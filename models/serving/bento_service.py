@@ -46,7 +46,7 @@ class ShoalModel:
         self._detector = Detector(self._session) if manifest.task is Task.DETECTION else None
         self._scorer = Scorer(self._session) if manifest.task is Task.SCORES else None
 
-    @bentoml.api  # type: ignore[untyped-decorator]
+    @bentoml.api
     def predict(self, image: Annotated[Path, ContentType("image/*")]) -> dict[str, Any]:
         """What the model says of one JPEG or PNG."""
         if image.stat().st_size > MAX_IMAGE_BYTES:
@@ -56,7 +56,7 @@ class ShoalModel:
         except InferenceError as error:
             raise InvalidArgument(f"The picture cannot be used: {error}. Send a JPEG or PNG") from error
 
-    @bentoml.api  # type: ignore[untyped-decorator]
+    @bentoml.api
     def model(self) -> dict[str, Any]:
         """Which model runs: the sha256 is the one of the running session's file."""
         return self._identity()

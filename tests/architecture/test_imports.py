@@ -17,7 +17,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "bridge": ("bridge",),
     "cloud": ("cloud",),
     "models/runtime": ("edge", "cpu"),
-    "models": ("edge", "cpu", "train", "s3", "interop"),
+    "models": ("edge", "cpu", "train", "s3", "interop", "batch", "serving"),
     "shoal": ("box",),
     "tests": ("test", "train"),
 }

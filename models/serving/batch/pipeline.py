@@ -43,7 +43,7 @@ _PREFIX = "predictions"
 _BATCH = 16
 
 
-class Predict(beam.DoFn):  # type: ignore[misc]  # Beam's classes carry no types
+class Predict(beam.DoFn):
     """Batches of entries become rows."""
 
     def __init__(self, bundle: str) -> None:

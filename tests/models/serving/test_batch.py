@@ -132,10 +132,7 @@ def test_a_day_on_the_direct_runner(pictures: Path, tmp_path: Path) -> None:
     done = run(pictures, tmp_path / "out")
     assert done.returncode == 1, done.stderr  # two of seventeen pictures have an error: more than allowed
     assert "FAILED  few error" in done.stdout
-    rows = {
-        (each["image"].rsplit("/", 1)[1], each["observed_at"].minute): each
-        for each in written(tmp_path / "out")
-    }
+    rows = {(each["image"].rsplit("/", 1)[1], each["observed_at"].minute): each for each in written(tmp_path / "out")}
     assert len(rows) == 17
     assert rows["00.jpg", 0]["count"] == 2
     assert json.loads(rows["00.jpg", 0]["detections"])[0]["label"] == "fish"
