@@ -141,6 +141,7 @@ class KafkaPythonConsumer:
 
     def poll(self, timeout_s: float) -> list[bytes]:
         """Values that came in; raises kafka-python's errors when Kafka is away."""
+        see_rebalance_through(self._consumer)
         records = self._consumer.poll(timeout_ms=round(timeout_s * 1000))
         return [record.value or b"" for partition in records.values() for record in partition]
 
@@ -182,6 +183,16 @@ def read_whole(settings: BridgeSettings, topic: str, deadline: float) -> Iterato
         raise SinkUnavailableError(f"{type(error).__name__}: {error}") from error
     finally:
         consumer.close()
+
+
+def see_rebalance_through(consumer: KafkaConsumer) -> None:
+    """Call before each poll: kafka-python 3.0 forgets a rebalance that new partitions have caused when a poll ends before it.
+
+    The member would then read nothing again: it takes the partitions it compares over as it joins, not when it has joined.
+    """
+    coordinator = consumer._coordinator  # noqa: SLF001  (nothing public tells of a join under way)
+    if coordinator is not None and coordinator.rejoining:
+        coordinator.request_rejoin()
 
 
 def client_options(settings: BridgeSettings) -> dict[str, Any]:

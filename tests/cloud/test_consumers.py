@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,12 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewPartitions, NewTopic  # where their types say that they live
 
 from cloud.consumers import StreamRecord
 from cloud.consumers.kafka import GROUPS, Consumers, kind_of
 from cloud.db import migrate
+from cloud.kit.stream import KafkaAccess, KafkaClient, open_stream
 from cloud.settings import load_ingest_settings
 from contracts.alarms import AlarmChange, Severity
 from contracts.dead_letters import DeadLetter
@@ -183,6 +186,30 @@ def test_the_group_for_alarms_raises_what_its_box_did_not(
 
     eventually(raised)
     assert one(database_url, "SELECT definition, origin FROM alarm") == ("do.low.critical", "cloud")
+
+
+@pytest.mark.parametrize("client", KafkaClient)
+def test_partitions_that_are_added_are_read_though_a_poll_is_shorter_than_a_rebalance(
+    kafka: Kafka, client: KafkaClient
+) -> None:
+    topic = f"grows-{client.value}-{time.monotonic_ns()}"
+    admin = AdminClient({"bootstrap.servers": kafka.bootstrap})
+    admin.create_topics([NewTopic(topic, 1, 1)])[topic].result(20)
+    consumer = open_stream(KafkaAccess(client, kafka.bootstrap), group=topic, topics=[topic])
+    read: set[int] = set()
+
+    def reads(partition: int) -> bool:
+        read.update(message.partition for message in consumer.poll(max_messages=50, timeout_s=0.01))
+        return partition in read
+
+    for partition in range(2):
+        if partition:
+            admin.create_partitions([NewPartitions(topic, partition + 1)])[topic].result(20)
+        producer = Producer({"bootstrap.servers": kafka.bootstrap})
+        producer.produce(topic, b"x", partition=partition)
+        assert producer.flush(20) == 0
+        eventually(partial(reads, partition))
+    consumer.close()
 
 
 @pytest.mark.faults

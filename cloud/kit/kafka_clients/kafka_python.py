@@ -69,8 +69,10 @@ class KafkaPythonConsumer:
             consumer.close(autocommit=False)
 
     def _polled(self, max_messages: int, timeout_s: float) -> list[StreamMessage]:
+        consumer = self._opened()
+        see_rebalance_through(consumer)
         try:
-            by_partition = self._opened().poll(timeout_ms=round(timeout_s * 1000), max_records=max_messages)
+            by_partition = consumer.poll(timeout_ms=round(timeout_s * 1000), max_records=max_messages)
         except KafkaError as error:
             raise StreamError(f"{type(error).__name__}: {error}") from error
         return [
@@ -150,6 +152,18 @@ class KafkaPythonConfirming:
         producer, self._producer = self._producer, None
         if producer is not None:
             producer.close(timeout=5)
+
+
+def see_rebalance_through(consumer: KafkaConsumer) -> None:
+    """Call before each poll: a rebalance that new partitions have caused must not be forgotten half way.
+
+    kafka-python 3.0 compares partitions to see whether it has to join, and takes them over as it joins: a poll that ends
+    before the join is complete is then the last to look at it. The member never learns of its partitions, sends no
+    heartbeat and reads nothing again.
+    """
+    coordinator = consumer._coordinator  # noqa: SLF001  (nothing public tells of a join under way)
+    if coordinator is not None and coordinator.rejoining:
+        coordinator.request_rejoin()
 
 
 def _client_options(access: KafkaAccess) -> dict[str, Any]:
