@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import random
 import threading
+import time
 from collections.abc import Callable
 
 import structlog
@@ -19,7 +20,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from edge.errors import LinkDownError
 from edge.messaging.client import new_client
 from edge.messaging.routes import Handler, Routes
-from edge.messaging.state import backoff_s
+from edge.messaging.state import Outage, backoff_s
 from edge.sections import MqttSettings
 from edge.sensors.drivers.mqtt.mapping import resolve
 
@@ -55,6 +56,7 @@ class FarmLink:
         self._listeners: list[Callable[[], None]] = []
         self._ended = threading.Event()
         self._up = threading.Event()
+        self._outage = Outage()
         self._client: Client | None = None
 
     @property
@@ -90,7 +92,7 @@ class FarmLink:
             try:
                 client.connect(self.settings.host, self.settings.port, keepalive=self.settings.keepalive_s)
             except OSError as error:
-                log.info("farm.unreachable", host=self.settings.host, port=self.settings.port, error=str(error))
+                self._failed("farm.unreachable", str(error))
             else:
                 client.loop_start()
                 while not self._ended.wait(0.2) and not stop.is_set():
@@ -103,6 +105,10 @@ class FarmLink:
             if not stop.is_set():
                 longest_s = min(LONGEST_WAIT_S, self.settings.reconnect_max_s)
                 stop.wait(backoff_s(attempt, first_s=0.5, longest_s=longest_s, jitter=random.random()))  # noqa: S311
+
+    def _failed(self, event: str, reason: str) -> None:
+        if attempts := self._outage.failed(f"{event} {reason}", time.monotonic()):
+            log.warning(event, host=self.settings.host, port=self.settings.port, error=reason, attempts=attempts)
 
     def _new_client(self) -> Client:
         client = new_client(self.settings, client_id=self._client_id, clean=True)
@@ -120,11 +126,12 @@ class FarmLink:
         _properties: Properties | None,
     ) -> None:
         if reason.is_failure:
-            log.warning("farm.refused", host=self.settings.host, reason=str(reason))
+            self._failed("farm.refused", str(reason))
             return
         filters = self._routes.filters()
         if filters:
             client.subscribe([(topic, 1) for topic in filters])
+        self._outage.ended()
         self._up.set()
         log.info("farm.connected", host=self.settings.host, port=self.settings.port)
         for listener in self._listeners:
@@ -138,8 +145,9 @@ class FarmLink:
         reason: ReasonCode,
         _properties: Properties | None,
     ) -> None:
+        if self._up.is_set():
+            log.info("farm.disconnected", host=self.settings.host, reason=str(reason))
         self._up.clear()
-        log.info("farm.disconnected", host=self.settings.host, reason=str(reason))
         self._ended.set()
 
     def _message(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:

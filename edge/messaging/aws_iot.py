@@ -110,7 +110,7 @@ class AwsIotLink(DeviceLink):
         self._accepted = False
 
         def failed(data: Any) -> None:
-            log.info("mqtt.unreachable", host=self._settings.endpoint, error=str(data.exception))
+            self._failed("mqtt.unreachable", str(data.exception), host=self._settings.endpoint)
             ended.set()
 
         def disconnected(data: Any) -> None:

@@ -144,7 +144,7 @@ class MqttLink(DeviceLink):
         try:
             self._client.connect(self._settings.host, self._settings.port, keepalive=self._settings.keepalive_s)
         except OSError as error:
-            log.info("mqtt.unreachable", host=self._settings.host, port=self._settings.port, error=str(error))
+            self._failed("mqtt.unreachable", str(error), host=self._settings.host, port=self._settings.port)
             return False
         self._client.loop_start()
         while not self._ended.wait(0.2):
@@ -164,7 +164,7 @@ class MqttLink(DeviceLink):
         _properties: Properties | None,
     ) -> None:
         if reason.is_failure:
-            log.warning("mqtt.refused", host=self._settings.host, reason=str(reason))
+            self._failed("mqtt.refused", str(reason), host=self._settings.host)
             return
         client.subscribe([(topic_filter, 1) for topic_filter in self._routes.filters()])
         log.info("mqtt.connected", host=self._settings.host, port=self._settings.port)

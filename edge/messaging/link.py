@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
@@ -19,7 +20,7 @@ from contracts.envelope import MAX_MESSAGE_BYTES, encode
 from contracts.topics import Kind, committed, uplink
 from edge.clock import Clock
 from edge.messaging.routes import Handler, Routes
-from edge.messaging.state import Committed, Connected, Disconnected, LinkEvent, backoff_s
+from edge.messaging.state import Committed, Connected, Disconnected, LinkEvent, Outage, backoff_s
 
 log = structlog.get_logger()
 
@@ -58,6 +59,7 @@ class DeviceLink(ABC):
         self._reconnect_max_s = reconnect_max_s
         self._leaving = False
         self._jitter = random.Random()  # noqa: S311  (spreads reconnects)
+        self._outage = Outage()
         self._status_topic = uplink(site, device, Kind.STATUS)
         self._routes = Routes()
         self._routes.add(committed(site, device), self._hear_watermark)
@@ -126,9 +128,15 @@ class DeviceLink(ABC):
 
     def _welcome(self) -> None:
         """The broker has accepted the connection and the subscriptions are on their way."""
+        self._outage.ended()
         self.connected.set()
         self.announce()
         self._on_event(Connected())
+
+    def _failed(self, event: str, reason: str, **where: object) -> None:
+        """An attempt to connect came to nothing."""
+        if attempts := self._outage.failed(f"{event} {reason}", time.monotonic()):
+            log.warning(event, error=reason, attempts=attempts, **where)
 
     def _lost(self, reason: str) -> None:
         """The connection is gone; harmless when it is known already."""

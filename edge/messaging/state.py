@@ -1,4 +1,4 @@
-"""What can happen on a link, as frozen events, and how long to wait before the next attempt. No I/O."""
+"""What can happen on a link, as frozen events; how long to wait before the next attempt, and which to log. No I/O."""
 
 from __future__ import annotations
 
@@ -44,3 +44,34 @@ def backoff_s(attempt: int, *, first_s: float, longest_s: float, jitter: float) 
     """
     full = min(first_s * 2.0 ** min(attempt - 1, 30), longest_s)
     return full / 2 + full / 2 * jitter
+
+
+class Outage:
+    """Which failed attempts to connect are worth a line in the log: an island without a link must not fill its disk.
+
+    The first, the first of each other reason, and then one in every ``every_s`` seconds.
+    """
+
+    _REASONS_MAX = 8
+
+    def __init__(self, *, every_s: float = 3600.0) -> None:
+        self._every_s = every_s
+        self._reasons: set[str] = set()
+        self._attempts = 0
+        self._next_s = float("-inf")
+
+    def failed(self, reason: str, now_s: float) -> int:
+        """An attempt has failed at ``now_s`` (monotonic); returns how many have since the last line, 0 for no line."""
+        self._attempts += 1
+        new = reason not in self._reasons and len(self._reasons) < self._REASONS_MAX
+        if not new and now_s < self._next_s:
+            return 0
+        self._reasons.add(reason)
+        self._next_s = now_s + self._every_s
+        attempts, self._attempts = self._attempts, 0
+        return attempts
+
+    def ended(self) -> None:
+        """There is a connection."""
+        self._reasons.clear()
+        self._attempts, self._next_s = 0, float("-inf")

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import psycopg
 
@@ -241,13 +241,15 @@ WHERE site.slug = %s AND device.slug = ANY(%s)
 
 
 class Load:
-    """Devices under way; ``settle`` ends them and counts.
+    """Devices under way; ``settle`` ends them and counts, and ``close_all`` ends those of a test that has failed.
 
     Args:
         name: prefix of the devices' names; each test has its own.
         clock: of the devices; None: one that knows the time.
         readings_per_s: of all devices together.
     """
+
+    under_way: ClassVar[list[Load]] = []
 
     def __init__(
         self,
@@ -277,6 +279,7 @@ class Load:
         ]
         self.accepted = 0
         self.memory = Memory(cluster.pids)
+        self.under_way.append(self)
         for device in self.devices:
             device.start()
 
@@ -317,9 +320,18 @@ class Load:
         return accepted
 
     def close(self) -> None:
-        self.memory.stop()
-        for device in self.devices:
-            device.stop()
+        """End it; safe twice."""
+        if self in self.under_way:
+            self.under_way.remove(self)
+            self.memory.stop()
+            for device in self.devices:
+                device.stop()
+
+    @classmethod
+    def close_all(cls) -> None:
+        """Devices left behind would measure, and knock at brokers that are gone, until the end of the run."""
+        for load in list(cls.under_way):
+            load.close()
 
 
 def until(ask: Callable[[], bool], what: str, *, timeout_s: float = 60) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.cluster import Cluster, running_cluster
+from tests.faults.cluster import Cluster, Load, running_cluster
 from tests.servers.presence import MissingServerError, missing
 
 
@@ -18,3 +18,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
             yield running
     except MissingServerError as error:
         missing("a server of the cluster", str(error))
+
+
+@pytest.fixture(autouse=True)
+def _no_load_outlives_its_test() -> Iterator[None]:
+    yield
+    Load.close_all()

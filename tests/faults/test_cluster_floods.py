@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import tempfile
@@ -58,22 +57,28 @@ def probe(cluster: Cluster, name: str, path: str) -> tuple[int, str]:
         return 0, ""
 
 
-def letters(cluster: Cluster, like: str) -> int:
-    return cluster.one("SELECT count(*) FROM dead_letter WHERE encode(payload, 'escape') LIKE %s", like)
+def letters(cluster: Cluster, mark: str) -> int:
+    return cluster.one("SELECT count(*) FROM dead_letter WHERE encode(payload, 'escape') LIKE %s", f"{mark} %")
+
+
+def mark(kind: str) -> str:
+    """How poison of this try begins: a second try of a test does not count what the first has left."""
+    return f"{kind} {time.monotonic_ns()}"
 
 
 def test_poison_through_the_broker_stops_no_device(cluster: Cluster) -> None:
     load = Load(cluster, "mqtt-poison", readings_per_s=600)
     load.wait_for_more()
+    poison = mark("mqtt poison")
     client = Client(CallbackAPIVersion.VERSION2)
     client.connect("127.0.0.1", cluster.mosquitto.port)
     client.loop_start()
     for number in range(1500):
-        client.publish(f"shoal/1/{SITE}/bad/readings", b"mqtt poison %d" % number, qos=1)
+        client.publish(f"shoal/1/{SITE}/bad/readings", f"{poison} {number}", qos=1)
         if number % 100 == 0:
             time.sleep(0.1)
     load.wait_for_more()
-    until(lambda: letters(cluster, "mqtt poison%") == 1500, "every poisonous message is kept")
+    until(lambda: letters(cluster, poison) == 1500, "every poisonous message is kept")
     load.settle()
     client.loop_stop()
     client.disconnect()
@@ -82,18 +87,25 @@ def test_poison_through_the_broker_stops_no_device(cluster: Cluster) -> None:
 def test_poison_behind_the_bridge_pauses_the_ingest_which_says_so(cluster: Cluster) -> None:
     load = Load(cluster, "kafka-poison", readings_per_s=600)
     load.wait_for_more()
+    poison, count = mark("kafka poison"), 3000
     producer = Producer({"bootstrap.servers": cluster.kafka.bootstrap})
-    count = 3000
     for number in range(count):
-        producer.produce(KafkaTopic.SENSOR_DATA.value, b"kafka poison %d" % number, b"bad")
+        producer.produce(KafkaTopic.SENSOR_DATA.value, f"{poison} {number}".encode(), b"bad")
     assert producer.flush(20) == 0
-    until(lambda: probe(cluster, "ingest", "/readyz")[0] == 503, "readiness says that it pauses", timeout_s=30)
+    kept: list[int] = []
+
+    def not_ready() -> bool:
+        status, said = probe(cluster, "ingest", "/readyz")
+        kept.append(letters(cluster, poison))
+        return status == 503 and "telemetry: paused" in said
+
+    # A pause lasts as long as its batch was large; each of these is seen in one or another.
+    until(not_ready, "readiness says that it pauses")
+    assert kept[-1] < count, "the stream was not drained into dead letters"
+    paused = 'shoal_ingest_paused{group="telemetry"} 1.0'
+    until(lambda: paused in probe(cluster, "ingest", "/metrics")[1], "the metric says that it pauses")
     assert probe(cluster, "ingest", "/healthz")[0] == 200, "a pause asks for no restart"
-    (obstacle,) = json.loads(probe(cluster, "ingest", "/readyz")[1])["obstacles"]
-    assert "telemetry: paused" in obstacle
-    assert 'shoal_ingest_paused{group="telemetry"} 1.0' in probe(cluster, "ingest", "/metrics")[1]
-    assert letters(cluster, "kafka poison%") < count, "the stream was not drained into dead letters"
-    until(lambda: letters(cluster, "kafka poison%") == count, "every poisonous message is kept", timeout_s=80)
+    until(lambda: letters(cluster, poison) == count, "every poisonous message is kept", timeout_s=100)
     load.settle()
     until(lambda: probe(cluster, "ingest", "/readyz")[0] == 200, "it is ready again", timeout_s=30)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -17,7 +18,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.messaging.client import new_client
-from edge.messaging.state import backoff_s
+from edge.messaging.state import Outage, backoff_s
 from edge.sections import MqttSettings
 
 log = structlog.get_logger()
@@ -77,6 +78,7 @@ class FarmBroker:
         self._client: Client | None = None
         self._ended = threading.Event()
         self._up = threading.Event()
+        self._outage = Outage()
 
     @property
     def connected(self) -> bool:
@@ -119,7 +121,7 @@ class FarmBroker:
         try:
             client.connect(self._settings.host, self._settings.port, keepalive=self._settings.keepalive_s)
         except OSError as error:
-            log.info("sensor.broker_unreachable", sensor=self._sensor, host=self._settings.host, error=str(error))
+            self._failed("sensor.broker_unreachable", str(error))
             return False
         self._client = client
         client.loop_start()
@@ -133,6 +135,10 @@ class FarmBroker:
         self._up.clear()
         self._client = None
         return was_up
+
+    def _failed(self, event: str, reason: str) -> None:
+        if attempts := self._outage.failed(f"{event} {reason}", time.monotonic()):
+            log.warning(event, sensor=self._sensor, host=self._settings.host, error=reason, attempts=attempts)
 
     def _new_client(self) -> Client:
         client = new_client(self._settings, client_id=self._client_id, clean=self._clean, manual_ack=True)
@@ -154,7 +160,7 @@ class FarmBroker:
         _properties: Properties | None,
     ) -> None:
         if reason.is_failure:
-            log.warning("sensor.broker_refused", sensor=self._sensor, reason=str(reason))
+            self._failed("sensor.broker_refused", str(reason))
             return
         self._on_connected()
 
@@ -167,8 +173,9 @@ class FarmBroker:
         _properties: Properties | None,
     ) -> None:
         if any(reason.is_failure for reason in reasons):
-            log.warning("sensor.subscription_refused", sensor=self._sensor, reasons=[str(reason) for reason in reasons])
+            self._failed("sensor.subscription_refused", ", ".join(str(reason) for reason in reasons))
         elif not self._up.is_set():
+            self._outage.ended()
             self._up.set()
             log.info("sensor.connected", sensor=self._sensor)
 
@@ -180,8 +187,9 @@ class FarmBroker:
         reason: ReasonCode,
         _properties: Properties | None,
     ) -> None:
+        if self._up.is_set():
+            log.info("sensor.disconnected", sensor=self._sensor, reason=str(reason))
         self._up.clear()
-        log.info("sensor.disconnected", sensor=self._sensor, reason=str(reason))
         self._ended.set()
 
     def _message(self, client: Client, _userdata: object, message: MQTTMessage) -> None:
