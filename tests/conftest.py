@@ -30,23 +30,25 @@ def shared_data() -> Path:
     return folder
 
 
-class OneWorkerForServers:
-    """With several workers (``-n 2 --dist loadgroup``) one has everything that starts servers, in order; the rest is shared.
+class WorkersWithServers:
+    """With several workers (``-n 2 --dist loadgroup``) one has all that needs Kafka, another all other servers; the rest is shared.
 
-    Real servers are started once, never fight each other for the processor, and their long tests begin at once.
+    The two take about equally long, and begin at once. Within each, servers are started once and tests run one by one, so
+    that long tests never fight each other for the processor more than in pairs.
     """
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Mark them before the workers are told of groups."""
         for item in items:
-            if any(mark.name in TIERS for mark in item.iter_markers()):
-                item.add_marker(pytest.mark.xdist_group("servers"))
+            marks = {mark.name for mark in item.iter_markers()}
+            if marks.intersection(TIERS):
+                item.add_marker(pytest.mark.xdist_group("kafka" if "kafka" in marks else "servers"))
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register what a conftest can have only one of."""
-    config.pluginmanager.register(OneWorkerForServers())
+    config.pluginmanager.register(WorkersWithServers())
 
 
 @pytest.hookimpl(trylast=True)
