@@ -43,6 +43,8 @@ class LimitInEffect(WireModel):
     hysteresis: float = Field(default=0.0, ge=0)
     on_delay_s: float = Field(default=0.0, ge=0)
     off_delay_s: float = Field(default=0.0, ge=0)
+    source: str | None = Field(default=None, max_length=300)
+    """Where it comes from, with its evidence tag; None from a box that does not tell."""
 
 
 class Inventory(WireModel):
@@ -57,7 +59,7 @@ class Inventory(WireModel):
     cameras: tuple[CameraInventory, ...] = ()
     model: ModelRef | None = None
     limits: tuple[LimitInEffect, ...] | None = Field(default=None, max_length=4000)
-    """Limits that the box watches, about 150 bytes each; None from a box that does not tell."""
+    """Limits that the box watches, about 220 bytes each; None from a box that does not tell."""
 
 
 class DeviceState(str, Enum):

@@ -524,6 +524,7 @@ class Agent:
             maintenance=tuple(self._judge.maintenance.active()),
             units={unit.slug: unit.name or unit.slug for unit in self.settings.units},
             inventory={channel.name: channel for channel in self._channels},
+            limits=self._guard.limits,
             derived=self._derived,
             drivers=tuple(driver.health() for driver in self._drivers),
             cameras=tuple(capture.health() for capture in self._captures),

@@ -47,7 +47,8 @@ def _words(watch: Watch) -> str:
     sign = "<" if watch.rule.side is Side.LOW else ">"
     law = "LOS(T) + " if watch.bound.law == "los" else ""
     kind = QUANTITIES[watch.quantity]
-    return f"{watch.channel} {sign} {law}{with_unit(watch.bound.value, kind)} {watch.rule.severity.value}"
+    confirm = " (confirm)" if "confirm with" in watch.source else ""
+    return f"{watch.channel} {sign} {law}{with_unit(watch.bound.value, kind)} {watch.rule.severity.value}{confirm}"
 
 
 def check(settings: EdgeSettings, *, beside_the_agent: bool = False) -> None:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from contracts.devices import CameraHealth, ChannelInventory, Health
+from contracts.devices import CameraHealth, ChannelInventory, Health, LimitInEffect
 from contracts.quantities import QUANTITIES
 from contracts.vision import ModelRef
 from edge.cameras.capture import Counts
@@ -52,6 +52,8 @@ class Snapshot:
     """Units with their names for people."""
     inventory: dict[str, ChannelInventory]
     """Every channel of the box, by name."""
+    limits: tuple[LimitInEffect, ...]
+    """What the box watches, with the sources of the limits."""
     derived: frozenset[str]
     """Channels that the box computes from others; some have nothing to tell for a while."""
     drivers: tuple[DriverHealth, ...]
@@ -234,6 +236,17 @@ class Snapshot:
             "channel": name,
             "unit": known.unit if known is not None else None,
             "label": QUANTITIES[known.quantity].label if known is not None else name,
+            "limits": [
+                {
+                    "severity": limit.severity.value,
+                    "side": limit.side,
+                    "value": limit.value,
+                    "law": limit.law,
+                    "source": limit.source,
+                }
+                for limit in self.limits
+                if limit.channel == name
+            ],
         }
         if latest is None:
             return {**what, "value": None, "age_s": None, "quality": None, "derived": name in self.derived}

@@ -37,6 +37,8 @@ class Shown:
     severity: Severity
     side: Literal["low", "high"]
     value: float
+    source: str | None = None
+    """Where the limit comes from, with its evidence tag."""
 
 
 def shown_limits(watched: Iterable[LimitInEffect], water_c: float | None) -> list[Shown]:
@@ -45,7 +47,7 @@ def shown_limits(watched: Iterable[LimitInEffect], water_c: float | None) -> lis
     for limit in watched:
         value = Bound(limit.value, limit.law).at(water_c)
         if value is not None:
-            found.append(Shown(limit.definition, limit.severity, limit.side, value))
+            found.append(Shown(limit.definition, limit.severity, limit.side, value, limit.source))
     return found
 
 

@@ -18,6 +18,8 @@ class ShownLimit(ApiModel):
     severity: Severity
     side: Literal["low", "high"]
     value: float
+    source: str | None = None
+    """Where it comes from, with its evidence tag; a limit that must be confirmed says so. Null when the box does not tell."""
 
 
 class FailedTest(ApiModel):

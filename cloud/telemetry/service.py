@@ -245,7 +245,13 @@ def _latest(row: Row, period_s: float | None, limits: Sequence[rules.Shown], now
         stale_after_s=rules.stale_after_s(period_s),
         derived=row["derived"],
         limits=[
-            ShownLimit(definition=each.definition, severity=each.severity, side=each.side, value=each.value)
+            ShownLimit(
+                definition=each.definition,
+                severity=each.severity,
+                side=each.side,
+                value=each.value,
+                source=each.source,
+            )
             for each in limits
         ],
     )

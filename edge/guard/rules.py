@@ -112,6 +112,7 @@ def in_effect(watches: Sequence[Watch]) -> tuple[LimitInEffect, ...]:
             hysteresis=watch.rule.hysteresis,
             on_delay_s=watch.rule.on_delay_s,
             off_delay_s=watch.rule.off_delay_s,
+            source=watch.source[:300],
         )
         for watch in watches
     )

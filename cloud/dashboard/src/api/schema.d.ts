@@ -5170,6 +5170,11 @@ export interface components {
             side: "low" | "high";
             /** Value */
             value: number;
+            /**
+             * Source
+             * @description Where it comes from, with its evidence tag; a limit that must be confirmed says so. Null when the box does not tell.
+             */
+            source?: string | null;
         };
         /**
          * Site
