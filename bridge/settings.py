@@ -211,7 +211,7 @@ def load_settings(path: Path | None = None, **overrides: Any) -> BridgeSettings:
         model_config = SettingsConfigDict(yaml_file=path)
 
     try:
-        settings = FromFile(**overrides)
+        settings = FromFile(_secrets_dir=_secrets_dir(), **overrides)
         _ = settings.mappings  # read now, so that a bad file stops before anything connects
     except ValidationError as error:
         raise _named(error) from None  # the original repeats the values, secrets included
@@ -220,6 +220,14 @@ def load_settings(path: Path | None = None, **overrides: Any) -> BridgeSettings:
     except (yaml.YAMLError, TypeError, ValueError) as error:
         raise ConfigurationError("config", str(path), f"It must be a YAML mapping of settings: {error}") from error
     return settings
+
+
+def _secrets_dir() -> Path | None:
+    """``SHOAL_SECRETS_DIR``: a folder with a file for each secret, such as ``shoal_bridge_kafka_password``."""
+    given = os.environ.get("SHOAL_SECRETS_DIR")
+    if given is not None and not Path(given).is_dir():
+        raise ConfigurationError("SHOAL_SECRETS_DIR", given, "It must be a folder with one file per secret.")
+    return None if given is None else Path(given)
 
 
 def _named(error: ValidationError) -> ConfigurationError:

@@ -296,6 +296,10 @@ class WatchSettings(BaseSettings):
     """Its secret."""
     phone_sender: str = ""
     """Our number, E.164 such as +4712345678."""
+    watch_metrics_host: str = "127.0.0.1"
+    """Address of /healthz, /readyz and /metrics; 0.0.0.0 in a container."""
+    watch_metrics_port: int = Field(default=9467, ge=0, le=65535)
+    """TCP port of the same; 0 takes a free one."""
     webhook_allow_private: bool = False
     """True lets webhooks call addresses of the server's own network: right on a farm's box, wrong in a company's cloud."""
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
@@ -356,9 +360,23 @@ def load_retention_settings(**overrides: object) -> RetentionSettings:
     return _loaded(RetentionSettings, overrides)
 
 
+def secrets_dir(environ: Mapping[str, str]) -> Path | None:
+    """Folder with a file for each secret, such as ``shoal_database_url``: ``SHOAL_SECRETS_DIR``. The environment wins over it.
+
+    Raises:
+        ConfigurationError: there is no such folder.
+    """
+    given = environ.get("SHOAL_SECRETS_DIR")
+    if given is None:
+        return None
+    if not Path(given).is_dir():
+        raise ConfigurationError("SHOAL_SECRETS_DIR", given, "It must be a folder with one file per secret.")
+    return Path(given)
+
+
 def _loaded(kind: type[_Settings], overrides: Mapping[str, object]) -> _Settings:
     try:
-        return kind(**overrides)  # type: ignore[arg-type]  # pydantic checks them
+        return kind(_secrets_dir=secrets_dir(os.environ), **overrides)  # type: ignore[arg-type]  # pydantic checks them
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         field = ".".join(str(part) for part in first["loc"])

@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+from prometheus_client import generate_latest
 from psycopg import Connection
 
 from cloud.abnormal.advisor import Advisor
@@ -34,6 +35,7 @@ from cloud.notifications.queue import Claimed
 from cloud.notifications.rules import Channel
 from cloud.settings import WatchSettings, secret_key
 from contracts.alarms import Severity
+from contracts.probes import Condition, ProbeServer
 from contracts.quantities import QUANTITIES
 
 log = structlog.get_logger()
@@ -93,10 +95,19 @@ def run_watch(settings: WatchSettings) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    probes = ProbeServer(
+        settings.watch_metrics_host,
+        settings.watch_metrics_port,
+        condition=lambda: Condition(alive=watch.alive, obstacles=()),
+        metrics=generate_latest,
+        field="watch_metrics_port",
+    )
+    probes.start()
     watch.start()
     while watch.alive and not stop.wait(ALIVE_S):
         pass
     watch.stop()
+    probes.stop()
     return 0 if stop.is_set() else 1
 
 

@@ -455,6 +455,10 @@ def _level(name: str) -> str:
 
 
 def _needed(database_url: str | None) -> str:
+    if not database_url and os.environ.get("SHOAL_SECRETS_DIR"):
+        from cloud.settings import load_retention_settings
+
+        return load_retention_settings().database_url.get_secret_value()
     if not database_url:
         raise ConfigurationError(
             "SHOAL_DATABASE_URL",
