@@ -47,8 +47,9 @@ journeys: $(TOOLS) servers  ## the three journeys of docs/journeys.md, on a box 
 bench: $(TOOLS) servers  ## measure everything against its floor and render docs/benchmarks.md
 	$(BIN)/python -m tests.benchmarks.report $(ARGS)
 
-servers: $(TOOLS)  ## fetch Apache Kafka and TimescaleDB for tests into .servers and start each server once
+servers: $(TOOLS)  ## fetch Apache Kafka, TimescaleDB and the tools that check deploy/ into .servers; start each server once
 	$(BIN)/python -m tests.servers install
+	$(BIN)/python -m tests.tools install
 
 system:
 	@tests/servers/system-packages.sh

@@ -38,7 +38,7 @@ EMPTY_WHEN_ALL_IS_WELL = (
     "shoal_notifications_total", "shoal_ingest_retries_total", "shoal_edge_readings_flagged_total", "shoal_logins_total",
     "shoal_evaluator_alarms_total", "shoal_edge_dropped_total", "shoal_edge_temperature_celsius",
     "shoal_ingest_lag_seconds", "shoal:ingest_fresh", "shoal_edge_frame", "actuation_latency", "rate6h", "rate3d",
-    "shoal_store_bytes", "shoal_business_mortality",
+    "shoal_store_bytes", "shoal_business_mortality", "shoal_business_stream_uptime",
 )  # fmt: skip
 """Series that only something unusual makes, or that this machine or a box in one process does not have."""
 

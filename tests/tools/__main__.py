@@ -6,7 +6,7 @@ import argparse
 import sys
 import time
 
-from tests.servers.presence import MissingServerError
+from tests.servers.presence import MissingServerError, in_ci
 from tests.tools.registry import TOOLS, find, install
 
 
@@ -27,7 +27,7 @@ def main() -> int:
                 print(f"{name:<20} missing: {error}", file=sys.stderr)
                 continue
         print(f"{name:<20} {find(name) or 'missing'}  {time.monotonic() - began:5.1f} s", flush=True)
-    return 1 if failures else 0
+    return 1 if failures and in_ci() else 0  # elsewhere the tests that need it are skipped, visibly
 
 
 if __name__ == "__main__":

@@ -1,0 +1,5 @@
+environment = "dev"
+region      = "eu-north-1"
+domain      = "dev.shoal.example.org"
+zone_id     = "Z0000000000000000000"
+alarm_email = "platform@example.org"

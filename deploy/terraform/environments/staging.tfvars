@@ -1,0 +1,5 @@
+environment = "staging"
+region      = "eu-north-1"
+domain      = "staging.shoal.example.org"
+zone_id     = "Z0000000000000000000"
+alarm_email = "platform@example.org"
