@@ -15,13 +15,14 @@ import uuid
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import structlog
 
 from contracts.alarms import Severity
 from contracts.commands import Command
+from contracts.deployments import DEPLOYMENT_EVENT, DeploymentStatus
 from contracts.devices import CLOCK_SYNCED, CameraInventory, DeviceEvent, EventBatch, Inventory
 from contracts.telemetry import Reading
 from contracts.topics import commands
@@ -42,10 +43,11 @@ from edge.guard.guard import Guard
 from edge.guard.orders import Orders
 from edge.inference.engine import EngineReport
 from edge.inference.pipeline import VisionPipeline
+from edge.inference.settings import ModelSettings
 from edge.inference.worker_client import WorkerClient
 from edge.lives import Lives
 from edge.messaging.commands import CommandDesk
-from edge.messaging.state import LinkEvent
+from edge.messaging.state import Connected, LinkEvent
 from edge.messaging.uplinks import open_link
 from edge.metrics import Metrics
 from edge.outbox.budget import Budget
@@ -70,6 +72,11 @@ from edge.service import ServiceManager
 from edge.settings import EdgeSettings
 from edge.status import Snapshot
 from edge.supervisor import LOOK_S, STALL_AFTER_S, Stall, Supervisor, Worker
+
+if TYPE_CHECKING:
+    from edge.deployments.slots import Slots
+    from edge.deployments.updater import Updater
+    from edge.messaging.shadow import ModelsShadow
 
 log = structlog.get_logger()
 
@@ -222,16 +229,16 @@ class Agent:
             )
             for camera in (() if self._lives.sensors_only else settings.cameras)
         ]
-        self._worker = None
-        if settings.model is not None and self._captures:
-            self._worker = WorkerClient(
-                settings.model,
-                clock=clock,
-                cache=settings.data_dir / ENGINES_FOLDER,
-                log_level=settings.log_level,
-                on_report=self._engine_changed,
-                on_lost=lambda reason: self.emit("model.worker_lost", reason, severity=Severity.MINOR),
-            )
+        self._slots: Slots | None = None
+        self._model = settings.model
+        if settings.deployments is not None and settings.model is not None:
+            from edge.deployments.fleet import open_slots, started_with
+
+            self._slots = open_slots(settings.data_dir, settings.model)
+            self._model = started_with(settings.model, self._slots)
+        self._worker: WorkerClient | None = None
+        if self._model is not None and self._captures:
+            self._worker = self._new_worker(self._model)
         if self._captures:
             self._pictures = open_keeper(
                 settings.data_dir, settings.sampling, site=settings.site, device=settings.device, clock=clock
@@ -296,6 +303,10 @@ class Agent:
             observe_latency=self._metrics.command_latency.observe,
         )
         self._link.route(commands(settings.site, settings.device), self._commands.hear)
+        self._updater: Updater | None = None
+        self._shadow: ModelsShadow | None = None
+        if settings.deployments is not None and self._slots is not None:
+            self._open_deployments(self._slots)
         self._supervisor = Supervisor()
         self._guard_workers: list[Worker] = []
         self._input_workers: list[Worker] = []
@@ -304,6 +315,56 @@ class Agent:
         self._sampler_worker: Worker | None = None
         self._watch_worker: Worker | None = None
         self._ends_because = ""
+
+    def _new_worker(self, model: ModelSettings) -> WorkerClient:
+        return WorkerClient(
+            model,
+            clock=self.clock,
+            cache=self.settings.data_dir / ENGINES_FOLDER,
+            log_level=self.settings.log_level,
+            on_report=self._engine_changed,
+            on_lost=self._worker_lost,
+        )
+
+    def _open_deployments(self, slots: Slots) -> None:
+        from edge.deployments.fleet import conditions_of, new_updater
+        from edge.deployments.trial import VisionTrial
+        from edge.messaging.shadow import ModelsShadow
+
+        settings, model = self.settings, self._model
+        deployments = settings.deployments
+        if deployments is None or model is None:
+            return
+        trial = VisionTrial(
+            self._vision,
+            clock=self.clock,
+            new_worker=lambda bundle: self._new_worker(model.model_copy(update={"bundle": bundle})),
+            take_over=self._take_over,
+        )
+        self._updater = new_updater(
+            deployments,
+            data_dir=settings.data_dir,
+            site=settings.site,
+            device=settings.device,
+            clock=self.clock,
+            slots=slots,
+            trial=trial if self._worker is not None else None,
+            conditions=lambda: conditions_of(
+                tuple(self._guard.actuators.views()),
+                tuple(self._judge.maintenance.active()),
+                tuple(self._guard.alarms.active()) + self._view_alarms(),
+            ),
+            tell=self._deployment_changed,
+            swapped=lambda: self._engine_changed(self._engine, ""),
+            pause=self._stop_asked.wait,
+        )
+        self._shadow = ModelsShadow(
+            self._link,
+            site=settings.site,
+            device=settings.device,
+            desired=self._updater.desire,
+            reported=self._updater.reported,
+        )
 
     def _new_announcer(self, announce: AnnounceSettings) -> Announcer:
         def latest() -> list[tuple[Reading, float]]:
@@ -363,6 +424,9 @@ class Agent:
             self._vision_workers += [start(f"camera-{c.settings.name}", c.run) for c in self._captures]
         if self._uploader is not None:
             self._input_workers.append(start("uploader", self._uploader.run))
+        if self._updater is not None and self._shadow is not None:
+            self._input_workers.append(start("updater", self._updater.run, stall_after_s=float("inf")))
+            self._input_workers.append(start("shadow", self._shadow.run))
         self._watch_worker = start("watch", self._watch)
         self._service.ready(self._service_status())
         log.info(
@@ -377,6 +441,7 @@ class Agent:
         if self._stopped.is_set():
             return
         self._stopped.set()
+        self._stop_asked.set()  # a download that waits for its bandwidth ends here
         self._service.stopping()
         stop = self._supervisor.stop
         stop([self._watch_worker] if self._watch_worker else [], timeout_s=0.0)
@@ -544,6 +609,9 @@ class Agent:
             restarts=self._supervisor.restarts()
             | ({"model": self._worker.restarts} if self._worker is not None else {}),
             degraded=self._degraded(),
+            models=self._updater.reported() if self._updater is not None else None,
+            swaps=self._vision.swaps,
+            models_bytes=self._updater.fetched_bytes if self._updater is not None else 0,
         )
 
     def _diagnose(self, _command: Command) -> str:
@@ -622,6 +690,7 @@ class Agent:
             wrong += [f"the model runs on {engine.provider}: {engine.fallback}"] if engine.fallback else []
             wrong += [f"the health model does not run: {engine.health_trouble}"] if engine.health_trouble else []
             wrong += [f"the model takes {engine.latency_ms:g} ms a frame"] if engine.over_budget else []
+        wrong += self._updater.troubles() if self._updater is not None else []
         if self._vision.share < ENOUGH_SHARE:
             wrong.append(f"the model has time for {self._vision.share:.0%} of the cameras' frames")
         failed_s = self._vision.stats.model_failed_s
@@ -685,6 +754,22 @@ class Agent:
 
     def _link_event(self, event: LinkEvent) -> None:
         self._publisher.handle(event)
+        if self._shadow is not None and isinstance(event, Connected):
+            self._shadow.connected()
+
+    def _worker_lost(self, reason: str) -> None:
+        self.emit("model.worker_lost", reason, severity=Severity.MINOR)
+
+    def _take_over(self, worker: WorkerClient) -> None:
+        """Another model runs from this frame on; in the pipeline's thread, so it is told later, by the updater."""
+        worker.listen(on_report=self._engine_changed, on_lost=self._worker_lost)
+        self._worker, self._engine, self._no_engine_because = worker, worker.report, ""
+
+    def _deployment_changed(self, status: DeploymentStatus) -> None:
+        from edge.deployments.fleet import event_detail, headline, went_wrong
+
+        severity = Severity.MAJOR if went_wrong(status) else None
+        self.emit(DEPLOYMENT_EVENT, headline(status), severity=severity, **event_detail(status))
 
     def _camera_changed(self, camera: CameraSettings, before: Life, after: Life, reason: str) -> None:
         if after.phase is Phase.LOST and not before.was_lost:

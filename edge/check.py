@@ -69,6 +69,7 @@ def check(settings: EdgeSettings, *, beside_the_agent: bool = False) -> None:
         _guard_fits_together,
         _cameras_are_readable,
         _bundle_loads,
+        _root_is_readable,
     )
     for step in steps:
         step(settings)
@@ -264,3 +265,15 @@ def _bundle_loads(settings: EdgeSettings) -> None:
             f"{error.name} is not installed: pip install 'shoal[edge,cpu]', or set 'model: null' to run without a model.",
         ) from error
     load_bundle(find_bundle(settings.model.bundle))
+
+
+def _root_is_readable(settings: EdgeSettings) -> None:
+    if settings.deployments is None:
+        return
+    try:
+        from edge.deployments.fleet import read_root
+    except ImportError as error:
+        raise ConfigurationError(
+            "deployments", error.name, "It is not installed: pip install 'shoal[edge]'."
+        ) from error
+    read_root(settings.deployments)

@@ -43,6 +43,12 @@ __all__ = ["Finding", "Verdict", "examine", "table"]
 
 def examine(settings: EdgeSettings) -> Iterator[Finding]:
     """Look at everything, most basic first."""
+    yield from _examine_parts(settings)
+    yield from _deployments(settings)
+    yield from _cameras(settings)
+
+
+def _examine_parts(settings: EdgeSettings) -> Iterator[Finding]:
     now = SystemClock().now()
     yield _settings(settings)
     yield from _limits(settings)
@@ -68,6 +74,17 @@ def examine(settings: EdgeSettings) -> Iterator[Finding]:
     if settings.model is not None and settings.cameras:
         yield _model_memory(settings.model)
     yield _model(settings)
+
+
+def _deployments(settings: EdgeSettings) -> Iterator[Finding]:
+    if settings.deployments is None:
+        return
+    from edge.deployments.fleet import findings
+
+    yield from findings(settings.deployments, data_dir=settings.data_dir, site=settings.site, device=settings.device)
+
+
+def _cameras(settings: EdgeSettings) -> Iterator[Finding]:
     for camera in settings.cameras:
         source = open_source(camera, SystemClock())
         subject = f"camera {camera.name}"

@@ -36,6 +36,8 @@ COUNTERS: dict[str, str] = {
     "samples_kept": "Frames kept for a label, since the start",
     "samples_uploaded": "Samples that the label queue has taken, since the start",
     "pictures_refused": "Pictures that found no room on the disk or that it did not take, since the start",
+    "model_swaps": "Times that another model took over, since the start",
+    "models_fetched_bytes": "Bytes of models and their metadata that were fetched, since the start",
     "worker_restarts": "Times that a worker thread was started again, by worker, since the start",
 }
 GAUGES: dict[str, str] = {
@@ -63,6 +65,8 @@ GAUGES: dict[str, str] = {
     "gpu_load": "Load of the graphics processor, 0 to 1, where jetson-stats tells it",
     "power_watts": "Power that the board takes in watts, where jetson-stats tells it",
     "throttling": "1 while the kernel slows the board down for heat or current, by alert; none where the board has no alerts",
+    "deployment_state": "1 for the state that the newest model deployment is in, by state",
+    "repository_seconds_left": "Seconds until the newest metadata of model releases ends; below 0 nothing new is accepted",
     "siren_sounding": "1 while the siren sounds",
     "clock_trusted": "1 while the wall clock can be trusted",
     "degraded": "Number of things that do not work as configured",
@@ -100,6 +104,7 @@ _LABEL = {
     "alarms_active": "severity",
     "temperature_celsius": "zone",
     "actuator_on": "actuator",
+    "deployment_state": "state",
     "actuator_proven": "actuator",
     "actuator_reachable": "actuator",
 }

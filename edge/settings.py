@@ -20,6 +20,7 @@ from contracts.errors import ConfigurationError
 from contracts.quantities import LIFE_CRITICAL, QUANTITIES
 from edge.announce.settings import AnnounceSettings
 from edge.cameras.settings import CameraSettings, redacted
+from edge.deployments.settings import DeploymentSettings
 from edge.guard.settings import GuardSettings
 from edge.inference.settings import ModelSettings, ObservationSettings
 from edge.limits import meant_species
@@ -195,6 +196,8 @@ class EdgeSettings(BaseSettings):
     """Cameras."""
     model: ModelSettings | None = ModelSettings()
     """The detector; None runs cameras without a model: observations then carry no counts. Not loaded without cameras."""
+    deployments: DeploymentSettings | None = None
+    """Signed models from the fleet; None runs the bundle of ``model.bundle`` for ever."""
     observations: ObservationSettings = ObservationSettings()
     """Windows and evidence."""
     sampling: SamplingSettings = SamplingSettings()
@@ -365,7 +368,19 @@ def _with_absolute_paths(settings: EdgeSettings, base: Path) -> EdgeSettings:
         if (folder / "manifest.json").is_file():
             model = updates.get("model", settings.model)
             updates["model"] = model.model_copy(update={"health_model": str(folder)})
+    if settings.deployments is not None:
+        updates["deployments"] = _deployments_below(settings.deployments, base)
     return settings.model_copy(update=updates)
+
+
+def _deployments_below(settings: DeploymentSettings, base: Path) -> DeploymentSettings:
+    sources = tuple(
+        one.model_copy(
+            update={name: base / path for name in ("path", "token_file") if (path := getattr(one, name)) is not None}
+        )
+        for one in settings.sources
+    )
+    return settings.model_copy(update={"root_file": base / settings.root_file, "sources": sources})
 
 
 def _unique(named: list[tuple[str, str]]) -> None:

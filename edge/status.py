@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from contracts.devices import CameraHealth, ChannelInventory, Health, LimitInEffect
+from contracts.deployments import DeploymentState, ReportedModels
+from contracts.devices import CameraHealth, ChannelInventory, Health
 from contracts.quantities import QUANTITIES
 from contracts.vision import ModelRef
 from edge.cameras.capture import Counts
@@ -78,6 +80,12 @@ class Snapshot:
     pictures: dict[str, float]
     """Measures of the kept pictures, by the metric's name; empty without cameras."""
     degraded: tuple[str, ...]
+    models: ReportedModels | None = None
+    """Desired, running and verified models; None on a box without the section ``deployments``."""
+    swaps: int = 0
+    """Times that another model took over since the start."""
+    models_bytes: int = 0
+    """Bytes of models and their metadata that were fetched since the start."""
 
     @property
     def oldest_age_s(self) -> float | None:
@@ -128,6 +136,10 @@ class Snapshot:
             "degraded": len(self.degraded),
         }
         one |= self.pictures | self.board
+        if self.models is not None:
+            one |= {"model_swaps": self.swaps, "models_fetched_bytes": self.models_bytes}
+            if self.models.repository_expires_at is not None:
+                one["repository_seconds_left"] = (self.models.repository_expires_at - self.at).total_seconds()
         by_label: dict[str, dict[str, float]] = {
             "accepted": {k: v for k, v in self.counters.items() if not k.startswith(("dropped_", "thinned_"))},
             "dropped": {k.removeprefix("dropped_"): v for k, v in self.counters.items() if k.startswith("dropped_")},
@@ -158,6 +170,7 @@ class Snapshot:
             "temperature_celsius": self.temperatures,
             "alarms_active": {name: float(count) for name, count in severities.items()},
             "alarms_shelved": {"": float(sum(alarm.shelved is not None for alarm in self.alarms))},
+            "deployment_state": self._deployment_states(),
         }
         return {**{name: {"": float(value)} for name, value in one.items()}, **by_label}
 
@@ -215,6 +228,7 @@ class Snapshot:
             ],
             "model": self.model.model_dump() if self.model is not None else None,
             "provider": self.provider,
+            "models": self.models.model_dump(mode="json") if self.models is not None else None,
             "stages": self.stages,
             "board": {**self.board, "throttling": [name for name, active in self.throttling.items() if active]},
             "outbox": {
@@ -228,6 +242,12 @@ class Snapshot:
             "counters": self.counters,
             "memory_bytes": self.rss_bytes,
         }
+
+    def _deployment_states(self) -> dict[str, float]:
+        deployment = self.models.deployment if self.models is not None else None
+        if deployment is None:
+            return {}
+        return {state.value: float(state is deployment.state) for state in DeploymentState}
 
     def _channel(self, name: str, ages: dict[str, float]) -> dict[str, Any]:
         latest = self.latest.get(name)

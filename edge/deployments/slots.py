@@ -59,7 +59,7 @@ class Slots:
 
     def __init__(self, folder: Path, *, configured: Installed) -> None:
         self._folder = folder
-        self._configured = configured
+        self.configured = configured
         folder.mkdir(parents=True, exist_ok=True)
         for left in folder.glob(".[ab].new"):
             shutil.rmtree(left, ignore_errors=True)
@@ -114,18 +114,18 @@ class Slots:
     def known_files(self) -> Iterator[Path]:
         """Every file of the bundles on this box: what a download need not bring again."""
         folders = [self.bundle("a"), self.bundle("b")]
-        if Path(self._configured.bundle).is_dir():
-            folders.append(Path(self._configured.bundle))
+        if Path(self.configured.bundle).is_dir():
+            folders.append(Path(self.configured.bundle))
         for folder in folders:
             yield from (path for path in folder.rglob("*") if path.is_file())
 
     def _read(self) -> Pointer:
-        start = Pointer(self._configured)
+        start = Pointer(self.configured)
         try:
             kept = json.loads((self._folder / POINTER).read_bytes())
             previous = kept["previous"]
             pointer = Pointer(
-                Installed(**kept["active"]), Installed(**previous) if previous is not None else self._configured
+                Installed(**kept["active"]), Installed(**previous) if previous is not None else self.configured
             )
         except FileNotFoundError:
             return start
@@ -133,7 +133,7 @@ class Slots:
             log.error("deployments.pointer_damaged", reason=str(error))  # noqa: TRY400  (the event says it all)
             return start
         if pointer.active.slot is None:
-            return Pointer(self._configured, pointer.previous)
+            return Pointer(self.configured, pointer.previous)
         if not (self.bundle(pointer.active.slot) / "manifest.json").is_file():
             log.error("deployments.slot_missing", slot=pointer.active.slot)
             return start

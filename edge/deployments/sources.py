@@ -107,8 +107,7 @@ class S3Source:
         """As ``Source.read``."""
         try:
             import boto3
-            from botocore.config import Config
-            from botocore.exceptions import BotoCoreError, ClientError
+            from boto3.session import Config
         except ImportError as error:
             raise SourceUnavailableError("boto3 is missing: pip install 'shoal[edge,s3]'") from error
         settings = self._settings
@@ -119,15 +118,13 @@ class S3Source:
                 self._client = boto3.client("s3", endpoint_url=settings.url, config=config)
             extra = {"Range": f"bytes={offset}-"} if offset else {}
             answer = self._client.get_object(Bucket=settings.bucket, Key=key, **extra)
-        except ClientError as error:
-            code = str(error.response.get("Error", {}).get("Code"))
+        except Exception as error:
+            code = str(getattr(error, "response", {}).get("Error", {}).get("Code", error))
             if code in {"NoSuchKey", "404", "AccessDenied"}:  # without the right to list, S3 hides what is missing
                 raise NotHereError(f"{self.name} has no {key}") from error
             if code == "InvalidRange":
                 return offset, iter(())
             raise SourceUnavailableError(f"{self.name}: {code}") from error
-        except (BotoCoreError, OSError, ValueError) as error:
-            raise SourceUnavailableError(f"{self.name}: {error}") from error
 
         def chunks() -> Iterator[bytes]:
             try:

@@ -113,6 +113,8 @@ class Verifier:
         """When the newest timestamp ends: what is left of the freeze window."""
         self.trouble = ""
         """Why the repository could not be trusted at the last look; empty when it could."""
+        self.distrusted = False
+        """Whether a source was reached at the last look, and none could be trusted."""
         self.bytes = 0
         """Bytes of metadata that were read since the start."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -281,11 +283,11 @@ class Verifier:
             except (NotHereError, SourceUnavailableError, TrustError) as error:  # noqa: PERF203  (few sources)
                 reasons.append((source.name, error))
             else:
-                self.trouble = ""
+                self.trouble, self.distrusted = "", False
                 return found
         self.trouble = "; ".join(f"{name}: {error}" for name, error in reasons)[:500]
-        distrust = any(isinstance(error, TrustError) for _, error in reasons)
-        raise (TrustError if distrust else SourceUnavailableError)(self.trouble)
+        self.distrusted = any(isinstance(error, TrustError) for _, error in reasons)
+        raise (TrustError if self.distrusted else SourceUnavailableError)(self.trouble)
 
     def _fetcher(self, source: Source) -> _Fetcher:
         return _Fetcher(source, self._channel, self._count)

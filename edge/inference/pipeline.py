@@ -22,6 +22,7 @@ from edge.cameras.alarms import MEMORY_PREFIX, STATE_PREFIX, ViewAlarm, orphan_c
 from edge.cameras.capture import CameraCapture, Drop
 from edge.cameras.source import Frame
 from edge.clock import Clock
+from edge.inference.candidate import Candidate
 from edge.inference.engine import FrameResult
 from edge.inference.governor import Governor
 from edge.inference.scheduler import Scheduler
@@ -119,6 +120,14 @@ class VisionPipeline:
         self._drawn: _Job | None = None
         self._bank = 0
         self._submitted_s = self._answered_s = 0.0
+        self._candidate: Candidate | None = None
+        self._retired: list[Candidate] = []
+        self._swapping: Candidate | None = None
+        self._swap_lock = threading.Lock()
+        self._quiet_s: float | None = None
+        self.swap_gap_ms: float | None = None
+        """How long no model could be asked at the last swap; None before the first."""
+        self.swaps = 0
         self._health_every_s = model.health_every_s
         self._health_from_s: dict[int, float] = {}
         self._wake_end, self._waker = socket.socketpair()
@@ -140,6 +149,27 @@ class VisionPipeline:
             except OSError:
                 return  # enough bytes wait there, or the pipeline has ended
 
+    # -- a candidate beside the model, called by other threads -----------------------------------------------------
+
+    @property
+    def worker(self) -> WorkerClient | None:
+        """The client of the model that runs."""
+        return self._worker
+
+    def try_out(self, candidate: Candidate | None) -> None:
+        """Run a candidate beside the model, or none any more; its process is started and ended by the pipeline's thread."""
+        before, self._candidate = self._candidate, candidate
+        if before is not None and before is not candidate and before.worker is not self._worker:
+            self._retired.append(before)
+        self.wake()
+
+    def swap_to(self, candidate: Candidate | None) -> None:
+        """Let a candidate take over as soon as it is loaded and no frame is under way; None gives an unfulfilled wish up."""
+        with self._swap_lock:
+            self._swapping = candidate
+        if candidate is not None:
+            self.try_out(candidate)
+
     def latest(self) -> dict[str, LatestSight]:
         """The newest observation of every camera."""
         return self._windows.latest()
@@ -160,6 +190,9 @@ class VisionPipeline:
         finally:
             self._lose_jobs()
             if stop.is_set():
+                for one in (self._candidate, *self._retired):
+                    if one is not None:
+                        one.close()
                 if self._worker is not None:
                     self._worker.close()
                 self._windows.close_all()
@@ -173,15 +206,46 @@ class VisionPipeline:
 
     def _turn(self) -> None:
         """Do whatever can be done now."""
+        while self._retired:
+            _end(self._retired.pop().worker)
+        if (candidate := self._candidate) is not None:
+            candidate.tend()
         if self._worker is not None:
             try:
                 self._use(self._worker)
             except WorkerLostError:
                 self._lose_jobs()
             self._governor.look(running=self._worker.ready)
+        self._swap()
         if self._worker is None or not self._worker.ready:
             self._look_without_model()
         self._windows.close_due()
+
+    def _swap(self) -> None:
+        """Change the model between two jobs: every frame that was taken is answered by the model that it was drawn for."""
+        if self._swapping is None:
+            return
+        with self._swap_lock:
+            self._swap_now(self._swapping)
+
+    def _swap_now(self, candidate: Candidate | None) -> None:
+        if candidate is None or not candidate.worker.idle or self._with_worker is not None or self._drawn is not None:
+            return
+        begun_s = self._quiet_s if self._quiet_s is not None else self._clock.monotonic()
+        self._windows.close_here()
+        old, self._worker = self._worker, candidate.worker
+        self._candidate = self._swapping = self._quiet_s = None
+        candidate.take_over()
+        self.swap_gap_ms = round((self._clock.monotonic() - begun_s) * 1000, 3)
+        self.swaps += 1
+        if old is not None:
+            _end(old)
+
+    @property
+    def _drains(self) -> bool:
+        """Whether the frames under way are the last ones of this model."""
+        swapping = self._swapping
+        return swapping is not None and swapping.worker.idle
 
     def _use(self, worker: WorkerClient) -> None:
         answer = worker.receive()
@@ -194,11 +258,13 @@ class VisionPipeline:
             if worker.idle and self._drawn is not None:
                 self._submit(worker, self._drawn)
                 self._draw_next(worker)  # while it works
+            elif self._drains and worker.idle and self._quiet_s is None:
+                self._quiet_s = self._clock.monotonic()
         if answered is not None and answer is not None:
             self._conclude(answered, answer)
 
     def _draw_next(self, worker: WorkerClient) -> None:
-        if self._drawn is not None:
+        if self._drawn is not None or self._drains:
             return
         oldest = {i: s for i, capture in enumerate(self._captures) if (s := capture.oldest_s()) is not None}
         if not oldest:
@@ -229,7 +295,7 @@ class VisionPipeline:
             self._bank = (self._bank + 1) % BANKS
 
     def _submit(self, worker: WorkerClient, job: _Job) -> None:
-        self._with_worker, self._drawn = job, None
+        self._with_worker, self._drawn, self._quiet_s = job, None, None
         self._submitted_s = self._clock.monotonic()
         worker.submit(job.placements, bank=job.bank, health=self._health_turns(worker, job))
 
@@ -257,6 +323,9 @@ class VisionPipeline:
             self.stats.model_failed_s = now_s
             log.error("model.failed", error=answer.error)
             found = None
+        candidate = self._candidate
+        if candidate is not None and self._swapping is None and found is not None and report is not None:
+            candidate.offer(job.frames[0][1], found[0], report, frame_s=(now_s - self._submitted_s) / len(job.frames))
         for index, (camera, frame) in enumerate(job.frames):
             result = None
             if found is not None and report is not None:
@@ -311,9 +380,17 @@ class VisionPipeline:
         answer = self._worker.fileno() if self._worker is not None else None
         if answer is not None:
             poll.register(answer, select.POLLIN)
+        candidate = self._candidate
+        if candidate is not None and (second := candidate.worker.fileno()) is not None and second != answer:
+            poll.register(second, select.POLLIN)
         if any(ready == self._wake_end.fileno() for ready, _ in poll.poll(LONGEST_NAP_S * 1000)):
             self._wake_end.recv(64)
             self._awake.clear()
+
+
+def _end(worker: WorkerClient) -> None:
+    """End a process that nobody uses any more, without holding up the frames."""
+    threading.Thread(target=worker.close, name="worker-end", daemon=True).start()
 
 
 def _with_analysts(

@@ -111,6 +111,14 @@ class Windows:
                 window.closes_s = max(window.closes_s + self._window_s, now_s + self._window_s / 2)
         self._persist()
 
+    def close_here(self) -> None:
+        """Close the windows that saw something now: what comes next is seen by another model. Persisted with those that close next."""
+        now_s = self._clock.monotonic()
+        for window in self._windows:
+            if not window.analyst.empty:
+                self._close(window)
+                window.closes_s = now_s + self._window_s
+
     def close_all(self) -> None:
         """Close the windows that saw something, for the last time."""
         for window in self._windows:

@@ -109,6 +109,10 @@ class WorkerClient:
         self._memory: int | None = None
         self._ring: FrameRing | None = None
         self._drawn: dict[int, Placement] = {}
+        self.refused = ""
+        """Why the model cannot be used; empty while nothing speaks against it."""
+        self.losses = 0
+        """How often its process was lost."""
         self._job = 0
         self._asked: Infer | None = None
         self._asked_s = 0.0
@@ -136,6 +140,24 @@ class WorkerClient:
     def restarts(self) -> int:
         """How often the worker was started again."""
         return max(0, self._life.starts - 1)
+
+    def listen(self, *, on_report: Callable[[EngineReport | None, str], None], on_lost: Callable[[str], None]) -> None:
+        """From now on tell these what runs and what was lost; called by the thread that uses the client."""
+        self._on_report, self._on_lost = on_report, on_lost
+
+    @property
+    def memory_bytes(self) -> int:
+        """Resident memory of the worker; 0 while there is none."""
+        process = self._process
+        try:
+            return int(psutil.Process(process.pid).memory_info().rss) if process is not None else 0
+        except psutil.Error:
+            return 0
+
+    @property
+    def bundle(self) -> str:
+        """The bundle that it was told to run."""
+        return self._settings.bundle
 
     @property
     def pid(self) -> int | None:
@@ -246,6 +268,7 @@ class WorkerClient:
         was_ready = self.ready
         self._end()
         self._life = state.on_failure(self._life, self._clock.monotonic())
+        self.losses += 1
         log.error("model.worker_lost", reason=reason, failures=self._life.failures)
         self._on_lost(reason)
         if was_ready or self._life.failures == state.HOPELESS_AFTER:
@@ -307,6 +330,7 @@ class WorkerClient:
         elif isinstance(message, Refused):
             self._end()
             self._life = state.on_refusal(self._life, now_s)
+            self.refused = message.reason
             log.error("model.not_loaded", reason=message.reason, retry_s=state.REFUSED_WAIT_S)
             self._on_report(None, message.reason)
         elif isinstance(message, Inferred) and self._asked is not None and message.job == self._asked.job:
@@ -329,6 +353,7 @@ class WorkerClient:
         except OSError as error:
             self._give_up(f"no memory for frames of {image.width}x{image.height}: {error}")
         self._drawn.clear()
+        self.refused = ""
         self.report, self.frame_s = report, report.latency_ms / 1000
         self._life = state.on_ready(self._life, now_s)
         self._on_report(report, "")

@@ -57,11 +57,9 @@ class S3Destination:
 
     def size(self, path: str) -> int | None:
         """As ``Destination.size``."""
-        from botocore.exceptions import ClientError
-
         try:
             return int(self._client.head_object(Bucket=self._bucket, Key=self._key(path))["ContentLength"])
-        except ClientError:
+        except self._client.exceptions.ClientError:
             return None
 
     def put(self, path: str, content: bytes) -> None:

@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
+from contracts.deployments import (
+    ASSIGNMENT_TYPE,
+    DEPLOY_OPERATION,
+    Assignment,
+    DeploymentState,
+    DeploymentStatus,
+    DesiredModels,
+    ReportedModels,
+)
 from contracts.devices import DeviceState, Inventory
 from contracts.errors import ConfigurationError
-from contracts.topics import Kind, commands, uplink
+from contracts.topics import Kind, commands, jobs, shadow, uplink
 from edge.check import check
 from edge.clock import SystemClock
 from edge.messaging.aws_iot import MAX_PAYLOAD_BYTES, AwsIotLink
 from edge.messaging.client import MqttLink
 from edge.messaging.link import DeviceLink
 from edge.messaging.settings import AwsIotSettings
-from edge.messaging.state import LinkEvent
+from edge.messaging.shadow import ModelsShadow
+from edge.messaging.state import Connected, LinkEvent
 from edge.messaging.uplinks import open_link
 from edge.outbox.publisher import Publisher
 from edge.outbox.store import Draft, Outbox
@@ -38,6 +51,18 @@ pytestmark = [
 ]
 
 Uplink = Literal["mqtt", "aws_iot"]
+ASSIGNMENT = Assignment(
+    site="farm",
+    device="edge-1",
+    deployment="d-1",
+    path="models/fish-detector/1.1.0.json",
+    sha256="b" * 64,
+    bytes=100,
+    model="fish-detector",
+    version="1.1.0",
+    issued_at=datetime(2026, 11, 21, tzinfo=timezone.utc),
+    expires_at=datetime(2026, 11, 21, tzinfo=timezone.utc) + timedelta(days=14),
+)
 
 
 @pytest.fixture(autouse=True)
@@ -91,6 +116,7 @@ class Box:
 
     def __init__(self, uplink: Uplink, port: int, folder: Path, certificates: Path, *, identity: str = "one") -> None:
         self.clock = SystemClock(assume_synchronised=True)
+        self.on_event: Callable[[LinkEvent], None] = lambda _event: None
         self.outbox = Outbox(folder / "outbox.db", boot="boot-0001", clock=self.clock, max_bytes=50_000_000)
         ca, cert, key = (certificates / name for name in ("ca.pem", f"{identity}.pem", f"{identity}.key"))
         self.link: DeviceLink
@@ -125,6 +151,7 @@ class Box:
 
     def _handle(self, event: LinkEvent) -> None:
         self.publisher.handle(event)
+        self.on_event(event)
 
     def start(self) -> None:
         self.supervisor.start("publisher", self.publisher.run)
@@ -274,3 +301,97 @@ def test_the_configuration_chooses_the_uplink_and_explains_what_is_missing(tmp_p
     camera = {"name": "top", "unit": "tank-1", "source": "usb:0"}
     with pytest.raises(ConfigurationError, match="evidence_max_bytes: 150000 cannot be used"):
         load_settings(configuration(tmp_path, uplink="aws_iot", aws_iot=section, cameras=[camera]))
+
+
+class ShadowService:
+    """AWS IoT's shadow and jobs services for one thing, as far as a device sees them; ordinary topics on an ordinary broker."""
+
+    def __init__(self, store: Store, thing: str) -> None:
+        self._client = store._client
+        self._thing = thing
+        self.desired: dict[str, Any] = {}
+        self.reported: dict[str, Any] = {}
+        self.version = 0
+        self.job: dict[str, Any] | None = None
+        self.updates: list[dict[str, Any]] = []
+        for topic, handler in (
+            (shadow(thing, "models", "get"), self._get),
+            (shadow(thing, "models", "update"), self._update),
+            (jobs(thing, "$next/get"), self._next),
+            (jobs(thing, "+/update"), self._job_update),
+        ):
+            self._client.message_callback_add(topic, handler)
+            self._client.subscribe(topic, 1)
+
+    def want(self, desired: dict[str, Any]) -> None:
+        self.desired, self.version = desired, self.version + 1
+        self._publish(shadow(self._thing, "models", "update/delta"), {"state": desired, "version": self.version})
+
+    def offer(self, job: dict[str, Any]) -> None:
+        self.job = job
+        self._publish(jobs(self._thing, "notify-next"), {"execution": job, "timestamp": 1})
+
+    def _get(self, *_: object) -> None:
+        state = {"desired": self.desired, "reported": self.reported}
+        self._publish(shadow(self._thing, "models", "get/accepted"), {"state": state, "version": max(1, self.version)})
+
+    def _update(self, _client: object, _data: object, message: Any) -> None:
+        self.reported = json.loads(message.payload)["state"]["reported"]
+
+    def _next(self, *_: object) -> None:
+        self._publish(jobs(self._thing, "$next/get/accepted"), {"execution": self.job} if self.job else {})
+
+    def _job_update(self, _client: object, _data: object, message: Any) -> None:
+        self.updates.append(json.loads(message.payload))
+
+    def _publish(self, topic: str, document: dict[str, Any]) -> None:
+        self._client.publish(topic, json.dumps(document), qos=1)
+
+
+@pytest.fixture
+def bridge_may_play_aws(certificates: Path, broker: ShippedMosquitto) -> Path:
+    """The shipped rights let the bridge speak on few shadow topics; the stand-in for AWS's services needs all of them."""
+    acl = (certificates / "acl").read_text()
+    wide = certificates / "acl"
+    wide.write_text(acl + "\nuser bridge\ntopic readwrite $aws/things/farm.edge-1/#\n")
+    broker.stop()
+    broker.start()
+    wide.write_text(acl)
+    return certificates
+
+
+def test_desired_models_and_jobs_arrive_and_what_runs_is_reported(
+    bridge_may_play_aws: Path, box: Box, store: Store, cable: Cable
+) -> None:
+    heard: list[DesiredModels] = []
+    reported = [ReportedModels(running_sha256="a" * 64)]
+    service = ShadowService(store, "farm.edge-1")
+    models = ModelsShadow(box.link, site="farm", device="edge-1", desired=heard.append, reported=lambda: reported[-1])
+    box.on_event = lambda event: models.connected() if isinstance(event, Connected) else None
+    payload = base64.b64encode(ASSIGNMENT.model_dump_json().encode()).decode()
+    signed = {"payloadType": ASSIGNMENT_TYPE, "payload": payload, "signatures": [{"keyid": "k", "sig": "c2ln"}]}
+    service.want({"v": 1, "assignment": signed})
+    box.start()
+    box.supervisor.start("shadow", models.run)
+    eventually(lambda: heard and heard[-1].assignment)  # asked for at the connection
+    eventually(lambda: service.reported.get("running_sha256") == "a" * 64)
+    cable.pull()
+    service.want({"v": 1, "assignment": None})
+    eventually(lambda: not box.link.connected.is_set())
+    cable.mend()
+    eventually(lambda: heard[-1].assignment is None, timeout_s=20)  # what was missed is asked for
+
+    job = {"jobId": "job-1", "status": "QUEUED", "jobDocument": {"operation": DEPLOY_OPERATION, "assignment": signed}}
+    service.offer(job)
+    eventually(lambda: heard[-1].assignment is not None)
+    eventually(lambda: service.updates and service.updates[-1]["status"] == "IN_PROGRESS")
+    status = DeploymentStatus(
+        site="farm", device="edge-1", deployment="d-1", state=DeploymentState.COMMITTED, observed_at=ASSIGNMENT.issued_at,
+        running_sha256="b" * 64,
+    )  # fmt: skip
+    reported.append(ReportedModels(running_sha256="b" * 64, deployment=status))
+    eventually(lambda: service.updates[-1]["status"] == "SUCCEEDED")
+    assert service.updates[-1]["statusDetails"]["running_sha256"] == "b" * 64
+    eventually(lambda: service.reported.get("running_sha256") == "b" * 64)
+    service.offer({"jobId": "job-2", "status": "QUEUED", "jobDocument": {"operation": DEPLOY_OPERATION}})
+    eventually(lambda: service.updates[-1]["status"] == "REJECTED")

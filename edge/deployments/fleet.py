@@ -1,0 +1,224 @@
+"""The parts of model deployments put together for the agent: what it starts with, and what works while it runs."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+from tuf.api.exceptions import RepositoryError
+from tuf.api.metadata import Metadata, Root
+
+from contracts.deployments import DeploymentState, DeploymentStatus
+from contracts.errors import ConfigurationError
+from edge import __version__
+from edge.checkup.finding import Finding, Verdict
+from edge.clock import Clock, SystemClock
+from edge.deployments.downloader import BUDGET_FILE, Bandwidth, Downloader
+from edge.deployments.errors import NotHereError, SourceUnavailableError, TrustError
+from edge.deployments.rules import FEEDER, Conditions, Machine
+from edge.deployments.settings import DeploymentSettings
+from edge.deployments.slots import Installed, Slots
+from edge.deployments.sources import open_source
+from edge.deployments.trial import Trial
+from edge.deployments.updater import Updater
+from edge.deployments.verifier import Verifier
+from edge.guard.actuators.controller import ActuatorView
+from edge.guard.alarms import ActiveAlarm
+from edge.inference.settings import ModelSettings
+from edge.sensors.maintenance import Window
+
+FOLDER = "deployments"
+"""Name of the folder in ``data_dir``."""
+
+
+def open_slots(data_dir: Path, model: ModelSettings) -> Slots:
+    """The slots of this box, with the configuration's bundle as the first and last resort."""
+    return Slots(data_dir / FOLDER / "slots", configured=_configured(model))
+
+
+def started_with(model: ModelSettings, slots: Slots) -> ModelSettings:
+    """The settings of the model that the box starts with."""
+    return model.model_copy(update={"bundle": slots.pointer.active.bundle})
+
+
+def read_root(settings: DeploymentSettings) -> bytes:
+    """The trust anchor.
+
+    Raises:
+        ConfigurationError: the file cannot be read or is no signed root.
+    """
+    path = settings.root_file
+    remedy = "Give the root.json that `shoal fleet root export` wrote."
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ConfigurationError("deployments.root_file", str(path), f"{error.strerror}. {remedy}") from error
+    try:
+        root = Metadata[Root].from_bytes(content)
+        root.signed.verify_delegate(Root.type, root.signed_bytes, root.signatures)
+    except (RepositoryError, ValueError, AttributeError) as error:
+        raise ConfigurationError("deployments.root_file", str(path), f"It is no signed root. {remedy}") from error
+    return content
+
+
+def new_verifier(settings: DeploymentSettings, *, folder: Path, site: str, device: str, clock: Clock) -> Verifier:
+    """A verifier with the sources of the settings."""
+    return Verifier(
+        folder,
+        root=read_root(settings),
+        sources=[open_source(one) for one in settings.sources],
+        channel=settings.channel,
+        site=site,
+        device=device,
+        clock=clock,
+        machine=this_machine,
+    )
+
+
+def new_updater(
+    settings: DeploymentSettings,
+    *,
+    data_dir: Path,
+    site: str,
+    device: str,
+    clock: Clock,
+    slots: Slots,
+    trial: Trial | None,
+    conditions: Callable[[], Conditions],
+    tell: Callable[[DeploymentStatus], None],
+    swapped: Callable[[], None],
+    pause: Callable[[float], object],
+) -> Updater:
+    """Everything that carries out assignments on this box; nothing connects yet."""
+    folder = data_dir / FOLDER
+    verifier = new_verifier(settings, folder=folder, site=site, device=device, clock=clock)
+    blobs = folder / "blobs"
+    blobs.mkdir(parents=True, exist_ok=True)
+    downloader = Downloader(
+        blobs,
+        sources=[open_source(one) for one in settings.sources],
+        bandwidth=Bandwidth(
+            settings.bandwidth, file=folder / BUDGET_FILE, clock=clock, zone=settings.timezone, pause=pause
+        ),
+        known=slots.known_files,
+        min_free_bytes=settings.min_free_bytes,
+    )
+    return Updater(
+        settings,
+        folder=folder,
+        site=site,
+        device=device,
+        clock=clock,
+        verifier=verifier,
+        downloader=downloader,
+        slots=slots,
+        trial=trial,
+        conditions=conditions,
+        tell=tell,
+        swapped=swapped,
+    )
+
+
+def conditions_of(
+    actuators: tuple[ActuatorView, ...], maintenance: tuple[Window, ...], alarms: tuple[ActiveAlarm, ...]
+) -> Conditions:
+    """What goes on at the tanks, as the box itself knows it."""
+    return Conditions(
+        feeding=tuple(view.unit for view in actuators if view.kind == FEEDER and view.on),
+        maintenance=tuple(window.place for window in maintenance),
+        alarms=tuple((alarm.definition, alarm.severity.value, alarm.unit) for alarm in alarms),
+    )
+
+
+def this_machine() -> Machine:
+    """What this device is, for the requirements of releases."""
+    return Machine(
+        agent=__version__,
+        memory_mb=psutil.virtual_memory().total // 1_000_000,
+        opset_max=_opset_max(),
+        machine=platform.machine(),
+    )
+
+
+def findings(settings: DeploymentSettings, *, data_dir: Path, site: str, device: str) -> Iterator[Finding]:
+    """For the doctor: each source, and whether the repository can be trusted right now."""
+    subject = "model releases"
+    try:
+        verifier = new_verifier(settings, folder=data_dir / FOLDER, site=site, device=device, clock=SystemClock())
+    except ConfigurationError as error:
+        yield Finding(subject, Verdict.BAD, f"{error.field}: {error.value!r} cannot be used", error.remedy)
+        return
+    for one in settings.sources:
+        source = open_source(one)
+        try:
+            _, chunks = source.read("metadata/1.root.json")
+            next(iter(chunks), b"")
+        except (NotHereError, SourceUnavailableError) as error:
+            away = Verdict.OK if one.kind == "folder" else Verdict.WARNING
+            remedy = "" if one.kind == "folder" else "Check the address, the network and the token"
+            yield Finding(f"source {one.name}", away, str(error), remedy)
+        else:
+            yield Finding(f"source {one.name}", Verdict.OK, "it answers")
+    try:
+        verifier.refresh()
+    except SourceUnavailableError as error:
+        yield Finding(subject, Verdict.WARNING, str(error), "Connect one of the sources; what runs goes on running")
+    except TrustError as error:
+        yield Finding(
+            subject,
+            Verdict.BAD,
+            str(error),
+            "Check this box's clock; else ask who runs `shoal fleet refresh` every day",
+        )
+    else:
+        ends = verifier.expires_at
+        yield Finding(
+            subject, Verdict.OK, f"trusted, counts until {ends:%Y-%m-%d %H:%M} UTC" if ends is not None else "trusted"
+        )
+
+
+def event_detail(status: DeploymentStatus) -> dict[str, Any]:
+    """A status as the flat detail of an event."""
+    document = status.model_dump(mode="json", exclude={"v", "site", "device", "shadow"}, exclude_none=True)
+    if status.shadow is not None:
+        document |= {f"shadow_{name}": value for name, value in status.shadow.model_dump(exclude_none=True).items()}
+    return {name: value[:400] if isinstance(value, str) else value for name, value in document.items()}
+
+
+def headline(status: DeploymentStatus) -> str:
+    """A status in one line."""
+    return status.state.value.replace("_", " ") + (f": {status.reason}" if status.reason else "")
+
+
+def went_wrong(status: DeploymentStatus) -> bool:
+    """Whether somebody should look at it."""
+    return status.state in {DeploymentState.ROLLED_BACK, DeploymentState.REFUSED}
+
+
+def _configured(model: ModelSettings) -> Installed:
+    from models.runtime.bundle import find_bundle
+
+    folder = find_bundle(model.bundle)
+    try:
+        manifest = json.loads((folder / "manifest.json").read_bytes())
+        return Installed(None, str(folder), manifest["sha256"], manifest["name"], manifest["version"])
+    except (OSError, ValueError, KeyError) as error:
+        raise ConfigurationError("model.bundle", model.bundle, f"Its manifest cannot be read: {error}.") from error
+
+
+def _opset_max() -> int:
+    """From the runtime's version, as its table of compatibility says: 1.14 knows 19, each two later one more; 0 when unknown."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    for name in ("onnxruntime", "onnxruntime-gpu"):
+        try:
+            major, minor = (int(part) for part in version(name).split(".")[:2])
+        except (PackageNotFoundError, ValueError):
+            continue
+        known = {14: 19, 15: 19, 16: 19, 17: 20, 18: 21, 19: 21, 20: 21, 21: 22, 22: 22}
+        return known.get(minor, 22) if (major, minor) >= (1, 14) else 17
+    return 0
