@@ -229,16 +229,8 @@ class Agent:
             )
             for camera in (() if self._lives.sensors_only else settings.cameras)
         ]
-        self._slots: Slots | None = None
-        self._model = settings.model
-        if settings.deployments is not None and settings.model is not None:
-            from edge.deployments.fleet import open_slots, started_with
-
-            self._slots = open_slots(settings.data_dir, settings.model)
-            self._model = started_with(settings.model, self._slots)
-        self._worker: WorkerClient | None = None
-        if self._model is not None and self._captures:
-            self._worker = self._new_worker(self._model)
+        self._slots, self._model = self._what_to_start_with()
+        self._worker = self._new_worker(self._model) if self._model is not None and self._captures else None
         if self._captures:
             self._pictures = open_keeper(
                 settings.data_dir, settings.sampling, site=settings.site, device=settings.device, clock=clock
@@ -303,10 +295,7 @@ class Agent:
             observe_latency=self._metrics.command_latency.observe,
         )
         self._link.route(commands(settings.site, settings.device), self._commands.hear)
-        self._updater: Updater | None = None
-        self._shadow: ModelsShadow | None = None
-        if settings.deployments is not None and self._slots is not None:
-            self._open_deployments(self._slots)
+        self._open_deployments()
         self._supervisor = Supervisor()
         self._guard_workers: list[Worker] = []
         self._input_workers: list[Worker] = []
@@ -326,15 +315,27 @@ class Agent:
             on_lost=self._worker_lost,
         )
 
-    def _open_deployments(self, slots: Slots) -> None:
+    def _what_to_start_with(self) -> tuple[Slots | None, ModelSettings | None]:
+        """The model that the last good deployment left, or the configuration's."""
+        settings = self.settings
+        if settings.deployments is None or settings.model is None:
+            return None, settings.model
+        from edge.deployments.fleet import open_slots, started_with
+
+        slots = open_slots(settings.data_dir, settings.model)
+        return slots, started_with(settings.model, slots)
+
+    def _open_deployments(self) -> None:
+        self._updater: Updater | None = None
+        self._shadow: ModelsShadow | None = None
+        settings, model, slots = self.settings, self._model, self._slots
+        deployments = settings.deployments
+        if deployments is None or model is None or slots is None:
+            return
         from edge.deployments.fleet import conditions_of, new_updater
         from edge.deployments.trial import VisionTrial
         from edge.messaging.shadow import ModelsShadow
 
-        settings, model = self.settings, self._model
-        deployments = settings.deployments
-        if deployments is None or model is None:
-            return
         trial = VisionTrial(
             self._vision,
             clock=self.clock,
