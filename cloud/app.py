@@ -65,6 +65,7 @@ from cloud.predictions import endpoints as predictions
 from cloud.predictions.callbacks import Callbacks
 from cloud.predictions.serving import Serving
 from cloud.predictions.tasks import DatabaseTasks, TaskRunner
+from cloud.registry import endpoints as registry
 from cloud.reports import endpoints as reports
 from cloud.reports.service import MAX_AT_ONCE as REPORTS_AT_ONCE
 from cloud.settings import CloudSettings, secret_key
@@ -100,6 +101,7 @@ _FEATURES = (
     timeline,
     reports,
     dead_letters,
+    registry,
 )
 _RESERVED = frozenset({"a", "api", "live", "ready", "health", "metrics"})
 _DESCRIPTION = """
@@ -118,6 +120,7 @@ _TAGS = [
     {"name": "telemetry", "description": "Readings over time."},
     {"name": "observations", "description": "What the cameras saw, with images."},
     {"name": "predictions", "description": "What models say of pictures, and the models behind it."},
+    {"name": "registry", "description": "Signed releases of models, as boxes and mirrors fetch them."},
     {"name": "alarms", "description": "Alarms, acknowledging them, and advice on abnormal series."},
     {"name": "notifications", "description": "Who is told of alarms, and what was told."},
     {"name": "husbandry", "description": "Batches of fish and the farm's diary."},

@@ -114,6 +114,8 @@ class CloudSettings(RetentionSettings, PredictionSettings):
 
     storage_dir: Path = Path("storage")
     """Folder of the image store; ingest writes ``images/ab/<sha256>`` in it and the API reads them."""
+    repository_dir: Path | None = None
+    """Folder of the signed repository of model releases (`shoal fleet`), served to boxes; None serves none."""
     secret_key: SecretStr | None = None
     """At least 32 characters; signs access tokens and image addresses. Replicas must share it. None: use the file."""
     secret_key_file: Path | None = None

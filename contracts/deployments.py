@@ -199,6 +199,29 @@ class DesiredModels(WireModel):
     assignment: SignedAssignment | None = None
     """None: keep what runs."""
     holds: tuple[Hold, ...] = Field(default=(), max_length=50)
+    activate: bool = True
+    """False: go as far as the shadow run and stay in it, until a rollout has judged all boxes of its wave."""
+    urgent: bool = False
+    """True leaves the box's daily swap windows out, for the way back to an earlier release; the fish are never left out."""
+
+
+class Cause(str, Enum):
+    """Why a deployment ended without its model: what a rollout counts, beside the words for people."""
+
+    UNTRUSTED = "untrusted"
+    """Forged, replayed, for another device, below the floor, or not what people signed."""
+    INCOMPATIBLE = "incompatible"
+    """This device cannot run it: agent, memory, runtime, machine, no cameras."""
+    SELF_TEST = "self_test"
+    """It does not load here, or its golden frames give other results."""
+    SHADOW_RUN = "shadow_run"
+    """It differs too much from the active model on the same frames, or failed on some."""
+    INCONCLUSIVE = "inconclusive"
+    """Too few frames to tell."""
+    LEASE = "lease"
+    """The time ended first: away, no room, no window."""
+    PROBATION = "probation"
+    """It worked badly and the box went back."""
 
 
 class DeploymentState(str, Enum):
@@ -260,6 +283,8 @@ class DeploymentStatus(WireModel):
     """Why the next step does not begin yet: a window, a hold, an alarm."""
     downloaded_bytes: int | None = Field(default=None, ge=0)
     """Bytes that were really transferred for this deployment."""
+    cause: Cause | None = None
+    """Why it ended without its model; None while it has not."""
     swap_gap_ms: float | None = Field(default=None, ge=0)
     """Time in which no model was asked, when it was swapped in."""
     shadow: ShadowFigures | None = None

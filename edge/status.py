@@ -9,7 +9,6 @@ from typing import Any
 
 from contracts.devices import CameraHealth, ChannelInventory, Health, LimitInEffect
 from contracts.deployments import DeploymentState, ReportedModels
-from contracts.devices import CameraHealth, ChannelInventory, Health
 from contracts.quantities import QUANTITIES
 from contracts.vision import ModelRef
 from edge.cameras.capture import Counts

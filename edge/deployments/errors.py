@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contracts.deployments import Cause
 from contracts.errors import RetryableError, ShoalError
 
 
@@ -23,6 +24,10 @@ class TrustError(RetryableError):
 
 class RefusedError(ShoalError):
     """This assignment must never be carried out: forged, for another device, replayed, below the floor, not compatible."""
+
+    def __init__(self, message: str, cause: Cause = Cause.UNTRUSTED) -> None:
+        super().__init__(message)
+        self.cause = cause
 
 
 class NoRoomError(RetryableError):

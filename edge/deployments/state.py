@@ -10,7 +10,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from contracts.base import UtcDatetime
-from contracts.deployments import DeploymentState, Release, ShadowFigures, SignedAssignment
+from contracts.deployments import Cause, DeploymentState, Release, ShadowFigures, SignedAssignment
 from edge.deployments.slots import Installed, Slot
 
 _S = DeploymentState
@@ -62,6 +62,9 @@ class Deployment(BaseModel):
     downloaded_bytes: int = 0
     frame_ms_before: float = 0.0
     shadow: ShadowFigures | None = None
+    activate: bool = True
+    """False: it stays in the shadow run until it is told to go on."""
+    cause: Cause | None = None
     told: str = ""
     """State and reason that were told last."""
 
@@ -98,14 +101,16 @@ def advance(deployment: Deployment, state: DeploymentState, reason: str = "") ->
     return deployment.model_copy(update={"state": state, "reason": reason})
 
 
-def refuse(deployment: Deployment, reason: str) -> Deployment:
+def refuse(deployment: Deployment, reason: str, cause: Cause) -> Deployment:
     """End it before anything was changed."""
-    return advance(deployment, _S.REFUSED, reason)
+    return advance(deployment, _S.REFUSED, reason).model_copy(update={"cause": cause})
 
 
 def begin_rollback(deployment: Deployment, reason: str) -> Deployment:
     """Go back; done when the old model runs again (``rolled_back``). The first reason stays."""
-    return deployment.model_copy(update={"rolling_back": deployment.rolling_back or reason})
+    return deployment.model_copy(
+        update={"rolling_back": deployment.rolling_back or reason, "cause": deployment.cause or Cause.PROBATION}
+    )
 
 
 def rolled_back(deployment: Deployment) -> Deployment:

@@ -16,13 +16,13 @@ from pydantic import ValidationError
 
 from contracts.bundles import ModelManifest
 from contracts.deployments import (
+    Cause,
     DeploymentState,
     DeploymentStatus,
     DesiredModels,
     Release,
     ReleaseFile,
     ReportedModels,
-    SignedAssignment,
 )
 from contracts.errors import ConfigurationError, InvalidMessageError
 from edge.clock import Clock
@@ -104,7 +104,7 @@ class Updater:
         self._load_timeout_s = load_timeout_s
         self._lock = threading.Lock()
         self._desired: DesiredModels | None = None
-        self._holds: DesiredModels = DesiredModels()
+        self._wishes: DesiredModels = DesiredModels()
         self._candidate: Candidate | None = None
         self._run: ShadowRun | None = None
         self._since_s = clock.monotonic()
@@ -171,6 +171,7 @@ class Updater:
             waiting_for=self._waiting_for or None,
             downloaded_bytes=deployment.downloaded_bytes,
             swap_gap_ms=deployment.swap_gap_ms,
+            cause=deployment.cause,
             shadow=deployment.shadow,
         )
 
@@ -196,7 +197,7 @@ class Updater:
         try:
             self._step(deployment)
         except RefusedError as error:
-            self._give_up(str(error))
+            self._give_up(str(error), error.cause)
         except _LATER as error:
             self._later(str(error))
         else:
@@ -212,7 +213,7 @@ class Updater:
             if self._asked_swap:
                 return  # too late to give it up: it may be running in a moment
             waited = f", waiting for: {self._waiting_for}" if self._waiting_for else ""
-            raise RefusedError(f"the lease ended in the state {deployment.state.value}{waited}")
+            raise RefusedError(f"the lease ended in the state {deployment.state.value}{waited}", Cause.LEASE)
         steps = {
             _S.ASSIGNED: self._resolve,
             _S.DOWNLOADING: self._download,
@@ -231,7 +232,7 @@ class Updater:
             update={"release": resolved.release, "release_sha256": resolved.release_sha256, "sha256": assignment.sha256}
         )
         if self._trial is None:
-            raise RefusedError("this box runs no model")
+            raise RefusedError("this box runs no model", Cause.INCOMPATIBLE)
         active, running = self._slots.pointer.active, self._trial.running()
         if running is not None and running.model.sha256 == assignment.sha256 and active.version == assignment.version:
             self._slots.point(_renamed(active, deployment.id), self._slots.pointer.previous)
@@ -265,17 +266,21 @@ class Updater:
         self._keep(state.advance(deployment.model_copy(update={"slot": slot}), _S.SELF_TEST))
 
     def _self_test(self, deployment: Deployment) -> None:
-        trial, candidate = self._trialled(deployment)
+        _, candidate = self._trialled(deployment)
         report = candidate.report
         if report is None:
             self._fail_if_hopeless(candidate)
             return
         if report.model.sha256 != deployment.sha256:
-            raise RefusedError(f"the session runs {report.model.sha256[:12]}, not what was assigned")
+            raise RefusedError(f"the session runs {report.model.sha256[:12]}, not what was assigned", Cause.SELF_TEST)
         if report.golden_frames < 1:
-            raise RefusedError("it has no golden frames to test itself with")
-        del trial
-        self._keep(state.advance(deployment, _S.SHADOW_RUN if self._settings.shadow_run else _S.ACTIVATING))
+            raise RefusedError("it has no golden frames to test itself with", Cause.SELF_TEST)
+        previous = self._slots.pointer.previous
+        known = (
+            previous is not None and previous.sha256 == deployment.sha256
+        )  # it has worked here before: the way back is short
+        trialled = self._settings.shadow_run is not None and not known
+        self._keep(state.advance(deployment, _S.SHADOW_RUN if trialled else _S.ACTIVATING))
 
     def _shadow_run(self, deployment: Deployment) -> None:
         limits = self._settings.shadow_run
@@ -292,8 +297,10 @@ class Updater:
         self.deployment = deployment
         if good is False:
             self._keep(deployment, quietly=True)
-            raise RefusedError(f"shadow run: {why}")
-        if good:
+            raise RefusedError(f"shadow run: {why}", _cause_of(why))
+        if good and not deployment.activate:
+            self._waiting_for = "the rollout: it has not released this wave yet"
+        elif good:
             self._keep(state.advance(deployment, _S.ACTIVATING, why))
 
     def _activate(self, deployment: Deployment) -> None:
@@ -310,7 +317,7 @@ class Updater:
             return
         conditions = self._conditions()
         conditions = Conditions(
-            conditions.feeding, conditions.maintenance, conditions.alarms, (*conditions.holds, *self._holds.holds)
+            conditions.feeding, conditions.maintenance, conditions.alarms, (*conditions.holds, *self._wishes.holds)
         )
         wait = why_not_now(
             conditions,
@@ -318,7 +325,10 @@ class Updater:
             self._clock.now(),
             zone=self._settings.timezone,
             trusted=self._clock.trusted(),
+            urgent=self._wishes.urgent,
         )
+        if not deployment.activate:
+            wait = "the rollout: it has not released this wave yet"
         self._waiting_for = wait or ""
         if wait is not None:
             return
@@ -417,14 +427,14 @@ class Updater:
 
     # -- within --------------------------------------------------------------------------------------------------
 
-    def _give_up(self, reason: str) -> None:
+    def _give_up(self, reason: str, cause: Cause) -> None:
         """End it; where the swap has happened in this very moment, by going back."""
         deployment = self.deployment
         took_over = self._end_trial()
         if deployment is None:
             return
         self._downloader.forget()
-        self._keep(state.begin_rollback(deployment, reason) if took_over else state.refuse(deployment, reason))
+        self._keep(state.begin_rollback(deployment, reason) if took_over else state.refuse(deployment, reason, cause))
 
     def _hear(self) -> bool:
         """Take up what is desired; whether a deployment has begun by it."""
@@ -432,11 +442,11 @@ class Updater:
             desired, self._desired = self._desired, None
         if desired is None:
             return False
-        self._holds = desired
+        self._wishes = desired
         if desired.assignment is None:
             return False
         try:
-            new = _deployment_of(desired.assignment)
+            new = _deployment_of(desired)
         except InvalidMessageError as error:
             log.warning("deployments.not_understood", reason=str(error))
             return False
@@ -445,6 +455,8 @@ class Updater:
             log.warning("deployments.replayed", deployment=new.id)  # it may not even take the place of what is known
             return False
         if state.assigned(present, new) is None:
+            if present is not None and present.id == new.id and present.activate != new.activate:
+                self._keep(present.model_copy(update={"activate": new.activate}), quietly=True)
             if present is not None and present.id != new.id:
                 self._put_back(desired)
             return False
@@ -501,11 +513,11 @@ class Updater:
 
     def _fail_if_hopeless(self, candidate: Candidate) -> None:
         if candidate.refused:
-            raise RefusedError(f"self-test: {candidate.refused}")
+            raise RefusedError(f"self-test: {candidate.refused}", Cause.SELF_TEST)
         if candidate.lost > MOST_LOST:
-            raise RefusedError(f"its process was lost {candidate.lost} times beside the active model")
+            raise RefusedError(f"its process was lost {candidate.lost} times beside the active model", Cause.SELF_TEST)
         if candidate.report is None and self._clock.monotonic() - self._since_s > self._load_timeout_s:
-            raise RefusedError(f"it was not ready after {self._load_timeout_s:.0f} s")
+            raise RefusedError(f"it was not ready after {self._load_timeout_s:.0f} s", Cause.SELF_TEST)
 
     def _end_trial(self) -> bool:
         """End the candidate; whether it had taken over already."""
@@ -522,7 +534,7 @@ class Updater:
         try:
             bundle = load_bundle(folder)
         except ConfigurationError as error:
-            raise RefusedError(f"the bundle cannot be used: {error}") from error
+            raise RefusedError(f"the bundle cannot be used: {error}", Cause.SELF_TEST) from error
         manifest = bundle.manifest
         if (manifest.name, manifest.version, bundle.sha256) != (release.model, release.version, release.sha256):
             raise RefusedError("the manifest in the bundle names another model than the release")
@@ -580,11 +592,22 @@ class Updater:
         return after
 
 
-def _deployment_of(signed: SignedAssignment) -> Deployment:
+def _deployment_of(desired: DesiredModels) -> Deployment:
+    signed = desired.assignment
+    if signed is None:
+        raise InvalidMessageError("bad_desired", "no assignment")
     assignment = signed.unverified()
     return Deployment(
-        id=assignment.deployment, signed=signed, sha256=assignment.sha256, expires_at=assignment.expires_at
+        id=assignment.deployment,
+        signed=signed,
+        sha256=assignment.sha256,
+        expires_at=assignment.expires_at,
+        activate=desired.activate,
     )
+
+
+def _cause_of(why: str) -> Cause:
+    return Cause.INCONCLUSIVE if why.startswith("inconclusive") else Cause.SHADOW_RUN
 
 
 def _release(deployment: Deployment) -> Release:

@@ -32,6 +32,7 @@ from contracts.deployments import (
     CHANNEL_FIELD,
     FLOOR_FIELD,
     Assignment,
+    Cause,
     Release,
     SignedAssignment,
     model_role,
@@ -191,9 +192,11 @@ class Verifier:
             versions=self.memory.versions | self._versions([model_role(assignment.model)]),
         )
         reason = why_not_agreed(assignment, release, release_sha256=digest, floor=floor)
-        reason = reason or why_not_here(release.requires, self._machine())
         if reason is not None:
             raise RefusedError(reason)
+        reason = why_not_here(release.requires, self._machine())
+        if reason is not None:
+            raise RefusedError(reason, Cause.INCOMPATIBLE)
         self._remember(newest_assignment=assignment.issued_at)
         return Resolved(assignment=assignment, release=release, release_sha256=digest)
 

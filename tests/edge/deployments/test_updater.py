@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from contracts.bundles import ImageInput
-from contracts.deployments import DeploymentState, DeploymentStatus, DesiredModels, Hold, HoldKind
+from contracts.deployments import Cause, DeploymentState, DeploymentStatus, DesiredModels, Hold, HoldKind
 from contracts.vision import ModelRef
 from edge.deployments.downloader import Bandwidth, Downloader
 from edge.deployments.rules import Conditions
@@ -379,3 +379,65 @@ def test_a_committed_slot_that_is_damaged_later_goes_back_to_the_one_before(box:
     box.pipeline.now, box.pipeline.done = None, Work(refused="the model file is truncated")
     box.work(_S.ROLLED_BACK)
     assert box.updater.reported().running_sha256 == OLD
+
+
+def test_a_rollout_holds_a_box_in_the_shadow_run_until_its_wave_is_released(box: Box) -> None:
+    signed = box.ceremony.assign()
+    box.updater.desire(DesiredModels(assignment=signed, activate=False))
+    box.work(_S.SHADOW_RUN)
+    for _ in range(5):
+        box.updater.work()
+    box.start()  # also over a restart, before anything was heard
+    box.work(_S.SHADOW_RUN)
+    for _ in range(5):
+        box.updater.work()
+    status = box.updater.status()
+    assert status is not None
+    assert status.state is _S.SHADOW_RUN
+    assert status.waiting_for == "the rollout: it has not released this wave yet"
+    assert status.shadow is not None
+    assert box.pipeline.swaps == []
+    box.updater.desire(DesiredModels(assignment=signed, activate=True))
+    box.work(_S.COMMITTED)
+    assert box.states().count("assigned") == 1
+
+
+def test_going_back_to_what_worked_before_is_short_and_needs_no_network(box: Box) -> None:
+    box.desire()
+    box.work(_S.COMMITTED)
+    box.ceremony.release(box.ceremony.bundle("2.0.0"))
+    box.ceremony.clock.advance(1)
+    box.desire("2.0.0")
+    box.work(_S.PROBATION)
+    box.work(_S.COMMITTED)
+    box.told.clear()
+    reads = len(box.source.reads)
+    box.ceremony.clock.advance(1)
+    box.updater.desire(DesiredModels(assignment=box.ceremony.assign("1.0.0", deployment="back"), urgent=True))
+    box.updater.work()
+    box.work(_S.COMMITTED)
+    assert "shadow_run" not in box.states()
+    assert not [path for path in box.source.reads[reads:] if path.startswith("blobs/")]
+    assert box.slots.pointer.active.version == "1.0.0"
+
+
+def test_why_a_deployment_ended_can_be_counted(box: Box) -> None:
+    box.pipeline.refuses = "golden frames"
+    box.desire()
+    box.work(_S.REFUSED)
+    causes = [box.told[-1].cause]
+    box.ceremony.clock.advance(1)
+    box.pipeline.refuses, box.pipeline.frames = "", 0
+    box.desire(deployment="again")
+    box.work(_S.SHADOW_RUN)
+    box.ceremony.clock.advance(30_000)
+    box.work(_S.REFUSED)
+    causes.append(box.told[-1].cause)
+    box.ceremony.clock.advance(1)
+    box.pipeline.frames = 10
+    box.desire(deployment="third")
+    box.work(_S.PROBATION)
+    box.pipeline.done = Work(20, 9)
+    box.work(_S.ROLLED_BACK)
+    causes.append(box.told[-1].cause)
+    assert causes == [Cause.SELF_TEST, Cause.INCONCLUSIVE, Cause.PROBATION]

@@ -1,0 +1,1 @@
+"""The repository of signed model releases, as boxes and mirrors fetch it."""

@@ -1,0 +1,44 @@
+"""The files of the repository, in ranges, for boxes and site mirrors. Nothing here is trusted by them: every box verifies for itself."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request
+from fastapi.responses import FileResponse
+
+from cloud.auth.dependencies import Viewer
+from cloud.errors import NotFoundError
+from cloud.kit.problems import problems
+from cloud.settings import CloudSettings
+
+router = APIRouter(tags=["registry"])
+
+_FILE = re.compile(
+    r"^(?:blobs/[0-9a-f]{64}"
+    r"|targets/models/[a-z0-9_-]{1,63}/[0-9a-f]{64}\.\d+\.\d+\.\d+\.json"
+    r"|metadata/\d+\.[a-z0-9_-]{1,80}\.json"
+    r"|metadata/channels/[a-z0-9-]{1,32}/timestamp\.json)$"
+)
+"""What a repository publishes; its settings and what is staged stay inside."""
+_FOR_EVER = "private, max-age=31536000, immutable"
+
+
+@router.get("/repository/{path:path}", responses=problems(401, 404), response_class=FileResponse)
+async def repository_file(
+    request: Request,
+    _caller: Viewer,
+    path: Annotated[str, Path(max_length=200, description="As `docs/fleet.md` lays the repository out")],
+) -> FileResponse:
+    """One file of the repository of model releases; `Range` resumes what was cut off."""
+    settings: CloudSettings = request.app.state.settings
+    folder = settings.repository_dir
+    if folder is None or _FILE.match(path) is None or not (folder / path).is_file():
+        raise NotFoundError(f"the repository has no file {path!r}")
+    changes = path.endswith("timestamp.json")
+    return FileResponse(
+        folder / path,
+        media_type="application/json" if path.endswith(".json") else "application/octet-stream",
+        headers={"Cache-Control": "no-store" if changes else _FOR_EVER},
+    )
