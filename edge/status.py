@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from contracts.devices import CameraHealth, ChannelInventory, Health, LimitInEffect
 from contracts.deployments import DeploymentState, ReportedModels
+from contracts.devices import CameraHealth, ChannelInventory, Health, LimitInEffect
 from contracts.quantities import QUANTITIES
 from contracts.vision import ModelRef
 from edge.cameras.capture import Counts
