@@ -41,6 +41,8 @@ from cloud.auth.tokens import AccessTokens, KeyTokens, RefreshTokens, UrlSigner
 from cloud.db.session import sqlalchemy_url
 from cloud.dead_letters import endpoints as dead_letters
 from cloud.devices import endpoints as devices
+from cloud.enrolment import endpoints as enrolment
+from cloud.enrolment.authority import Authority
 from cloud.farms import endpoints as farms
 from cloud.husbandry import endpoints as husbandry
 from cloud.kit.conditional import ConditionalGet
@@ -90,6 +92,7 @@ _FEATURES = (
     live,
     farms,
     devices,
+    enrolment,
     telemetry,
     observations,
     predictions,
@@ -117,6 +120,7 @@ _TAGS = [
     {"name": "farms", "description": "Sites, units and their newest state."},
     {"name": "live", "description": "What changes, as it changes."},
     {"name": "devices", "description": "Edge boxes, and messages that failed."},
+    {"name": "enrolment", "description": "Certificates for devices: given for a one-time token, renewed, revoked."},
     {"name": "telemetry", "description": "Readings over time."},
     {"name": "observations", "description": "What the cameras saw, with images."},
     {"name": "predictions", "description": "What models say of pictures, and the models behind it."},
@@ -162,6 +166,7 @@ def create_app(settings: CloudSettings) -> FastAPI:
     app.state.links = Links(secret, settings.public_url)
     app.state.keys = KeyTokens(secret)
     app.state.limiter = _limiter(settings)
+    app.state.authority = _authority(settings)
     app.state.sessions = Sessions(
         database,
         tokens,
@@ -309,6 +314,14 @@ def _callers(app: FastAPI, settings: CloudSettings) -> Callers:
 
     machine, person = rate(settings.rate_per_minute), rate(settings.rate_per_minute_user)
     return Callers(app.state.tokens, app.state.keys, machine=machine, person=person)
+
+
+def _authority(settings: CloudSettings) -> Authority | None:
+    if settings.ca_dir is None:
+        return None
+    if settings.ca_passphrase is None:
+        raise ConfigurationError("ca_passphrase", "(not set)", "ca_dir is set, so it is needed: SHOAL_CA_PASSPHRASE.")
+    return Authority(settings.ca_dir, settings.ca_passphrase.get_secret_value().encode())
 
 
 def _limiter(settings: CloudSettings) -> Limiter:

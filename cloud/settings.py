@@ -137,6 +137,12 @@ class CloudSettings(RetentionSettings, PredictionSettings):
     setup_token: SecretStr | None = Field(default=None, min_length=16)
     """Lets the first user of an empty platform register as its administrator; of no use once there is a user. None, the
     default: nobody registers without an invitation, and ``shoal cloud create-user`` makes the first."""
+    ca_dir: Path | None = None
+    """Folder of the authority that signs certificates of devices (``shoal cloud ca init``). None: devices cannot enrol here."""
+    ca_passphrase: SecretStr | None = None
+    """Opens the authority's key; needed with ``ca_dir``."""
+    device_certificate_days: float = Field(default=90, gt=0, le=825)
+    """How long a device's certificate lasts. A box that was off for longer must be given a new token."""
     rate_per_minute: float | None = Field(default=100, gt=0)
     """Requests per minute of each key of a machine, and of each address without a login. None: not limited."""
     rate_per_minute_user: float | None = Field(default=600, gt=0)
@@ -437,6 +443,7 @@ def _shown(field: str, value: object) -> object:
             "database_url",
             "secret_key",
             "setup_token",
+            "ca_passphrase",
             "redis_url",
             "kafka_password",
             "smtp_password",

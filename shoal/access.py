@@ -1,4 +1,4 @@
-"""``shoal cloud invite``, ``keys``, ``audit``: who may come in, and what they did, at the command line of the server."""
+"""``shoal cloud invite``, ``keys``, ``ca``, ``audit``: who and what may come in, and what they did, at the command line of the server."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 from contracts.errors import ConfigurationError
 
 keys = typer.Typer(help="Keys for machines.", no_args_is_help=True)
+ca = typer.Typer(help="The certificate authority of the devices.", no_args_is_help=True)
 audit = typer.Typer(help="The audit log: who changed what.", no_args_is_help=True)
 
 DatabaseUrl = Annotated[
@@ -18,6 +19,8 @@ DatabaseUrl = Annotated[
 ]
 Organization = Annotated[str, typer.Option(help="Slug of the organization")]
 Sites = Annotated[list[str] | None, typer.Option("--site", help="Limit to this site; may be repeated. [default: all]")]
+
+_MIN_PASSPHRASE = 12
 
 
 def invite(
@@ -167,6 +170,53 @@ def audit_export(
     typer.echo(f"{count} entries written to {file}")
 
 
+CaDir = Annotated[Path, typer.Option(envvar="SHOAL_CA_DIR", help="Folder of the authority")]
+Passphrase = Annotated[
+    str,
+    typer.Option(envvar="SHOAL_CA_PASSPHRASE", prompt=True, hide_input=True, help="Opens the authority's key"),
+]
+
+
+@ca.command("init")
+def ca_init(ca_dir: CaDir, passphrase: Passphrase) -> None:
+    """Make the authority: a key, encrypted by the passphrase, and its certificate. Back the folder up."""
+    from cloud.enrolment.authority import Authority
+
+    if len(passphrase) < _MIN_PASSPHRASE:
+        raise ConfigurationError("passphrase", "(hidden)", f"Use at least {_MIN_PASSPHRASE} characters.")
+    Authority.create(ca_dir, passphrase.encode(), now=_now())
+    typer.echo(f"{ca_dir}: ca.pem is what brokers trust (cafile); give the API SHOAL_CA_DIR and SHOAL_CA_PASSPHRASE")
+
+
+@ca.command("crl")
+def ca_crl(
+    file: Annotated[Path, typer.Argument(help="File for the broker: crlfile in mosquitto.conf")],
+    ca_dir: CaDir,
+    passphrase: Passphrase,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Write the list of revoked certificates. It is good for 30 days: do it every day, and after each revocation."""
+    from cloud.enrolment.authority import Authority
+    from cloud.enrolment.commands import write_revocation_list
+
+    authority = Authority(ca_dir, passphrase.encode())
+    count = write_revocation_list(needed(database_url), authority, file, _now())
+    typer.echo(f"{file}: {count} revoked; restart Mosquitto, which reads the list at its start")
+
+
+@ca.command("acl")
+def ca_acl(
+    file: Annotated[Path, typer.Argument(help="File for the broker: acl_file in mosquitto.conf")],
+    shipped: Annotated[Path, typer.Option(help="The shipped rules, deploy/mosquitto/acl")],
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Write the broker's rules: the shipped ones, and shadows and jobs of every enrolled device."""
+    from cloud.enrolment.commands import write_acl
+
+    count = write_acl(needed(database_url), shipped, file, _now())
+    typer.echo(f"{file}: {count} devices; kill -HUP makes Mosquitto read it again")
+
+
 def needed(database_url: str | None) -> str:
     """The database's URL.
 
@@ -204,3 +254,46 @@ def _named(error: Exception) -> ConfigurationError:
 
 def _now() -> datetime:
     return datetime.now(timezone.utc)
+
+
+def edge_enroll(
+    url: Annotated[str, typer.Argument(help="The platform, such as https://shoal.example.org")],
+    folder: Annotated[Path, typer.Option(help="Where key, certificate and the authority's certificate are put")] = Path(
+        "/etc/shoal/tls"
+    ),
+    token: Annotated[
+        str, typer.Option(envvar="SHOAL_ENROLMENT_TOKEN", prompt=True, hide_input=True, help="The one-time token")
+    ] = "",
+) -> None:
+    """Get this box its certificate: the key is made here and never leaves. Asks for the one-time token."""
+    from edge.enrolment import AUTHORITY, CERTIFICATE, KEY, enrol
+
+    done = enrol(url, token.strip(), folder)
+    typer.echo(
+        f"{done.site}/{done.device}: certificate {done.serial}, good until {done.expires_at:%Y-%m-%d}. In edge.yaml:"
+    )
+    typer.echo(f"site: {done.site}\ndevice: {done.device}\nmqtt:")
+    for name, file in (("ca_file", AUTHORITY), ("cert_file", CERTIFICATE), ("key_file", KEY)):
+        typer.echo(f"  {name}: {folder / file}")
+
+
+def edge_renew(
+    url: Annotated[str, typer.Argument(help="The platform, such as https://shoal.example.org")],
+    folder: Annotated[Path, typer.Option(help="Where `shoal edge enroll` put the certificate")] = Path(
+        "/etc/shoal/tls"
+    ),
+    within_days: Annotated[
+        float | None, typer.Option(help="Only when it ends within as many days. [default: at once]")
+    ] = None,
+) -> None:
+    """Get the next certificate by the present one, with a new key. Restart the agent afterwards; a timer does both."""
+    from datetime import timedelta
+
+    from edge.enrolment import renew
+
+    within = None if within_days is None else timedelta(days=within_days)
+    done = renew(url, folder, now=_now(), within=within)
+    if done is None:
+        typer.echo("the present certificate lasts long enough")
+    else:
+        typer.echo(f"{done.site}/{done.device}: certificate {done.serial}, good until {done.expires_at:%Y-%m-%d}")

@@ -42,7 +42,10 @@ maintenance = typer.Typer(help="Work on probes: values are marked, their alarms 
 edge.add_typer(maintenance, name="maintenance")
 cloud.command("invite")(access.invite)
 cloud.add_typer(access.keys, name="keys")
+cloud.add_typer(access.ca, name="ca")
 cloud.add_typer(access.audit, name="audit")
+edge.command("enroll")(access.edge_enroll)
+edge.command("renew-certificate")(access.edge_renew)
 groups = {"edge": edge, "bridge": bridge, "cloud": cloud, "models": models, "admin": admin, "fleet": fleet}
 for name, group in groups.items():
     app.add_typer(group, name=name)

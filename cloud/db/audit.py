@@ -34,6 +34,8 @@ AUDITED: dict[str, str] = {
     "site_ladder": "",
     "notification": "",
     "advice_setting": "",
+    "enrolment_token": "token_hash",
+    "device_certificate": "",
 }
 """Tables that people change, with the columns whose values are not shown (separated by commas). A later migration adds
 its own table by ``audit_table``; a test compares this with the triggers of the database."""
@@ -59,6 +61,7 @@ NOT_AUDITED: dict[str, str] = {
     "login_counter": "failed logins of some minutes",
     "message_free": "written by the ingest",
     "observation": "told by devices",
+    "prediction_task": "a record of itself, forgotten after some days",
     "prediction": "said by models, and only added to",
     "reading": "told by devices",
     "reading_free": "told by devices",

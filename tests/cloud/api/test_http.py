@@ -183,7 +183,13 @@ def test_openapi_file_is_current() -> None:
     assert OPENAPI.read_text() == openapi.document(), "run: python -m cloud.openapi > cloud/dashboard/openapi.json"
 
 
-OPEN = {f"/api/v1/auth/{name}" for name in ("login", "refresh", "register", "password/reset")}
+OPEN = {
+    f"/api/v1/{path}"
+    for path in (
+        *("auth/login", "auth/refresh", "auth/register", "auth/password/reset"),
+        *("enrolment/certificate", "enrolment/renewal", "enrolment/revoked.pem"),
+    )
+}
 """What somebody asks who has no access token yet."""
 
 

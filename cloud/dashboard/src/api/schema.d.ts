@@ -544,6 +544,126 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/enrolment/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let a device enrol
+         * @description A one-time token, shown here alone: `shoal edge enroll` on the device exchanges it for a certificate.
+         */
+        post: operations["makeEnrolmentToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/enrolment/certificate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Enrol
+         * @description A device's first certificate, for its one-time token. The device's key never leaves it.
+         */
+        post: operations["enrolDevice"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/enrolment/renewal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Renew a certificate
+         * @description A device's next certificate: the present key signs the request for the next. A revoked one gets nothing.
+         */
+        post: operations["renewCertificate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/enrolment/certificates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Certificates of devices
+         * @description Every certificate that was issued, newest first.
+         */
+        get: operations["listCertificates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/enrolment/certificates/{serial}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revoke a certificate
+         * @description Refuse a certificate: it gets no other from now on, and brokers refuse it once they have the new list.
+         */
+        post: operations["revokeCertificate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/enrolment/revoked.pem": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Revoked certificates
+         * @description The list in PEM that a broker refuses by (Mosquitto: `crlfile`), made now; good for 30 days. It is no secret.
+         */
+        get: operations["getRevocationList"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/channels/{channel_id}/series": {
         parameters: {
             query?: never;
@@ -2633,6 +2753,19 @@ export interface components {
             error: string | null;
         };
         /**
+         * CertificatePage
+         * @description Some certificates.
+         */
+        CertificatePage: {
+            /** Items */
+            items: components["schemas"]["DeviceCertificate"][];
+            /**
+             * Next Cursor
+             * @description Give it back as ``cursor`` for the next page; null on the last page.
+             */
+            next_cursor?: string | null;
+        };
+        /**
          * Change
          * @description One line of a record's history.
          */
@@ -2943,6 +3076,37 @@ export interface components {
             agent_version: string | null;
         };
         /**
+         * DeviceCertificate
+         * @description A certificate that was issued.
+         */
+        DeviceCertificate: {
+            /** Serial */
+            serial: string;
+            /** Site */
+            site: string;
+            /** Device */
+            device: string;
+            /**
+             * Issued At
+             * Format: date-time
+             */
+            issued_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /**
+             * Renews
+             * @description Serial of the one before; null for the first.
+             */
+            renews: string | null;
+            /** Revoked At */
+            revoked_at: string | null;
+            /** Revoked Because */
+            revoked_because: string | null;
+        };
+        /**
          * DevicePage
          * @description Some devices.
          */
@@ -2961,6 +3125,36 @@ export interface components {
          * @enum {string}
          */
         Duty: "primary" | "backup" | "manager" | "everyone";
+        /**
+         * Enrolment
+         * @description A device that asks for its first certificate.
+         */
+        Enrolment: {
+            /** Token */
+            token: string;
+            /**
+             * Request
+             * @description Certificate request in PEM, made with a key that stays on the device. Its subject is ignored.
+             */
+            request: string;
+        };
+        /**
+         * EnrolmentToken
+         * @description What to hand to the device; it is shown here and never again.
+         */
+        EnrolmentToken: {
+            /** Token */
+            token: string;
+            /** Site */
+            site: string;
+            /** Device */
+            device: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+        };
         /**
          * Escape
          * @description Fish are lost alive.
@@ -3325,6 +3519,33 @@ export interface components {
              * @description Give it back as ``cursor`` for the next page; null on the last page.
              */
             next_cursor?: string | null;
+        };
+        /**
+         * IssuedCertificate
+         * @description A certificate, and whom to trust.
+         */
+        IssuedCertificate: {
+            /** Site */
+            site: string;
+            /** Device */
+            device: string;
+            /**
+             * Certificate
+             * @description PEM.
+             */
+            certificate: string;
+            /**
+             * Authority
+             * @description Certificate of the authority in PEM.
+             */
+            authority: string;
+            /** Serial */
+            serial: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
         };
         /**
          * Kind
@@ -4123,6 +4344,22 @@ export interface components {
             push_topic?: string | null;
             /** Webhook Url */
             webhook_url?: string | null;
+        };
+        /**
+         * NewEnrolment
+         * @description A device that is to get its first certificate.
+         */
+        NewEnrolment: {
+            /** Site */
+            site: string;
+            /** Device */
+            device: string;
+            /**
+             * Hours
+             * @description How long the token can be used.
+             * @default 24
+             */
+            hours: number;
         };
         /**
          * NewInvitation
@@ -5001,6 +5238,27 @@ export interface components {
             organization?: string | null;
         };
         /**
+         * Renewal
+         * @description A device that asks for its next certificate.
+         */
+        Renewal: {
+            /**
+             * Certificate
+             * @description The present one, in PEM.
+             */
+            certificate: string;
+            /**
+             * Request
+             * @description Certificate request in PEM, made with a new key.
+             */
+            request: string;
+            /**
+             * Signature
+             * @description Base64 of the present key's signature (ECDSA or RSA with SHA-256, or Ed25519) over the bytes of ``request``.
+             */
+            signature: string;
+        };
+        /**
          * ReportedActor
          * @description An alarm that is raised more than others.
          */
@@ -5025,6 +5283,14 @@ export interface components {
          * @enum {string}
          */
         Resolution: "raw" | "1m" | "1h" | "1d";
+        /**
+         * Revocation
+         * @description Why a certificate is to be refused.
+         */
+        Revocation: {
+            /** Reason */
+            reason: string;
+        };
         /**
          * Role
          * @description What a user may do; each role includes those before it.
@@ -7535,6 +7801,356 @@ export interface operations {
             };
             /** @description Validation Error */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    makeEnrolmentToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewEnrolment"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EnrolmentToken"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    enrolDevice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Enrolment"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedCertificate"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Implemented */
+            501: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    renewCertificate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Renewal"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedCertificate"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Implemented */
+            501: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listCertificates: {
+        parameters: {
+            query?: {
+                /** @description Of one site; without it, all. */
+                site?: string | null;
+                /** @description Items per page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CertificatePage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revokeCertificate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                serial: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Revocation"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getRevocationList: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The list */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-pem-file": unknown;
+                };
+            };
+            /** @description Not Implemented */
+            501: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects.postgresql import TIMESTAMP, UUID
 
 revision = "0025"
-down_revision = "0021"
+down_revision = "0022"
 
 MOMENT = TIMESTAMP(timezone=True)
 
