@@ -46,7 +46,7 @@ from cloud.enrolment.authority import Authority
 from cloud.farms import endpoints as farms
 from cloud.husbandry import endpoints as husbandry
 from cloud.kit.conditional import ConditionalGet
-from cloud.kit.http import Border
+from cloud.kit.http import Border, Observe
 from cloud.kit.logs import configure_logging
 from cloud.kit.pages import SinglePageApp
 from cloud.kit.problems import document_problems, install
@@ -62,6 +62,9 @@ from cloud.metrics import HTTP_SECONDS
 from cloud.notifications import endpoints as notifications
 from cloud.notifications.links import Links
 from cloud.observations import endpoints as observations
+from cloud.operations import endpoints as operations
+from cloud.operations.checks import database_check, live_check, storage_check
+from cloud.operations.performance import PerformanceWindow
 from cloud.overview import endpoints as overview
 from cloud.predictions import endpoints as predictions
 from cloud.predictions.callbacks import Callbacks
@@ -90,6 +93,7 @@ _FEATURES = (
     audit,
     overview,
     live,
+    operations,
     farms,
     devices,
     enrolment,
@@ -128,6 +132,7 @@ _TAGS = [
     {"name": "alarms", "description": "Alarms, acknowledging them, and advice on abnormal series."},
     {"name": "notifications", "description": "Who is told of alarms, and what was told."},
     {"name": "husbandry", "description": "Batches of fish and the farm's diary."},
+    {"name": "operations", "description": "For those who run the platform."},
     {"name": "health", "description": "Probes for supervisors and load balancers."},
 ]
 
@@ -197,6 +202,12 @@ def create_app(settings: CloudSettings) -> FastAPI:
     )
     app.state.business = BusinessMetrics()
     app.state.started = monotonic()
+    app.state.performance = PerformanceWindow(monotonic())
+    app.state.checks = [
+        ("database", database_check(database), True),
+        ("image_store", storage_check(settings.storage_dir), False),
+        ("live", live_check(app.state.live), False),
+    ]
     app.state.product_version = _product_version()
 
     install(app)
@@ -281,6 +292,7 @@ def _add_routes(app: FastAPI, settings: CloudSettings) -> None:
         api.include_router(feature.router)
     app.include_router(api)
     app.include_router(health.router)
+    app.include_router(operations.probes)
     app.include_router(alarm_links.router)
     # Not mounted: a mount at "/" would answer before a wrong method could become a 405.
     app.router.default = SinglePageApp(settings.dashboard_dir, reserved=_RESERVED)
@@ -304,7 +316,7 @@ def _add_middleware(app: FastAPI, settings: CloudSettings) -> None:
         Border,
         max_request_bytes=settings.max_request_bytes,
         larger=dict.fromkeys(predictions.UPLOADS, settings.max_upload_bytes),
-        observe=_observe,
+        observe=_observer(app.state.performance),
     )
 
 
@@ -341,8 +353,12 @@ def _document(app: FastAPI) -> None:
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
 
 
-def _observe(method: str, route: str, status: int, seconds: float) -> None:
-    HTTP_SECONDS.labels(method, route, str(status)).observe(seconds)
+def _observer(window: PerformanceWindow) -> Observe:
+    def observe(method: str, route: str, status: int, seconds: float) -> None:
+        HTTP_SECONDS.labels(method, route, str(status)).observe(seconds)
+        window.observe(f"{method} {route}", status, seconds, monotonic())
+
+    return observe
 
 
 def _operation_id(route: APIRoute) -> str:

@@ -83,6 +83,12 @@ BUSINESS_UPTIME_PERCENT = Gauge(
     "Hours with readings of the last 24 whole hours, over all measured channels of a site",
     ["site"],
 )
+DATA_CHANNELS = Gauge(
+    "shoal_data_channels",
+    "Measured channels of a site by what their newest value is worth: good, unjudged, suspect, failed, silent (older than "
+    "15 minutes), never (no value yet)",
+    ["site", "state"],
+)
 BUSINESS_REFRESHED_AT = Gauge(
     "shoal_business_refreshed_timestamp_seconds", "When the shoal_business gauges were last read from the store"
 )

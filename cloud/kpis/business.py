@@ -16,11 +16,13 @@ from cloud.metrics import (
     BUSINESS_MORTALITY_PERCENT,
     BUSINESS_REFRESHED_AT,
     BUSINESS_UPTIME_PERCENT,
+    DATA_CHANNELS,
 )
 
 log = structlog.get_logger()
 
 EVERY = timedelta(minutes=1)
+SILENT_AFTER = timedelta(minutes=15)
 MAX_SITES = 200
 """Sites that get a label; an operator of more has other tools."""
 _GAUGES = (
@@ -29,6 +31,7 @@ _GAUGES = (
     BUSINESS_MORTALITY_PERCENT,
     BUSINESS_FEED_KG,
     BUSINESS_UPTIME_PERCENT,
+    DATA_CHANNELS,
 )
 
 
@@ -54,6 +57,7 @@ class BusinessMetrics:
         try:
             async with database.read() as reader:
                 rows = await BusinessRepository(reader).sites(moments, sites=MAX_SITES)
+                channels = await BusinessRepository(reader).channels(now - SILENT_AFTER, sites=MAX_SITES)
         except (SQLAlchemyError, OSError) as error:
             log.warning("business_metrics_not_read", error=type(error).__name__)
             return
@@ -61,6 +65,8 @@ class BusinessMetrics:
             gauge.clear()  # a site that has gone takes its figures along
         for row in rows:
             _show(row)
+        for row in channels:
+            DATA_CHANNELS.labels(row["site"], row["state"]).set(row["channels"])
         BUSINESS_REFRESHED_AT.set(now.timestamp())
 
 

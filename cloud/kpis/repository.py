@@ -35,9 +35,29 @@ ORDER BY site.id LIMIT :sites
 """)
 
 
+_CHANNELS = text("""
+SELECT site.slug AS site, state.name AS state, count(*) AS channels
+FROM channel
+JOIN unit ON unit.id = channel.unit_id
+JOIN site ON site.id = unit.site_id
+LEFT JOIN reading_latest AS latest ON latest.channel_id = channel.id
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN latest.channel_id IS NULL THEN 'never' WHEN latest.observed_at < :fresh THEN 'silent'
+                WHEN latest.quality = 1 THEN 'good' WHEN latest.quality = 3 THEN 'suspect'
+                WHEN latest.quality IN (4, 9) THEN 'failed' ELSE 'unjudged' END AS name
+) AS state
+WHERE NOT channel.derived AND site.id IN (SELECT id FROM site ORDER BY id LIMIT :sites)
+GROUP BY 1, 2
+""")
+
+
 class BusinessRepository(Repository):
     """Figures of every site, whoever owns it: the metrics are for those who run the platform."""
 
     async def sites(self, moments: dict[str, datetime], *, sites: int) -> list[Row]:
         """Fish, deaths, feed and streams by site; ``moments`` are the parameters of the statement."""
         return await self._all(_SITES, {**moments, "sites": sites})
+
+    async def channels(self, fresh: datetime, *, sites: int) -> list[Row]:
+        """Measured channels by site and what their newest value is worth; older than ``fresh`` is silent."""
+        return await self._all(_CHANNELS, {"fresh": fresh, "sites": sites})

@@ -1,0 +1,1 @@
+"""How this process does: what it depends on, and how fast it answers."""
