@@ -74,6 +74,11 @@ from cloud.registry import endpoints as registry
 from cloud.reports import endpoints as reports
 from cloud.reports.service import MAX_AT_ONCE as REPORTS_AT_ONCE
 from cloud.settings import CloudSettings, secret_key
+from cloud.task_kinds import kinds
+from cloud.tasks import endpoints as tasks
+from cloud.tasks.gauges import TaskGauges
+from cloud.tasks.inside import InsideWorker
+from cloud.tasks.runner import TaskRunner as Worker
 from cloud.telemetry import endpoints as telemetry
 from cloud.telemetry.exports import MAX_AT_ONCE
 from cloud.telemetry.service import ChannelLimits, ChannelPeriods, daily_temperatures
@@ -94,6 +99,7 @@ _FEATURES = (
     overview,
     live,
     operations,
+    tasks,
     farms,
     devices,
     enrolment,
@@ -132,6 +138,7 @@ _TAGS = [
     {"name": "alarms", "description": "Alarms, acknowledging them, and advice on abnormal series."},
     {"name": "notifications", "description": "Who is told of alarms, and what was told."},
     {"name": "husbandry", "description": "Batches of fish and the farm's diary."},
+    {"name": "tasks", "description": "Work that takes longer than a request."},
     {"name": "operations", "description": "For those who run the platform."},
     {"name": "health", "description": "Probes for supervisors and load balancers."},
 ]
@@ -191,6 +198,7 @@ def create_app(settings: CloudSettings) -> FastAPI:
         interval_s=settings.live_interval_s,
     )
     app.state.live_seats = Seats(total=settings.live_max_clients, per_user=settings.live_max_clients_per_user)
+    _add_tasks(app, settings, database)
     app.state.daily_temperatures = daily_temperatures
     app.state.export_limiter = CapacityLimiter(MAX_AT_ONCE)
     app.state.report_limiter = CapacityLimiter(REPORTS_AT_ONCE)
@@ -275,9 +283,14 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     runner: TaskRunner = app.state.task_runner
     if settings.predict_run_tasks:
         runner.start()
+    inside: InsideWorker | None = app.state.inside_worker
+    if inside is not None:
+        inside.start()
     try:
         yield
     finally:
+        if inside is not None:
+            await inside.stop()
         await live.stop()
         warming.cancel()
         await runner.stop()
@@ -296,6 +309,23 @@ def _add_routes(app: FastAPI, settings: CloudSettings) -> None:
     app.include_router(alarm_links.router)
     # Not mounted: a mount at "/" would answer before a wrong method could become a 405.
     app.router.default = SinglePageApp(settings.dashboard_dir, reserved=_RESERVED)
+
+
+def _add_tasks(app: FastAPI, settings: CloudSettings, database: Database) -> None:
+    """Workers behind a broker where one is named, else one inside this process."""
+    folder = settings.storage_dir / "tasks"
+    app.state.task_folder = folder
+    app.state.task_kinds = kinds(folder)
+    app.state.task_gauges = TaskGauges()
+    if settings.tasks_broker_url is not None:
+        from cloud.tasks.broker import celery_app, hint_through
+
+        app.state.task_hint = hint_through(celery_app(settings.tasks_broker_url.get_secret_value()))
+        app.state.inside_worker = None
+        return
+    runner = Worker(database, app.state.task_kinds, folder)
+    app.state.inside_worker = InsideWorker(database, app.state.task_kinds, runner)
+    app.state.task_hint = app.state.inside_worker.hint
 
 
 def _add_middleware(app: FastAPI, settings: CloudSettings) -> None:

@@ -86,7 +86,9 @@ async def get_health(request: Request) -> Health:
 @router.get("/metrics", summary="Prometheus metrics", response_class=Response, include_in_schema=False)
 async def get_metrics(request: Request) -> Response:
     """Everything in ``cloud.metrics``, for Prometheus."""
-    await request.app.state.business.refresh(request.app.state.database, datetime.now(timezone.utc))
+    state, now = request.app.state, datetime.now(timezone.utc)
+    await state.business.refresh(state.database, now)
+    await state.task_gauges.refresh(state.database, now)
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -44,6 +44,25 @@ LIVE_LOOK_SECONDS = Histogram(
     buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
 )
 LIVE_LOOKS_FAILED = Counter("shoal_live_looks_failed_total", "Looks at the store that failed")
+TASKS_QUEUED = Counter("shoal_tasks_queued_total", "Tasks that this process was asked for, by kind", ["kind"])
+TASKS_FINISHED = Counter(
+    "shoal_tasks_finished_total", "Tasks that this process ended, by kind and state", ["kind", "state"]
+)
+TASKS_LEFT_BEHIND = Counter(
+    "shoal_tasks_left_behind_total", "Tasks given up because every worker that had them died, by kind", ["kind"]
+)
+TASK_SECONDS = Histogram(
+    "shoal_task_seconds",
+    "Time of one attempt at a task, by kind",
+    ["kind"],
+    buckets=(0.1, 0.5, 1, 5, 15, 60, 300, 900, 3600),
+)
+TASKS_UNFINISHED = Gauge("shoal_tasks_unfinished", "Tasks of all processes that wait or run", ["queue", "state"])
+TASKS_WAITED_SECONDS = Gauge(
+    "shoal_tasks_waited_seconds",
+    "How long the task that waits longest has been due; grows when no worker works",
+    ["queue"],
+)
 INGEST_MESSAGES = Counter(
     "shoal_ingest_messages_total", "Messages committed, by outcome: new, or repeated (the ledger knew it)", ["outcome"]
 )

@@ -178,6 +178,9 @@ class CloudSettings(RetentionSettings, PredictionSettings):
     """Connections to PostgreSQL per API process; requests beyond that wait up to 5 s."""
     statement_timeout_s: float = Field(default=15, gt=0)
     """A query that runs longer is cancelled by PostgreSQL, so that one chart cannot hold a connection for good."""
+    tasks_broker_url: SecretStr | None = None
+    """Broker of the workers (``shoal cloud worker``), e.g. ``redis://host:6379/1``. None, the default: this process does the
+    tasks itself, one at a time, which is right for a box."""
     live_interval_s: float = Field(default=1.0, ge=0.5, le=10)
     """Seconds between two looks at the store for the live interface; of several changes in between the last one counts."""
     live_max_clients: int = Field(default=500, ge=1, le=20_000)
@@ -267,6 +270,31 @@ class StreamPredictorSettings(PredictionSettings, KafkaSettings):
     """Least severe event that is logged."""
 
 
+class WorkerSettings(BaseSettings):
+    """What a worker needs to know (``shoal cloud worker``)."""
+
+    model_config = SettingsConfigDict(env_prefix="SHOAL_", extra="ignore", frozen=True)
+
+    database_url: SecretStr
+    """PostgreSQL as ``postgresql://user:password@host:port/name``."""
+    tasks_broker_url: SecretStr
+    """Where messages about tasks come from, the API's: ``redis://host:6379/1``, or any other that Celery knows."""
+    storage_dir: Path = Path("storage")
+    """Folder shared with the API; files of tasks go to ``tasks/`` in it."""
+    task_queues: tuple[Literal["data", "ml"], ...] = Field(default=("data", "ml"), min_length=1)
+    """What this worker takes: ``data`` (reports, exports, upkeep) and ``ml`` (models)."""
+    task_concurrency: int = Field(default=2, ge=1, le=64)
+    """Tasks at once, each in a process of its own."""
+    task_lease_s: float = Field(default=30, ge=1, le=3600)
+    """A worker that has not said for so long that it lives is taken for dead, and its task is begun again elsewhere."""
+    task_tick_s: float = Field(default=15, ge=1, le=300)
+    """How often to look for tasks that are scheduled, or that no worker has taken."""
+    task_statement_timeout_s: float = Field(default=120, gt=0)
+    """A query of a task that runs longer is cancelled."""
+    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+    """Least severe event that is logged."""
+
+
 class WatchSettings(BaseSettings):
     """How people are told of alarms (``shoal cloud watch``). A channel without its settings is not used."""
 
@@ -321,6 +349,15 @@ class WatchSettings(BaseSettings):
                 if not getattr(self, name):
                     raise ValueError(f"phone_url is set, so {name} is needed too")
         return self
+
+
+def load_worker_settings(**overrides: object) -> WorkerSettings:
+    """Settings of a worker from the environment, with ``overrides`` on top.
+
+    Raises:
+        ConfigurationError: the first setting that is missing or cannot be used.
+    """
+    return _loaded(WorkerSettings, overrides)
 
 
 def load_watch_settings(**overrides: object) -> WatchSettings:
@@ -441,6 +478,7 @@ def _shown(field: str, value: object) -> object:
         if field
         in {
             "database_url",
+            "tasks_broker_url",
             "secret_key",
             "setup_token",
             "ca_passphrase",

@@ -336,6 +336,19 @@ def cloud_predict() -> None:
     raise typer.Exit(run_stream_predictor(load_stream_predictor_settings()))
 
 
+@cloud.command("worker")
+def cloud_worker(log_level: LogLevel = "info") -> None:
+    """Do tasks (reports, exports, upkeep) for the API. A box needs none: its API does them itself.
+
+    Settings are SHOAL_... variables: SHOAL_DATABASE_URL, SHOAL_TASKS_BROKER_URL (redis://host:6379/1, the API's), SHOAL_STORAGE_DIR
+    (shared with the API), SHOAL_TASK_QUEUES, SHOAL_TASK_CONCURRENCY. Any number may run; one that is killed loses nothing.
+    """
+    from cloud.settings import load_worker_settings
+    from cloud.worker import run_worker
+
+    run_worker(load_worker_settings(log_level=_level(log_level)))
+
+
 @cloud.command("watch")
 def cloud_watch() -> None:
     """Raise alarms for what is silent, and tell people of every alarm until somebody takes it on. Settings: SHOAL_... in the environment."""

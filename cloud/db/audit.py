@@ -53,6 +53,7 @@ NOT_AUDITED: dict[str, str] = {
     "device": "told by devices",
     "device_event": "told by devices",
     "device_health": "told by devices",
+    "task": "tells who asked for what; its progress is no change of the farm",
     "device_timeline": "told by devices",
     "diary_change": "is itself a history that is only added to",
     "idempotency_key": "answers that are kept for a day",

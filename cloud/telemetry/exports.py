@@ -83,20 +83,35 @@ async def stream(
 ) -> AsyncIterator[bytes]:
     """The file in pieces: one channel after the other, each by time."""
     for channel in channels:
-        after = start
-        while True:
-            async with limiter:
-                async with database.read() as reader:
-                    rows = await TelemetryRepository(reader).export_page(
-                        channel["id"], resolution, start=after, end=end, rows=PAGE_ROWS
-                    )
-                piece = await to_thread.run_sync(made_by.page, channel, rows)  # other requests go on meanwhile
-            if piece:
-                yield piece
-            if len(rows) < PAGE_ROWS:
-                break
-            after = rows[-1][0] + timedelta(microseconds=1)
+        async for piece in pages(database, channel, resolution, made_by, start=start, end=end, limiter=limiter):
+            yield piece
     yield await to_thread.run_sync(made_by.end)
+
+
+async def pages(
+    database: Database,
+    channel: Row,
+    resolution: Resolution,
+    made_by: Encoder,
+    *,
+    start: datetime,
+    end: datetime,
+    limiter: CapacityLimiter,
+) -> AsyncIterator[bytes]:
+    """One channel of a file in pieces."""
+    after = start
+    while True:
+        async with limiter:
+            async with database.read() as reader:
+                rows = await TelemetryRepository(reader).export_page(
+                    channel["id"], resolution, start=after, end=end, rows=PAGE_ROWS
+                )
+            piece = await to_thread.run_sync(made_by.page, channel, rows)  # other requests go on meanwhile
+        if piece:
+            yield piece
+        if len(rows) < PAGE_ROWS:
+            return
+        after = rows[-1][0] + timedelta(microseconds=1)
 
 
 class CsvEncoder:

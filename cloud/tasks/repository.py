@@ -1,0 +1,161 @@
+"""SQL of tasks. Every change of a running task names the worker that has it: one that was taken for dead writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+
+from cloud.auth.scope import Scope
+from cloud.kit.repository import ReadConnection, Repository, Row, WriteConnection
+from cloud.tasks.tables import TaskRow
+
+_COLUMNS = (
+    TaskRow.id, TaskRow.kind, TaskRow.queue, TaskRow.params, TaskRow.state, TaskRow.progress, TaskRow.message,
+    TaskRow.result, TaskRow.error, TaskRow.attempts, TaskRow.created_at, TaskRow.created_by, TaskRow.started_at,
+    TaskRow.finished_at, TaskRow.cancel_requested_at.is_not(None).label("cancel_requested"),
+)  # fmt: skip
+_CLAIMED = (
+    TaskRow.id, TaskRow.kind, TaskRow.params, TaskRow.attempts, TaskRow.organization_id, TaskRow.site_id,
+    TaskRow.created_by, TaskRow.cancel_requested_at,
+)  # fmt: skip
+_UNFINISHED = ("queued", "running")
+
+
+class TaskRepository(Repository):
+    """Tasks of one scope; those of sites beyond it do not exist."""
+
+    def __init__(self, connection: ReadConnection | WriteConnection, scope: Scope) -> None:
+        super().__init__(connection)
+        self._organization_id = scope.organization_id
+        self._own: ColumnElement[bool] = TaskRow.organization_id == scope.organization_id
+        if scope.site_ids is not None:
+            self._own = and_(self._own, TaskRow.site_id.in_(scope.site_ids))
+
+    async def add(self, values: Row) -> Row:
+        """The task of this idempotency key, made when it is new."""
+        statement = insert(TaskRow).values(organization_id=self._organization_id, **values).on_conflict_do_nothing()
+        await self._connection.execute(statement)
+        found = await self._one(
+            select(*_COLUMNS).where(
+                TaskRow.organization_id == self._organization_id, TaskRow.idempotency_key == values["idempotency_key"]
+            )
+        )
+        assert found is not None  # noqa: S101  (it is there or has just been made)
+        return found
+
+    async def task(self, task_id: UUID) -> Row | None:
+        """One task."""
+        return await self._one(select(*_COLUMNS).where(self._own, TaskRow.id == task_id))
+
+    async def tasks(
+        self, *, state: str | None, kind: str | None, before: tuple[datetime, UUID] | None, rows: int
+    ) -> list[Row]:
+        """Newest tasks, those before (created_at, id)."""
+        statement = (
+            select(*_COLUMNS).where(self._own).order_by(TaskRow.created_at.desc(), TaskRow.id.desc()).limit(rows)
+        )
+        if state is not None:
+            statement = statement.where(TaskRow.state == state)
+        if kind is not None:
+            statement = statement.where(TaskRow.kind == kind)
+        if before is not None:
+            statement = statement.where(tuple_(TaskRow.created_at, TaskRow.id) < before)
+        return await self._all(statement)
+
+    async def waiting(self) -> int:
+        """Unfinished tasks of the organization."""
+        row = await self._one(
+            select(func.count().label("n")).where(
+                TaskRow.organization_id == self._organization_id, TaskRow.state.in_(_UNFINISHED)
+            )
+        )
+        return 0 if row is None else int(row["n"])
+
+    async def cancel(self, task_id: UUID, now: datetime) -> None:
+        """A queued task ends at once; one that runs is asked to."""
+        unfinished = update(TaskRow).where(self._own, TaskRow.id == task_id)
+        await self._connection.execute(
+            unfinished.where(TaskRow.state == "queued").values(
+                state="cancelled", finished_at=now, cancel_requested_at=now
+            )
+        )
+        await self._connection.execute(
+            unfinished.where(TaskRow.state == "running", TaskRow.cancel_requested_at.is_(None)).values(
+                cancel_requested_at=now
+            )
+        )
+
+
+class QueueRepository(Repository):
+    """Tasks as workers and schedulers see them, of every organization."""
+
+    async def claim(
+        self, worker: str, now: datetime, until: datetime, *, task_id: UUID | None, queues: Collection[str]
+    ) -> Row | None:
+        """Take a task that is due, or one whose worker has died: this one, or the one that waits longest."""
+        due = (TaskRow.state.in_(_UNFINISHED), TaskRow.due_at <= now, TaskRow.queue.in_(queues))
+        found = select(TaskRow.id).where(*due).order_by(TaskRow.due_at).limit(1).with_for_update(skip_locked=True)
+        if task_id is not None:
+            found = found.where(TaskRow.id == task_id)
+        return await self._one(
+            update(TaskRow)
+            .where(TaskRow.id == found.scalar_subquery())
+            .values(
+                state="running",
+                worker=worker,
+                due_at=until,
+                attempts=TaskRow.attempts + 1,
+                started_at=func.coalesce(TaskRow.started_at, now),
+                message="",
+            )
+            .returning(*_CLAIMED)
+        )
+
+    async def keep(self, task_id: UUID, worker: str, until: datetime, *, progress: float, message: str) -> Row | None:
+        """Say that the worker lives and how far it is; None when the task is not its any more."""
+        return await self._one(
+            self._held(task_id, worker)
+            .values(due_at=until, progress=progress, message=message)
+            .returning(TaskRow.cancel_requested_at)
+        )
+
+    async def finish(self, task_id: UUID, worker: str, values: Row) -> bool:
+        """Write how it ended; False when the task is not its any more."""
+        return await self._one(self._held(task_id, worker).values(**values).returning(TaskRow.id)) is not None
+
+    async def due(self, now: datetime, *, rows: int) -> list[Row]:
+        """Tasks that a worker may take now, those that wait longest first."""
+        return await self._all(
+            select(TaskRow.id, TaskRow.queue)
+            .where(TaskRow.state.in_(_UNFINISHED), TaskRow.due_at <= now)
+            .order_by(TaskRow.due_at)
+            .limit(rows)
+        )
+
+    async def add_upkeep(self, values: Row) -> bool:
+        """Make a task of the platform itself; False when there is one of this key."""
+        statement = insert(TaskRow).values(**values).on_conflict_do_nothing().returning(TaskRow.id)
+        return await self._one(statement) is not None
+
+    async def forget(self, before: datetime) -> list[UUID]:
+        """Delete tasks that ended before; returns their keys."""
+        rows = await self._all(delete(TaskRow).where(TaskRow.finished_at < before).returning(TaskRow.id))
+        return [row["id"] for row in rows]
+
+    async def counts(self) -> list[Row]:
+        """Unfinished tasks by queue and state, with how long the oldest that is due has waited."""
+        waited = func.extract("epoch", func.now() - func.min(TaskRow.due_at))
+        return await self._all(
+            select(TaskRow.queue, TaskRow.state, func.count().label("n"), waited.label("waited_s"))
+            .where(or_(TaskRow.state == "queued", TaskRow.state == "running"))
+            .group_by(TaskRow.queue, TaskRow.state)
+        )
+
+    @staticmethod
+    def _held(task_id: UUID, worker: str) -> Any:
+        return update(TaskRow).where(TaskRow.id == task_id, TaskRow.worker == worker, TaskRow.state == "running")
