@@ -524,7 +524,14 @@ def create_app(farm: MockFarm, *, dist: Path = DIST) -> FastAPI:
             raise HTTPException(401, "Email or password is wrong")
         token = hashlib.sha256(f"{username}{len(farm.tokens)}".encode()).hexdigest()
         farm.tokens[token] = user
-        return {"access_token": token, "token_type": "bearer", "expires_in": 28_800, "user": user}
+        return {
+            "access_token": token,
+            "token_type": "bearer",
+            "expires_in": 28_800,
+            "refresh_token": token,
+            "refresh_expires_in": 28_800,
+            "user": user,
+        }
 
     @app.get("/api/v1/auth/me")
     def me(authorization: Annotated[str | None, Header()] = None) -> Json:

@@ -16,6 +16,12 @@ import { Loading, Note } from './kit/States';
 import { themeOf } from './kit/theme';
 
 const AlarmsPage = lazy(() => import('./features/alarms/AlarmsPage'));
+const RecordsPage = lazy(() => import('./features/husbandry/RecordsPage'));
+const KpisPage = lazy(() => import('./features/kpis/KpisPage'));
+const ReportsPage = lazy(() => import('./features/reports/ReportsPage'));
+const DevicesPage = lazy(() => import('./features/devices/DevicesPage'));
+const DeadLettersPage = lazy(() => import('./features/dead_letters/DeadLettersPage'));
+const SettingsPage = lazy(() => import('./features/settings/SettingsPage'));
 const UnitPage = lazy(() => import('./features/farms/UnitPage'));
 
 const queryClient = new QueryClient({
@@ -56,6 +62,12 @@ export function App(): JSX.Element {
                     <Route path="/" element={<HomePage />} />
                     <Route path="/sites/:site" element={<RememberedWall />} />
                     <Route path="/sites/:site/alarms" element={<AlarmsPage />} />
+                    <Route path="/sites/:site/records" element={<RecordsPage />} />
+                    <Route path="/sites/:site/kpis" element={<KpisPage />} />
+                    <Route path="/sites/:site/reports" element={<ReportsPage />} />
+                    <Route path="/sites/:site/devices" element={<DevicesPage />} />
+                    <Route path="/sites/:site/dead-letters" element={<DeadLettersPage />} />
+                    <Route path="/sites/:site/settings" element={<SettingsPage />} />
                     <Route path="/units/:unit" element={<UnitPage />} />
                   </Route>
                   <Route path="*" element={<Navigate to="/" replace />} />

@@ -4,12 +4,15 @@
  * dashboard is compiled. Pages do not call `fetch` themselves.
  */
 import createClient from 'openapi-fetch';
-import { endSession, sessionToken } from '../features/auth/session';
+import { beginSession, endSession, presentSession } from '../features/auth/session';
 import { t } from '../i18n';
 import type { paths } from './schema';
+import type { Login } from './types';
 
 /** Longer than a slow farm link needs, short enough that a frozen server is noticed before values mislead. */
 const TIMEOUT_MS = 6000;
+/** A report of a year, or an export, is made while one waits. */
+const FILE_TIMEOUT_MS = 120_000;
 
 export type Failure = 'connection' | 'unauthorized' | 'forbidden' | 'not_found' | 'refused' | 'server';
 
@@ -41,8 +44,80 @@ export async function answerOf<T>(pending: Promise<Outcome<T>>): Promise<T> {
   throw new ApiError(failureOf(response.status), problemText(error, response.status), response.status);
 }
 
+/** An access token is renewed so long before it ends. */
+const RENEW_BEFORE_MS = 30_000;
+let renewing: Promise<void> | null = null;
+
+/** The token for the next request, renewed when it is about to end; one renewal serves all who wait. */
+async function freshToken(): Promise<string | null> {
+  const session = presentSession();
+  if (session !== null && session.expiresAtMs - Date.now() < RENEW_BEFORE_MS) {
+    renewing ??= renew(session.refreshToken).finally(() => (renewing = null));
+    await renewing;
+  }
+  return presentSession()?.token ?? null;
+}
+
+async function renew(refreshToken: string): Promise<void> {
+  let response: Response;
+  try {
+    response = await fetch('/api/v1/auth/refresh', {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ refresh_token: refreshToken }),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
+    });
+  } catch {
+    return; // The request itself will tell that the server is away.
+  }
+  if (response.ok) beginSession((await response.json()) as Login);
+  else if (response.status === 401) endSession('expired');
+}
+
+/** Wait for a request whose success has no body. */
+export async function doneOf(pending: Promise<Outcome<unknown>>): Promise<void> {
+  const { error, response } = await pending;
+  if (!response.ok) {
+    throw new ApiError(failureOf(response.status), problemText(error, response.status), response.status);
+  }
+}
+
+/** Fetch a file and hand it to the browser to keep, under the name that the server gives it. */
+export async function download(path: string, fallbackName: string): Promise<void> {
+  const { response, blob } = await fetchFile(path);
+  const name = /filename="([^"]+)"/.exec(response.headers.get('content-disposition') ?? '')?.[1];
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(blob);
+  link.download = name ?? fallbackName;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+/** A file as text, to show before it is kept. */
+export async function fileText(path: string): Promise<string> {
+  return (await fetchFile(path)).blob.text();
+}
+
+async function fetchFile(path: string): Promise<{ response: Response; blob: Blob }> {
+  const token = await freshToken();
+  let response: Response;
+  try {
+    response = await fetch(path, {
+      headers: { authorization: `Bearer ${token ?? ''}` },
+      signal: AbortSignal.timeout(FILE_TIMEOUT_MS),
+    });
+  } catch {
+    throw new ApiError('connection', t('error.no_answer'));
+  }
+  if (!response.ok) {
+    const problem: unknown = await response.json().catch(() => null);
+    throw new ApiError(failureOf(response.status), problemText(problem, response.status), response.status);
+  }
+  return { response, blob: await response.blob() };
+}
+
 async function send(request: Request): Promise<Response> {
-  const token = sessionToken();
+  const token = request.url.includes('/api/v1/auth/login') ? null : await freshToken();
   if (token !== null) request.headers.set('authorization', `Bearer ${token}`);
   const signal = AbortSignal.any([request.signal, AbortSignal.timeout(TIMEOUT_MS)]);
   let response: Response;

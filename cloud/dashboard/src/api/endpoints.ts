@@ -1,19 +1,41 @@
 /** One function for each path of the API that the dashboard uses. */
-import { answerOf, api } from './client';
+import { answerOf, api, doneOf } from './client';
 import type {
   Alarm,
   AlarmPage,
   AlarmPerformance,
   AlarmStep,
+  AnyRecord,
+  ApiKey,
+  AuditEntry,
+  Batch,
+  Before,
+  CalibrationChange,
+  Contact,
+  DeadLetterPage,
+  Device,
+  Holding,
+  Imported,
+  LiceStatus,
   Login,
+  NewBatch,
+  NewContact,
   Notification,
   Observation,
+  Proofs,
   Rationale,
+  RecordKind,
+  RecordPage,
+  Recorded,
+  Roster,
   Series,
   ShownLadders,
   Site,
+  SiteKpis,
   SiteLatest,
   Unit,
+  Person,
+  Withdrawal,
 } from './types';
 
 export function login(email: string, password: string): Promise<Login> {
@@ -128,5 +150,142 @@ export async function alarmMessages(
 ): Promise<Notification[]> {
   const params = { path: { site }, query: { alarm, limit: 50 } };
   const page = await answerOf(api.GET('/api/v1/sites/{site}/notifications', { params, signal }));
+  return page.items;
+}
+
+export function logout(): Promise<void> {
+  return doneOf(api.POST('/api/v1/auth/logout'));
+}
+
+/** Fish by unit and batch. */
+export function holdings(site: string, signal: AbortSignal): Promise<Holding[]> {
+  return answerOf(api.GET('/api/v1/sites/{site}/holdings', { params: { path: { site } }, signal }));
+}
+
+export async function listBatches(signal: AbortSignal): Promise<Batch[]> {
+  const page = await answerOf(api.GET('/api/v1/batches', { params: { query: { limit: 200 } }, signal }));
+  return page.items;
+}
+
+export function addBatch(body: NewBatch): Promise<Batch> {
+  return answerOf(api.POST('/api/v1/batches', { body }));
+}
+
+export interface DiaryQuery {
+  kind?: RecordKind;
+  unit?: string;
+  start?: string;
+  cursor?: string;
+  limit?: number;
+}
+
+export function listRecords(site: string, query: DiaryQuery, signal: AbortSignal): Promise<RecordPage> {
+  return answerOf(api.GET('/api/v1/sites/{site}/records', { params: { path: { site }, query }, signal }));
+}
+
+export function addRecord(site: string, body: AnyRecord): Promise<Recorded> {
+  return answerOf(api.POST('/api/v1/sites/{site}/records', { params: { path: { site } }, body }));
+}
+
+export function strikeRecord(id: string, reason: string): Promise<Recorded> {
+  const params = { path: { record_id: id } };
+  return answerOf(api.POST('/api/v1/records/{record_id}/strike', { params, body: { reason } }));
+}
+
+export function importRecords(
+  site: string,
+  kind: RecordKind,
+  text: string,
+  dryRun: boolean,
+): Promise<Imported> {
+  return answerOf(
+    api.POST('/api/v1/sites/{site}/records/import', {
+      params: { path: { site }, query: { kind, dry_run: dryRun } },
+      body: text,
+      bodySerializer: (body) => body,
+      headers: { 'Content-Type': 'text/csv' },
+    }),
+  );
+}
+
+export function withdrawals(site: string, signal: AbortSignal): Promise<Withdrawal[]> {
+  return answerOf(api.GET('/api/v1/sites/{site}/withdrawals', { params: { path: { site } }, signal }));
+}
+
+export function liceStatus(site: string, signal: AbortSignal): Promise<LiceStatus[]> {
+  return answerOf(api.GET('/api/v1/sites/{site}/lice', { params: { path: { site } }, signal }));
+}
+
+export interface KpiQuery extends Period {
+  unit?: string;
+  batch?: string;
+}
+
+export function siteKpis(site: string, query: KpiQuery, signal: AbortSignal): Promise<SiteKpis> {
+  return answerOf(api.GET('/api/v1/sites/{site}/kpis', { params: { path: { site }, query }, signal }));
+}
+
+export async function listDevices(site: string, signal: AbortSignal): Promise<Device[]> {
+  const query = { site, limit: 200 };
+  const page = await answerOf(api.GET('/api/v1/devices', { params: { query }, signal }));
+  return page.items;
+}
+
+export function deadLetters(cursor: string | null, signal: AbortSignal): Promise<DeadLetterPage> {
+  const query = { limit: 50, ...(cursor === null ? {} : { cursor }) };
+  return answerOf(api.GET('/api/v1/dead-letters', { params: { query }, signal }));
+}
+
+export function calibrations(channel: number, signal: AbortSignal): Promise<CalibrationChange[]> {
+  const params = { path: { channel_id: channel } };
+  return answerOf(api.GET('/api/v1/channels/{channel_id}/calibrations', { params, signal }));
+}
+
+export function listContacts(signal: AbortSignal): Promise<Contact[]> {
+  return answerOf(api.GET('/api/v1/contacts', { signal }));
+}
+
+export function addContact(body: NewContact): Promise<Contact> {
+  return answerOf(api.POST('/api/v1/contacts', { body }));
+}
+
+export function removeContact(id: number): Promise<void> {
+  return doneOf(api.DELETE('/api/v1/contacts/{contact_id}', { params: { path: { contact_id: id } } }));
+}
+
+export function onCall(site: string, signal: AbortSignal): Promise<Roster> {
+  return answerOf(api.GET('/api/v1/sites/{site}/on-call', { params: { path: { site } }, signal }));
+}
+
+export function setOnCall(site: string, body: Roster): Promise<Roster> {
+  return answerOf(api.PUT('/api/v1/sites/{site}/on-call', { params: { path: { site } }, body }));
+}
+
+export function alarmPath(site: string, signal: AbortSignal): Promise<Proofs> {
+  return answerOf(api.GET('/api/v1/sites/{site}/alarm-path', { params: { path: { site } }, signal }));
+}
+
+export function testAlarmPath(site: string): Promise<Proofs> {
+  return answerOf(api.POST('/api/v1/sites/{site}/alarm-path/test', { params: { path: { site } } }));
+}
+
+/** What is known of a unit in the hours before a moment. */
+export function before(unit: number, at: string, hours: number, signal: AbortSignal): Promise<Before> {
+  const params = { path: { unit_id: unit }, query: { at, hours } };
+  return answerOf(api.GET('/api/v1/units/{unit_id}/before', { params, signal }));
+}
+
+export async function listUsers(signal: AbortSignal): Promise<Person[]> {
+  const page = await answerOf(api.GET('/api/v1/users', { params: { query: { limit: 200 } }, signal }));
+  return page.items;
+}
+
+export async function listKeys(signal: AbortSignal): Promise<ApiKey[]> {
+  const page = await answerOf(api.GET('/api/v1/api-keys', { params: { query: { limit: 200 } }, signal }));
+  return page.items;
+}
+
+export async function auditLog(signal: AbortSignal): Promise<AuditEntry[]> {
+  const page = await answerOf(api.GET('/api/v1/audit', { params: { query: { limit: 100 } }, signal }));
   return page.items;
 }

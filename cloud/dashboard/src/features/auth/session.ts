@@ -9,6 +9,9 @@ export interface Session {
   readonly token: string;
   readonly user: User;
   readonly expiresAtMs: number;
+  /** Works once, for the next pair of tokens. */
+  readonly refreshToken: string;
+  readonly refreshUntilMs: number;
 }
 
 export type EndReason = 'signed_out' | 'expired';
@@ -18,12 +21,14 @@ const listeners = new Set<() => void>();
 let current: Session | null = restore();
 let ended: EndReason | null = null;
 
-/** Begin a session with what the login endpoint answered. */
+/** Begin a session, or go on with it, with what the server answered. */
 export function beginSession(login: Login): void {
   current = {
     token: login.access_token,
     user: login.user,
     expiresAtMs: Date.now() + login.expires_in * 1000,
+    refreshToken: login.refresh_token,
+    refreshUntilMs: Date.now() + login.refresh_expires_in * 1000,
   };
   ended = null;
   keep(current);
@@ -39,9 +44,9 @@ export function endSession(reason: EndReason): void {
   announce();
 }
 
-/** The token for the next request, or `null`. */
-export function sessionToken(): string | null {
-  return current?.token ?? null;
+/** The session now, for code that is no component. */
+export function presentSession(): Session | null {
+  return current;
 }
 
 /** Why there is no session, for the login page. */
@@ -67,7 +72,9 @@ function announce(): void {
 function restore(): Session | null {
   try {
     const session = JSON.parse(sessionStorage.getItem(KEY) ?? 'null') as Session | null;
-    return session !== null && session.expiresAtMs > Date.now() ? session : null;
+    return session !== null && Math.max(session.expiresAtMs, session.refreshUntilMs) > Date.now()
+      ? session
+      : null;
   } catch {
     return null;
   }

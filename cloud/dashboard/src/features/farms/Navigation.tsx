@@ -134,7 +134,7 @@ const waySx = {
 };
 
 const sideSx = {
-  width: '5.75rem',
+  width: '6.75rem',
   flex: 'none',
   alignSelf: 'flex-start',
   position: 'sticky',

@@ -1,7 +1,9 @@
 /** One unit: its values now, its water over time, and what its camera saw lately. Loaded when first opened. */
 import Box from '@mui/material/Box';
+import Button from '@mui/material/Button';
 import IconButton from '@mui/material/IconButton';
-import Paper from '@mui/material/Paper';
+import MenuItem from '@mui/material/MenuItem';
+import TextField from '@mui/material/TextField';
 import ToggleButton from '@mui/material/ToggleButton';
 import ToggleButtonGroup from '@mui/material/ToggleButtonGroup';
 import Typography from '@mui/material/Typography';
@@ -10,14 +12,22 @@ import { Link, useParams } from 'react-router';
 import type { UnitLatest } from '../../api/types';
 import { t } from '../../i18n';
 import { useNow } from '../../kit/clock';
-import { BackIcon } from '../../kit/icons';
+import { Card } from '../../kit/Card';
+import { BackIcon, PlusIcon } from '../../kit/icons';
 import { Failed, Loading, Note } from '../../kit/States';
+import { shortAgeText } from '../../kit/time';
+import { useClosedAlarms } from '../alarms/queries';
 import { UnitAlarmLines } from '../alarms/UnitAlarmLines';
+import { reaches } from '../auth/rules';
+import { useSession } from '../auth/session';
+import { useRecords } from '../husbandry/queries';
 import { ObservationPanel } from '../observations/ObservationPanel';
 import { ObservationStrip } from '../observations/ObservationStrip';
 import { ChannelChart } from '../telemetry/ChannelChart';
-import { SPANS } from '../telemetry/queries';
+import { GLYPHS, markersOf, type MarkerKind } from '../telemetry/markers';
+import { CYCLE_S, SPANS, type Span, type Zoom } from '../telemetry/queries';
 import { isStale } from '../telemetry/staleness';
+import { BeforePanel } from '../timeline/BeforePanel';
 import { inReadingOrder } from '../telemetry/units';
 import { WaterValues } from '../telemetry/WaterValues';
 import { FarmFrame, type FarmView } from './FarmFrame';
@@ -49,8 +59,23 @@ export default function UnitPage(): JSX.Element {
 function Detail({ latest, snapshot, open, skewMs }: FarmView & { latest: UnitLatest }): JSX.Element {
   const { unit, readings, observation, evidence } = latest;
   const { site, server_time: serverTime } = snapshot.latest;
+  const mayWrite = reaches(useSession()?.user.role ?? 'viewer', 'operator');
   const risk = useNow((now) => riskOf(latest, (reading) => isStale(reading, snapshot.receivedAt, now)));
-  const [span, setSpan] = useState(SPANS[0]);
+  const records = useRecords(site.slug, null);
+  const over = useClosedAlarms(site.slug);
+  const cycle = useCycle(site.slug, unit.slug, serverTime);
+  const spans = useMemo((): readonly [Span, ...Span[]] => [...SPANS, cycle], [cycle]);
+  const [spanKey, setSpanKey] = useState(SPANS[0].key);
+  const span = spans.find((item) => item.key === spanKey) ?? spans[0];
+  const [zoom, setZoom] = useState<Zoom | null>(null);
+  const [compared, setCompared] = useState('');
+  const asked = useMemo(() => ({ span, zoom, skewMs }), [span, zoom, skewMs]);
+  const markers = useMemo(() => {
+    const closed = over.data?.pages.flatMap((page) => page.items) ?? [];
+    return markersOf(unit.slug, [...open.alarms, ...closed], records.data?.items ?? []);
+  }, [unit.slug, open.alarms, over.data, records.data]);
+  const others = snapshot.latest.units.filter((item) => item.unit.id !== unit.id);
+  const beside = others.find((item) => item.unit.slug === compared)?.readings;
   const mine = useMemo(
     () => open.alarms.filter((alarm) => alarm.unit?.id === unit.id),
     [open.alarms, unit.id],
@@ -71,6 +96,17 @@ function Detail({ latest, snapshot, open, skewMs }: FarmView & { latest: UnitLat
           </Typography>
         </Box>
         <RiskBadge risk={risk} />
+        {mayWrite && (
+          <Button
+            component={Link}
+            to={`/sites/${site.slug}/records?write=mortality&unit=${unit.slug}`}
+            variant="outlined"
+            color="inherit"
+            startIcon={<PlusIcon />}
+          >
+            {t('record.mortality')}
+          </Button>
+        )}
       </Box>
       <Box
         sx={{
@@ -109,16 +145,45 @@ function Detail({ latest, snapshot, open, skewMs }: FarmView & { latest: UnitLat
           exclusive
           value={span.key}
           aria-label={t('charts.span')}
-          onChange={(_event, key: string | null) =>
-            setSpan((old) => SPANS.find((item) => item.key === key) ?? old)
-          }
+          onChange={(_event, key: string | null) => {
+            setSpanKey((old) => key ?? old);
+            setZoom(null);
+          }}
         >
-          {SPANS.map((item) => (
+          {spans.map((item) => (
             <ToggleButton key={item.key} value={item.key} sx={{ px: 2 }}>
-              {item.label}
+              {item.key === 'cycle' ? t('charts.cycle') : shortAgeText(item.seconds)}
             </ToggleButton>
           ))}
         </ToggleButtonGroup>
+      </Box>
+      <Box sx={{ display: 'flex', flexWrap: 'wrap', alignItems: 'center', gap: 2 }}>
+        <Typography variant="body2" color="textSecondary" sx={{ flex: '1 1 12rem' }}>
+          {MARKED.map((kind) => `${GLYPHS[kind]} ${t(`marker.${kind}`)}`).join('   ')} ·{' '}
+          {t('charts.zoom_text')}
+        </Typography>
+        {zoom !== null && (
+          <Button variant="outlined" color="inherit" onClick={() => setZoom(null)}>
+            {t('charts.zoom_out')}
+          </Button>
+        )}
+        {others.length > 0 && (
+          <TextField
+            select
+            label={t('charts.compare')}
+            value={compared}
+            onChange={(event) => setCompared(event.target.value)}
+            slotProps={{ select: { displayEmpty: true }, inputLabel: { shrink: true } }}
+            sx={{ minWidth: '10rem' }}
+          >
+            <MenuItem value="">–</MenuItem>
+            {others.map((item) => (
+              <MenuItem key={item.unit.slug} value={item.unit.slug}>
+                {item.unit.name}
+              </MenuItem>
+            ))}
+          </TextField>
+        )}
       </Box>
       <Box
         sx={{
@@ -132,21 +197,33 @@ function Detail({ latest, snapshot, open, skewMs }: FarmView & { latest: UnitLat
             <ChannelChart
               reading={reading}
               alarms={mine}
-              span={span}
+              asked={asked}
               timezone={site.timezone}
-              skewMs={skewMs}
+              markers={markers}
+              otherChannel={beside?.find((each) => each.quantity === reading.quantity)?.channel_id ?? null}
+              onZoom={setZoom}
             />
           </Card>
         ))}
       </Box>
+      <Card title={t('before.title')}>
+        <BeforePanel unit={unit.id} timezone={site.timezone} />
+      </Card>
     </Box>
   );
 }
 
-function Card({ children }: { children: React.ReactNode }): JSX.Element {
-  return (
-    <Paper variant="outlined" sx={{ p: 2, borderRadius: '0.875rem', minWidth: 0 }}>
-      {children}
-    </Paper>
+const MARKED: readonly MarkerKind[] = ['alarm', 'feeding', 'treatment', 'mortality'];
+
+/** The time since the fish of a unit came in. */
+function useCycle(site: string, unit: string, serverTime: string): Span {
+  const stocked = useRecords(site, 'stocking').data?.items.find(
+    ({ record, struck_at: struck }) => !struck && 'unit' in record && record.unit === unit,
   );
+  // Whole hours, so that the span does not change with every answer.
+  const seconds =
+    stocked === undefined
+      ? CYCLE_S
+      : Math.ceil((Date.parse(serverTime) - Date.parse(stocked.record.occurred_at)) / 3_600_000) * 3_600;
+  return useMemo(() => ({ key: 'cycle', seconds, pollMs: 600_000 }), [seconds]);
 }

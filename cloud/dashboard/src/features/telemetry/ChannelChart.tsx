@@ -1,11 +1,15 @@
 /** One channel's chart with its title and its own loading and error states. */
 import Box from '@mui/material/Box';
+import Button from '@mui/material/Button';
 import Skeleton from '@mui/material/Skeleton';
 import Typography from '@mui/material/Typography';
+import { useMutation } from '@tanstack/react-query';
 import { useMemo, type JSX } from 'react';
+import { download } from '../../api/client';
 import type { Alarm, LatestReading } from '../../api/types';
 import { limitsFor } from './limitBar';
-import { useSeries, type Span } from './queries';
+import type { Marker } from './markers';
+import { useSeries, type SeriesAnswer, type SeriesAsked, type Zoom } from './queries';
 import SeriesChart from './SeriesChart';
 import { quantityText, unitText } from './units';
 import { t } from '../../i18n';
@@ -13,13 +17,25 @@ import { t } from '../../i18n';
 interface Props {
   reading: LatestReading;
   alarms: readonly Alarm[];
-  span: Span;
+  asked: SeriesAsked;
   timezone: string;
-  skewMs: number;
+  markers: readonly Marker[];
+  /** Channel of another unit to compare with. */
+  otherChannel: number | null;
+  onZoom: (zoom: Zoom) => void;
 }
 
-export function ChannelChart({ reading, alarms, span, timezone, skewMs }: Props): JSX.Element {
-  const query = useSeries(reading.channel_id, span, skewMs);
+export function ChannelChart({
+  reading,
+  alarms,
+  asked,
+  timezone,
+  markers,
+  otherChannel,
+  onZoom,
+}: Props): JSX.Element {
+  const query = useSeries(reading.channel_id, asked);
+  const other = useSeries(otherChannel, asked);
   const told = JSON.stringify(limitsFor(reading, alarms));
   // The chart is built anew when its limits change, so their identity must not change with every poll.
   const limits = useMemo(() => JSON.parse(told) as ReturnType<typeof limitsFor>, [told]);
@@ -27,20 +43,21 @@ export function ChannelChart({ reading, alarms, span, timezone, skewMs }: Props)
   const doubtful = query.data?.series.points.some((point) => point.good < point.n) ?? false;
   return (
     <Box component="section" aria-label={quantityText(reading.quantity, reading.label)}>
-      <Box sx={{ display: 'flex', alignItems: 'baseline', gap: 1, mb: 0.5 }}>
+      <Box sx={{ display: 'flex', alignItems: 'center', flexWrap: 'wrap', gap: 1, mb: 0.5 }}>
         <Typography variant="h3">{quantityText(reading.quantity, reading.label)}</Typography>
         <Typography variant="caption" color="textSecondary">
           {unit}
           {reading.derived && ` · ${t('charts.derived')}`}
         </Typography>
         {doubtful && (
-          <Typography variant="caption" color="textSecondary" sx={{ ml: 'auto' }}>
+          <Typography variant="caption" color="textSecondary">
             <Box component="span" aria-hidden="true" sx={{ color: 'severity.minor', fontWeight: 800 }}>
               ○
             </Box>{' '}
             {t('charts.doubtful')}
           </Typography>
         )}
+        {query.data !== undefined && <ExportButtons reading={reading} answer={query.data} />}
       </Box>
       {query.data ? (
         <SeriesChart
@@ -49,6 +66,9 @@ export function ChannelChart({ reading, alarms, span, timezone, skewMs }: Props)
           decimals={reading.decimals}
           timezone={timezone}
           label={quantityText(reading.quantity, reading.label)}
+          markers={markers}
+          other={otherChannel === null ? undefined : other.data}
+          onZoom={onZoom}
         />
       ) : query.isError ? (
         <Typography
@@ -61,6 +81,36 @@ export function ChannelChart({ reading, alarms, span, timezone, skewMs }: Props)
       ) : (
         <Skeleton variant="rounded" sx={{ height: '11.5rem' }} />
       )}
+    </Box>
+  );
+}
+
+/** Every reading of what is shown, to compute with elsewhere. */
+function ExportButtons({ reading, answer }: { reading: LatestReading; answer: SeriesAnswer }): JSX.Element {
+  const keep = useMutation({
+    mutationFn: (format: 'csv' | 'parquet') => {
+      const query = new URLSearchParams({
+        start: new Date(answer.startMs).toISOString(),
+        end: new Date(answer.endMs).toISOString(),
+      });
+      const path = `/api/v1/channels/${reading.channel_id}/series.${format}?${query.toString()}`;
+      return download(path, `${reading.channel}.${format}`);
+    },
+  });
+  return (
+    <Box sx={{ ml: 'auto', display: 'flex' }}>
+      {(['csv', 'parquet'] as const).map((format) => (
+        <Button
+          key={format}
+          color={keep.isError ? 'error' : 'inherit'}
+          disabled={keep.isPending}
+          title={keep.error?.message ?? t('charts.export')}
+          onClick={() => keep.mutate(format)}
+          sx={{ color: 'text.secondary', fontWeight: 500, px: 1, minWidth: '2.75rem' }}
+        >
+          {format === 'csv' ? 'CSV' : 'Parquet'}
+        </Button>
+      ))}
     </Box>
   );
 }

@@ -10,8 +10,9 @@ import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { farmDateTime } from '../../kit/time';
 import { toColumns } from './gaps';
+import { GLYPHS, type Marker } from './markers';
 import type { Limits } from './limitBar';
-import type { SeriesAnswer } from './queries';
+import type { SeriesAnswer, Zoom } from './queries';
 import { t } from '../../i18n';
 
 interface Props {
@@ -20,15 +21,29 @@ interface Props {
   decimals: number;
   timezone: string;
   label: string;
+  markers: readonly Marker[];
+  /** The same quantity of another unit. */
+  other: SeriesAnswer | undefined;
+  onZoom: (zoom: Zoom) => void;
 }
 
-export default function SeriesChart({ answer, limits, decimals, timezone, label }: Props): JSX.Element {
+export default function SeriesChart({
+  answer,
+  limits,
+  decimals,
+  timezone,
+  label,
+  markers,
+  other,
+  onZoom,
+}: Props): JSX.Element {
   const theme = useTheme();
   const holder = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const { series, startMs, endMs } = answer;
   const columns = useMemo(() => toColumns(series.points, series.bucket_s), [series]);
-  const latest = useRef({ columns, startMs, endMs });
+  const data = useMemo(() => dataOf(columns, other), [columns, other]);
+  const latest = useRef({ data, startMs, endMs, markers, onZoom });
 
   useEffect(() => {
     const box = holder.current;
@@ -38,8 +53,8 @@ export default function SeriesChart({ answer, limits, decimals, timezone, label 
       height: box.clientHeight,
     });
     const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
-    const options = chartOptions({ theme, limits, decimals, timezone, rem, bounds: () => latest.current });
-    const chart = new uPlot({ ...options, ...size() }, dataOf(latest.current.columns), box);
+    const options = chartOptions({ theme, limits, decimals, timezone, rem, present: () => latest.current });
+    const chart = new uPlot({ ...options, ...size() }, latest.current.data, box);
     plot.current = chart;
     const observer = new ResizeObserver(() => chart.setSize(size()));
     observer.observe(box);
@@ -51,9 +66,9 @@ export default function SeriesChart({ answer, limits, decimals, timezone, label 
   }, [theme, limits, decimals, timezone]);
 
   useEffect(() => {
-    latest.current = { columns, startMs, endMs };
-    plot.current?.setData(dataOf(columns));
-  }, [columns, startMs, endMs]);
+    latest.current = { data, startMs, endMs, markers, onZoom };
+    plot.current?.setData(data);
+  }, [data, startMs, endMs, markers, onZoom]);
 
   return (
     <Box sx={{ position: 'relative' }}>
@@ -93,7 +108,12 @@ interface ChartFacts {
   decimals: number;
   timezone: string;
   rem: number;
-  bounds: () => { startMs: number; endMs: number };
+  present: () => {
+    startMs: number;
+    endMs: number;
+    markers: readonly Marker[];
+    onZoom: (zoom: Zoom) => void;
+  };
 }
 
 function chartOptions({
@@ -102,7 +122,7 @@ function chartOptions({
   decimals,
   timezone,
   rem,
-  bounds,
+  present,
 }: ChartFacts): Omit<uPlot.Options, 'width' | 'height'> {
   const { palette } = theme;
   const font = `${0.75 * rem}px ${theme.typography.fontFamily ?? 'sans-serif'}`;
@@ -116,9 +136,14 @@ function chartOptions({
   return {
     tzDate: zone,
     legend: { show: false },
-    cursor: { y: false, drag: { x: false, y: false }, points: { size: 8 } },
+    cursor: {
+      y: false,
+      drag: { x: true, y: false, setScale: false },
+      points: { size: 8 },
+      sync: { key: 'unit' },
+    },
     scales: {
-      x: { range: () => [bounds().startMs / 1000, bounds().endMs / 1000] },
+      x: { range: () => [present().startMs / 1000, present().endMs / 1000] },
       y: { range: (_chart, low, high) => padded(low, high, decimals) },
     },
     axes: [
@@ -149,10 +174,16 @@ function chartOptions({
         },
         paths: () => null,
       },
+      { label: 'other', stroke: palette.text.secondary, width: 1.5, dash: [8, 4], points: { show: false } },
     ],
     bands: [{ series: [2, 1], fill: `${palette.primary.main}33` }],
     hooks: {
-      draw: [(chart) => drawLimits(chart, limits, theme)],
+      drawClear: [(chart) => shadeLimits(chart, limits, theme)],
+      draw: [
+        (chart) => drawLimits(chart, limits, theme),
+        (chart) => drawMarkers(chart, present().markers, theme, rem),
+      ],
+      setSelect: [(chart) => zoomTo(chart, present().onZoom)],
       setCursor: [showValues(decimals, timezone)],
     },
   };
@@ -166,8 +197,59 @@ const TIME_LABELS: (string | number | null)[][] = [
   [1, '{HH}:{mm}:{ss}', null, null, null, null, null, null, 1],
 ];
 
-function dataOf(columns: ReturnType<typeof toColumns>): uPlot.AlignedData {
-  return [columns.times, columns.low, columns.high, columns.mean, columns.doubtful];
+/** The series and the one beside it on one time axis; where only one has a moment the other's line goes on. */
+function dataOf(columns: ReturnType<typeof toColumns>, other: SeriesAnswer | undefined): uPlot.AlignedData {
+  const mine: uPlot.AlignedData = [columns.times, columns.low, columns.high, columns.mean, columns.doubtful];
+  const beside = toColumns(other?.series.points ?? [], other?.series.bucket_s ?? 1);
+  return uPlot.join([mine, [beside.times, beside.mean]]);
+}
+
+/** A part that was drawn over with the pointer, unless it was only a touch. */
+function zoomTo(chart: uPlot, onZoom: (zoom: Zoom) => void): void {
+  const { left, width } = chart.select;
+  if (width < LEAST_ZOOM_PX) return;
+  const at = (x: number): number => chart.posToVal(x, 'x') * 1000;
+  onZoom({ startMs: at(left), endMs: at(left + width) });
+  chart.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+}
+
+const LEAST_ZOOM_PX = 8;
+
+/** What lies beyond a critical limit is shaded, so that a dip is seen without reading. */
+function shadeLimits(chart: uPlot, limits: Limits, { palette }: Theme): void {
+  const { ctx, bbox } = chart;
+  const bottom = bbox.top + bbox.height;
+  const inside = (y: number): number => Math.min(bottom, Math.max(bbox.top, y));
+  ctx.save();
+  ctx.fillStyle = `${palette.severity.critical}22`;
+  if (limits.criticalLow !== null) {
+    const y = inside(chart.valToPos(limits.criticalLow, 'y', true));
+    ctx.fillRect(bbox.left, y, bbox.width, bottom - y);
+  }
+  if (limits.criticalHigh !== null) {
+    const y = inside(chart.valToPos(limits.criticalHigh, 'y', true));
+    ctx.fillRect(bbox.left, bbox.top, bbox.width, y - bbox.top);
+  }
+  ctx.restore();
+}
+
+/** What happened, as a thin line with a sign on top; each kind has its own sign. */
+function drawMarkers(chart: uPlot, markers: readonly Marker[], theme: Theme, rem: number): void {
+  const { ctx, bbox } = chart;
+  ctx.save();
+  ctx.font = `${0.8 * rem * devicePixelRatio}px ${theme.typography.fontFamily ?? 'sans-serif'}`;
+  ctx.textAlign = 'center';
+  ctx.textBaseline = 'top';
+  for (const marker of markers) {
+    const x = chart.valToPos(marker.at, 'x', true);
+    if (x < bbox.left || x > bbox.left + bbox.width) continue;
+    ctx.fillStyle = ctx.strokeStyle = theme.palette.text.secondary;
+    ctx.globalAlpha = 0.5;
+    ctx.fillRect(x - 0.5, bbox.top, 1, bbox.height);
+    ctx.globalAlpha = 1;
+    ctx.fillText(GLYPHS[marker.kind], x, bbox.top);
+  }
+  ctx.restore();
 }
 
 /** Room above and below; a calm series is not blown up into a storm. */

@@ -26,15 +26,14 @@ export function useLatest(site: string | undefined): UseQueryResult<Snapshot> {
 
 export interface Span {
   readonly key: string;
-  readonly label: string;
   readonly seconds: number;
   readonly pollMs: number;
 }
 
 export const SPANS: readonly [Span, ...Span[]] = [
-  { key: '1h', label: '1 h', seconds: 3_600, pollMs: 5_000 },
-  { key: '24h', label: '24 h', seconds: 86_400, pollMs: 60_000 },
-  { key: '7d', label: '7 d', seconds: 604_800, pollMs: 300_000 },
+  { key: '1h', seconds: 3_600, pollMs: 5_000 },
+  { key: '24h', seconds: 86_400, pollMs: 60_000 },
+  { key: '7d', seconds: 604_800, pollMs: 300_000 },
 ];
 
 export interface SeriesAnswer {
@@ -43,22 +42,42 @@ export interface SeriesAnswer {
   readonly endMs: number;
 }
 
+/** Since the fish came in; so long where nobody has written that down. */
+export const CYCLE_S = 90 * 86_400;
+
 /** About one bucket for each two pixels of a wide chart. */
 const MAX_POINTS = 480;
 
-export function useSeries(channelId: number, span: Span, skewMs: number): UseQueryResult<SeriesAnswer> {
+/** A part of the time that a person looks at closer. */
+export interface Zoom {
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+export interface SeriesAsked {
+  readonly span: Span;
+  /** Instead of the span; the server then tells finer buckets. */
+  readonly zoom: Zoom | null;
+  readonly skewMs: number;
+}
+
+export function useSeries(
+  channelId: number | null,
+  { span, zoom, skewMs }: SeriesAsked,
+): UseQueryResult<SeriesAnswer> {
   return useQuery({
-    queryKey: ['series', channelId, span.key],
+    queryKey: ['series', channelId, span.key, span.seconds, zoom?.startMs, zoom?.endMs],
+    enabled: channelId !== null,
     queryFn: async ({ signal }): Promise<SeriesAnswer> => {
-      const endMs = Date.now() + skewMs;
-      const startMs = endMs - span.seconds * 1000;
+      const endMs = zoom?.endMs ?? Date.now() + skewMs;
+      const startMs = zoom?.startMs ?? endMs - span.seconds * 1000;
       return {
-        series: await channelSeries(channelId, { startMs, endMs, maxPoints: MAX_POINTS }, signal),
+        series: await channelSeries(channelId ?? 0, { startMs, endMs, maxPoints: MAX_POINTS }, signal),
         startMs,
         endMs,
       };
     },
     placeholderData: keepPreviousData,
-    refetchInterval: span.pollMs,
+    refetchInterval: zoom === null ? span.pollMs : false,
   });
 }

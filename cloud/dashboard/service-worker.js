@@ -1,0 +1,41 @@
+// Keeps the built page, so that an installed dashboard opens without a network. It never keeps what the API said: an old value
+// must not look like a new one, and records that wait are kept by the page itself.
+const CACHE = 'shoal-__VERSION__';
+const FILES = ['__FILES__'];
+const PAGE = '/';
+const WAIT_MS = 3000;
+
+self.addEventListener('install', (event) => {
+  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll([PAGE, '/manifest.json', ...FILES])));
+  self.skipWaiting();
+});
+
+self.addEventListener('activate', (event) => {
+  const old = async () => {
+    for (const name of await caches.keys()) if (name !== CACHE) await caches.delete(name);
+    await self.clients.claim();
+  };
+  event.waitUntil(old());
+});
+
+self.addEventListener('fetch', (event) => {
+  const { request } = event;
+  const url = new URL(request.url);
+  if (request.method !== 'GET' || url.origin !== self.location.origin) return;
+  if (request.mode === 'navigate' && !url.pathname.startsWith('/api') && !url.pathname.startsWith('/a/')) {
+    event.respondWith(page(request));
+  } else if (url.pathname.startsWith('/assets/')) {
+    event.respondWith(caches.match(request).then((kept) => kept ?? fetch(request)));
+  }
+});
+
+/** The newest page where the server answers in time, otherwise the one that was kept. */
+async function page(request) {
+  try {
+    const answer = await fetch(request, { signal: AbortSignal.timeout(WAIT_MS) });
+    if (answer.ok) return answer;
+  } catch {
+    // The kept page is what there is.
+  }
+  return (await caches.match(PAGE)) ?? Response.error();
+}

@@ -1,0 +1,305 @@
+/** Who is called: contacts, shifts, ladders, and whether the way to each person is proven. */
+import Alert from '@mui/material/Alert';
+import Box from '@mui/material/Box';
+import Button from '@mui/material/Button';
+import TextField from '@mui/material/TextField';
+import Typography from '@mui/material/Typography';
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { useState, type JSX, type SyntheticEvent } from 'react';
+import {
+  addContact,
+  alarmPath,
+  listContacts,
+  onCall,
+  removeContact,
+  testAlarmPath,
+} from '../../api/endpoints';
+import type { Severity } from '../../api/types';
+import { locale, t } from '../../i18n';
+import { Answer } from '../../kit/Answer';
+import { Card } from '../../kit/Card';
+import { CheckIcon, CloseIcon } from '../../kit/icons';
+import { Table } from '../../kit/Table';
+import { farmDateTime, shortAgeText } from '../../kit/time';
+import { SEVERITIES, severityText } from '../alarms/order';
+import { useLadders } from '../alarms/queries';
+import { SeverityMark } from '../alarms/SeverityMark';
+import { reaches } from '../auth/rules';
+import { useSession } from '../auth/session';
+
+export function OnCall({ site, timezone }: { site: string; timezone: string }): JSX.Element {
+  return (
+    <Box sx={{ display: 'grid', gap: 2 }}>
+      <Contacts />
+      <Shifts site={site} />
+      <Ladders site={site} />
+      <Path site={site} timezone={timezone} />
+    </Box>
+  );
+}
+
+function useContacts() {
+  return useQuery({
+    queryKey: ['contacts'],
+    queryFn: ({ signal }) => listContacts(signal),
+    refetchInterval: 60_000,
+  });
+}
+
+function Contacts(): JSX.Element {
+  const query = useContacts();
+  const client = useQueryClient();
+  const manager = reaches(useSession()?.user.role ?? 'viewer', 'farm_manager');
+  const remove = useMutation({
+    mutationFn: removeContact,
+    onSettled: () => client.invalidateQueries({ queryKey: ['contacts'] }),
+  });
+  return (
+    <Card title={t('oncall.contacts')}>
+      <Answer query={query}>
+        {(all) =>
+          all.length === 0 ? (
+            <Alert severity="warning">{t('oncall.no_contacts')}</Alert>
+          ) : (
+            <Table
+              label={t('oncall.contacts')}
+              rows={all}
+              rowKey={(each) => each.id}
+              columns={[
+                { head: t('oncall.name'), cell: (each) => each.name },
+                { head: t('channel.email'), cell: (each) => each.email ?? '–' },
+                { head: t('oncall.phone'), cell: (each) => each.phone ?? '–' },
+                {
+                  head: '',
+                  cell: (each) =>
+                    manager && (
+                      <Button
+                        color="inherit"
+                        disabled={remove.isPending}
+                        onClick={() => remove.mutate(each.id)}
+                      >
+                        {t('oncall.remove')}
+                      </Button>
+                    ),
+                },
+              ]}
+            />
+          )
+        }
+      </Answer>
+      {remove.error !== null && <Alert severity="error">{remove.error.message}</Alert>}
+      {manager && <NewContactForm />}
+    </Card>
+  );
+}
+
+function NewContactForm(): JSX.Element {
+  const client = useQueryClient();
+  const [name, setName] = useState('');
+  const [email, setEmail] = useState('');
+  const [phone, setPhone] = useState('');
+  const add = useMutation({
+    mutationFn: () =>
+      addContact({
+        name: name.trim(),
+        email: email.trim() === '' ? null : email.trim(),
+        phone: phone.trim() === '' ? null : phone.replace(/\s/g, ''),
+      }),
+    onSuccess: async () => {
+      setName('');
+      setEmail('');
+      setPhone('');
+      await client.invalidateQueries({ queryKey: ['contacts'] });
+    },
+  });
+  const submit = (event: SyntheticEvent): void => {
+    event.preventDefault();
+    add.mutate();
+  };
+  return (
+    <Box component="form" onSubmit={submit} sx={{ mt: 2, display: 'flex', flexWrap: 'wrap', gap: 1.5 }}>
+      <TextField
+        label={t('oncall.name')}
+        required
+        value={name}
+        onChange={(event) => setName(event.target.value)}
+      />
+      <TextField
+        label={t('channel.email')}
+        type="email"
+        value={email}
+        onChange={(event) => setEmail(event.target.value)}
+      />
+      <TextField
+        label={t('oncall.phone')}
+        type="tel"
+        placeholder="+4712345678"
+        value={phone}
+        onChange={(event) => setPhone(event.target.value)}
+      />
+      <Button type="submit" variant="outlined" color="inherit" disabled={add.isPending}>
+        {t('oncall.add')}
+      </Button>
+      {add.error !== null && <Alert severity="error">{add.error.message}</Alert>}
+    </Box>
+  );
+}
+
+function Shifts({ site }: { site: string }): JSX.Element {
+  const contacts = useContacts();
+  const query = useQuery({
+    queryKey: ['on call', site],
+    queryFn: ({ signal }) => onCall(site, signal),
+    refetchInterval: 60_000,
+  });
+  return (
+    <Card title={t('oncall.shifts')}>
+      <Answer query={query}>
+        {({ shifts }) =>
+          shifts.length === 0 ? (
+            <Typography color="textSecondary">{t('oncall.no_shifts')}</Typography>
+          ) : (
+            <Table
+              label={t('oncall.shifts')}
+              rows={shifts}
+              rowKey={(each) => JSON.stringify(each)}
+              columns={[
+                {
+                  head: t('oncall.name'),
+                  cell: (each) =>
+                    contacts.data?.find(({ id }) => id === each.contact_id)?.name ?? `#${each.contact_id}`,
+                },
+                { head: t('oncall.duty'), cell: (each) => t(`duty.${each.duty}`) },
+                { head: t('oncall.days'), cell: (each) => each.weekdays.map(weekday).join(', ') },
+                { head: t('oncall.hours'), cell: (each) => `${each.start}–${each.end}` },
+              ]}
+            />
+          )
+        }
+      </Answer>
+    </Card>
+  );
+}
+
+function Ladders({ site }: { site: string }): JSX.Element {
+  const query = useLadders(site);
+  return (
+    <Card title={t('oncall.ladders')}>
+      <Answer query={query}>
+        {({ ladders, own }) => (
+          <Table
+            label={t('oncall.ladders')}
+            rows={SEVERITIES}
+            rowKey={(severity) => severity}
+            columns={[
+              {
+                head: t('column.severity'),
+                cell: (severity) => (
+                  <Box sx={{ display: 'flex', gap: 1, alignItems: 'center' }}>
+                    <SeverityMark severity={severity} silent />
+                    {severityText(severity)}
+                  </Box>
+                ),
+              },
+              {
+                head: t('oncall.steps'),
+                cell: (severity: Severity) => (
+                  <Box component="ol" sx={{ m: 0, pl: 2.5 }}>
+                    {(ladders[severity]?.steps ?? []).map((step) => (
+                      <li key={`${step.after_s} ${step.to}`}>
+                        {t('oncall.step', {
+                          time: shortAgeText(step.after_s),
+                          who: t(`duty.${step.to}`),
+                          channels: step.channels.map((channel) => t(`channel.${channel}`)).join(', '),
+                        })}
+                      </li>
+                    ))}
+                  </Box>
+                ),
+              },
+              {
+                head: t('column.owner'),
+                cell: (severity) => (own.includes(severity) ? t('oncall.own') : t('oncall.shipped')),
+              },
+            ]}
+          />
+        )}
+      </Answer>
+    </Card>
+  );
+}
+
+function Path({ site, timezone }: { site: string; timezone: string }): JSX.Element {
+  const client = useQueryClient();
+  const query = useQuery({
+    queryKey: ['alarm path', site],
+    queryFn: ({ signal }) => alarmPath(site, signal),
+    refetchInterval: 30_000,
+  });
+  const operator = reaches(useSession()?.user.role ?? 'viewer', 'farm_manager');
+  const test = useMutation({
+    mutationFn: () => testAlarmPath(site),
+    onSuccess: () => client.invalidateQueries({ queryKey: ['alarm path'] }),
+  });
+  return (
+    <Card title={t('oncall.path')}>
+      <Typography variant="body2" color="textSecondary" sx={{ mb: 1 }}>
+        {t('oncall.path_text')}
+      </Typography>
+      <Answer query={query}>
+        {({ proofs }) =>
+          proofs.length === 0 ? (
+            <Typography color="textSecondary">{t('oncall.no_proof')}</Typography>
+          ) : (
+            <Table
+              label={t('oncall.path')}
+              rows={proofs}
+              rowKey={(each) => `${each.contact} ${each.channel}`}
+              columns={[
+                { head: t('oncall.name'), cell: (each) => each.contact },
+                { head: t('oncall.way'), cell: (each) => t(`channel.${each.channel}`) },
+                {
+                  head: t('oncall.tested'),
+                  cell: (each) => farmDateTime(Date.parse(each.tested_at), timezone),
+                },
+                {
+                  head: t('oncall.proven'),
+                  cell: (each) => (
+                    <Box sx={{ display: 'flex', gap: 1, alignItems: 'center' }}>
+                      {each.proven ? <CheckIcon /> : <CloseIcon />}
+                      {each.proven ? t('oncall.yes') : t('oncall.no')}
+                    </Box>
+                  ),
+                },
+              ]}
+            />
+          )
+        }
+      </Answer>
+      {operator && (
+        <Button
+          variant="outlined"
+          color="inherit"
+          disabled={test.isPending}
+          onClick={() => test.mutate()}
+          sx={{ mt: 1.5 }}
+        >
+          {t('oncall.test')}
+        </Button>
+      )}
+      {test.data !== undefined && (
+        <Alert severity="info" sx={{ mt: 1 }}>
+          {t('oncall.planned', { n: test.data.planned })}
+        </Alert>
+      )}
+      {test.error !== null && <Alert severity="error">{test.error.message}</Alert>}
+    </Card>
+  );
+}
+
+/** Short name of a day; 0 is Monday. The first of January 2024 was one. */
+function weekday(day: number): string {
+  return new Intl.DateTimeFormat(locale(), { weekday: 'short', timeZone: 'UTC' }).format(
+    Date.UTC(2024, 0, 1 + day),
+  );
+}
