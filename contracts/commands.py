@@ -24,9 +24,12 @@ class Command(WireModel):
         "maintenance.begin",
         "maintenance.end",
         "alarm.acknowledge",
+        "alarm.shelve",
+        "alarm.unshelve",
         "diagnostics",
     ]
-    """What to do. ``actuator.set`` takes ``state`` (``on``, ``off`` or ``auto``), ``minutes`` and ``reason``."""
+    """What to do. ``actuator.set`` takes ``state`` (``on``, ``off`` or ``auto``), ``minutes`` and ``reason``;
+    ``alarm.shelve`` takes ``minutes`` and ``reason``."""
     target: str | None = None
     """The actuator, channel or alarm id that it is about."""
     arguments: dict[str, str | int | float | bool | None] = Field(default_factory=dict)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import sqlite3
+import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -155,6 +157,21 @@ def test_a_broker_that_refuses_the_login_is_not_one_that_is_away(
     sick(refused, Verdict.BAD, "refuses the login")
     [away] = broker_findings("broker", MqttSettings(port=free_port()), now=START)
     sick(away, Verdict.BAD, "refused")
+
+
+def test_a_broker_that_hangs_up_on_a_wrong_login_is_told_as_that() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def hang_up() -> None:
+            connection, _ = server.accept()
+            connection.recv(100)
+            connection.close()
+
+        answering = threading.Thread(target=hang_up)
+        answering.start()
+        [finding] = broker_findings("broker", MqttSettings(port=server.getsockname()[1]), now=START)
+        answering.join(10)
+    sick(finding, Verdict.BAD, "closes it without an answer")
 
 
 def test_actuators_are_reachable_offline_or_unproven(

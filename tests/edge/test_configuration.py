@@ -16,7 +16,8 @@ from contracts.errors import ConfigurationError
 from edge.cameras.settings import redacted
 from edge.check import check, watched
 from edge.doctor import Verdict, examine
-from edge.settings import load_settings
+from edge.page import Page, Sources
+from edge.settings import EdgeSettings, load_settings
 from tests.edge.cameras import jpeg
 from tests.edge.farm import ROOT, configuration
 from tests.models.tiny_bundle import tiny_detector
@@ -184,6 +185,26 @@ def test_whoever_writes_the_file_is_told_what_will_be_watched(tmp_path: Path) ->
     lines = watched(load_settings(configuration(tmp_path, units=units)))
     assert lines[0] == "  tank-1 (sparus_aurata, fry, sea water): no limit on any channel"
     assert "no limit watches the oxygen of tank-1" in lines[1]
+
+
+def test_a_file_is_checked_beside_the_agent_that_runs_with_it(tmp_path: Path) -> None:
+    def settings(port: int) -> EdgeSettings:
+        return load_settings(configuration(tmp_path, metrics={"port": port}))
+
+    sources = Sources(
+        document=lambda: {"site": settings(1).site, "device": settings(1).device},
+        metrics=lambda: b"",
+        health=lambda: (True, []),
+        operate=lambda _wish, _by: "",
+    )
+    page = Page(settings(0).metrics, sources)
+    page.start()
+    try:
+        check(settings(page.port), beside_the_agent=True)
+        with pytest.raises(ConfigurationError, match="cannot be opened"):
+            check(settings(page.port))
+    finally:
+        page.stop()
 
 
 def test_the_program_says_it_once_and_exits_with_two(tmp_path: Path) -> None:

@@ -5,22 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
+from uuid import uuid4
 
 import pytest
 
 from contracts.alarms import AlarmBatch, AlarmChange, AlarmEvent, Severity
+from contracts.commands import Command
 from contracts.devices import ChannelInventory
 from contracts.envelope import Envelope, decode
 from contracts.quality import QualityFlag
 from contracts.telemetry import Reading
-from edge.errors import OutboxUnavailableError
+from edge.errors import CommandRefusedError, OutboxUnavailableError
 from edge.guard.alarms import AlarmGuard
+from edge.guard.orders import Orders
 from edge.guard.rules import Watch, in_effect, plan, plan_silence
 from edge.limits import without_oxygen_limit
 from edge.outbox.publisher import compose
 from edge.outbox.store import Outbox
 from edge.settings import AlarmOverride, AlarmSettings, UnitSettings
 from tests.edge.farm import START, VirtualClock, new_outbox
+
+if TYPE_CHECKING:
+    from edge.guard.guard import Guard
 
 UNIT = UnitSettings(slug="tank-1", species="salmo_salar", stage="fry")
 SETTINGS = AlarmSettings(on_delay_s=30, off_delay_s=60, silence_after_s=60)
@@ -361,3 +369,38 @@ def test_salmon_that_grow_in_fresh_water_have_an_oxygen_limit() -> None:
     unit = UnitSettings(slug="tank-1", species="salmo_salar", stage="growout")
     assert {watch.rule.definition for watch in plan(OXYGEN, [unit], SETTINGS)} == {"do.low.critical", "do.low.warning"}
     assert without_oxygen_limit(OXYGEN, [unit], SETTINGS) == []
+
+
+def test_the_cloud_shelves_and_unshelves_by_command_under_the_same_rules(tmp_path: Path) -> None:
+    tank = Tank(tmp_path, settings=AlarmSettings(on_delay_s=0))
+    tank.measure(4.0)
+    alarm = tank.guard.active()[0]
+    guard = cast("Guard", SimpleNamespace(alarms=tank.guard))
+    orders = Orders(guard, units=["tank-1"], channels=["tank-1.do"], data_dir=tmp_path, now=tank.clock.now)
+
+    def order(name: str, **arguments: str | float | bool | None) -> str:
+        command = Command.model_validate(
+            {
+                "id": uuid4(),
+                "site": "farm",
+                "device": "edge-1",
+                "name": name,
+                "target": str(alarm.alarm_id),
+                "arguments": arguments,
+                "issued_at": tank.clock.now(),
+                "expires_at": tank.clock.now() + timedelta(minutes=1),
+                "issued_by": "kari",
+            }
+        )
+        return orders.actions()[name](command)
+
+    with pytest.raises(CommandRefusedError, match="reason: say it"):
+        order("alarm.shelve")
+    with pytest.raises(CommandRefusedError, match="must be 1 to 480"):
+        order("alarm.shelve", reason="grading", minutes=9999)
+    assert order("alarm.shelve", reason="grading", minutes=30).startswith("shelved until 06:30 UTC")
+    assert tank.guard.active()[0].shelved is not None
+    assert order("alarm.unshelve") == "taken off the shelf"
+    with pytest.raises(CommandRefusedError, match="no such alarm is on the shelf"):
+        order("alarm.unshelve")
+    tank.close()
