@@ -146,20 +146,16 @@ class FolderSource:
         """As ``Source.read``."""
         if not self._folder.is_dir():
             raise SourceUnavailableError(f"{self._folder} is not there")
-        try:
-            file = (self._folder / path).open("rb")
-        except FileNotFoundError as error:
-            raise NotHereError(f"{self._folder} has no {path}") from error
-        except OSError as error:
-            raise SourceUnavailableError(f"{self._folder / path}: {error.strerror}") from error
+        if not (self._folder / path).is_file():
+            raise NotHereError(f"{self._folder} has no {path}")
 
         def chunks() -> Iterator[bytes]:
-            with file:
-                try:
+            try:
+                with (self._folder / path).open("rb") as file:
                     file.seek(offset)
                     while chunk := file.read(CHUNK):
                         yield chunk
-                except OSError as error:
-                    raise SourceUnavailableError(f"{self._folder / path}: {error.strerror}") from error
+            except OSError as error:
+                raise SourceUnavailableError(f"{self._folder / path}: {error.strerror}") from error
 
         return offset, chunks()

@@ -402,3 +402,21 @@ def test_a_power_cut_at_every_write_leaves_a_whole_slot_and_a_pointer_to_it(
         if left > 0:
             break
     assert cuts >= 6
+
+
+def test_nothing_needs_a_tmp_that_can_be_written(
+    ceremony: Ceremony, release: Release, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tempfile
+
+    def read_only() -> str:
+        raise FileNotFoundError("No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", read_only)
+    monkeypatch.setattr(tempfile, "_gettempdir", read_only)
+    resolved = ceremony.verifier().resolve(ceremony.assign())
+    fetcher = downloader(ceremony.folder / "blobs", ceremony.source())
+    fetcher.fetch(resolved.release)
+    slots = Slots(ceremony.folder / "slots", configured=CONFIGURED)
+    slots.install("a", resolved.release, fetcher.blob)
+    assert slots.holds("a", release)
