@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
+import zlib
 from collections.abc import Sequence
 from contextlib import suppress
 from http import HTTPStatus
@@ -29,6 +30,7 @@ _ALLOWED = re.compile(
     r"^(blobs/[0-9a-f]{64}|targets/models/[a-z0-9_-]+/[0-9a-f]{64}\.[\d.]+\.json|metadata/[\w./-]+\.json)$"
 )
 _LONGEST_METADATA = 5_000_000
+LOCKS = 64
 _RANGE = re.compile(r"^bytes=(\d+)-$")
 
 
@@ -44,8 +46,7 @@ class Mirror:
         self._sources = sources
         self._folder = folder
         self._max_bytes = max_bytes
-        self._locks: dict[str, threading.Lock] = {}
-        self._guard = threading.Lock()
+        self._locks = [threading.Lock() for _ in range(LOCKS)]
         self.fetched = 0
         """Bytes that came from upstream."""
         folder.mkdir(parents=True, exist_ok=True)
@@ -59,10 +60,8 @@ class Mirror:
         """
         if not _ALLOWED.match(path) or ".." in path:
             raise NotHereError(f"{path!r} is no file of a repository")
-        with self._guard:
-            lock = self._locks.setdefault(path, threading.Lock())
         place = self._folder / path
-        with lock:
+        with self._locks[zlib.crc32(path.encode()) % LOCKS]:  # few, however many names somebody asks for
             if place.is_file() and not path.endswith("timestamp.json"):
                 with suppress(OSError):
                     place.touch()

@@ -183,7 +183,9 @@ class Verifier:
         role = self._cached(model_role(assignment.model))
         signed_floor = int(role.signed.unrecognized_fields.get(FLOOR_FIELD, 1)) if role is not None else 1
         floor = max(signed_floor, self.memory.floors.get(assignment.model, 1))
-        newest = max(release.created_at, self.memory.time_floor or release.created_at)
+        # People may have signed with a clock that was ahead: what is trusted now bounds how far that can lock the box out.
+        dated = release.created_at if self.expires_at is None else min(release.created_at, self.expires_at)
+        newest = max(dated, self.memory.time_floor or dated)
         if role is not None and role.signed.version < self.memory.versions.get(model_role(assignment.model), 0):
             raise TrustError(f"rolled back: the releases of {assignment.model} were newer before")
         self._remember(

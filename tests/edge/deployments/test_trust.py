@@ -373,3 +373,17 @@ def test_a_stranger_cannot_sign_a_release_of_a_model(ceremony: Ceremony) -> None
     propose(ceremony.repository, ceremony.bundle(TWO), now=ceremony.clock.now())
     with pytest.raises(ReleaseError, match="nothing that is staged needs the key"):
         ceremony.repository.sign(person("stranger"))
+
+
+def test_a_release_that_was_dated_far_ahead_locks_nobody_out_for_long(ceremony: Ceremony) -> None:
+    today = ceremony.clock.now()
+    ceremony.clock.wall += timedelta(days=300)
+    propose(ceremony.repository, ceremony.bundle(TWO), now=ceremony.clock.now())
+    ceremony.clock.wall = today
+    ceremony.sign_and_publish()
+    verifier = ceremony.verifier()
+    verifier.resolve(ceremony.assign(TWO))
+    assert verifier.now() <= today + timedelta(days=14)
+    ceremony.clock.advance(86_400)
+    ceremony.repository.refresh(ceremony.online, now=ceremony.clock.now())
+    ceremony.verifier().refresh()
