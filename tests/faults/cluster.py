@@ -286,12 +286,12 @@ class Load:
     def stored(self) -> int:
         return self._cluster.stored(self.devices)
 
-    def wait_for_more(self, readings: int = 500, *, timeout_s: float = 60) -> None:
+    def wait_for_more(self, readings: int = 500, *, timeout_s: float = 150) -> None:
         """Wait until the store has that many more than now: whatever was broken works again."""
         before = self.stored()
         until(lambda: self.stored() >= before + readings, "readings reach the store", timeout_s=timeout_s)
 
-    def settle(self, *, timeout_s: float = 60, others: int = 0) -> int:
+    def settle(self, *, timeout_s: float = 150, others: int = 0) -> int:
         """Stop measuring, wait until all is stored and told, and compare; returns how many readings there were.
 
         Args:
@@ -334,7 +334,7 @@ class Load:
             load.close()
 
 
-def until(ask: Callable[[], bool], what: str, *, timeout_s: float = 60) -> None:
+def until(ask: Callable[[], bool], what: str, *, timeout_s: float = 150) -> None:
     """Wait; a database that is away is no answer."""
     deadline = time.monotonic() + timeout_s
     while True:

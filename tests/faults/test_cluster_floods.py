@@ -24,7 +24,7 @@ from tests.cloud.postgres import Postgres
 from tests.faults.cluster import SITE, Cluster, Database, Load, TimescaleDatabase, running_cluster, until
 from tests.servers.presence import MissingServerError, missing
 
-pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(600)]
 
 BURST, RATE_PER_S = 300, 200
 
@@ -105,9 +105,9 @@ def test_poison_behind_the_bridge_pauses_the_ingest_which_says_so(cluster: Clust
     paused = 'shoal_ingest_paused{group="telemetry"} 1.0'
     until(lambda: paused in probe(cluster, "ingest", "/metrics")[1], "the metric says that it pauses")
     assert probe(cluster, "ingest", "/healthz")[0] == 200, "a pause asks for no restart"
-    until(lambda: letters(cluster, poison) == count, "every poisonous message is kept", timeout_s=100)
+    until(lambda: letters(cluster, poison) == count, "every poisonous message is kept", timeout_s=150)
     load.settle()
-    until(lambda: probe(cluster, "ingest", "/readyz")[0] == 200, "it is ready again", timeout_s=30)
+    until(lambda: probe(cluster, "ingest", "/readyz")[0] == 200, "it is ready again", timeout_s=150)
 
 
 def test_everything_that_kafka_holds_is_delivered_again(cluster: Cluster) -> None:
@@ -170,13 +170,13 @@ def test_disk_of_the_database_full(cluster: Cluster, small_disk: Path, tmp_path:
                     file.flush()
             except OSError:
                 pass  # full to the last block
-        until(lambda: refused(own), "the ingest says that the disk is full", timeout_s=60)
+        until(lambda: refused(own), "the ingest says that the disk is full", timeout_s=150)
         time.sleep(3)
         ballast.unlink()
         if not alive(database):
             database.kill()
             database.start()
-        load.settle(timeout_s=90)
+        load.settle(timeout_s=150)
     finally:
         for program in own.programs.values():
             program.stop()

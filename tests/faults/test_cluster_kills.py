@@ -15,7 +15,7 @@ from edge.clock import SteadyClock, SystemClock
 from edge.outbox.store import Draft
 from tests.faults.cluster import Cluster, Load, until
 
-pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(600)]
 
 KILLS = 3
 
@@ -84,7 +84,7 @@ def test_database_down(cluster: Cluster, down_s: int) -> None:
     cluster.database.kill()
     time.sleep(down_s)
     cluster.database.start()
-    load.settle(timeout_s=90)
+    load.settle(timeout_s=150)
 
 
 def test_kafka_down_for_a_minute(cluster: Cluster) -> None:
@@ -93,7 +93,7 @@ def test_kafka_down_for_a_minute(cluster: Cluster) -> None:
     cluster.kafka.kill()
     time.sleep(60)
     cluster.kafka.start()
-    load.settle(timeout_s=90)
+    load.settle(timeout_s=150)
 
 
 def test_two_ingest_replicas_of_which_one_dies(cluster: Cluster) -> None:

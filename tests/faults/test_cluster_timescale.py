@@ -10,7 +10,7 @@ import pytest
 from tests.faults.cluster import Cluster, Load, TimescaleDatabase, running_cluster
 from tests.servers.presence import MissingServerError, missing
 
-pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.faults, pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(600)]
 
 READINGS_PER_S = 300
 DOWN_S = 10
