@@ -30,25 +30,35 @@ def shared_data() -> Path:
     return folder
 
 
-class WorkersWithServers:
-    """With several workers (``-n 2 --dist loadgroup``) one has all that needs Kafka, another all other servers; the rest is shared.
+class FilesOfServersTogether:
+    """With several workers (``-n 2 --dist loadgroup``) the tests of a file that starts servers stay on one worker.
 
-    The two take about equally long, and begin at once. Within each, servers are started once and tests run one by one, so
-    that long tests never fight each other for the processor more than in pairs.
+    So a file's servers are started once, files are shared among the workers, and tests without servers go wherever there
+    is time. The longest files begin first: what is left for the end is short.
     """
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Mark them before the workers are told of groups."""
+        """Mark them before the workers are told of groups. Benchmarks start their own servers each, and stay single."""
         for item in items:
-            marks = {mark.name for mark in item.iter_markers()}
-            if marks.intersection(TIERS):
-                item.add_marker(pytest.mark.xdist_group("kafka" if "kafka" in marks else "servers"))
+            if tier(item) and item.path.parent.name != "benchmarks":
+                item.add_marker(pytest.mark.xdist_group(f"{item.path.parent.name}/{item.path.stem}"))
+
+
+def tier(item: pytest.Item) -> int:
+    """Position of the test's last marker in ``TIERS``, from 1; 0 without any."""
+    return max((TIERS.index(mark.name) + 1 for mark in item.iter_markers() if mark.name in TIERS), default=0)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register what a conftest can have only one of."""
-    config.pluginmanager.register(WorkersWithServers())
+    config.pluginmanager.register(FilesOfServersTogether())
+
+
+def _weight(item: pytest.Item) -> int:
+    """How early a worker takes the test: whole stories and faults take minutes, then servers, then all else."""
+    names = {mark.name for mark in item.iter_markers()}
+    return 2 * bool(names & {"journey", "faults", "browser", "train"}) + bool(tier(item))
 
 
 @pytest.hookimpl(trylast=True)
@@ -58,16 +68,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     On a busy machine a test of real servers and processes may miss a deadline once; a second miss is a failure. Every
     second try is listed at the end of the run, so that a test which needs it does not go unseen.
     """
-
-    def tier(item: pytest.Item) -> int:
-        return max((TIERS.index(mark.name) + 1 for mark in item.iter_markers() if mark.name in TIERS), default=0)
-
     items.sort(key=tier)
     for item in items:
         if REAL_SERVERS & {mark.name for mark in item.iter_markers()}:
             item.add_marker(pytest.mark.flaky(reruns=1))
     if items and hasattr(items[0].config, "workerinput"):
-        items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+        items.sort(key=lambda item: -_weight(item))
         for item in items:
             # pytest-xdist 3.8 writes the group where pytest before 9.1 kept the id; without this the groups are not kept.
             if (told := getattr(item, "_nodeid", None)) is not None and told != item.nodeid:

@@ -55,7 +55,7 @@ class Farm:
         self.client.loop_stop()
 
 
-def eventually(condition: Callable[[], object], what: str, *, within_s: float = 15.0) -> None:
+def eventually(condition: Callable[[], object], what: str, *, within_s: float = 60.0) -> None:
     """Wait until ``condition`` holds; fail naming ``what`` otherwise."""
     deadline = time.monotonic() + within_s
     while not condition():

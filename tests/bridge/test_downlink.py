@@ -152,6 +152,6 @@ def test_watermarks_travel_from_kafka_to_the_device(
     heard_before = len(device.heard)
     second = KafkaDownlink(downlink, lambda: open_consumer(settings))
     second.start()
-    eventually(lambda: [w.committed for w, _ in device.heard][-1:] == [3], "the next member goes on", within_s=30)
+    eventually(lambda: [w.committed for w, _ in device.heard][-1:] == [3], "the next member goes on", within_s=90)
     second.stop()
     assert len(device.heard) == heard_before + 1, "what was committed is not read again"

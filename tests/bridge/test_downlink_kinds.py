@@ -159,7 +159,7 @@ def test_all_kinds_travel_from_kafka_to_the_device(
     assert producer.flush(10) == 0
     mover = KafkaDownlink(downlink, lambda: open_consumer(settings))
     mover.start()
-    eventually(lambda: len({topic for topic, _, _ in device.heard}) == 4, "all four arrive", within_s=30)
+    eventually(lambda: len({topic for topic, _, _ in device.heard}) == 4, "all four arrive", within_s=90)
     assert downlink.tally().invalid == 1
     mover.stop()
     downlink.stop()

@@ -165,7 +165,7 @@ def test_without_kafka_the_sink_starts_and_answers_that_it_is_away(kind: str) ->
     sink.start()
     answers: Answers = []
     sink.submit(batch_of([1, 2]), answers.append)
-    eventually(lambda: answers, "the batch is answered", within_s=20)
+    eventually(lambda: answers, "the batch is answered", within_s=90)
     sink.stop(timeout_s=1)
     assert len(answers) == 1
     assert isinstance(answers[0], SinkUnavailableError)
@@ -226,7 +226,7 @@ def test_a_producer_survives_a_fatal_error(kind: str, idempotent: bool, kafka_to
         eventually(lambda: again, "answered")
         return again == [None]
 
-    eventually(durable, "a later attempt is durable", within_s=30)
+    eventually(durable, "a later attempt is durable", within_s=90)
     sink.stop()
 
 

@@ -188,7 +188,7 @@ def test_while_the_store_is_away_the_connection_stays_the_window_is_bounded_and_
         assert state.tally.in_flight + state.tally.waiting <= 1000 + 50  # the broker's own limit on top of ours
 
     sink.away = False
-    eventually(lambda: set(sink.sequences()) == set(range(1, 2001)), "the backlog drains", within_s=30)
+    eventually(lambda: set(sink.sequences()) == set(range(1, 2001)), "the backlog drains", within_s=90)
     eventually(lambda: not bridge.state().obstacles, "ready again")
     assert_books_balance(bridge)
 

@@ -141,7 +141,7 @@ def alarm_draft(number: int = 1) -> Draft:
     return Draft.of(AlarmBatch(alarms=(event,)))
 
 
-def eventually(what: Callable[[], Any], *, timeout_s: float = 10.0) -> Any:
+def eventually(what: Callable[[], Any], *, timeout_s: float = 60.0) -> Any:
     """Wait until ``what`` gives something true, and return it."""
     deadline = time.monotonic() + timeout_s
     while True:

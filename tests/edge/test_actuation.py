@@ -66,7 +66,7 @@ def broker(mosquitto_factory: Callable[..., Mosquitto]) -> Mosquitto:
 def box(tmp_path: Path, broker: Mosquitto) -> Iterator[Box]:
     box = Box(with_aerator(tmp_path, broker.port))
     box.start()
-    eventually(lambda: box.log.exists() and box.page, timeout_s=20)
+    eventually(lambda: box.log.exists() and box.page, timeout_s=60)
     yield box
     if box.process is not None and box.process.poll() is None:
         box.process.kill()
@@ -118,7 +118,7 @@ def test_a_relay_that_comes_back_is_told_again_and_a_killed_agent_leaves_it_safe
         broker.start()
         node.on = True  # it restarted in its safe state while nobody could tell it
         node.commands.clear()
-        eventually(lambda: node.commands and not node.on, timeout_s=20)
+        eventually(lambda: node.commands and not node.on, timeout_s=60)
         box.kill()
         eventually(lambda: node.on)  # no heartbeat: the node aerates by itself
 
@@ -135,7 +135,7 @@ def test_a_command_from_the_cloud_is_done_once_and_its_answer_reaches_the_store(
     box.start()
     try:
         with RelayNode(broker.port) as node:
-            eventually(lambda: not node.on, timeout_s=20)
+            eventually(lambda: not node.on, timeout_s=60)
             now = datetime.now(timezone.utc)
             command = Command(
                 id=uuid4(),

@@ -69,7 +69,7 @@ def farm(tmp_path: Path, mosquitto_factory: Callable[..., Mosquitto]) -> Iterato
     box.start()
     probe = Probe(broker.port)
     with RelayNode(broker.port) as node:
-        eventually(lambda: box.log.exists() and box.page, timeout_s=20)
+        eventually(lambda: box.log.exists() and box.page, timeout_s=60)
         eventually(lambda: not node.on)
         yield box, node, probe
     probe.stop()

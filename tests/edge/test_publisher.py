@@ -149,7 +149,7 @@ def test_a_broker_that_forgets_everything_loses_nothing(device: Device, store: S
         broker.kill()
         broker.start()
     producer.join()
-    eventually(device.is_empty, timeout_s=30)
+    eventually(device.is_empty, timeout_s=60)
     assert sorted(seq for _, seq in store.messages) == list(range(1, 301))
 
 
@@ -165,7 +165,7 @@ def test_after_an_outage_alarms_go_first_and_live_goes_before_backfill(
     eventually(device.link.connected.is_set)
     threading.Event().wait(0.2)
     device.outbox.accept([readings_draft(1000)])
-    eventually(device.is_empty, timeout_s=15)
+    eventually(device.is_empty, timeout_s=60)
     order = store.order
     assert order[0].kind is Kind.ALARMS
     assert order[0].backfill

@@ -46,7 +46,7 @@ def test_a_probe_is_calibrated_and_worked_on_while_the_agent_runs(box: Box, brok
             node.publish("farm/tank-1/water", json.dumps({"ts": now, "do": 8.8, "temperature": 12.0}), qos=1)
             return next((r for r in reversed(store.readings()) if r.channel == "tank-1.do" and wanted(r)), None)
 
-        reading = eventually(found, timeout_s=20)
+        reading = eventually(found, timeout_s=60)
         assert isinstance(reading, Reading)
         return reading
 

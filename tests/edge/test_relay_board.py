@@ -137,12 +137,12 @@ def test_relays_on_the_line_of_the_probes_are_switched_between_two_requests_even
     try:
         for on in (True, False) * 5:
             coil.want(on, now_s=clock.monotonic())
-            eventually(partial(_says, coil, on), timeout_s=10)
-        eventually(lambda: len(deliveries) >= 5, timeout_s=10)
+            eventually(partial(_says, coil, on), timeout_s=60)
+        eventually(lambda: len(deliveries) >= 5, timeout_s=60)
         refused = ModbusOutput.model_validate({"serial": {"port": slaves.path}, "address": 9, "coil": 77})
         other = line.coil(refused, inverted=False)
         other.want(True, now_s=clock.monotonic())
-        eventually(lambda: "it has no such registers" in other.report().trouble, timeout_s=10)
+        eventually(lambda: "it has no such registers" in other.report().trouble, timeout_s=60)
     finally:
         supervisor.stop_all(timeout_s=3)
         slaves.stop()

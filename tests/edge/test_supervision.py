@@ -102,7 +102,7 @@ def test_an_agent_whose_vital_worker_hangs_falls_silent_and_starts_anew(tmp_path
     agent._supervisor.start("vital", lambda _stop: _hang(never), vital=True, stall_after_s=1.5)
     agent.start()
     systemd.hears("WATCHDOG=1")
-    eventually(lambda: codes, timeout_s=20)
+    eventually(lambda: codes, timeout_s=60)
     never.set()
     assert codes == [EXIT_START_ANEW]
     next_life = Lives(tmp_path / "data" / "lives.json", machine_boot=agent._lives._boot, since_boot_s=lambda: 0.0)

@@ -212,7 +212,7 @@ def test_nothing_is_lost_when_the_cable_is_pulled_again_and_again(box: Box, stor
                 cable.pull()
         pause.wait(0.3)
         cable.mend()
-        eventually(box.is_empty, timeout_s=20)
+        eventually(box.is_empty, timeout_s=60)
     assert sorted(seq for _, seq in store.messages) == list(range(1, 121))
     assert cable.connections >= 3
 
