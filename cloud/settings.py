@@ -334,7 +334,7 @@ class WatchSettings(BaseSettings):
     """Our number, E.164 such as +4712345678."""
     watch_metrics_host: str = "127.0.0.1"
     """Address of /healthz, /readyz and /metrics; 0.0.0.0 in a container."""
-    watch_metrics_port: int = Field(default=9467, ge=0, le=65535)
+    watch_metrics_port: int = Field(default=9468, ge=0, le=65535)
     """TCP port of the same; 0 takes a free one."""
     webhook_allow_private: bool = False
     """True lets webhooks call addresses of the server's own network: right on a farm's box, wrong in a company's cloud."""

