@@ -54,7 +54,8 @@ def full() -> dict[str, Any]:
 
 
 def _measure(*, devices: int, rounds: int) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as folder:
+    memory = "/dev/shm" if Path("/dev/shm").is_dir() else None  # a thousand boxes have a thousand disks, not one
+    with tempfile.TemporaryDirectory(dir=memory) as folder:
         ceremony = Ceremony(Path(folder))
         ceremony.release(ceremony.bundle())
         mirror = Mirror(
@@ -194,11 +195,14 @@ def _desired_to_running(ceremony: Ceremony, url: str, *, devices: int) -> dict[s
             document = {"state": {"desired": DesiredModels(assignment=signed).model_dump(mode="json")}}
             client.publish(shadow(thing_name(SITE, device), "models", "get/accepted"), json.dumps(document), qos=1)
         taken: dict[str, float] = {}
+        told: dict[str, float] = {}
         while len(taken) < devices and time.perf_counter() - began < WAIT_S:
             for thing, updater in boxes.items():
                 if thing in taken:
                     continue
                 updater.work()
+                if thing not in told and updater.reported().deployment is not None:
+                    told[thing] = time.perf_counter() - began
                 deployment = updater.deployment
                 if deployment is not None and deployment.state is DeploymentState.PROBATION:
                     assert updater.reported().running_sha256 == release.sha256
@@ -207,10 +211,11 @@ def _desired_to_running(ceremony: Ceremony, url: str, *, devices: int) -> dict[s
         client.disconnect()
         client.loop_stop()
         broker.stop()
-    times = sorted(taken.values())
+    times, first = sorted(taken.values()), sorted(told.values())
     return {
         "devices": devices,
         "devices_running": len(times),
+        "desired_to_reported_p99_s": round(first[min(len(first) - 1, int(len(first) * 0.99))], 2),
         "desired_to_running_p50_s": round(statistics.median(times), 2),
         "desired_to_running_p99_s": round(times[min(len(times) - 1, int(len(times) * 0.99))], 2),
         "ms_per_device": round(times[-1] * 1000 / len(times), 1),
