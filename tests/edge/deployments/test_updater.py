@@ -203,7 +203,7 @@ def test_a_power_cut_at_every_write_never_leaves_a_model_that_was_not_proven(
     real, cuts = getattr(os, call), 0
     ceremony = Ceremony(tmp_path)
     approved = {OLD, ceremony.release(ceremony.bundle()).sha256}
-    for cut in range(0, 120, 3 if call == "fsync" else 2):
+    for cut in range(0, 120, 5 if call == "fsync" else 3):
         left = cut
         box = Box(ceremony)
         box.folder = ceremony.folder / f"box-{call}-{cut}"
