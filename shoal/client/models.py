@@ -1,0 +1,2416 @@
+"""Shapes of requests and answers, generated from the OpenAPI document by ``shoal.write_client``."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeAlias, TypedDict
+
+
+
+class ActiveModels(TypedDict):
+    """Which version answers for which task."""
+    items: list[ModelOut]
+    missing: dict[str, str]
+    """Tasks that nothing answers for, with what to do about it."""
+
+
+
+class AddedContact(TypedDict):
+    """A new contact, with what is shown only once."""
+    id: int
+    name: str
+    email: str | None
+    phone: str | None
+    push_topic: str | None
+    webhook_url: str | None
+    webhook_key: str | None
+    """Signs what is posted to ``webhook_url``; give it to the receiver."""
+
+
+
+class _AdjustmentAlways(TypedDict):
+    id: str
+    """Made by whoever writes the record down; the same record sent again changes nothing."""
+    occurred_at: str
+    batch: str
+    unit: str
+    count: int
+    """Counted minus booked fish: negative when fish are missing."""
+    reason: str
+
+
+class Adjustment(_AdjustmentAlways, total=False):
+    """A count differs from the book."""
+    note: str
+    kind: Literal['adjustment']
+
+
+
+class Advice(TypedDict):
+    """One time in which a stream was not what it usually is."""
+    id: str
+    unit_id: int
+    unit: str
+    """Slug."""
+    unit_name: str
+    channel_id: int
+    channel: str
+    quantity: str
+    ucum: str
+    started_at: str
+    """When the deviation began."""
+    told_at: str
+    """When it had lasted long enough to be told."""
+    ended_at: str | None
+    """Null: it goes on."""
+    value: float
+    """Newest mean of a quarter hour while it was open."""
+    expected: float
+    """What it usually is at that time of day."""
+    spread: float
+    """Robust standard deviation of that."""
+    shared: bool
+    """Other units moved too: weather, or what they share. Never an alarm."""
+    text: str
+    """All of it in one sentence."""
+    is_alarm: bool
+    """Whether it is a minor alarm at present."""
+
+
+
+class _AdvicePageAlways(TypedDict):
+    items: list[Advice]
+
+
+class AdvicePage(_AdvicePageAlways, total=False):
+    """Some advice, newest first."""
+    next_cursor: str | None
+    """Give it back as ``cursor`` for the next page; null on the last page."""
+
+
+
+class AdviceSettings(TypedDict):
+    """What advice may do at a site."""
+    quantities: dict[str, Mode]
+    """Every quantity that can be judged."""
+
+
+
+class Alarm(TypedDict):
+    """One occurrence of an alarm. Two facts, not one state: is it active, and has a person acknowledged it."""
+    id: str
+    site: str
+    """Slug of the site."""
+    unit: UnitRef | None
+    subject: str | None
+    """What it is about, as the box names it: a channel, a camera (``camera.cam-1``), an actuator; null when it is about the unit
+    or the box."""
+    definition: str
+    """Stable name of the rule, e.g. ``do.low.critical``."""
+    severity: Severity
+    active: bool
+    """The condition holds now."""
+    acknowledged: bool
+    """A person has taken it on."""
+    raised_at: str
+    cleared_at: str | None
+    acknowledged_at: str | None
+    acknowledged_by: str | None
+    """E-mail of the person, or ``device:<slug>`` when it was acknowledged at the tank."""
+    value: float | None
+    """The value that raised it."""
+    limit: float | None
+    """The limit that the value crossed."""
+    ucum: str | None
+    quantity: str | None
+    message: str
+    action: str | None
+    """What to do."""
+    source: str | None
+    """Where the limit comes from."""
+    origin: str
+    """Who saw it: ``edge``, ``cloud`` or ``both``."""
+    suppressed_by: str | None
+    """The alarm that explains this one, which calls nobody while that lasts."""
+    shelved_until: str | None
+    """Until then it calls nobody, by the word of a person."""
+    shelved_by: str | None
+    shelved_because: str | None
+
+
+
+class AlarmCounts(TypedDict, total=False):
+    """Active alarms by severity."""
+    critical: int
+    major: int
+    minor: int
+    warning: int
+
+
+
+class _AlarmPageAlways(TypedDict):
+    items: list[Alarm]
+
+
+class AlarmPage(_AlarmPageAlways, total=False):
+    """Some alarms, newest first."""
+    next_cursor: str | None
+    """Give it back as ``cursor`` for the next page; null on the last page."""
+
+
+
+class AlarmPerformance(TypedDict):
+    """How well the alarms of a site serve its people."""
+    start: str
+    end: str
+    alarms: int
+    per_day: float
+    by_severity: dict[str, int]
+    acknowledged: int
+    acknowledge_p50_s: float | None
+    acknowledge_p95_s: float | None
+    unanswered: int
+    """Ended without anybody having taken them on."""
+    bad_actors: list[ReportedActor]
+    chattering: list[ChatteringAlarm]
+    floods: int
+    """Times when more than ten came in ten minutes."""
+    flood_share: float
+    """Share of the time in which a flood was under way; the target is below 0.01."""
+    stale: int
+    """Active for more than a day at the end; the target is below 5."""
+    suppressed: int
+    """Explained by another alarm; they called nobody."""
+    shelved: list[Alarm]
+    """Shelved now."""
+
+
+
+class AlarmStep(TypedDict):
+    """One change of an alarm."""
+    change: str
+    occurred_at: str
+    recorded_at: str
+    actor: str | None
+
+
+
+class ApiKey(TypedDict):
+    """A key, without its secret."""
+    id: int
+    name: str
+    role: Role
+    scopes: list[str]
+    sites: list[str] | None
+    created_at: str
+    created_by: str
+    expires_at: str
+    revoked_at: str | None
+
+
+
+class _ApiKeyPageAlways(TypedDict):
+    items: list[ApiKey]
+
+
+class ApiKeyPage(_ApiKeyPageAlways, total=False):
+    """Some keys."""
+    next_cursor: str | None
+    """Give it back as ``cursor`` for the next page; null on the last page."""
+
+
+
+class AuditCheck(TypedDict):
+    """Whether the log is as it was written."""
+    entries: int
+    head: str
+    """Hash of the last entry; keep it elsewhere, and later compare."""
+    intact: bool
+    fault: str | None
+    """The first thing that is wrong."""
+
+
+
+class AuditEntry(TypedDict):
+    """One change: who, what, before, after, from where."""
+    number: int
+    """Within the organization's chain, without gaps."""
+    recorded_at: str
+    actor: str
+    """E-mail of a person, `key:{name}` of a machine, `contact:{name}` by a signed link, `command:{name}` at the server."""
+    actor_kind: str | None
+    action: str
+    """Operation of this document, such as `changeUser`."""
+    change: str
+    """`insert`, `update`, `delete`, or `event` for what changed no row."""
+    subject: str
+    """Kind of thing, such as `app_user`."""
+    key: dict[str, Any] | None
+    before: dict[str, Any] | None
+    """Values that were changed; secrets are shown as `(hidden)`."""
+    after: dict[str, Any] | None
+    address: str | None
+    request_id: str | None
+    hash: str
+    """SHA-256 over the entry and the hash of the one before."""
+
+
+
+class _AuditPageAlways(TypedDict):
+    items: list[AuditEntry]
+
+
+class AuditPage(_AuditPageAlways, total=False):
+    """Some entries."""
+    next_cursor: str | None
+    """Give it back as ``cursor`` for the next page; null on the last page."""
+
+
+
+class Batch(TypedDict):
+    """A batch and where its fish are."""
+    id: int
+    code: str
+    species: str
+    origin: str
+    stocked: int
+    dead: int
+    harvested: int
+    present: int
+    holdings: list[Holding]
+    """Units that hold some of it now."""
+
+
+
+class _BatchItemAlways(TypedDict):
+    index: int
+    """Uploaded pictures first, then references, each in the order of the request."""
+    name: str
+    """Its file name, or the sha256 that refers to it."""
+
+
+class BatchItem(_BatchItemAlways, total=False):
+    """One picture of a batch; either a prediction or a problem."""
+    prediction: Prediction | None
+    problem: PictureProblem | None
+
+
+
+class _BatchPageAlways(TypedDict):
+    items: list[Batch]
+
+
+class BatchPage(_BatchPageAlways, total=False):
+    """Some batches, by code."""
+    next_cursor: str | None
+    """Give it back as ``cursor`` for the next page; null on the last page."""
+
+
+
+class BatchPrediction(TypedDict):
+    """Predictions of several pictures. One that cannot be used does not stop the others."""
+    model: ModelRef
+    predicted: int
+    failed: int
+    items: list[BatchItem]
+
+
+
+class Before(TypedDict):
+    """What is known of a unit in the hours before a moment, oldest first."""
+    unit_id: int
+    unit: str
+    start: str
+    at: str
+    items: list[Happening]
+    cut: list[Kind]
+    """Kinds of which there is more: only the newest 200 are shown."""
+
+
+
+class _Body_classifyImageAlways(TypedDict):
+    file: str
+    """One fish as JPEG or PNG, at least 32 x 32 pixels."""
+
+
+class Body_classifyImage(_Body_classifyImageAlways, total=False):
+    unit_id: int | None
+    """Unit that the picture shows: kept in the history, and decides which version a trial gives it."""
+    all_probabilities: bool
+    """Tell the probability of every class."""
+    model: str | None
+    """Name of a model; without it the active one answers."""
+    version: str | None
+    """Version of the model; without it the active or newest."""
+
+
+
+class _Body_loginAlways(TypedDict):
+    username: str
+    password: str
+
+
+class Body_login(_Body_loginAlways, total=False):
+    grant_type: str | None
+    scope: str
+    client_id: str | None
+    client_secret: str | None
+
+
+
+class Body_predict(TypedDict, total=False):
+    file: str | None
+    """JPEG or PNG. Either this or `image_sha256`."""
+    image_sha256: str | None
+    """An evidence image that is stored already."""
+    task: Task | None
+    """What to do; detection without it and without a model."""
+    model: str | None
+    """Name of a model; without it the active one answers."""
+    version: str | None
+    """Version of the model; without it the active or newest."""
+    unit_id: int | None
+    """Unit that the picture shows: kept in the history, and decides which version a trial gives it."""
+    all_probabilities: bool
+    """Tell the probability of every class."""
+
+
+
+class Body_predictAsync(TypedDict, total=False):
+    files: list[str] | None
+    """Up to 64 JPEG or PNG."""
+    references: str
+    """sha256 of up to 1,000 stored evidence images, separated by commas or blanks."""
+    task: Task | None
+    """What to do; detection without it and without a model."""
+    model: str | None
+    """Name of a model; without it the active one answers."""
+    version: str | None
+    """Version of the model; without it the active or newest."""
+    unit_id: int | None
+    """Unit that the picture shows: kept in the history, and decides which version a trial gives it."""
+    all_probabilities: bool
+    """Tell the probability of every class."""
+    callback_url: str | None
+    """https address that is told of the end by a signed POST; see `callback_key`."""
+
+
+
+class Body_predictBatch(TypedDict, total=False):
+    files: list[str] | None
+    """Up to 64 JPEG or PNG."""
+    references: str
+    """sha256 of up to 1,000 stored evidence images, separated by commas or blanks."""
+    task: Task | None
+    """What to do; detection without it and without a model."""
+    model: str | None
+    """Name of a model; without it the active one answers."""
+    version: str | None
+    """Version of the model; without it the active or newest."""
+    unit_id: int | None
+    """Unit that the picture shows: kept in the history, and decides which version a trial gives it."""
+    all_probabilities: bool
+    """Tell the probability of every class."""
+
+
+
+class Box(TypedDict):
+    """Axis-aligned box as fractions of the image: left, top, width, height."""
+    x: float
+    y: float
+    w: float
+    h: float
+
+
+
+class CacheStats(TypedDict):
+    """Remembered results."""
+    entries: int
+    hits: int
+    misses: int
+
+
+
+class CalibrationChange(TypedDict):
+    """From when on the values of a channel rest on another calibration."""
+    since: str
+    """Time of the first reading that does."""
+    calibration: str | None
+    """Identity of the record on the box; null: from here on none was applied."""
+
+
+
+class _CalibrationRecordAlways(TypedDict):
+    id: str
+    """Made by whoever writes the record down; the same record sent again changes nothing."""
+    occurred_at: str
+    unit: str
+    sensor: str
+    """Serial number or channel."""
+    reference: float
+    before: float
+
+
+class CalibrationRecord(_CalibrationRecordAlways, total=False):
+    """A sensor was checked or calibrated against a reference."""
+    note: str
+    kind: Literal['calibration']
+    after: float | None
+    """What it showed after the calibration; null when it was only checked."""
+
+
+
+class CallbackOut(TypedDict):
+    """What became of the callback."""
+    state: Literal['pending', 'waiting', 'sent', 'failed']
+    """``pending`` before the end of the task; ``waiting`` while it is tried; ``failed`` for good after six tries."""
+    attempts: int
+    error: str | None
+
+
+
+class _CertificatePageAlways(TypedDict):
+    items: list[DeviceCertificate]
+
+
+class CertificatePage(_CertificatePageAlways, total=False):
+    """Some certificates."""
+    next_cursor: str | None
+    """Give it back as ``cursor`` for the next page; null on the last page."""
+
+
+
+class Change(TypedDict):
+    """One line of a record's history."""
+    change: str
+    changed_at: str
+    actor: str
+    origin: str | None
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
+Channel: TypeAlias = "Literal['sms', 'voice', 'email', 'webhook', 'push']"
+"""Ways to reach a person or a program."""
+
+
+
+class ChatteringAlarm(TypedDict):
+    """An alarm that came three times in a minute."""
+    definition: str
+    unit: str | None
+    subject: str | None
+
+
+
+class _ClosingAlways(TypedDict):
+    code: Literal['unauthenticated', 'forbidden', 'not_found', 'invalid_message', 'too_slow', 'too_many_clients', 'unavailable']
+    detail: str
+
+
+class Closing(_ClosingAlways, total=False):
+    """Why the server ends the stream; the last message."""
+    type: Literal['closing']
+
+
+
+class Contact(TypedDict):
+    """A contact as it is stored."""
+    id: int
+    name: str
+    email: str | None
+    phone: str | None
+    push_topic: str | None
+    webhook_url: str | None
+
+
+
+class _CullAlways(TypedDict):
+    id: str
+    """Made by whoever writes the record down; the same record sent again changes nothing."""
+    occurred_at: str
+    batch: str
+    """Code of the batch."""
+    unit: str
+    """Slug of the unit."""
+    count: int
+    reason: str
+
+
+class Cull(_CullAlways, total=False):
+    """Fish are killed and taken out on purpose."""
+    note: str
+    mean_weight_g: float | None
+    """Mean weight in grams; null keeps the weight that the book has."""
+    kind: Literal['cull']
+
+
+
+class _DataSourceAlways(TypedDict):
+    name: str
+    licence: str
+    attribution: str
+    images: int
+
+
+class DataSource(_DataSourceAlways, total=False):
+    """One data set that the model was trained or evaluated on."""
+    sha256: str | None
+
+
+
+class DayUse(TypedDict):
+    """One day in UTC."""
+    day: str
+    predictions: int
+    confidence_mean: float | None
+
+
+
+class DeadLetter(TypedDict):
+    """A message that could not be processed; it is kept whole."""
+    id: str
+    received_at: str
+    """When it came last."""
+    stage: str
+    """Step that refused it: ``decode``, ``authorize``, ``route``, ``store`` or ``predict``."""
+    reason: str
+    """Stable code, e.g. ``bad_json``."""
+    detail: str
+    origin: str
+    """MQTT topic, or Kafka topic/partition/offset."""
+    site: str | None
+    device: str | None
+    count: int
+    """How often the same message came."""
+    bytes: int
+    """Size of the whole message."""
+    preview: str
+    """Its first 500 bytes as text; what is not UTF-8 is replaced."""
+
+
+
+class _DeadLetterPageAlways(TypedDict):
+    items: list[DeadLetter]
+
+
+class DeadLetterPage(_DeadLetterPageAlways, total=False):
+    """Some dead letters, newest first."""
+    next_cursor: str | None
+    """Give it back as ``cursor`` for the next page; null on the last page."""
+
+
+
+class _DeltaAlways(TypedDict):
+    seq: int
+    resume: str
+    server_time: str
+
+
+class Delta(_DeltaAlways, total=False):
+    """What became different since the message before, whose ``seq`` is one less. Lists without entries are absent."""
+    type: Literal['delta']
+    channels: list[LiveChannel]
+    """Channels that are new, or whose limits or description changed."""
+    readings: list[LiveReading]
+    observations: list[LiveObservation]
+    alarms: list[Alarm]
+    """Raised, acknowledged, shelved or cleared; one that is neither active nor unacknowledged is off the list."""
+    devices: list[Device]
+    """Boxes whose link or version changed, or that were heard of again."""
+
+
+
+class Dependency(TypedDict):
+    """Something that this process needs."""
+    name: str
+    status: Literal['ok', 'degraded', 'down', 'not_used']
+    required: bool
+    """Without it no request can be served."""
+    latency_ms: float | None
+    """How long it took to answer."""
+    detail: str
+    """What it said, or what is wrong and what to do."""
+
+
+
+class DetailedHealth(TypedDict):
+    """How this process does, with everything that it depends on."""
+    status: Literal['ok', 'degraded', 'down']
+    """``down`` when something that is required is down."""
+    version: str
+    uptime_s: float
+    checked_at: str
+    dependencies: list[Dependency]
+
+
+
+class _DetectionAlways(TypedDict):
+    label: str
+    confidence: float
+    box: Box
+
+
+class Detection(_DetectionAlways, total=False):
+    """One object that the detector found in one frame."""
+    track: int | None
+
+
+
+class Device(TypedDict):
+    """An edge box at a farm."""
+    id: int
+    slug: str
+    name: str
+    site: str
+    """Slug of the site."""
+    state: Literal['unknown', 'online', 'offline']
+    """Whether its agent is connected; ``unknown`` until it has said so."""
+    state_at: str | None
+    """Since when."""
+    last_seen_at: str | None
+    """When anything that the device sent was last stored."""
+    agent_version: str | None
+
+
+
+class DeviceCertificate(TypedDict):
+    """A certificate that was issued."""
+    serial: str
+    site: str
+    device: str
+    issued_at: str
+    expires_at: str
+    renews: str | None
+    """Serial of the one before; null for the first."""
+    revoked_at: str | None
+    revoked_because: str | None
+
+
+
+class _DevicePageAlways(TypedDict):
+    items: list[Device]
+
+
+class DevicePage(_DevicePageAlways, total=False):
+    """Some devices."""
+    next_cursor: str | None
+    """Give it back as ``cursor`` for the next page; null on the last page."""
+
+
+Duty: TypeAlias = "Literal['primary', 'backup', 'manager', 'everyone']"
+"""Roles on call."""
+
+
+
+class Enrolment(TypedDict):
+    """A device that asks for its first certificate."""
+    token: str
+    request: str
+    """Certificate request in PEM, made with a key that stays on the device. Its subject is ignored."""
+
+
+
+class EnrolmentToken(TypedDict):
+    """What to hand to the device; it is shown here and never again."""
+    token: str
+    site: str
+    device: str
+    expires_at: str
+
+
+
+class _EscapeAlways(TypedDict):
+    id: str
+    """Made by whoever writes the record down; the same record sent again changes nothing."""
+    occurred_at: str
+    batch: str
+    """Code of the batch."""
+    unit: str
+    """Slug of the unit."""
+    count: int
+    reason: str
+
+
+class Escape(_EscapeAlways, total=False):
+    """Fish are lost alive."""
+    note: str
+    mean_weight_g: float | None
+    """Mean weight in grams; null keeps the weight that the book has."""
+    kind: Literal['escape']
+
+
+Export: TypeAlias = "Literal['csv', 'jsonl']"
+"""Forms of an export."""
+
+
+
+class FailedTest(TypedDict):
+    """A quality test that did not pass, or could not be made yet."""
+    test: str
+    """Code, e.g. ``rate_of_change``."""
+    quality: QualityFlag
+    meaning: str | None
+    """What its failure means; null for a test that this program does not know."""
+    remedy: str | None
+    """What to do at the tank."""
+
+
+
+class _FeedingAlways(TypedDict):
+    id: str
+    """Made by whoever writes the record down; the same record sent again changes nothing."""
+    occurred_at: str
+    unit: str
+    product: str
+    lot: str
+    """Lot number on the bag: traceability needs it."""
+    amount_kg: float
+
+
+class Feeding(_FeedingAlways, total=False):
+    """Feed given to a unit, by lot."""
+    note: str
+    kind: Literal['feeding']
+    uneaten_kg: float
+
+
+
+class FieldProblem(TypedDict):
+    """One part of the request that is not as it should be."""
+    location: str
+    """Where, e.g. ``query.limit``."""
+    message: str
+
+
+
+class Happening(TypedDict):
+    """One thing that happened."""
+    at: str
+    kind: Kind
+    words: str
+    link: str
+    """Id of the record (diary), alarm, channel (quality, departure), event (device) or image."""
+    image_url: str | None
+    """Signed address, for images."""
+
+
+
+class _HarvestAlways(TypedDict):
+    id: str
+    """Made by whoever writes the record down; the same record sent again changes nothing."""
+    occurred_at: str
+    batch: str
+    """Code of the batch."""
+    unit: str
+    """Slug of the unit."""
+    count: int
+
+
+class Harvest(_HarvestAlways, total=False):
+    """Fish are taken out for sale. Refused while a treatment's withdrawal is not over."""
+    note: str
+    mean_weight_g: float | None
+    """Mean weight in grams; null keeps the weight that the book has."""
+    kind: Literal['harvest']
+    destination: str
+
+
+
+class Health(TypedDict):
+    """A summary for people."""
+    status: Literal['ok', 'degraded']
+    version: str
+    uptime_s: float
+    missing: list[str]
+    """What is not there, in words."""
+
+
+
+class _HeartbeatAlways(TypedDict):
+    seq: int
+    server_time: str
+    store: Literal['ok', 'unavailable']
+    """``unavailable``: the server cannot see changes right now, so that what is shown only grows older."""
+
+
+class Heartbeat(_HeartbeatAlways, total=False):
+    """Nothing changed. A client that hears nothing for three heartbeats should connect again."""
+    type: Literal['heartbeat']
+
+
+
+class Holding(TypedDict):
+    """Fish of one batch in one unit."""
+    site: str
+    unit: str
+    batch: str
+    count: int
+    mean_weight_g: float | None
+    biomass_kg: float | None
+    density_kg_m3: float | None
+    """Null without a weight or a volume."""
+
+
+
+class ImageParts(TypedDict):
+    """What the image quality is made of; each from 0 (useless) to 1 (good)."""
+    light: float
+    glare: float
+    live: float
+    clarity: float
+    clean: float
+
+
+
+class Imported(TypedDict):
+    """What an import did, or would do. Either every row is in, or none."""
+    rows: int
+    recorded: int
+    repeated: int
+    """Rows that were in the diary already."""
+    faults: list[RowFault]
+    """The first hundred."""
+    dry_run: bool
+
+
+
+class Interval(TypedDict):
+    """95 % interval of a number."""
+    low: float
+    high: float
+
+
+
+class Invitation(TypedDict):
+    """An invitation, or a reset of a password."""
+    id: int
+    email: str
+    role: Role
+    sites: list[str] | None
+    is_reset: bool
+    """True: it sets a new password for a user who exists."""
+    created_at: str
+    created_by: str
+    expires_at: str
+    used_at: str | None
+
+
+
+class _InvitationPageAlways(TypedDict):
+    items: list[Invitation]
+
+
+class InvitationPage(_InvitationPageAlways, total=False):
+    """Some invitations."""
+    next_cursor: str | None
+    """Give it back as ``cursor`` for the next page; null on the last page."""
+
+
+
+class IssuedCertificate(TypedDict):
+    """A certificate, and whom to trust."""
+    site: str
+    device: str
+    certificate: str
+    """PEM."""
+    authority: str
+    """Certificate of the authority in PEM."""
+    serial: str
+    expires_at: str
+
+
+Kind: TypeAlias = "Literal['diary', 'alarm', 'quality', 'departure', 'device', 'image']"
+"""Where an item comes from."""
+
+
+
+class Kpi(TypedDict):
+    """One figure."""
+    name: str
+    label: str
+    ucum: str
+    value: float | None
+    """Null when it cannot be told; ``missing`` says why."""
+    target: KpiTarget | None
+    verdict: cloud__kpis__rules__Verdict
+    computed_from: list[str]
+    missing: str | None
+
+
+
+class KpiTarget(TypedDict):
+    """What a figure shall be."""
+    value: float
+    below: bool
+    """True: below the value. False: at least the value."""
+
+
+
+class _LadderAlways(TypedDict):
+    steps: list[Step]
+
+
+class Ladder(_LadderAlways, total=False):
+    """What follows when nobody takes an alarm on."""
+    repeat_s: float | None
+    """Seconds between repetitions of the last step; null: never again."""
+    rounds: int
+    """Repetitions at most."""
+    hours: Literal['always', 'office']
+    """``office``: outside 07 to 16 h local time on working days it waits."""
+
+
+
+class LatestReading(TypedDict):
+    """The newest value of one channel, with what it takes to judge it."""
+    channel_id: int
+    channel: str
+    """Name of the channel within its device."""
+    quantity: str
+    """Code, e.g. ``do``."""
+    label: str
+    """The quantity in English."""
+    value: float | None
+    """In ``ucum``; null when the channel never reported."""
+    ucum: str
+    """Unit in UCUM, e.g. ``mg/L``."""
+    decimals: int
+    """Digits after the point that are worth showing."""
+    observed_at: str | None
+    """When it was measured, at the tank."""
+    age_s: float | None
+    """Seconds between ``observed_at`` and the answer's ``server_time``."""
+    quality: QualityFlag
+    """QARTOD flag: 1 good, 2 not evaluated, 3 suspect, 4 fail, 9 missing."""
+    tests: list[FailedTest]
+    """Why it is flagged: the test that decided first, then the others that did not pass."""
+    calibration: str | None
+    """Identity of the calibration record that the value rests on; null when none was applied."""
+    stale: bool
+    """True when the value says nothing about now: older than 60 s and than three usual periods of the channel."""
+    stale_after_s: float
+    """Age from which the value is stale, so that a page which keeps counting can tell by itself."""
+    derived: bool
+    """Computed from other channels."""
+    limits: list[ShownLimit]
+    """What its alarms follow; empty when the box has told none."""
+
+
+Level: TypeAlias = "Literal['low', 'medium', 'high']"
+"""How much a classification can be relied on."""
+
+
+
+class Levels(TypedDict):
+    """Classifications by how much they can be relied on."""
+    high: int
+    medium: int
+    low: int
+
+
+
+class _LiceCountAlways(TypedDict):
+    id: str
+    """Made by whoever writes the record down; the same record sent again changes nothing."""
+    occurred_at: str
+    unit: str
+    fish: int
+    adult_females: int
+    mobile: int
+    attached: int
+
+
+class LiceCount(_LiceCountAlways, total=False):
+    """Sea lice on a sample of fish of one pen, as totals over the sample."""
+    note: str
+    kind: Literal['lice_count']
+    sea_temperature_c: float | None
+
+
+
+class LiceStatus(TypedDict):
+    """Lice of one pen against the limit of its region."""
+    record: str
+    unit: str
+    occurred_at: str
+    fish: int
+    adult_females: float
+    """Per fish."""
+    low: float
+    """Lower end of the 95 % interval (Poisson, Garwood)."""
+    high: float
+    mobile: float
+    attached: float
+    limit: float | None
+    limit_source: str | None
+    verdict: aquaculture__lice__Verdict | None
+    enough_fish: bool
+    """At least 20, as the authority asks."""
+
+
+
+class LineFlow(TypedDict):
+    """Fish over one counting line in the window, each way."""
+    name: str
+    entered: int
+    left: int
+    entered_interval: Interval
+    """Of what really crossed: tracks that were lost or found on the line may have."""
+    left_interval: Interval
+
+
+
+class Live(TypedDict, total=False):
+    """The process answers."""
+    status: Literal['ok']
+
+
+
+class LiveChannel(TypedDict):
+    """The newest value of a channel with everything that is needed to show it."""
+    channel_id: int
+    channel: str
+    """Name of the channel within its device."""
+    quantity: str
+    """Code, e.g. ``do``."""
+    label: str
+    """The quantity in English."""
+    value: float | None
+    """In ``ucum``; null when the channel never reported."""
+    ucum: str
+    """Unit in UCUM, e.g. ``mg/L``."""
+    decimals: int
+    """Digits after the point that are worth showing."""
+    observed_at: str | None
+    """When it was measured, at the tank."""
+    age_s: float | None
+    """Seconds between ``observed_at`` and the answer's ``server_time``."""
+    quality: QualityFlag
+    """QARTOD flag: 1 good, 2 not evaluated, 3 suspect, 4 fail, 9 missing."""
+    tests: list[FailedTest]
+    """Why it is flagged: the test that decided first, then the others that did not pass."""
+    calibration: str | None
+    """Identity of the calibration record that the value rests on; null when none was applied."""
+    stale: bool
+    """True when the value says nothing about now: older than 60 s and than three usual periods of the channel."""
+    stale_after_s: float
+    """Age from which the value is stale, so that a page which keeps counting can tell by itself."""
+    derived: bool
+    """Computed from other channels."""
+    limits: list[ShownLimit]
+    """What its alarms follow; empty when the box has told none."""
+    unit_id: int
+
+
+
+class LiveObservation(TypedDict):
+    """The newest of the cameras of a unit."""
+    unit_id: int
+    observation: ObservationOut | None
+    """The newest observation; its image may still be on the way."""
+    evidence: ObservationOut | None
+    """The newest observation whose image has arrived."""
+
+
+
+class _LiveReadingAlways(TypedDict):
+    channel_id: int
+    unit_id: int
+    value: float
+    observed_at: str
+    age_s: float
+    """Seconds between ``observed_at`` and the message's ``server_time``."""
+    quality: QualityFlag
+
+
+class LiveReading(_LiveReadingAlways, total=False):
+    """A new value of a channel that an earlier message described."""
+    tests: list[FailedTest]
+    """Why it is flagged; absent when nothing failed."""
+
+
+
+class LiveSite(TypedDict):
+    """A site that is watched, with the watched units."""
+    site: str
+    units: list[Unit]
+
+
+
+class _LoginAnswerAlways(TypedDict):
+    access_token: str
+    """Send it as ``Authorization: Bearer <access_token>``."""
+    expires_in: int
+    """Seconds until the token stops working."""
+    refresh_token: str
+    """Works once, for the next pair of tokens (`POST /auth/refresh`)."""
+    refresh_expires_in: int
+    """Seconds until the refresh token stops working when it is not used."""
+    user: User
+
+
+class LoginAnswer(_LoginAnswerAlways, total=False):
+    """A successful login."""
+    token_type: Literal['bearer']
+
+
+
+class MadeApiKey(TypedDict):
+    """A new key with its secret, which is shown here and never again."""
+    api_key: ApiKey
+    key: str
+    """Send it as ``Authorization: Bearer <key>``."""
+
+
+Mode: TypeAlias = "Literal['off', 'advise', 'alarm']"
+"""What is done about a quantity at a site."""
+
+
+
+class _ModelDetailAlways(TypedDict):
+    key: str
+    """``name@version``; what ``/ml/models/{version}`` takes."""
+    model: ModelRef
+    task: Task
+    labels: list[str]
+    active: bool
+    """It answers for its task when nobody asks for another."""
+    loaded: bool
+    """It is in the memory of the process that answered."""
+    shipped: bool
+    """It came with Shoal."""
+    bytes: int
+    created_at: str
+    licence: str
+    width: int
+    """Of the picture that the network sees, in pixels."""
+    height: int
+    threshold: float
+    """Confidence below which a detection is not reported."""
+    unknown_below: float | None
+    """Confidence below which a classification is ``unknown``."""
+    metrics: dict[str, float]
+    """As judged before it was published."""
+    attribution: list[str]
+    data: list[DataSource]
+    training: dict[str, str | int | float | bool | None]
+
+
+class ModelDetail(_ModelDetailAlways, total=False):
+    """An installed bundle with its card."""
+    candidate_share: float | None
+    """Part of the units that it is tried on instead of the active version."""
+
+
+
+class _ModelOutAlways(TypedDict):
+    key: str
+    """``name@version``; what ``/ml/models/{version}`` takes."""
+    model: ModelRef
+    task: Task
+    labels: list[str]
+    active: bool
+    """It answers for its task when nobody asks for another."""
+    loaded: bool
+    """It is in the memory of the process that answered."""
+    shipped: bool
+    """It came with Shoal."""
+    bytes: int
+    created_at: str
+    licence: str
+
+
+class ModelOut(_ModelOutAlways, total=False):
+    """An installed bundle."""
+    candidate_share: float | None
+    """Part of the units that it is tried on instead of the active version."""
+
+
+
+class ModelRef(TypedDict):
+    """Which model made a number: the sha256 is the one of the *running* session's file."""
+    name: str
+    version: str
+    sha256: str
+
+
+
+class ModelUse(TypedDict):
+    """One version over a period, in this organization."""
+    model: ModelRef
+    task: Task
+    arm: str
+    predictions: int
+    unknown: int
+    levels: Levels
+    cached: int
+    confidence_mean: float | None
+    latency_ms_mean: float | None
+    """Of those that were not cached."""
+
+
+
+class ModelsHealth(TypedDict):
+    """Health of the models in the process that answered."""
+    status: Literal['ok', 'degraded']
+    items: list[VersionHealth]
+    broken: dict[str, str]
+    """Folders whose manifest cannot be used, with the reason."""
+
+
+
+class ModelsOut(TypedDict):
+    """Installed bundles, by name, newest version first."""
+    items: list[ModelOut]
+
+
+
+class ModelsStats(TypedDict):
+    """Statistics of the process that answered."""
+    items: list[VersionStats]
+    cache: CacheStats
+    memory_bytes: int
+    """What the loaded versions are counted with."""
+
+
+
+class _MortalityAlways(TypedDict):
+    id: str
+    """Made by whoever writes the record down; the same record sent again changes nothing."""
+    occurred_at: str
+    batch: str
+    """Code of the batch."""
+    unit: str
+    """Slug of the unit."""
+    count: int
+    cause: str
+    """Main cause; ``unknown`` is allowed and is itself watched."""
+
+
+class Mortality(_MortalityAlways, total=False):
+    """Dead and moribund fish, with their cause in two levels (``aquaculture.causes``)."""
+    note: str
+    mean_weight_g: float | None
+    """Mean weight in grams; null keeps the weight that the book has."""
+    kind: Literal['mortality']
+    detail: str | None
+
+
+Name: TypeAlias = "Literal['daily-log', 'weekly-lice', 'production', 'traceability', 'water-compliance', 'alarm-performance', 'calibrations']"
+"""Of a report."""
+
+
+
+class NewAdviceSettings(TypedDict):
+    """What advice may do at a site. It replaces what was set; what is not named is as shipped: ``advise``."""
+    quantities: dict[str, Mode]
+
+
+
+class _NewApiKeyAlways(TypedDict):
+    name: str
+    """What it is for; histories name the machine by it."""
+    role: Role
+    """What it may do at most: not above one's own role, and never the platform's administration."""
+    scopes: list[str]
+    """What it opens: `{tag}:read` or `{tag}:write` with a tag of this document, such as `telemetry:read`; `*` for every
+    tag. Writing includes no reading. Users, keys and the audit log open to no key."""
+
+
+class NewApiKey(_NewApiKeyAlways, total=False):
+    """A key to be made."""
+    sites: list[str] | None
+    """Slugs of the sites that it is limited to; null for all."""
+    days: int
+    """After as many days it stops working; two years at most."""
+
+
+
+class _NewBatchAlways(TypedDict):
+    code: str
+    species: str
+    """Code as in the limits for fish, e.g. ``salmo_salar``."""
+
+
+class NewBatch(_NewBatchAlways, total=False):
+    """A batch to follow."""
+    origin: str
+
+
+
+class _NewContactAlways(TypedDict):
+    name: str
+
+
+class NewContact(_NewContactAlways, total=False):
+    """A person, or a program that listens."""
+    email: str | None
+    phone: str | None
+    """With country code, digits only: ``+4712345678``."""
+    push_topic: str | None
+    """Topic on the push server (ntfy) that the person's app listens to. Whoever knows it can listen too: make it long and random."""
+    webhook_url: str | None
+
+
+
+class _NewEnrolmentAlways(TypedDict):
+    site: str
+    device: str
+
+
+class NewEnrolment(_NewEnrolmentAlways, total=False):
+    """A device that is to get its first certificate."""
+    hours: int
+    """How long the token can be used."""
+
+
+
+class _NewInvitationAlways(TypedDict):
+    email: str
+    role: Role
+
+
+class NewInvitation(_NewInvitationAlways, total=False):
+    """Somebody who is to be let in."""
+    sites: list[str] | None
+    """Slugs of the sites that they will be limited to; null for all."""
+    organization: str | None
+    """Another organization than one's own; for platform admins."""
+    days: int
+    """How long it can be used."""
+
+
+
+class NewOrganization(TypedDict):
+    """An organization to be made."""
+    slug: str
+    name: str
+
+
+
+class NewPassword(TypedDict):
+    """A change of one's own password."""
+    current: str
+    password: str
+    """At least 10 characters, at most 128, and none that is tried first."""
+
+
+
+class NewRationale(TypedDict):
+    """Why an alarm exists (ISA-18.2 rationalization)."""
+    consequence: str
+    """What happens if nobody answers. If nothing does, it should not be an alarm."""
+    respond_within_s: int
+    instruction: str
+    owner: str
+
+
+
+class NewTask(TypedDict):
+    """Work to be done."""
+    kind: str
+    """``report`` or ``export``."""
+    params: dict[str, Any]
+    """Of the kind: ``report`` takes site, name, format, start, end, batch, region; ``export`` takes site, quantities, format,
+    start, end, resolution."""
+
+
+
+class _NoteAlways(TypedDict):
+    id: str
+    """Made by whoever writes the record down; the same record sent again changes nothing."""
+    occurred_at: str
+
+
+class Note(_NoteAlways, total=False):
+    """Anything else worth knowing later: cleaning, net change, visitors, weather."""
+    note: str
+    kind: Literal['note']
+    unit: str | None
+    topic: Literal['note', 'cleaning', 'net_change', 'grading', 'vaccination', 'visitor', 'maintenance', 'diagnosis']
+
+
+
+class Notification(TypedDict):
+    """One message to one contact."""
+    id: str
+    kind: str
+    """``alarm``, ``cleared`` or ``self_test``."""
+    alarm_id: str | None
+    contact: str
+    channel: Channel
+    due_at: str
+    attempts: int
+    sent_at: str | None
+    confirmed_at: str | None
+    """When the person opened the link of a test and said that it had come."""
+    cancelled_at: str | None
+    failed_at: str | None
+    error: str | None
+    reference: str | None
+
+
+
+class _NotificationPageAlways(TypedDict):
+    items: list[Notification]
+
+
+class NotificationPage(_NotificationPageAlways, total=False):
+    """Some messages, newest first."""
+    next_cursor: str | None
+    """Give it back as ``cursor`` for the next page; null on the last page."""
+
+
+
+class ObservationOut(TypedDict):
+    """What one camera saw over one window (ten seconds by default), with the image and the model behind it."""
+    id: str
+    """``{camera_id}-{microseconds since 1970}``."""
+    camera: str
+    unit_id: int
+    observed_at: str
+    """End of the window, at the tank."""
+    started_at: str
+    frames: int
+    """Frames that went through the model."""
+    frames_dropped: int
+    """Frames captured and not processed."""
+    count_mean: float | None
+    """Fish in view, mean over the frames; null when the frames could not be judged."""
+    count_min: int | None
+    count_max: int | None
+    confidence_mean: float | None
+    latency_ms: float | None
+    """Mean time from capture to result, in milliseconds."""
+    detections: list[Detection]
+    """What the model found in the evidence image; boxes are fractions of it (left, top, width, height)."""
+    image_url: str | None
+    """Signed address of the evidence image; null until the image has arrived."""
+    image_sha256: str | None
+    image_observed_at: str | None
+    image_quality: float | None
+    """Between 0 and 1: the worst of ``image_parts``, median over the frames."""
+    image_parts: ImageParts | None
+    """Light, glare, liveness, clarity and cleanness of the picture, each from 0 (useless) to 1 (good)."""
+    model: ModelRef | None
+    """The model that counted: the sha256 is the one of the running session's file."""
+    quality: QualityFlag
+    quality_test: str | None
+    """The test that failed when the quality is suspect, e.g. ``image_clarity``."""
+    count_interval: Interval | None
+    """Of ``count_mean`` over the frames; without the model's own error."""
+    tracks: int | None
+    """Tracks seen in the window; not individuals."""
+    lines: list[LineFlow]
+    """Fish over the counting lines, each way."""
+    activity_bl_s: float | None
+    """Median swimming speed across the picture, body lengths per second."""
+    classes: dict[str, float]
+    """Mean number per frame by label."""
+    health: dict[str, float]
+    """Mean score by health label, over the fish that a health model looked at."""
+
+
+
+class _ObservationPageAlways(TypedDict):
+    items: list[ObservationOut]
+
+
+class ObservationPage(_ObservationPageAlways, total=False):
+    """Some observations, newest first."""
+    next_cursor: str | None
+    """Give it back as ``cursor`` for the next page; null on the last page."""
+
+
+
+class OneTimeToken(TypedDict):
+    """What to hand to the person; it is shown here and never again."""
+    id: int
+    email: str
+    token: str
+    expires_at: str
+
+
+
+class Organization(TypedDict):
+    """A company or institute that runs sites."""
+    id: int
+    slug: str
+    name: str
+
+
+
+class _OrganizationPageAlways(TypedDict):
+    items: list[Organization]
+
+
+class OrganizationPage(_OrganizationPageAlways, total=False):
+    """Some organizations."""
+    next_cursor: str | None
+    """Give it back as ``cursor`` for the next page; null on the last page."""
+
+
+
+class PasswordReset(TypedDict):
+    """A new password by a one-time token."""
+    token: str
+    password: str
+
+
+
+class PastPrediction(TypedDict):
+    """A prediction of the history."""
+    id: int
+    created_at: str
+    source: Literal['classify', 'predict', 'batch', 'async']
+    unit_id: int | None
+    image_sha256: str
+    task: Task
+    model: ModelRef
+    arm: str
+    label: str | None
+    best_label: str | None
+    confidence: float | None
+    level: Level | None
+    count: int | None
+    latency_ms: float
+    cached: bool
+
+
+
+class PathProof(TypedDict):
+    """Whether the way to one contact by one channel was proven to work."""
+    contact: str
+    channel: Channel
+    tested_at: str
+    sent_at: str | None
+    confirmed_at: str | None
+    proven: bool
+    """Sent and confirmed within a day."""
+
+
+
+class Performance(TypedDict):
+    """How this process answered over the last minutes. Percentiles are right to 5 %."""
+    window_s: int
+    covered_s: float
+    """Seconds of the window since the start or the last reset."""
+    total: RouteFigures
+    routes: dict[str, RouteFigures]
+    """By path template; requests that match no route are ``other``."""
+
+
+
+class Person(TypedDict):
+    """A user, as those see them who administer the organization."""
+    id: int
+    email: str
+    name: str
+    role: Role
+    sites: list[str] | None
+    """Slugs of the sites that they are limited to; null for all."""
+    created_at: str
+    disabled_at: str | None
+    has_password: bool
+    """False: signs in through the identity provider alone."""
+    last_seen_at: str | None
+    """When a login of theirs was last begun or carried on."""
+
+
+
+class PersonChange(TypedDict, total=False):
+    """What is to change; what is left out stays."""
+    name: str | None
+    role: Role | None
+    sites: list[str] | None
+    """Slugs of sites; null for all of the organization."""
+    disabled: bool | None
+
+
+
+class _PersonPageAlways(TypedDict):
+    items: list[Person]
+
+
+class PersonPage(_PersonPageAlways, total=False):
+    """Some users."""
+    next_cursor: str | None
+    """Give it back as ``cursor`` for the next page; null on the last page."""
+
+
+
+class PictureOut(TypedDict):
+    """The picture that was looked at."""
+    sha256: str
+    media_type: Literal['image/jpeg', 'image/png']
+    """Found in the bytes; what the sender called it does not count."""
+    width: int
+    """Pixels, after turning."""
+    height: int
+    turned: bool
+    """The camera was held otherwise than upright, so the picture was turned by its EXIF orientation first."""
+
+
+
+class PictureProblem(TypedDict):
+    """Why a picture of a batch has no prediction."""
+    code: str
+    """As in problems: ``unsupported_image``, ``unusable_image``, ``payload_too_large``, ``not_found``, ``busy``."""
+    detail: str
+
+
+
+class _PredictionAlways(TypedDict):
+    created_at: str
+    image: PictureOut
+    unit_id: int | None
+    task: Task
+    model: ModelRef
+    """The sha256 is the one of the running session's file."""
+    arm: Literal['asked', 'active', 'candidate']
+    """Why this version: the request named it, it is the active one, or the unit takes part in a trial of it."""
+    latency_ms: float
+    """From the whole picture to the answer, waiting included."""
+    cached: bool
+    """The same version had seen the same picture before."""
+
+
+class Prediction(_PredictionAlways, total=False):
+    """What one version of a model says of one picture."""
+    id: int | None
+    """In the history; null for pictures of a batch, which are found there by ``image.sha256``."""
+    label: str | None
+    """Of a classification; ``unknown`` when the model is not sure enough of any of its classes. Null for other tasks."""
+    best_label: str | None
+    """The most likely class, also where ``label`` is ``unknown``."""
+    confidence: float | None
+    """Of ``best_label``, from 0 to 1; of detections their mean; null where nothing was found."""
+    level: Level | None
+    """``high`` from 0.9, ``medium`` from 0.6, else ``low``; ``unknown`` is always ``low``. Only of classifications."""
+    probabilities: dict[str, float] | None
+    """Of every class, when asked for."""
+    present: list[str]
+    """Labels of a score model that reach their threshold."""
+    detections: list[Detection]
+    """Boxes are fractions of the turned picture (left, top, width, height)."""
+    count: int | None
+    """Number of detections; null for other tasks."""
+
+
+
+class _PredictionPageAlways(TypedDict):
+    items: list[PastPrediction]
+
+
+class PredictionPage(_PredictionPageAlways, total=False):
+    """Some predictions, newest first."""
+    next_cursor: str | None
+    """Give it back as ``cursor`` for the next page; null on the last page."""
+
+
+
+class PredictionStats(TypedDict):
+    """Predictions of the organization over a period."""
+    start: str
+    end: str
+    predictions: int
+    unknown: int
+    by_model: list[ModelUse]
+    by_day: list[DayUse]
+    """Days without predictions are left out."""
+
+
+
+class _PredictionTaskAcceptedAlways(TypedDict):
+    task_id: str
+    status_url: str
+    """Ask here, or wait for the callback."""
+    callback_key: str | None
+    """Signs callbacks of this organization: ``X-Shoal-Signature: t=<unix seconds>,v1=<hex>`` is HMAC-SHA256 with this text as
+    its key over ``<t>.<body>``. Null without an address."""
+
+
+class PredictionTaskAccepted(_PredictionTaskAcceptedAlways, total=False):
+    """Where the result will be."""
+    state: Literal['waiting']
+
+
+
+class PredictionTaskOut(TypedDict):
+    """A prediction that was asked for later."""
+    task_id: str
+    state: Literal['waiting', 'running', 'done', 'failed']
+    created_at: str
+    finished_at: str | None
+    pictures: int
+    done: int
+    """Pictures that have been looked at."""
+    attempts: int
+    """More than 1: a process died with it, and it was run again."""
+    error: str | None
+    result: BatchPrediction | None
+    """Once ``done``."""
+    callback: CallbackOut | None
+
+
+
+class _ProblemAlways(TypedDict):
+    type: str
+    """URI of the kind of problem."""
+    title: str
+    """The kind of problem, in words; the same for every occurrence."""
+    status: int
+    detail: str
+    """What was wrong with this request."""
+    code: str
+    """Stable name of the kind of problem; programs branch on this."""
+    request_id: str
+    """Quote it when asking for help; the server's log has the same id."""
+
+
+class Problem(_ProblemAlways, total=False):
+    """Why a request was refused (RFC 9457)."""
+    errors: list[FieldProblem] | None
+    """The parts that failed validation."""
+
+
+
+class _ProofsAlways(TypedDict):
+    proofs: list[PathProof]
+
+
+class Proofs(_ProofsAlways, total=False):
+    """The newest test of the alarm path of a site."""
+    planned: int
+    """Messages that this request has planned."""
+
+
+QualityFlag: TypeAlias = "Literal[1, 2, 3, 4, 9]"
+"""How far a value can be trusted. The numbers are the standard's and are stored as they are."""
+
+
+
+class Rationale(TypedDict):
+    """Why an alarm exists, and who said so."""
+    consequence: str
+    """What happens if nobody answers. If nothing does, it should not be an alarm."""
+    respond_within_s: int
+    instruction: str
+    owner: str
+    definition: str
+    """Name of the alarm; a ``*`` stands for anything."""
+    shipped: bool
+    """Nobody of the organization has reviewed it yet."""
+    reviewed_at: str | None
+    reviewed_by: str | None
+
+
+
+class Ready(TypedDict):
+    """Whether requests can be served."""
+    status: Literal['ok', 'unavailable']
+    missing: list[str]
+    """What is not there, in words; empty when ready."""
+
+
+
+class RecordHistory(TypedDict):
+    """A record and everything that was done to it."""
+    recorded: Recorded
+    changes: list[Change]
+
+
+
+class _RecordPageAlways(TypedDict):
+    items: list[Recorded]
+
+
+class RecordPage(_RecordPageAlways, total=False):
+    """Some records, newest first."""
+    next_cursor: str | None
+    """Give it back as ``cursor`` for the next page; null on the last page."""
+
+
+
+class _RecordedAlways(TypedDict):
+    site: str
+    record: Stocking | Transfer | Harvest | Cull | Escape | Mortality | Adjustment | Feeding | WeightSample | Treatment | LiceCount | WelfareSample | CalibrationRecord | Note
+    recorded_at: str
+    recorded_by: str
+
+
+class Recorded(_RecordedAlways, total=False):
+    """A record as it stands in the diary."""
+    struck_at: str | None
+    """Struck out: it counts nothing, and stays readable."""
+    struck_by: str | None
+    struck_because: str | None
+
+
+
+class RefreshToken(TypedDict):
+    """A refresh token, to be used or to be given up."""
+    refresh_token: str
+
+
+
+class _RegistrationAlways(TypedDict):
+    token: str
+    """Of the invitation; or the server's setup token, while there is no user at all."""
+    name: str
+    password: str
+    """At least 10 characters, at most 128, and none that is tried first."""
+
+
+class Registration(_RegistrationAlways, total=False):
+    """Somebody who comes in for the first time."""
+    email: str | None
+    """For the first user alone; an invitation knows it."""
+    organization: str | None
+    """For the first user alone: slug of the organization that is made."""
+
+
+
+class Renewal(TypedDict):
+    """A device that asks for its next certificate."""
+    certificate: str
+    """The present one, in PEM."""
+    request: str
+    """Certificate request in PEM, made with a new key."""
+    signature: str
+    """Base64 of the present key's signature (ECDSA or RSA with SHA-256, or Ed25519) over the bytes of ``request``."""
+
+
+
+class ReportedActor(TypedDict):
+    """An alarm that is raised more than others."""
+    definition: str
+    unit: str | None
+    subject: str | None
+    times: int
+    share: float
+    """Of all alarms of the time."""
+
+
+Resolution: TypeAlias = "Literal['raw', '1m', '1h', '1d']"
+"""What a series or an export is read from."""
+
+
+
+class Revocation(TypedDict):
+    """Why a certificate is to be refused."""
+    reason: str
+
+
+Role: TypeAlias = "Literal['viewer', 'operator', 'farm_manager', 'fleet_admin', 'platform_admin']"
+"""What a user may do; each role includes those before it."""
+
+
+
+class Roster(TypedDict):
+    """Who is on call at a site. Empty: everyone of the organization is told of everything."""
+    shifts: list[Shift]
+
+
+
+class RouteFigures(TypedDict):
+    """How one route answered within the window."""
+    requests: int
+    requests_per_s: float
+    error_rate: float
+    """Share of the answers that were 500 and above."""
+    refused_rate: float
+    """Share of the answers that were 400 to 499."""
+    mean_ms: float
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    slowest_ms: float
+
+
+
+class RowFault(TypedDict):
+    """What is wrong with one row of a file."""
+    row: int
+    """Line in the file; the header is 1."""
+    field: str
+    value: str
+    message: str
+
+
+
+class _SeriesAlways(TypedDict):
+    channel_id: int
+    quantity: str
+    ucum: str
+    bucket_s: int
+    """Width of every bucket, in seconds; buckets start at multiples of it since 2000-01-03 (a Monday), UTC."""
+    points: list[SeriesPoint]
+
+
+class Series(_SeriesAlways, total=False):
+    """A channel over time. A bucket without readings is absent: gaps stay visible."""
+    resolution: Resolution
+    """What the buckets were made of: single readings, or a rollup by minute, hour or day. Of a rollup the first and last
+    bucket reach over ``start`` and ``end`` to whole minutes, hours or days."""
+    good_share: float | None
+    """Share of the readings that no quality test doubted, 0 to 1; null without readings."""
+
+
+
+class SeriesPoint(TypedDict):
+    """One bucket of a series. Mean, least, most and last leave out readings that failed a quality test."""
+    t: str
+    """Start of the bucket."""
+    n: int
+    """Readings in the bucket."""
+    min: float | None
+    max: float | None
+    mean: float | None
+    last: float | None
+    good: int
+    """Readings that no quality test doubted."""
+
+
+Severity: TypeAlias = "Literal['critical', 'major', 'minor', 'warning']"
+"""How fast a person must act. CRITICAL is life-critical for fish."""
+
+
+
+class _ShelfAlways(TypedDict):
+    reason: str
+
+
+class Shelf(_ShelfAlways, total=False):
+    """Why an alarm shall call nobody for a while. It stays in the list, and comes back by itself."""
+    minutes: int
+    """At most a shift."""
+
+
+
+class Shift(TypedDict):
+    """A duty that comes every week, in farm time."""
+    contact_id: int
+    duty: Duty
+    weekdays: list[int]
+    """Days on which it starts; 0 is Monday."""
+    start: str
+    """``HH:MM``."""
+    end: str
+    """``HH:MM``; not after ``start``: on the next day. The same: a whole day."""
+
+
+
+class ShownLadders(TypedDict):
+    """The ladders that hold at a site."""
+    ladders: dict[str, Ladder]
+    own: list[Severity]
+    """Those that the site has set itself; the others are shipped."""
+
+
+
+class _ShownLimitAlways(TypedDict):
+    definition: str
+    severity: Severity
+    side: Literal['low', 'high']
+    value: float
+
+
+class ShownLimit(_ShownLimitAlways, total=False):
+    """A limit that the box watches now, at the temperature of the water where it depends on that."""
+    source: str | None
+    """Where it comes from, with its evidence tag; a limit that must be confirmed says so. Null when the box does not tell."""
+
+
+
+class Site(TypedDict):
+    """A farm, with how much of it there is."""
+    id: int
+    slug: str
+    name: str
+    timezone: str
+    """IANA name, e.g. ``Europe/Oslo``."""
+    latitude: float | None
+    longitude: float | None
+    units: int
+    devices_online: int
+    devices: int
+    open_alarms: int
+    """Alarms that are active or that nobody has acknowledged yet."""
+
+
+
+class SiteKpis(TypedDict):
+    """The figures of a site, a unit or a batch in a time."""
+    site: str
+    unit: str | None
+    batch: str | None
+    start: str
+    end: str
+    """Not later than now: the future has no figures."""
+    kpis: list[Kpi]
+
+
+
+class SiteLadders(TypedDict, total=False):
+    """What happens when nobody takes an alarm on, by severity."""
+    critical: Ladder | None
+    """Null: the shipped one."""
+    major: Ladder | None
+    minor: Ladder | None
+    warning: Ladder | None
+
+
+
+class SiteLatest(TypedDict):
+    """The newest of everything at one site."""
+    site: Site
+    server_time: str
+    """When this answer was made; every ``age_s`` counts to it."""
+    devices: list[Device]
+    units: list[UnitLatest]
+
+
+
+class _SitePageAlways(TypedDict):
+    items: list[Site]
+
+
+class SitePage(_SitePageAlways, total=False):
+    """Some sites."""
+    next_cursor: str | None
+    """Give it back as ``cursor`` for the next page; null on the last page."""
+
+
+
+class _SnapshotAlways(TypedDict):
+    seq: int
+    """Number of the last change that is in it; the next delta has the next number."""
+    resume: str
+    """Give it with the next ``subscribe`` to go on from here."""
+    server_time: str
+    """Every ``age_s`` counts to it."""
+    interval_s: float
+    """Shortest time between two deltas."""
+    sites: list[LiveSite]
+    channels: list[LiveChannel]
+    observations: list[LiveObservation]
+    alarms: list[Alarm]
+    """Those that are active or that nobody has acknowledged."""
+    devices: list[Device]
+
+
+class Snapshot(_SnapshotAlways, total=False):
+    """How things stand. It replaces everything that the client knew."""
+    type: Literal['snapshot']
+
+
+
+class SpeciesCount(TypedDict):
+    """One label over a period."""
+    label: str
+    predictions: int
+    confidence_mean: float | None
+    levels: Levels
+    last_at: str
+
+
+
+class SpeciesOut(TypedDict):
+    """What classifications named, most frequent first. Pictures are counted, not fish."""
+    start: str
+    end: str
+    items: list[SpeciesCount]
+
+
+
+class Step(TypedDict):
+    """One rung of a ladder."""
+    after_s: float
+    """Seconds since the alarm was raised."""
+    channels: list[Channel]
+    to: Duty
+
+
+
+class _StockingAlways(TypedDict):
+    id: str
+    """Made by whoever writes the record down; the same record sent again changes nothing."""
+    occurred_at: str
+    batch: str
+    """Code of the batch."""
+    unit: str
+    """Slug of the unit."""
+    count: int
+
+
+class Stocking(_StockingAlways, total=False):
+    """Fish come into a unit."""
+    note: str
+    mean_weight_g: float | None
+    """Mean weight in grams; null keeps the weight that the book has."""
+    kind: Literal['stocking']
+    supplier: str
+
+
+
+class Strike(TypedDict):
+    """Why a record is struck out."""
+    reason: str
+
+
+Task: TypeAlias = "Literal['detection', 'classification', 'scores']"
+"""What the model's output means."""
+
+
+
+class TaskOut(TypedDict):
+    """Work, and how far it is."""
+    id: str
+    kind: str
+    queue: str
+    params: dict[str, Any]
+    state: Literal['queued', 'running', 'succeeded', 'failed', 'cancelled']
+    progress: float
+    """From 0 to 1."""
+    message: str
+    result: dict[str, Any] | None
+    """Of work that succeeded; ``file`` and ``bytes`` when ``GET /tasks/{id}/file`` has something to send."""
+    error: str | None
+    """Why it failed."""
+    attempts: int
+    """How often a worker has begun it; more than one after a worker died or something was away."""
+    created_at: str
+    created_by: str
+    started_at: str | None
+    finished_at: str | None
+    cancel_requested: bool
+    """Somebody wants it to end; a worker that is at it stops within seconds."""
+
+
+
+class _TaskPageAlways(TypedDict):
+    items: list[TaskOut]
+
+
+class TaskPage(_TaskPageAlways, total=False):
+    """Some tasks, newest first."""
+    next_cursor: str | None
+    """Give it back as ``cursor`` for the next page; null on the last page."""
+
+
+
+class _TransferAlways(TypedDict):
+    id: str
+    """Made by whoever writes the record down; the same record sent again changes nothing."""
+    occurred_at: str
+    batch: str
+    """Code of the batch."""
+    unit: str
+    """Slug of the unit."""
+    count: int
+    to_unit: str
+
+
+class Transfer(_TransferAlways, total=False):
+    """Fish move to another unit of the site; grading and splitting are transfers."""
+    note: str
+    mean_weight_g: float | None
+    """Mean weight in grams; null keeps the weight that the book has."""
+    kind: Literal['transfer']
+
+
+
+class _TreatmentAlways(TypedDict):
+    id: str
+    """Made by whoever writes the record down; the same record sent again changes nothing."""
+    occurred_at: str
+    unit: str
+    product: str
+    active_substance: str
+    dose: str
+    reason: str
+    prescriber: str
+    ended_at: str
+    """End of the treatment; the withdrawal counts from here."""
+    withdrawal_degree_days: float
+    """K.d that must pass before harvest; 0 has to be said."""
+
+
+class Treatment(_TreatmentAlways, total=False):
+    """A treatment of all fish in a unit, with the withdrawal that its prescription asks for."""
+    note: str
+    kind: Literal['treatment']
+    withdrawal_days: float
+
+
+
+class Unit(TypedDict):
+    """A tank, raceway, pond or net pen."""
+    id: int
+    slug: str
+    name: str
+    kind: str
+    """``tank``, ``raceway``, ``pond`` or ``net_pen``."""
+    volume_m3: float | None
+    species: str | None
+    stage: str | None
+    """Life stage, as in the limits for fish."""
+    site: str
+    """Slug of the site."""
+
+
+
+class UnitLatest(TypedDict):
+    """The newest of everything in one unit."""
+    unit: Unit
+    readings: list[LatestReading]
+    """One per channel, measured channels before derived ones."""
+    observation: ObservationOut | None
+    """The newest observation; its image may still be on the way."""
+    evidence: ObservationOut | None
+    """The newest observation whose image has arrived: what to show as the last picture."""
+    alarms: AlarmCounts
+    """Active alarms."""
+    worst_severity: Severity | None
+    """Of the active alarms."""
+
+
+
+class _UnitPageAlways(TypedDict):
+    items: list[Unit]
+
+
+class UnitPage(_UnitPageAlways, total=False):
+    """Some units."""
+    next_cursor: str | None
+    """Give it back as ``cursor`` for the next page; null on the last page."""
+
+
+
+class UnitRef(TypedDict):
+    """A unit by its names."""
+    id: int
+    slug: str
+    name: str
+
+
+
+class _UserAlways(TypedDict):
+    id: int
+    email: str
+    name: str
+    role: Role
+    organization: str
+    """Slug of the organization; everything the user sees belongs to it."""
+
+
+class User(_UserAlways, total=False):
+    """A person who may sign in."""
+    sites: list[str] | None
+    """Slugs of the sites that the user is limited to; null for all of the organization."""
+
+
+
+class VersionHealth(TypedDict):
+    """Whether a version can be relied on to answer."""
+    key: str
+    status: Literal['ok', 'degraded', 'refused', 'not_loaded']
+    """``degraded``: more than a twentieth of the latest thousand failed; ``refused``: it could not be loaded."""
+    active: bool
+    loaded: bool
+    loaded_at: str | None
+    load_ms: float | None
+    self_test: bool | None
+    """Its golden frames gave the published answers at load; null without golden frames, or not loaded."""
+    provider: str | None
+    """What runs the graph, as onnxruntime reports it."""
+    error_rate: float
+    last_error: str | None
+    last_error_at: str | None
+
+
+
+class VersionStats(TypedDict):
+    """How one version has done in the process that answered, since it started."""
+    key: str
+    predictions: int
+    errors: int
+    error_rate: float
+    """Of the latest thousand."""
+    cached: int
+    unknown: int
+    batches: int
+    batch_size_mean: float | None
+    latency_ms_p50: float | None
+    """Of batches through the model, over the latest thousand pictures."""
+    latency_ms_p95: float | None
+    latency_ms_p99: float | None
+    confidence_histogram: list[int]
+    """Answers by confidence in ten equal parts from 0 to 1."""
+    waiting: int
+    """Pictures in its queue now."""
+
+
+
+class _WeightSampleAlways(TypedDict):
+    id: str
+    """Made by whoever writes the record down; the same record sent again changes nothing."""
+    occurred_at: str
+    batch: str
+    unit: str
+    fish: int
+    mean_weight_g: float
+
+
+class WeightSample(_WeightSampleAlways, total=False):
+    """Fish weighed (and measured)."""
+    note: str
+    kind: Literal['weight_sample']
+    sd_weight_g: float | None
+    mean_length_cm: float | None
+
+
+
+class _WelfareSampleAlways(TypedDict):
+    id: str
+    """Made by whoever writes the record down; the same record sent again changes nothing."""
+    occurred_at: str
+    unit: str
+    indicator: str
+    scores: dict[str, int]
+
+
+class WelfareSample(_WelfareSampleAlways, total=False):
+    """How many fish of a sample had each score of one indicator (FISHWELL, ``aquaculture.welfare``)."""
+    note: str
+    kind: Literal['welfare_sample']
+
+
+
+class Withdrawal(TypedDict):
+    """A treatment whose withdrawal binds fish of the unit or of those they were moved to."""
+    treatment: str
+    product: str
+    unit: str
+    """Where the treatment was."""
+    holds: list[str]
+    """Units whose fish may not be harvested for it."""
+    ended_at: str
+    needed_degree_days: float
+    degree_days: float
+    """Counted so far, from measured temperatures."""
+    needed_days: float
+    days: float
+    unmeasured_days: int
+    """Days without a temperature, which count nothing."""
+    cleared: bool
+    clears_on: str | None
+
+
+aquaculture__lice__Verdict: TypeAlias = "Literal['below', 'unsure', 'above']"
+"""A mean against a limit, with its interval."""
+
+
+cloud__kpis__rules__Verdict: TypeAlias = "Literal['met', 'missed', 'no_target', 'missing']"
+"""How a figure stands to its target."""

@@ -1,0 +1,117 @@
+"""The Python client and ``shoal admin`` against the real API."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from shoal.admin.session import session_file
+from shoal.cli import app
+from shoal.client import ApiFailure, AsyncClient, Client
+from shoal.write_client import DOCUMENT, HERE, generate
+from tests.cloud.api import farm as farms
+from tests.cloud.api.conftest import Api
+
+VIEWER = "viewer@fjord.example"
+
+
+@pytest.fixture
+def shoal(api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Runs a command of somebody whose login is kept in a folder of this test, and returns what it prints."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.delenv("SHOAL_API_KEY", raising=False)
+    runner = CliRunner()
+
+    def run(*arguments: str) -> str:
+        done = runner.invoke(app, ["admin", *arguments], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    run("login", api.url, "--email", "fleet@fjord.example", "--password", farms.PASSWORD)
+    return run
+
+
+def test_the_client_is_that_of_the_openapi_document() -> None:
+    for name, text in generate(json.loads(DOCUMENT.read_text())).items():
+        assert (HERE / name).read_text() == text, "run: python -m shoal.write_client"
+
+
+def test_a_program_reads_and_is_refused_with_a_reason(api: Api) -> None:
+    with Client(api.url, email=VIEWER, password=farms.PASSWORD) as client:
+        assert [site["slug"] for site in client.list_sites()["items"]] == ["fjord"]
+        latest = client.get_site_latest("fjord")
+        assert {unit["unit"]["slug"] for unit in latest["units"]} == {"tank-1", "tank-2"}
+        with pytest.raises(ApiFailure, match="There is no site 'nowhere'") as failure:
+            client.get_site("nowhere")
+        assert (failure.value.status, failure.value.code) == (404, "not_found")
+        assert failure.value.request_id
+        with pytest.raises(ApiFailure, match="not_found"):
+            client.get_site("../devices")  # a part of a path stays one
+
+
+def test_an_expired_login_is_renewed_by_itself(api: Api) -> None:
+    with Client(api.url, email=VIEWER, password=farms.PASSWORD) as client:
+        client.list_sites()
+        first = client.refresh_token
+        client._login.token = "of yesterday"
+        assert client.list_sites()["items"]
+        assert client.refresh_token != first
+    with Client(api.url, email=VIEWER, password="a wrong password") as client, pytest.raises(ApiFailure) as failure:
+        client.list_sites()
+    assert failure.value.code == "invalid_credentials"
+    with Client("http://127.0.0.1:9", key="shk_none") as client, pytest.raises(ApiFailure, match="does not answer"):
+        client.list_sites()
+
+
+def test_many_requests_at_once_renew_the_login_once(api: Api) -> None:
+    async def story() -> list[Any]:
+        async with AsyncClient(api.url, email=VIEWER, password=farms.PASSWORD) as client:
+            await client.list_sites()
+            client._login.token = "of yesterday"
+            return await asyncio.gather(*(client.list_units("fjord") for _ in range(5)))
+
+    pages = asyncio.run(story())
+    assert all([unit["slug"] for unit in page["items"]] == ["tank-1", "tank-2"] for page in pages)
+
+
+def test_changes_come_to_a_program(api: Api) -> None:
+    with Client(api.url, email=VIEWER, password=farms.PASSWORD) as client:
+        client.list_sites()
+        snapshot = next(iter(client.live(sites=["fjord"])))
+    assert snapshot["type"] == "snapshot"
+
+    async def first() -> dict[str, Any]:
+        async with AsyncClient(api.url, email=VIEWER, password=farms.PASSWORD) as client:
+            await client.list_sites()
+            messages = client.live(sites=["fjord"])
+            message = await anext(messages)
+            await messages.aclose()  # type: ignore[attr-defined]  # an async generator
+            return message
+
+    assert asyncio.run(first())["type"] == "snapshot"
+
+
+def test_an_admin_looks_after_a_farm_from_a_terminal(shoal: Callable[..., str], tmp_path: Path) -> None:
+    assert stat.S_IMODE(session_file().stat().st_mode) == 0o600
+    assert "fleet@fjord.example" in shoal("whoami")
+    assert "fjord" in shoal("sites")
+    assert [unit["slug"] for unit in json.loads(shoal("units", "fjord", "--json"))] == ["tank-1", "tank-2"]
+    assert "tank-1.do" in shoal("latest", "fjord")
+    assert "do.low.critical" in shoal("alarms", "--all")
+    assert json.loads(shoal("devices", "--json"))[0]["slug"] == "box-1"
+    assert "database" in shoal("health")
+    assert "GET /api/v1/sites" in shoal("performance")
+    assert "wrote" in shoal("export", "fjord", "--out", str(tmp_path), "--quantity", "do")
+    (file,) = tmp_path.glob("fjord-*.csv")
+    assert file.read_text().startswith("time,site,unit,channel")
+    assert "export" in shoal("tasks", "list")
+    assert "Signed out" in shoal("logout")
+    assert not session_file().exists()
