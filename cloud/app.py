@@ -73,6 +73,7 @@ from cloud.predictions.tasks import DatabaseTasks, TaskRunner
 from cloud.registry import endpoints as registry
 from cloud.reports import endpoints as reports
 from cloud.reports.service import MAX_AT_ONCE as REPORTS_AT_ONCE
+from cloud.rollouts import endpoints as rollouts
 from cloud.settings import CloudSettings, secret_key
 from cloud.task_kinds import kinds
 from cloud.tasks import endpoints as tasks
@@ -115,6 +116,7 @@ _FEATURES = (
     reports,
     dead_letters,
     registry,
+    rollouts,
 )
 _RESERVED = frozenset({"a", "api", "live", "ready", "health", "metrics"})
 _DESCRIPTION = """
@@ -131,6 +133,7 @@ _TAGS = [
     {"name": "live", "description": "What changes, as it changes."},
     {"name": "devices", "description": "Edge boxes, and messages that failed."},
     {"name": "enrolment", "description": "Certificates for devices: given for a one-time token, renewed, revoked."},
+    {"name": "fleet", "description": "Rollouts of models."},
     {"name": "telemetry", "description": "Readings over time."},
     {"name": "observations", "description": "What the cameras saw, with images."},
     {"name": "predictions", "description": "What models say of pictures, and the models behind it."},

@@ -35,6 +35,10 @@ EVALUATOR_ALARMS = Counter(
 )
 EVALUATOR_FAILURES = Counter("shoal_evaluator_failures_total", "Batches or rounds that failed; storage goes on")
 IMAGES_SERVED_BYTES = Counter("shoal_images_served_bytes_total", "Bytes of evidence images that were sent")
+ROLLOUT_ACTIONS = Counter(
+    "shoal_rollout_actions_total", "What the controller told devices: assign, activate, revert", ["kind"]
+)
+ROLLOUT_ROUND_SECONDS = Histogram("shoal_rollout_round_seconds", "Time of one round of the controller of rollouts")
 LIVE_CLIENTS = Gauge("shoal_live_clients", "Clients that watch, by transport: websocket, events", ["transport"])
 LIVE_MESSAGES = Counter("shoal_live_messages_total", "Messages handed to watchers, by kind", ["kind"])
 LIVE_CLOSED = Counter("shoal_live_closed_total", "Streams that the server ended, by code", ["code"])

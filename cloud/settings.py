@@ -212,6 +212,22 @@ class KafkaSettings(BaseSettings):
     """Of ``kafka_username``."""
 
 
+class RolloutSettings(KafkaSettings):
+    """What the controller of rollouts needs to know (``shoal cloud rollouts``)."""
+
+    database_url: SecretStr
+    """PostgreSQL as ``postgresql://user:password@host:port/name``."""
+    repository_dir: Path
+    """Folder of the signed repository of model releases (``shoal fleet``), the API's; only read here."""
+    assigner_key: Path
+    """Public file (``NAME.pub.json``) of a key that the repository names as assigner; the encrypted key lies beside it, or the file
+    names a token or cloud service that holds it."""
+    assigner_passphrase: SecretStr | None = None
+    """Of that key. None: it needs none."""
+    log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
+    """Least severe event that is logged."""
+
+
 class IngestSettings(RetentionSettings, KafkaSettings):
     """What the Kafka consumers need to know (``shoal cloud ingest``)."""
 
@@ -367,6 +383,15 @@ def load_watch_settings(**overrides: object) -> WatchSettings:
         ConfigurationError: the first setting that is missing or cannot be used.
     """
     return _loaded(WatchSettings, overrides)
+
+
+def load_rollout_settings(**overrides: object) -> RolloutSettings:
+    """Settings of the controller of rollouts from the environment, with ``overrides`` on top.
+
+    Raises:
+        ConfigurationError: the first setting that is missing or cannot be used.
+    """
+    return _loaded(RolloutSettings, overrides)
 
 
 def load_settings(**overrides: object) -> CloudSettings:

@@ -360,6 +360,15 @@ def cloud_watch() -> None:
     raise typer.Exit(run_watch(load_watch_settings()))
 
 
+@cloud.command("rollouts")
+def cloud_rollouts() -> None:
+    """Roll releases of models out to the fleet, wave by wave. Settings: SHOAL_... in the environment."""
+    from cloud.fleet import run_rollouts
+    from cloud.settings import load_rollout_settings
+
+    raise typer.Exit(run_rollouts(load_rollout_settings()))
+
+
 @cloud.command("migrate")
 def cloud_migrate(database_url: DatabaseUrl = None) -> None:
     """Bring the database to the newest schema."""

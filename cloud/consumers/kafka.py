@@ -47,7 +47,7 @@ from cloud.kit.stream import (
     open_stream,
 )
 from cloud.metrics import EVALUATOR_FAILURES, INGEST_LAG_SECONDS, INGEST_PAUSED, INGEST_RETRIES
-from cloud.settings import IngestSettings
+from cloud.settings import IngestSettings, KafkaSettings
 from contracts.devices import Watermark
 from contracts.errors import RetryableError
 from contracts.probes import Condition, ProbeServer
@@ -73,7 +73,7 @@ class Consumers:
 
     def __init__(self, settings: IngestSettings) -> None:
         self._settings = settings
-        self._access = _access(settings)
+        self._access = access(settings)
         self._publisher: StreamPublisher | None = None
         self._evaluator: Evaluator | None = None
         self._groups: list[_Group] = []
@@ -343,7 +343,8 @@ def _reachable(bootstrap: str) -> bool:
     return False
 
 
-def _access(settings: IngestSettings) -> KafkaAccess:
+def access(settings: KafkaSettings) -> KafkaAccess:
+    """How the settings say to reach Kafka."""
     password = settings.kafka_password
     return KafkaAccess(
         client=KafkaClient(settings.kafka_client),

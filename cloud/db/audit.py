@@ -36,6 +36,7 @@ AUDITED: dict[str, str] = {
     "advice_setting": "",
     "enrolment_token": "token_hash",
     "device_certificate": "",
+    "rollout_order": "",
 }
 """Tables that people change, with the columns whose values are not shown (separated by commas). A later migration adds
 its own table by ``audit_table``; a test compares this with the triggers of the database."""
@@ -54,6 +55,7 @@ NOT_AUDITED: dict[str, str] = {
     "device_event": "told by devices",
     "device_health": "told by devices",
     "task": "tells who asked for what; its progress is no change of the farm",
+    "device_shadow": "written by the controller of rollouts",
     "device_timeline": "told by devices",
     "diary_change": "is itself a history that is only added to",
     "idempotency_key": "answers that are kept for a day",
@@ -67,6 +69,10 @@ NOT_AUDITED: dict[str, str] = {
     "reading": "told by devices",
     "reading_free": "told by devices",
     "reading_latest": "told by devices",
+    "rollout": "asked for by an event of its own, and then kept by the controller",
+    "rollout_cursor": "kept by the controller",
+    "rollout_device": "kept by the controller",
+    "rollout_entry": "is itself a history that is only added to",
 }
 """Tables that no person changes, and why."""
 

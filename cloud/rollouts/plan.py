@@ -136,8 +136,8 @@ class Plan(WireModel):
         default=(
             Gate(metric=Metric.DISAGREEMENT, at_most=0.15),
             Gate(metric=Metric.COUNT_RATIO, at_least=0.8, at_most=1.25),
+            Gate(metric=Metric.CONFIDENCE_DROP, at_most=0.1),
             Gate(metric=Metric.LATENCY_RATIO, at_most=1.5),
-            Gate(metric=Metric.ERRORS, phase=Phase.LIVE, at_most=1.0),
         ),
         max_length=50,
     )

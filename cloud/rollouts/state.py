@@ -10,9 +10,10 @@ Times are seconds on one clock that never goes back within a rollout's life (the
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TypeAlias
 
 from cloud.rollouts.plan import HOUR_S, Metric, Phase, Plan, Release
 from cloud.rollouts.rules import (
@@ -132,6 +133,8 @@ class Deployment:
     active_at: float | None = None
     """When its session first reported the new hash."""
     ended_at: float | None = None
+    serial: int = 0
+    """Number of the newest report that counted; reports come again after a restart."""
     told: bool = False
     """An assignment of this rollout was published to it, so that stopping must be published too."""
     waiting: bool = False
@@ -140,6 +143,10 @@ class Deployment:
     reason: str = ""
     bad_s: float = 0.0
     """Time in service of a release that it then lost."""
+
+
+Reports: TypeAlias = dict[tuple[Phase, Metric], dict[Stratum, dict[str, tuple[float, float]]]]
+"""Phase and metric -> stratum -> device -> (number, when it came)."""
 
 
 @dataclass
@@ -169,19 +176,18 @@ class WaveState:
 
 
 class Rollout:
-    """One rollout.
+    """One rollout, as it stands; ``Rollout.start`` makes a new one.
 
     Args:
         plan: as validated.
-        release: what to roll out; must be approved.
+        release: what to roll out.
         previous: what devices go back to; None when they had no model.
-        devices: device -> stratum.
-        heard: device -> when it was last heard, on the rollout's clock.
-        seed: divides the fleet into waves.
-        now: seconds.
-
-    Raises:
-        NotApprovedError: the release, or what devices would go back to, is not approved.
+        deployments: every device.
+        waves: as many as the plan has.
+        began_at: seconds.
+        status: where it stands.
+        wave: the one that is open, by index.
+        reports: newest numbers by phase and metric, stratum and device, with when they came.
     """
 
     def __init__(
@@ -190,40 +196,72 @@ class Rollout:
         release: Release,
         *,
         previous: Release | None,
+        deployments: Mapping[str, Deployment],
+        waves: Sequence[WaveState],
+        began_at: float,
+        status: RolloutStatus = RolloutStatus.RUNNING,
+        wave: int = 0,
+        reports: Reports | None = None,
+    ) -> None:
+        self.plan, self.release, self.previous = plan, release, previous
+        self.deployments = dict(deployments)
+        self.waves = list(waves)
+        self.began_at, self.status, self.wave = began_at, status, wave
+        self.reports: Reports = {} if reports is None else reports
+        self.log: list[Entry] = []
+        everyone = self.deployments.values()
+        self._reached = {deployment.stratum for deployment in everyone if deployment.told}
+        """Strata of which somebody was told; where nobody was, no gate can be asked and nobody can activate."""
+        self._working = {deployment.device for deployment in everyone if deployment.step in _ACTIVE}
+        """Devices between being told and their end."""
+        self._reverting = {deployment.device for deployment in everyone if deployment.step is Step.REVERTING}
+        self._turn: dict[str, None] = {}
+        """Devices that were heard and wait for their turn, in order."""
+        self._bad_s = math.fsum(deployment.bad_s for deployment in everyone)
+
+    @classmethod
+    def start(
+        cls,
+        plan: Plan,
+        release: Release,
+        *,
+        previous: Release | None,
         devices: Mapping[str, Stratum],
         heard: Mapping[str, float],
         seed: int,
         now: float,
-    ) -> None:
+    ) -> Rollout:
+        """Divide the fleet into waves and begin with the first.
+
+        Args:
+            plan: as validated.
+            release: what to roll out; must be approved.
+            previous: what devices go back to; must be approved too.
+            devices: device -> stratum.
+            heard: device -> when it was last heard, on the rollout's clock.
+            seed: divides the fleet into waves.
+            now: seconds.
+
+        Raises:
+            NotApprovedError: the release, or what devices would go back to, is not approved.
+        """
         for asked in (release, previous):
             if asked is not None and not asked.approved:
                 raise NotApprovedError(
                     f"{asked.model} {asked.version} ({asked.sha256[:12]}): not signed by enough people;"
                     " `shoal fleet release sign` adds a signature"
                 )
-        self.plan, self.release, self.previous = plan, release, previous
-        self.status = RolloutStatus.RUNNING
-        self.wave = 0
-        self.began_at = now
-        self.log: list[Entry] = []
         placed = divide(devices, plan, seed=seed, heard={device: now - at for device, at in heard.items()})
-        self.deployments = {
+        waves = [WaveState() for _ in plan.waves]
+        for device in sorted(placed):
+            waves[placed[device]].devices.append(device)
+        deployments = {
             device: Deployment(device, stratum, placed[device], heard_at=heard.get(device, -math.inf))
             for device, stratum in devices.items()
         }
-        self.waves = [WaveState() for _ in plan.waves]
-        for device in sorted(placed):
-            self.waves[placed[device]].devices.append(device)
-        self._reports: dict[tuple[Phase, Metric], dict[Stratum, dict[str, tuple[float, float]]]] = {}
-        self._reached: set[Stratum] = set()
-        """Strata of which somebody was told; where nobody was, no gate can be asked and nobody can activate."""
-        self._working: set[str] = set()
-        """Devices between being told and their end."""
-        self._turn: dict[str, None] = {}
-        """Devices that were heard and wait for their turn, in order."""
-        self._reverting: set[str] = set()
-        self._bad_s = 0.0
-        self._begin(0, now)
+        rollout = cls(plan, release, previous=previous, deployments=deployments, waves=waves, began_at=now)
+        rollout._begin(0, now)
+        return rollout
 
     # What comes in
 
@@ -246,6 +284,7 @@ class Rollout:
         waiting: bool = False,
         cannot: bool = False,
         reason: str = "",
+        serial: int | None = None,
     ) -> None:
         """The device told where its deployment stands. Late, repeated and out-of-order reports do no harm.
 
@@ -257,10 +296,12 @@ class Rollout:
             waiting: it waits for a good moment to go on.
             cannot: it refuses for what it is itself (no room, not compatible), not for what the release is.
             reason: of a refusal or a way back.
+            serial: rises with every report of a device; one that is not above the newest counts for nothing. None: it counts.
         """
         deployment = self.deployments.get(device)
-        if deployment is None:
+        if deployment is None or (serial is not None and serial <= deployment.serial):
             return
+        deployment.serial = deployment.serial if serial is None else serial
         self.heard(device, now)
         runs_it = running_sha256 == self.release.sha256
         if deployment.step is Step.DONE and running_sha256 is not None and not runs_it:
@@ -298,7 +339,7 @@ class Rollout:
         """One number of one device, over its run so far; the newest of each metric and phase is kept."""
         deployment = self.deployments.get(device)
         if deployment is not None and math.isfinite(value):
-            self._reports.setdefault((phase, metric), {}).setdefault(deployment.stratum, {})[device] = (value, now)
+            self.reports.setdefault((phase, metric), {}).setdefault(deployment.stratum, {})[device] = (value, now)
 
     # What people say
 
@@ -389,7 +430,7 @@ class Rollout:
         found = []
         for gate in self.plan.gates:
             if gate.phase is phase:
-                reports = self._reports.get((gate.phase, gate.metric), {})
+                reports = self.reports.get((gate.phase, gate.metric), {})
                 fresh = {
                     stratum: {
                         device: value

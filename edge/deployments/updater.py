@@ -6,6 +6,7 @@ own: test, trial, swap, probation and the way back need nobody. "Active" is what
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -300,6 +301,10 @@ class Updater:
             raise RefusedError(f"shadow run: {why}", _cause_of(why))
         if good and not deployment.activate:
             self._waiting_for = "the rollout: it has not released this wave yet"
+            # The rollout judges by these figures, so they are told, and again whenever they rest on twice as many frames.
+            frames = limits.frames * 2 ** int(math.log2(figures.frames / limits.frames))
+            if (reason := f"good after {frames} frames") != deployment.reason:
+                self._keep(deployment.model_copy(update={"reason": reason}))
         elif good:
             self._keep(state.advance(deployment, _S.ACTIVATING, why))
 

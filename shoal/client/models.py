@@ -600,6 +600,24 @@ class DeadLetterPage(_DeadLetterPageAlways, total=False):
 
 
 
+class _DecisionPageAlways(TypedDict):
+    items: list[DecisionView]
+
+
+class DecisionPage(_DecisionPageAlways, total=False):
+    """Some decisions, newest first."""
+    next_cursor: str | None
+    """Give it back as ``cursor`` for the next page; null on the last page."""
+
+
+
+class DecisionView(TypedDict):
+    """One line of the decision log."""
+    at: str
+    words: str
+
+
+
 class _DeltaAlways(TypedDict):
     seq: int
     resume: str
@@ -695,6 +713,21 @@ class DevicePage(_DevicePageAlways, total=False):
     """Some devices."""
     next_cursor: str | None
     """Give it back as ``cursor`` for the next page; null on the last page."""
+
+
+
+class DeviceView(TypedDict):
+    """One device in a rollout."""
+    site: str
+    device: str
+    wave: int
+    step: str
+    reason: str
+    active_at: str | None
+    """When its session first reported the new hash."""
+    ended_at: str | None
+    numbers: dict[str, float]
+    """Its newest numbers by ``phase.metric``."""
 
 
 Duty: TypeAlias = "Literal['primary', 'backup', 'manager', 'everyone']"
@@ -1162,6 +1195,10 @@ class MadeApiKey(TypedDict):
     """Send it as ``Authorization: Bearer <key>``."""
 
 
+Metric: TypeAlias = "Literal['disagreement', 'count_ratio', 'confidence_drop', 'latency_ratio', 'memory_mb', 'errors', 'wrong_marks']"
+"""What devices report of a model in shadow or in service, one number per device and report."""
+
+
 Mode: TypeAlias = "Literal['off', 'advise', 'alarm']"
 """What is done about a quantity at a site."""
 
@@ -1406,6 +1443,25 @@ class NewRationale(TypedDict):
 
 
 
+class _NewRolloutAlways(TypedDict):
+    name: str
+    model: str
+    version: str
+    """Must be published in the image repository, with the signatures that its role asks for."""
+
+
+class NewRollout(_NewRolloutAlways, total=False):
+    """A release for a fleet."""
+    back_to: str | None
+    """Version that devices go back to, published too. Null: devices that activated keep what they have when it is rolled back."""
+    sites: list[str] | None
+    """Null: every site that you may see."""
+    plan: Plan
+    seed: int
+    """Draws the devices of the waves; the same seed draws the same."""
+
+
+
 class NewTask(TypedDict):
     """Work to be done."""
     kind: str
@@ -1532,6 +1588,17 @@ class OneTimeToken(TypedDict):
 
 
 
+class Order(TypedDict):
+    """What should be done, and why; the reason stays in the decision log."""
+    kind: OrderKind
+    reason: str
+
+
+OrderKind: TypeAlias = "Literal['pause', 'resume', 'cancel', 'roll_back']"
+"""What a person may want of a rollout."""
+
+
+
 class Organization(TypedDict):
     """A company or institute that runs sites."""
     id: int
@@ -1638,6 +1705,10 @@ class PersonPage(_PersonPageAlways, total=False):
     """Give it back as ``cursor`` for the next page; null on the last page."""
 
 
+Phase: TypeAlias = "Literal['shadow', 'live']"
+"""Where a metric was measured."""
+
+
 
 class PictureOut(TypedDict):
     """The picture that was looked at."""
@@ -1657,6 +1728,31 @@ class PictureProblem(TypedDict):
     code: str
     """As in problems: ``unsupported_image``, ``unusable_image``, ``payload_too_large``, ``not_found``, ``busy``."""
     detail: str
+
+
+
+class Plan(TypedDict, total=False):
+    """A rollout as its author wrote it. Times in seconds.
+    
+    The defaults are those of the policy that harmed nobody in simulation: half a day of shadow before anything is in
+    service, a canary of every stratum, and a bake that outlasts the lease, so that a box which never reports is missed
+    before the next wave (tests/benchmarks/rollout_sim.py)."""
+    waves: list[Wave]
+    min_per_stratum: int
+    shadow_s: float
+    soak_s: float
+    lease_s: float
+    wait_s: float
+    seen_within_s: float
+    settled_share: float
+    max_failed_share: float
+    max_failed: int
+    max_refused_share: float
+    harm_budget_h: float
+    max_active: int
+    inconclusive_s: float
+    deadline_s: float
+    gates: list[cloud__rollouts__plan__Gate]
 
 
 
@@ -1904,6 +2000,74 @@ class Revocation(TypedDict):
 
 Role: TypeAlias = "Literal['viewer', 'operator', 'farm_manager', 'fleet_admin', 'platform_admin']"
 """What a user may do; each role includes those before it."""
+
+
+
+class _RolloutDevicePageAlways(TypedDict):
+    items: list[DeviceView]
+
+
+class RolloutDevicePage(_RolloutDevicePageAlways, total=False):
+    """Some devices of a rollout, by site and name."""
+    next_cursor: str | None
+    """Give it back as ``cursor`` for the next page; null on the last page."""
+
+
+
+class _RolloutPageAlways(TypedDict):
+    items: list[RolloutSummary]
+
+
+class RolloutPage(_RolloutPageAlways, total=False):
+    """Some rollouts, newest first."""
+    next_cursor: str | None
+    """Give it back as ``cursor`` for the next page; null on the last page."""
+
+
+
+class RolloutSummary(TypedDict):
+    """A rollout in a list."""
+    id: str
+    name: str
+    model: str
+    version: str
+    back_to: str | None
+    status: str
+    """``asked``, ``refused``, ``running``, ``paused``, ``finished``, ``rolling_back``, ``rolled_back`` or ``canceled``."""
+    reason: str
+    """The newest decision in words."""
+    created_at: str
+    created_by: str
+    began_at: str | None
+    ended_at: str | None
+    """When the last deployment had ended."""
+
+
+
+class RolloutView(TypedDict):
+    """One rollout."""
+    id: str
+    name: str
+    model: str
+    version: str
+    back_to: str | None
+    status: str
+    """``asked``, ``refused``, ``running``, ``paused``, ``finished``, ``rolling_back``, ``rolled_back`` or ``canceled``."""
+    reason: str
+    """The newest decision in words."""
+    created_at: str
+    created_by: str
+    began_at: str | None
+    ended_at: str | None
+    """When the last deployment had ended."""
+    plan: Plan
+    sites: list[str] | None
+    wave: int | None
+    """The open wave, by index; null before the start."""
+    waves: list[WaveView]
+    gates: list[cloud__rollouts__schemas__Gate]
+    harm_h: float
+    """Bad device-hours so far."""
 
 
 
@@ -2353,6 +2517,28 @@ class VersionStats(TypedDict):
 
 
 
+class Wave(TypedDict):
+    """A part of the fleet that gets the release at about the same time."""
+    name: str
+    share: float
+    bake_s: float
+
+
+
+class WaveView(TypedDict):
+    """A wave as it stands."""
+    name: str
+    share: float
+    began_at: str | None
+    released_at: str | None
+    """When its devices might activate."""
+    passed_at: str | None
+    devices: int
+    steps: dict[str, int]
+    """How many devices are in each step."""
+
+
+
 class _WeightSampleAlways(TypedDict):
     id: str
     """Made by whoever writes the record down; the same record sent again changes nothing."""
@@ -2414,3 +2600,36 @@ aquaculture__lice__Verdict: TypeAlias = "Literal['below', 'unsure', 'above']"
 
 cloud__kpis__rules__Verdict: TypeAlias = "Literal['met', 'missed', 'no_target', 'missing']"
 """How a figure stands to its target."""
+
+
+
+class _cloud__rollouts__plan__GateAlways(TypedDict):
+    metric: Metric
+
+
+class cloud__rollouts__plan__Gate(_cloud__rollouts__plan__GateAlways, total=False):
+    """One condition that a stratum must meet before the next wave begins."""
+    phase: Phase
+    at_most: float | None
+    at_least: float | None
+    window_s: float
+    min_devices: int
+
+
+
+class cloud__rollouts__schemas__Gate(TypedDict):
+    """A gate in one stratum as it stands."""
+    metric: str
+    phase: str
+    at_most: float | None
+    at_least: float | None
+    stratum: list[str]
+    """Machine, kind of unit and species."""
+    verdict: str
+    """``passed``, ``failed`` or ``inconclusive``."""
+    devices: int
+    """That have reported."""
+    mean: float | None
+    low: float | None
+    """95 % bounds of the mean, one-sided."""
+    high: float | None

@@ -53,6 +53,11 @@ class Operations:
         answer: models.TaskOut = self._request("POST", "/api/v1/tasks", query={}, headers={"idempotency-key": idempotency_key}, body=body, form=False, as_json=True)
         return answer
 
+    def ask_rollout(self, body: models.NewRollout) -> models.RolloutView:
+        """Roll out a release."""
+        answer: models.RolloutView = self._request("POST", "/api/v1/rollouts", query={}, headers={}, body=body, form=False, as_json=True)
+        return answer
+
     def cancel_task(self, task_id: str) -> models.TaskOut:
         """End a task."""
         answer: models.TaskOut = self._request("DELETE", f"/api/v1/tasks/{_part(task_id)}", query={}, headers={}, body=None, form=False, as_json=True)
@@ -242,6 +247,11 @@ class Operations:
         answer: bytes = self._request("GET", "/api/v1/enrolment/revoked.pem", query={}, headers={}, body=None, form=False, as_json=False)
         return answer
 
+    def get_rollout(self, rollout_id: str) -> models.RolloutView:
+        """A rollout."""
+        answer: models.RolloutView = self._request("GET", f"/api/v1/rollouts/{_part(rollout_id)}", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
     def get_roster(self, site: str) -> models.Roster:
         """Who is on call."""
         answer: models.Roster = self._request("GET", f"/api/v1/sites/{_part(site)}/on-call", query={}, headers={}, body=None, form=False, as_json=True)
@@ -392,6 +402,21 @@ class Operations:
         answer: models.RecordPage = self._request("GET", f"/api/v1/sites/{_part(site)}/records", query={"kind": kind, "unit": unit, "batch": batch, "start": start, "end": end, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
         return answer
 
+    def list_rollout_decisions(self, rollout_id: str, *, limit: int | None = None, cursor: str | None = None) -> models.DecisionPage:
+        """Decision log."""
+        answer: models.DecisionPage = self._request("GET", f"/api/v1/rollouts/{_part(rollout_id)}/decisions", query={"limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    def list_rollout_devices(self, rollout_id: str, *, limit: int | None = None, cursor: str | None = None) -> models.RolloutDevicePage:
+        """Devices of a rollout."""
+        answer: models.RolloutDevicePage = self._request("GET", f"/api/v1/rollouts/{_part(rollout_id)}/devices", query={"limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    def list_rollouts(self, *, limit: int | None = None, cursor: str | None = None) -> models.RolloutPage:
+        """Rollouts."""
+        answer: models.RolloutPage = self._request("GET", "/api/v1/rollouts", query={"limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
     def list_sites(self, *, limit: int | None = None, cursor: str | None = None) -> models.SitePage:
         """Sites."""
         answer: models.SitePage = self._request("GET", "/api/v1/sites", query={"limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
@@ -439,6 +464,11 @@ class Operations:
     def make_enrolment_token(self, body: models.NewEnrolment) -> models.EnrolmentToken:
         """Let a device enrol."""
         answer: models.EnrolmentToken = self._request("POST", "/api/v1/enrolment/tokens", query={}, headers={}, body=body, form=False, as_json=True)
+        return answer
+
+    def order_rollout(self, rollout_id: str, body: models.Order) -> models.RolloutView:
+        """Order a rollout."""
+        answer: models.RolloutView = self._request("POST", f"/api/v1/rollouts/{_part(rollout_id)}/orders", query={}, headers={}, body=body, form=False, as_json=True)
         return answer
 
     def predict(self, body: Mapping[str, Any]) -> models.Prediction:
@@ -586,6 +616,11 @@ class AsyncOperations:
     async def add_task(self, body: models.NewTask, *, idempotency_key: str | None = None) -> models.TaskOut:
         """Ask for work."""
         answer: models.TaskOut = await self._request("POST", "/api/v1/tasks", query={}, headers={"idempotency-key": idempotency_key}, body=body, form=False, as_json=True)
+        return answer
+
+    async def ask_rollout(self, body: models.NewRollout) -> models.RolloutView:
+        """Roll out a release."""
+        answer: models.RolloutView = await self._request("POST", "/api/v1/rollouts", query={}, headers={}, body=body, form=False, as_json=True)
         return answer
 
     async def cancel_task(self, task_id: str) -> models.TaskOut:
@@ -777,6 +812,11 @@ class AsyncOperations:
         answer: bytes = await self._request("GET", "/api/v1/enrolment/revoked.pem", query={}, headers={}, body=None, form=False, as_json=False)
         return answer
 
+    async def get_rollout(self, rollout_id: str) -> models.RolloutView:
+        """A rollout."""
+        answer: models.RolloutView = await self._request("GET", f"/api/v1/rollouts/{_part(rollout_id)}", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
     async def get_roster(self, site: str) -> models.Roster:
         """Who is on call."""
         answer: models.Roster = await self._request("GET", f"/api/v1/sites/{_part(site)}/on-call", query={}, headers={}, body=None, form=False, as_json=True)
@@ -927,6 +967,21 @@ class AsyncOperations:
         answer: models.RecordPage = await self._request("GET", f"/api/v1/sites/{_part(site)}/records", query={"kind": kind, "unit": unit, "batch": batch, "start": start, "end": end, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
         return answer
 
+    async def list_rollout_decisions(self, rollout_id: str, *, limit: int | None = None, cursor: str | None = None) -> models.DecisionPage:
+        """Decision log."""
+        answer: models.DecisionPage = await self._request("GET", f"/api/v1/rollouts/{_part(rollout_id)}/decisions", query={"limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    async def list_rollout_devices(self, rollout_id: str, *, limit: int | None = None, cursor: str | None = None) -> models.RolloutDevicePage:
+        """Devices of a rollout."""
+        answer: models.RolloutDevicePage = await self._request("GET", f"/api/v1/rollouts/{_part(rollout_id)}/devices", query={"limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    async def list_rollouts(self, *, limit: int | None = None, cursor: str | None = None) -> models.RolloutPage:
+        """Rollouts."""
+        answer: models.RolloutPage = await self._request("GET", "/api/v1/rollouts", query={"limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
     async def list_sites(self, *, limit: int | None = None, cursor: str | None = None) -> models.SitePage:
         """Sites."""
         answer: models.SitePage = await self._request("GET", "/api/v1/sites", query={"limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
@@ -974,6 +1029,11 @@ class AsyncOperations:
     async def make_enrolment_token(self, body: models.NewEnrolment) -> models.EnrolmentToken:
         """Let a device enrol."""
         answer: models.EnrolmentToken = await self._request("POST", "/api/v1/enrolment/tokens", query={}, headers={}, body=body, form=False, as_json=True)
+        return answer
+
+    async def order_rollout(self, rollout_id: str, body: models.Order) -> models.RolloutView:
+        """Order a rollout."""
+        answer: models.RolloutView = await self._request("POST", f"/api/v1/rollouts/{_part(rollout_id)}/orders", query={}, headers={}, body=body, form=False, as_json=True)
         return answer
 
     async def predict(self, body: Mapping[str, Any]) -> models.Prediction:

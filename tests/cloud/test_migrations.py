@@ -21,6 +21,7 @@ import cloud.husbandry.tables
 import cloud.notifications.tables
 import cloud.observations.tables
 import cloud.predictions.tables
+import cloud.rollouts.tables
 import cloud.tasks.tables
 import cloud.telemetry.tables
 import cloud.users.tables  # noqa: F401  (each registers its tables)

@@ -25,7 +25,7 @@ class Farm:
     def __init__(self, plan: Plan = PLAN, devices: int = 10) -> None:
         self.now = 0.0
         self.names = [f"box-{number}" for number in range(devices)]
-        self.rollout = Rollout(
+        self.rollout = Rollout.start(
             plan,
             NEW,
             previous=OLD,
@@ -49,6 +49,7 @@ class Farm:
         for metric, value in (
             (Metric.DISAGREEMENT, disagreement),
             (Metric.COUNT_RATIO, 1.0),
+            (Metric.CONFIDENCE_DROP, 0.0),
             (Metric.LATENCY_RATIO, 1.0),
             (Metric.ERRORS, 0.0),
         ):
@@ -208,7 +209,7 @@ def test_canceling_leaves_who_has_it_and_withdraws_it_from_who_has_not() -> None
 
 def test_what_nobody_approved_is_never_rolled_out() -> None:
     with pytest.raises(NotApprovedError, match="shoal fleet release sign"):
-        Rollout(
+        Rollout.start(
             PLAN,
             NEW.model_copy(update={"approved": False}),
             previous=OLD,

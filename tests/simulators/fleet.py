@@ -118,7 +118,7 @@ class FleetSimulation:
                 self._at(self.draw.uniform(0, HOUR_S), device, "beat")
                 self._at(self.draw.expovariate(1 / (3 * DAY_S)), device, "away")
         heard = {device.name: -self.draw.uniform(0, HOUR_S) for device in self.devices.values() if not device.dead}
-        self.rollout = Rollout(
+        self.rollout = Rollout.start(
             plan,
             NEW,
             previous=OLD,
@@ -255,12 +255,8 @@ class FleetSimulation:
         device.began_new = self.now if sha256 == NEW.sha256 else None
 
     def _beat(self, device: Device) -> None:
-        busy = device.state not in {
-            None,
-            DeploymentState.COMMITTED,
-            DeploymentState.REFUSED,
-            DeploymentState.ROLLED_BACK,
-        }
+        settled = device.began_new is not None and self.now - device.began_new > 3 * HOUR_S
+        busy = device.state not in {None, DeploymentState.REFUSED, DeploymentState.ROLLED_BACK} and not settled
         self._at(self.draw.uniform(0.8, 1.2) * (15 * MINUTE_S if busy else HOUR_S), device, "beat")
         self._tell(device)
 
@@ -296,6 +292,7 @@ class FleetSimulation:
             device.numbers = {
                 Metric.DISAGREEMENT: self.draw.gauss(0.35 if worse else 0.06, 0.02),
                 Metric.COUNT_RATIO: self.draw.gauss(0.6 if worse else 1.0, 0.05),
+                Metric.CONFIDENCE_DROP: self.draw.gauss(0.15 if worse else 0.0, 0.02),
                 Metric.LATENCY_RATIO: self.draw.gauss(1.0, 0.05),
                 Metric.ERRORS: max(0.0, self.draw.gauss(0.1, 0.1)),
             }

@@ -396,6 +396,9 @@ def test_a_rollout_holds_a_box_in_the_shadow_run_until_its_wave_is_released(box:
     assert status.state is _S.SHADOW_RUN
     assert status.waiting_for == "the rollout: it has not released this wave yet"
     assert status.shadow is not None
+    held = [told for told in box.told if told.reason == "good after 10 frames"]
+    assert len(held) == 2, "the rollout hears the figures that it judges by, and again after the restart"
+    assert all(told.shadow is not None for told in held)
     assert box.pipeline.swaps == []
     box.updater.desire(DesiredModels(assignment=signed, activate=True))
     box.work(_S.COMMITTED)

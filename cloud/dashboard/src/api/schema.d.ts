@@ -1891,6 +1891,110 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/rollouts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Rollouts
+         * @description Newest first; for fleet admins.
+         */
+        get: operations["listRollouts"];
+        put?: never;
+        /**
+         * Roll out a release
+         * @description Ask for a rollout. The controller begins it within seconds, or refuses it: the release must be published, signed by enough people.
+         */
+        post: operations["askRollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rollouts/{rollout_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A rollout
+         * @description Waves with the steps of their devices, and every gate in every stratum.
+         */
+        get: operations["getRollout"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rollouts/{rollout_id}/devices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Devices of a rollout
+         * @description Every device with its step, why, and its newest numbers.
+         */
+        get: operations["listRolloutDevices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rollouts/{rollout_id}/decisions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Decision log
+         * @description What was decided, when and why, newest first.
+         */
+        get: operations["listRolloutDecisions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rollouts/{rollout_id}/orders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Order a rollout
+         * @description Pause, resume, cancel or roll back, with a reason. The controller does it within seconds.
+         */
+        post: operations["orderRollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/live": {
         parameters: {
             query?: never;
@@ -3115,6 +3219,32 @@ export interface components {
             next_cursor?: string | null;
         };
         /**
+         * DecisionPage
+         * @description Some decisions, newest first.
+         */
+        DecisionPage: {
+            /** Items */
+            items: components["schemas"]["DecisionView"][];
+            /**
+             * Next Cursor
+             * @description Give it back as ``cursor`` for the next page; null on the last page.
+             */
+            next_cursor?: string | null;
+        };
+        /**
+         * DecisionView
+         * @description One line of the decision log.
+         */
+        DecisionView: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Words */
+            words: string;
+        };
+        /**
          * Delta
          * @description What became different since the message before, whose ``seq`` is one less. Lists without entries are absent.
          */
@@ -3297,6 +3427,36 @@ export interface components {
              * @description Give it back as ``cursor`` for the next page; null on the last page.
              */
             next_cursor?: string | null;
+        };
+        /**
+         * DeviceView
+         * @description One device in a rollout.
+         */
+        DeviceView: {
+            /** Site */
+            site: string;
+            /** Device */
+            device: string;
+            /** Wave */
+            wave: number;
+            /** Step */
+            step: string;
+            /** Reason */
+            reason: string;
+            /**
+             * Active At
+             * @description When its session first reported the new hash.
+             */
+            active_at: string | null;
+            /** Ended At */
+            ended_at: string | null;
+            /**
+             * Numbers
+             * @description Its newest numbers by ``phase.metric``.
+             */
+            numbers: {
+                [key: string]: number;
+            };
         };
         /**
          * Duty
@@ -4182,6 +4342,12 @@ export interface components {
             key: string;
         };
         /**
+         * Metric
+         * @description What devices report of a model in shadow or in service, one number per device and report.
+         * @enum {string}
+         */
+        Metric: "disagreement" | "count_ratio" | "confidence_drop" | "latency_ratio" | "memory_mb" | "errors" | "wrong_marks";
+        /**
          * Mode
          * @description What is done about a quantity at a site.
          * @enum {string}
@@ -4606,6 +4772,109 @@ export interface components {
             owner: string;
         };
         /**
+         * NewRollout
+         * @description A release for a fleet.
+         */
+        NewRollout: {
+            /** Name */
+            name: string;
+            /** Model */
+            model: string;
+            /**
+             * Version
+             * @description Must be published in the image repository, with the signatures that its role asks for.
+             */
+            version: string;
+            /**
+             * Back To
+             * @description Version that devices go back to, published too. Null: devices that activated keep what they have when it is rolled back.
+             */
+            back_to?: string | null;
+            /**
+             * Sites
+             * @description Null: every site that you may see.
+             */
+            sites?: string[] | null;
+            /**
+             * @default {
+             *       "waves": [
+             *         {
+             *           "bake_s": 43200,
+             *           "name": "canary",
+             *           "share": 0.01
+             *         },
+             *         {
+             *           "bake_s": 43200,
+             *           "name": "early",
+             *           "share": 0.1
+             *         },
+             *         {
+             *           "bake_s": 21600,
+             *           "name": "half",
+             *           "share": 0.5
+             *         },
+             *         {
+             *           "bake_s": 0,
+             *           "name": "all",
+             *           "share": 1
+             *         }
+             *       ],
+             *       "min_per_stratum": 2,
+             *       "shadow_s": 43200,
+             *       "soak_s": 1800,
+             *       "lease_s": 7200,
+             *       "wait_s": 86400,
+             *       "seen_within_s": 1800,
+             *       "settled_share": 0.8,
+             *       "max_failed_share": 0.05,
+             *       "max_failed": 1,
+             *       "max_refused_share": 0.3,
+             *       "harm_budget_h": 24,
+             *       "max_active": 500,
+             *       "inconclusive_s": 43200,
+             *       "deadline_s": 5184000,
+             *       "gates": [
+             *         {
+             *           "at_most": 0.15,
+             *           "metric": "disagreement",
+             *           "min_devices": 1,
+             *           "phase": "shadow",
+             *           "window_s": 43200
+             *         },
+             *         {
+             *           "at_least": 0.8,
+             *           "at_most": 1.25,
+             *           "metric": "count_ratio",
+             *           "min_devices": 1,
+             *           "phase": "shadow",
+             *           "window_s": 43200
+             *         },
+             *         {
+             *           "at_most": 0.1,
+             *           "metric": "confidence_drop",
+             *           "min_devices": 1,
+             *           "phase": "shadow",
+             *           "window_s": 43200
+             *         },
+             *         {
+             *           "at_most": 1.5,
+             *           "metric": "latency_ratio",
+             *           "min_devices": 1,
+             *           "phase": "shadow",
+             *           "window_s": 43200
+             *         }
+             *       ]
+             *     }
+             */
+            plan: components["schemas"]["Plan"];
+            /**
+             * Seed
+             * @description Draws the devices of the waves; the same seed draws the same.
+             * @default 1
+             */
+            seed: number;
+        };
+        /**
          * NewTask
          * @description Work to be done.
          */
@@ -4859,6 +5128,21 @@ export interface components {
             expires_at: string;
         };
         /**
+         * Order
+         * @description What should be done, and why; the reason stays in the decision log.
+         */
+        Order: {
+            kind: components["schemas"]["OrderKind"];
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * OrderKind
+         * @description What a person may want of a rollout.
+         * @enum {string}
+         */
+        OrderKind: "pause" | "resume" | "cancel" | "roll_back";
+        /**
          * Organization
          * @description A company or institute that runs sites.
          */
@@ -5041,6 +5325,12 @@ export interface components {
             next_cursor?: string | null;
         };
         /**
+         * Phase
+         * @description Where a metric was measured.
+         * @enum {string}
+         */
+        Phase: "shadow" | "live";
+        /**
          * PictureOut
          * @description The picture that was looked at.
          */
@@ -5078,6 +5368,149 @@ export interface components {
             code: string;
             /** Detail */
             detail: string;
+        };
+        /**
+         * Plan
+         * @description A rollout as its author wrote it. Times in seconds.
+         *
+         *     The defaults are those of the policy that harmed nobody in simulation: half a day of shadow before anything is in
+         *     service, a canary of every stratum, and a bake that outlasts the lease, so that a box which never reports is missed
+         *     before the next wave (tests/benchmarks/rollout_sim.py).
+         */
+        Plan: {
+            /**
+             * Waves
+             * @default [
+             *       {
+             *         "name": "canary",
+             *         "share": 0.01,
+             *         "bake_s": 43200
+             *       },
+             *       {
+             *         "name": "early",
+             *         "share": 0.1,
+             *         "bake_s": 43200
+             *       },
+             *       {
+             *         "name": "half",
+             *         "share": 0.5,
+             *         "bake_s": 21600
+             *       },
+             *       {
+             *         "name": "all",
+             *         "share": 1,
+             *         "bake_s": 0
+             *       }
+             *     ]
+             */
+            waves: components["schemas"]["Wave"][];
+            /**
+             * Min Per Stratum
+             * @default 2
+             */
+            min_per_stratum: number;
+            /**
+             * Shadow S
+             * @default 43200
+             */
+            shadow_s: number;
+            /**
+             * Soak S
+             * @default 1800
+             */
+            soak_s: number;
+            /**
+             * Lease S
+             * @default 7200
+             */
+            lease_s: number;
+            /**
+             * Wait S
+             * @default 86400
+             */
+            wait_s: number;
+            /**
+             * Seen Within S
+             * @default 1800
+             */
+            seen_within_s: number;
+            /**
+             * Settled Share
+             * @default 0.8
+             */
+            settled_share: number;
+            /**
+             * Max Failed Share
+             * @default 0.05
+             */
+            max_failed_share: number;
+            /**
+             * Max Failed
+             * @default 1
+             */
+            max_failed: number;
+            /**
+             * Max Refused Share
+             * @default 0.3
+             */
+            max_refused_share: number;
+            /**
+             * Harm Budget H
+             * @default 24
+             */
+            harm_budget_h: number;
+            /**
+             * Max Active
+             * @default 500
+             */
+            max_active: number;
+            /**
+             * Inconclusive S
+             * @default 43200
+             */
+            inconclusive_s: number;
+            /**
+             * Deadline S
+             * @default 5184000
+             */
+            deadline_s: number;
+            /**
+             * Gates
+             * @default [
+             *       {
+             *         "metric": "disagreement",
+             *         "phase": "shadow",
+             *         "at_most": 0.15,
+             *         "window_s": 43200,
+             *         "min_devices": 1
+             *       },
+             *       {
+             *         "metric": "count_ratio",
+             *         "phase": "shadow",
+             *         "at_most": 1.25,
+             *         "at_least": 0.8,
+             *         "window_s": 43200,
+             *         "min_devices": 1
+             *       },
+             *       {
+             *         "metric": "confidence_drop",
+             *         "phase": "shadow",
+             *         "at_most": 0.1,
+             *         "window_s": 43200,
+             *         "min_devices": 1
+             *       },
+             *       {
+             *         "metric": "latency_ratio",
+             *         "phase": "shadow",
+             *         "at_most": 1.5,
+             *         "window_s": 43200,
+             *         "min_devices": 1
+             *       }
+             *     ]
+             */
+            gates: components["schemas"]["cloud__rollouts__plan__Gate"][];
+        } & {
+            [key: string]: unknown;
         };
         /**
          * Prediction
@@ -5517,6 +5950,135 @@ export interface components {
          * @enum {string}
          */
         Role: "viewer" | "operator" | "farm_manager" | "fleet_admin" | "platform_admin";
+        /**
+         * RolloutDevicePage
+         * @description Some devices of a rollout, by site and name.
+         */
+        RolloutDevicePage: {
+            /** Items */
+            items: components["schemas"]["DeviceView"][];
+            /**
+             * Next Cursor
+             * @description Give it back as ``cursor`` for the next page; null on the last page.
+             */
+            next_cursor?: string | null;
+        };
+        /**
+         * RolloutPage
+         * @description Some rollouts, newest first.
+         */
+        RolloutPage: {
+            /** Items */
+            items: components["schemas"]["RolloutSummary"][];
+            /**
+             * Next Cursor
+             * @description Give it back as ``cursor`` for the next page; null on the last page.
+             */
+            next_cursor?: string | null;
+        };
+        /**
+         * RolloutSummary
+         * @description A rollout in a list.
+         */
+        RolloutSummary: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
+            /** Model */
+            model: string;
+            /** Version */
+            version: string;
+            /** Back To */
+            back_to: string | null;
+            /**
+             * Status
+             * @description ``asked``, ``refused``, ``running``, ``paused``, ``finished``, ``rolling_back``, ``rolled_back`` or ``canceled``.
+             */
+            status: string;
+            /**
+             * Reason
+             * @description The newest decision in words.
+             */
+            reason: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Created By */
+            created_by: string;
+            /** Began At */
+            began_at: string | null;
+            /**
+             * Ended At
+             * @description When the last deployment had ended.
+             */
+            ended_at: string | null;
+        };
+        /**
+         * RolloutView
+         * @description One rollout.
+         */
+        RolloutView: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
+            /** Model */
+            model: string;
+            /** Version */
+            version: string;
+            /** Back To */
+            back_to: string | null;
+            /**
+             * Status
+             * @description ``asked``, ``refused``, ``running``, ``paused``, ``finished``, ``rolling_back``, ``rolled_back`` or ``canceled``.
+             */
+            status: string;
+            /**
+             * Reason
+             * @description The newest decision in words.
+             */
+            reason: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Created By */
+            created_by: string;
+            /** Began At */
+            began_at: string | null;
+            /**
+             * Ended At
+             * @description When the last deployment had ended.
+             */
+            ended_at: string | null;
+            plan: components["schemas"]["Plan"];
+            /** Sites */
+            sites: string[] | null;
+            /**
+             * Wave
+             * @description The open wave, by index; null before the start.
+             */
+            wave: number | null;
+            /** Waves */
+            waves: components["schemas"]["WaveView"][];
+            /** Gates */
+            gates: components["schemas"]["cloud__rollouts__schemas__Gate"][];
+            /**
+             * Harm H
+             * @description Bad device-hours so far.
+             */
+            harm_h: number;
+        };
         /**
          * Roster
          * @description Who is on call at a site. Empty: everyone of the organization is told of everything.
@@ -6328,6 +6890,48 @@ export interface components {
             waiting: number;
         };
         /**
+         * Wave
+         * @description A part of the fleet that gets the release at about the same time.
+         */
+        Wave: {
+            /** Name */
+            name: string;
+            /** Share */
+            share: number;
+            /** Bake S */
+            bake_s: number;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * WaveView
+         * @description A wave as it stands.
+         */
+        WaveView: {
+            /** Name */
+            name: string;
+            /** Share */
+            share: number;
+            /** Began At */
+            began_at: string | null;
+            /**
+             * Released At
+             * @description When its devices might activate.
+             */
+            released_at: string | null;
+            /** Passed At */
+            passed_at: string | null;
+            /** Devices */
+            devices: number;
+            /**
+             * Steps
+             * @description How many devices are in each step.
+             */
+            steps: {
+                [key: string]: number;
+            };
+        };
+        /**
          * WeightSample
          * @description Fish weighed (and measured).
          */
@@ -6461,6 +7065,69 @@ export interface components {
          * @enum {string}
          */
         cloud__kpis__rules__Verdict: "met" | "missed" | "no_target" | "missing";
+        /**
+         * Gate
+         * @description One condition that a stratum must meet before the next wave begins.
+         */
+        cloud__rollouts__plan__Gate: {
+            metric: components["schemas"]["Metric"];
+            /** @default shadow */
+            phase: components["schemas"]["Phase"];
+            /** At Most */
+            at_most?: number | null;
+            /** At Least */
+            at_least?: number | null;
+            /**
+             * Window S
+             * @default 43200
+             */
+            window_s: number;
+            /**
+             * Min Devices
+             * @default 1
+             */
+            min_devices: number;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * Gate
+         * @description A gate in one stratum as it stands.
+         */
+        cloud__rollouts__schemas__Gate: {
+            /** Metric */
+            metric: string;
+            /** Phase */
+            phase: string;
+            /** At Most */
+            at_most: number | null;
+            /** At Least */
+            at_least: number | null;
+            /**
+             * Stratum
+             * @description Machine, kind of unit and species.
+             */
+            stratum: string[];
+            /**
+             * Verdict
+             * @description ``passed``, ``failed`` or ``inconclusive``.
+             */
+            verdict: string;
+            /**
+             * Devices
+             * @description That have reported.
+             */
+            devices: number;
+            /** Mean */
+            mean: number | null;
+            /**
+             * Low
+             * @description 95 % bounds of the mean, one-sided.
+             */
+            low: number | null;
+            /** High */
+            high: number | null;
+        };
     };
     responses: never;
     parameters: never;
@@ -12609,6 +13276,400 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listRollouts: {
+        parameters: {
+            query?: {
+                /** @description Items per page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolloutPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    askRollout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRollout"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolloutView"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getRollout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rollout_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolloutView"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listRolloutDevices: {
+        parameters: {
+            query?: {
+                /** @description Items per page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                rollout_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolloutDevicePage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listRolloutDecisions: {
+        parameters: {
+            query?: {
+                /** @description Items per page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                rollout_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DecisionPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    orderRollout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rollout_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Order"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolloutView"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,0 +1,359 @@
+"""The rollout controller: devices' reports and people's orders in, signed assignments and decisions out.
+
+Every few seconds, from what the store last received; what it decides is in the database before any device hears of it, and a
+device hears it until it is sent. Several controllers may run; the one with the lock works. It needs Kafka, or a box's
+downlink, only to tell devices.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta, timezone
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import structlog
+from psycopg import Connection
+from pydantic import ValidationError
+
+from cloud.metrics import ROLLOUT_ACTIONS, ROLLOUT_ROUND_SECONDS
+from cloud.rollouts import memory, store
+from cloud.rollouts.assigner import ReleaseDesk
+from cloud.rollouts.plan import Metric, Phase, Plan
+from cloud.rollouts.state import Action, ActionKind, NotApprovedError, Rollout, RolloutStatus, Step
+from contracts.deployments import Cause, DeploymentState, DeploymentStatus
+from contracts.devices import ShadowDocument, ShadowState
+from contracts.downlink import DesiredState, Downlink
+from models.releases.errors import ReleaseError
+
+log = structlog.get_logger()
+
+ROUND_S = 5.0
+RETRY_S = 5.0
+HEARTBEATS = timedelta(minutes=5)
+"""A heartbeat older than this proves nothing of what runs now; devices send one every 30 s."""
+TELL_AGAIN_S = 300.0
+"""A device that has not moved for so long is told again: the downlink may lose a message, and hearing it twice does no harm."""
+_LOCK = 7_242_004
+"""Advisory lock of the controller that works."""
+_SHOULD_ANSWER = frozenset({Step.UNDER_WAY, Step.ACTIVATING, Step.REVERTING})
+_SETTLED = frozenset({RolloutStatus.FINISHED, RolloutStatus.ROLLED_BACK, RolloutStatus.CANCELED})
+_CANNOT = frozenset({Cause.INCOMPATIBLE, Cause.LEASE, Cause.INCONCLUSIVE})
+"""Causes that speak of the device, not of the release."""
+
+
+class Controller:
+    """Runs the rollouts of every organization.
+
+    Args:
+        database_url: of the store.
+        desk: approved releases and signed assignments.
+        send: hands one message to the downlink; may be called again with the same.
+        now: wall clock in UTC.
+    """
+
+    def __init__(
+        self,
+        database_url: str,
+        *,
+        desk: ReleaseDesk,
+        send: Callable[[Downlink], None],
+        now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+    ) -> None:
+        self._url = database_url
+        self._desk = desk
+        self._send = send
+        self._now = now
+        self._rollouts: dict[UUID, Rollout] = {}
+        self._saved: dict[UUID, dict[str, dict[str, Any]]] = {}
+        self._told_at: dict[int, float] = {}
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Work in a thread of its own."""
+        self._stopping.clear()
+        self._thread = threading.Thread(target=self.run, args=(self._stopping,), name="rollouts", daemon=True)
+        self._thread.start()
+
+    def stop(self, *, timeout_s: float = 5.0) -> None:
+        """End after the round under way. Safe twice."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread works."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until ``stop`` is set, whatever becomes of the database."""
+        while not stop.wait(RETRY_S):
+            try:
+                with psycopg.connect(self._url, autocommit=True, connect_timeout=5) as database:
+                    self._serve(database, stop)
+            except psycopg.Error as error:  # noqa: PERF203  (a loop of minutes)
+                log.warning("rollouts.wait", error=str(error).strip(), retry_s=RETRY_S)
+
+    def _serve(self, database: Connection[Any], stop: threading.Event) -> None:
+        self.forget()
+        while not stop.wait(ROUND_S):
+            row = database.execute("SELECT pg_try_advisory_lock(%s)", (_LOCK,)).fetchone()
+            if row is not None and row[0]:
+                break
+        while not stop.wait(ROUND_S):
+            with ROLLOUT_ROUND_SECONDS.time():
+                self.round(database)
+
+    def forget(self) -> None:
+        """Read every rollout anew: another controller may have worked on it."""
+        self._rollouts.clear()
+        self._saved.clear()
+        self._told_at.clear()
+
+    def round(self, database: Connection[Any]) -> None:
+        """One look at everything, in one transaction; then devices are told."""
+        try:
+            with database.transaction():
+                self._decide(database, self._now())
+        except BaseException:
+            self.forget()  # what is in memory was not saved
+            raise
+        self._tell(database)
+
+    # Deciding
+
+    def _decide(self, database: Connection[Any], now: datetime) -> None:
+        now_s = now.timestamp()
+        asked = store.open_rollouts(database)
+        for gone in self._rollouts.keys() - {one.id for one in asked}:
+            del self._rollouts[gone], self._saved[gone]
+        for one in asked:
+            if one.id not in self._rollouts:
+                self._take_up(database, one, now)
+        actions: dict[UUID, list[Action]] = {key: [] for key in self._rollouts}
+        self._hear(database, now)
+        for order in store.orders(database):
+            rollout = self._rollouts.get(order.rollout_id)
+            if rollout is not None:
+                actions[order.rollout_id] += _obey(rollout, order, now_s)
+            store.done(database, [order.id], now)
+        for key, rollout in self._rollouts.items():
+            actions[key] += rollout.tick(now_s)
+            self._perform(database, key, actions[key], now)
+            self._save(database, key, now)
+        self._tell_again(database, now_s)
+
+    def _take_up(self, database: Connection[Any], asked: store.Asked, now: datetime) -> None:
+        """A rollout that is new to this process: begun, or read back."""
+        try:
+            plan = Plan.model_validate(asked.plan)
+            if asked.state is not None:
+                devices = store.saved_devices(database, asked.id)
+                self._rollouts[asked.id] = memory.restored(plan, RolloutStatus(asked.status), asked.state, devices)
+                self._saved[asked.id] = devices
+                return
+            self._rollouts[asked.id] = self._begin(database, asked, plan, now)
+            self._saved[asked.id] = {}
+        except (NotApprovedError, ValidationError, NobodyError) as error:
+            log.warning("rollouts.refused", rollout=str(asked.id), reason=str(error))
+            store.refuse(database, asked.id, str(error)[:1000], now)
+
+    def _begin(self, database: Connection[Any], asked: store.Asked, plan: Plan, now: datetime) -> Rollout:
+        busy = store.busy_devices(database)
+        members = [
+            member for member in store.members(database, asked.organization_id, asked.site_ids) if member.id not in busy
+        ]
+        if not members:
+            raise NobodyError("no device with a camera is free for it: all take part in a rollout that is not over")
+        return Rollout.start(
+            plan,
+            self._desk.release(asked.model, asked.version),
+            previous=None if asked.back_to is None else self._desk.release(asked.model, asked.back_to),
+            devices={str(member.id): member.stratum for member in members},
+            heard={
+                str(member.id): member.last_seen_at.timestamp() for member in members if member.last_seen_at is not None
+            },
+            seed=asked.seed,
+            now=now.timestamp(),
+        )
+
+    def _hear(self, database: Connection[Any], now: datetime) -> None:
+        """Everything that devices have said since the last round."""
+        now_s = now.timestamp()
+        of_device = {device: key for key, rollout in self._rollouts.items() for device in rollout.deployments}
+        for device_id, at in store.last_seen(database, [int(device) for device in of_device]).items():
+            rollout = self._rollouts[of_device[str(device_id)]]
+            deployment, at_s = rollout.deployments[str(device_id)], min(at, now).timestamp()
+            if at_s > deployment.heard_at and now_s - at_s <= rollout.plan.seen_within_s:
+                rollout.heard(str(device_id), at_s)
+            else:
+                deployment.heard_at = max(deployment.heard_at, at_s)
+        reports = store.reports(database)
+        for report in reports:
+            key = of_device.get(str(report.device_id))
+            status = _status(report)
+            if key is not None and status is not None and status.deployment in {str(key), _way_back(key)}:
+                _report(self._rollouts[key], report, status, now_s)
+        if reports:
+            store.read_until(database, reports[-1].id)
+        on_trial = [
+            int(device)
+            for device, key in of_device.items()
+            if self._rollouts[key].deployments[device].step is Step.ON_TRIAL
+        ]
+        for device_id, sha256 in store.running(database, on_trial, now - HEARTBEATS).items():
+            rollout = self._rollouts[of_device[str(device_id)]]
+            detail = rollout.deployments[str(device_id)].detail
+            if detail is not None:
+                rollout.reported(str(device_id), detail, now_s, running_sha256=sha256)
+
+    # Doing
+
+    def _perform(self, database: Connection[Any], key: UUID, actions: Iterable[Action], now: datetime) -> None:
+        rollout = self._rollouts[key]
+        actions = list(actions)
+        names = store.names(database, [int(action.device) for action in actions])
+        for action in actions:
+            device_id = int(action.device)
+            ROLLOUT_ACTIONS.labels(action.kind.value).inc()
+            if action.kind is ActionKind.ACTIVATE:
+                store.allow(database, device_id, now)
+                continue
+            back = action.kind is ActionKind.REVERT
+            release = rollout.previous if back else rollout.release
+            if release is None:
+                continue  # it had no model from the fleet: what was not allowed to activate ends with its lease
+            site, device = names[device_id]
+            try:
+                desired = self._desk.desired(
+                    release,
+                    site=site,
+                    device=device,
+                    deployment=_way_back(key) if back else str(key),
+                    rollout=key,
+                    urgent=back,
+                    lease=timedelta(seconds=rollout.plan.deadline_s),
+                    now=now,
+                )
+            except ReleaseError as error:
+                rollout.pause(f"cannot be assigned: {error}", now.timestamp())
+                continue
+            store.desire(database, device_id, desired, now)
+
+    def _tell_again(self, database: Connection[Any], now_s: float) -> None:
+        quiet = {
+            int(device)
+            for rollout in self._rollouts.values()
+            for device, deployment in rollout.deployments.items()
+            if deployment.step in _SHOULD_ANSWER and now_s - deployment.progress_at > TELL_AGAIN_S
+        }
+        self._told_at = {device: at for device, at in self._told_at.items() if device in quiet}
+        again = [device for device in quiet if now_s - self._told_at.get(device, 0.0) > TELL_AGAIN_S]
+        self._told_at.update(dict.fromkeys(again, now_s))
+        store.send_again(database, again)
+
+    def _save(self, database: Connection[Any], key: UUID, now: datetime) -> None:
+        rollout = self._rollouts[key]
+        devices = {device: memory.of_device(rollout, device) for device in rollout.deployments}
+        saved = self._saved[key]
+        changed = {device: state for device, state in devices.items() if saved.get(device) != state}
+        over = rollout.is_over and rollout.status in _SETTLED
+        reason = rollout.log[-1].words if rollout.log else None
+        store.save(
+            database,
+            key,
+            status=rollout.status.value,
+            reason=reason,
+            state=memory.of_rollout(rollout, now.timestamp()),
+            now=now,
+            over=over,
+        )
+        store.save_devices(database, key, changed)
+        store.note(
+            database, key, [(datetime.fromtimestamp(entry.at, timezone.utc), entry.words) for entry in rollout.log]
+        )
+        rollout.log.clear()
+        self._saved[key] = devices
+
+    def _tell(self, database: Connection[Any]) -> None:
+        """Desired state that devices have not been sent; a crash in between sends it again, which changes nothing."""
+        waiting = store.unsent(database)
+        for shadow in waiting:
+            document = ShadowDocument(state=ShadowState(desired=shadow.desired), version=shadow.version)
+            self._send(
+                Downlink(
+                    site=shadow.site,
+                    device=shadow.device,
+                    body=DesiredState(shadow=shadow.shadow, document=document),
+                )
+            )
+        store.sent(database, waiting)
+
+
+class NobodyError(Exception):
+    """There is no device that a rollout could reach."""
+
+
+def _way_back(rollout: UUID) -> str:
+    """Name of the deployments that undo a rollout."""
+    return f"{rollout}-back"
+
+
+def _obey(rollout: Rollout, order: store.Order, now_s: float) -> list[Action]:
+    if order.kind == "pause":
+        rollout.pause(order.reason, now_s)
+    elif order.kind == "resume":
+        rollout.resume(order.reason, now_s)
+    elif order.kind == "cancel":
+        return rollout.cancel(order.reason, now_s)
+    else:
+        return rollout.roll_back(order.reason, now_s)
+    return []
+
+
+def _status(report: store.Report) -> DeploymentStatus | None:
+    """The status in an event's flat detail; None for what another version of the agent may have said."""
+    figures = {key.removeprefix("shadow_"): value for key, value in report.detail.items() if key.startswith("shadow_")}
+    plain = {key: value for key, value in report.detail.items() if not key.startswith("shadow_")}
+    try:
+        return DeploymentStatus.model_validate(plain | {"shadow": figures or None} | _identity(report))
+    except ValidationError as error:
+        log.warning("rollouts.not_understood", device=report.device_id, reason=str(error)[:300])
+        return None
+
+
+def _identity(report: store.Report) -> dict[str, Any]:
+    """The topic already named site and device; the event does not repeat them."""
+    return {"site": "site", "device": str(report.device_id), "observed_at": report.occurred_at}
+
+
+def _report(rollout: Rollout, report: store.Report, status: DeploymentStatus, now_s: float) -> None:
+    device, said_s = str(report.device_id), min(report.occurred_at.timestamp(), now_s)
+    waiting = status.waiting_for is not None and status.state is DeploymentState.ACTIVATING
+    rollout.reported(
+        device,
+        status.state,
+        now_s,
+        running_sha256=status.running_sha256,
+        waiting=waiting,
+        cannot=status.cause in _CANNOT,
+        reason=status.reason or "",
+        serial=report.id,
+    )
+    if status.shadow is None:
+        return
+    shift = status.shadow.confidence_shift
+    numbers = {
+        Metric.DISAGREEMENT: status.shadow.disagreement,
+        Metric.COUNT_RATIO: status.shadow.count_ratio,
+        Metric.CONFIDENCE_DROP: None if shift is None else -shift,
+        Metric.LATENCY_RATIO: status.shadow.latency_ratio,
+        Metric.MEMORY_MB: status.shadow.memory_mb,
+    }
+    for metric, value in numbers.items():
+        if value is not None:
+            rollout.measured(device, Phase.SHADOW, metric, value, said_s)

@@ -1,0 +1,59 @@
+"""Rollouts of models: asking, watching, pausing, rolling back."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from uuid import UUID
+
+from fastapi import APIRouter
+
+from cloud.auth.dependencies import FleetAdmin
+from cloud.kit.pagination import Paging
+from cloud.kit.problems import problems
+from cloud.kit.repository import Reader, Writer
+from cloud.rollouts import service
+from cloud.rollouts.schemas import DecisionPage, NewRollout, Order, RolloutDevicePage, RolloutPage, RolloutView
+
+router = APIRouter(tags=["fleet"])
+
+
+@router.get("/rollouts", summary="Rollouts", responses=problems(400, 401, 403))
+async def list_rollouts(user: FleetAdmin, reader: Reader, page: Paging) -> RolloutPage:
+    """Newest first; for fleet admins."""
+    return await service.list_rollouts(reader, user, page)
+
+
+@router.post("/rollouts", status_code=201, summary="Roll out a release", responses=problems(401, 403, 404))
+async def ask_rollout(new: NewRollout, user: FleetAdmin, writer: Writer) -> RolloutView:
+    """Ask for a rollout. The controller begins it within seconds, or refuses it: the release must be published, signed by enough people."""
+    return await service.ask(writer, user, new, _now())
+
+
+@router.get("/rollouts/{rollout_id}", summary="A rollout", responses=problems(401, 403, 404))
+async def get_rollout(rollout_id: UUID, user: FleetAdmin, reader: Reader) -> RolloutView:
+    """Waves with the steps of their devices, and every gate in every stratum."""
+    return await service.show(reader, user, rollout_id)
+
+
+@router.get("/rollouts/{rollout_id}/devices", summary="Devices of a rollout", responses=problems(400, 401, 403, 404))
+async def list_rollout_devices(rollout_id: UUID, user: FleetAdmin, reader: Reader, page: Paging) -> RolloutDevicePage:
+    """Every device with its step, why, and its newest numbers."""
+    return await service.list_devices(reader, user, rollout_id, page)
+
+
+@router.get("/rollouts/{rollout_id}/decisions", summary="Decision log", responses=problems(400, 401, 403, 404))
+async def list_rollout_decisions(rollout_id: UUID, user: FleetAdmin, reader: Reader, page: Paging) -> DecisionPage:
+    """What was decided, when and why, newest first."""
+    return await service.list_decisions(reader, user, rollout_id, page)
+
+
+@router.post(
+    "/rollouts/{rollout_id}/orders", status_code=202, summary="Order a rollout", responses=problems(401, 403, 404, 409)
+)
+async def order_rollout(rollout_id: UUID, order: Order, user: FleetAdmin, writer: Writer) -> RolloutView:
+    """Pause, resume, cancel or roll back, with a reason. The controller does it within seconds."""
+    return await service.order(writer, user, rollout_id, order, _now())
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)

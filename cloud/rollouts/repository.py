@@ -1,0 +1,94 @@
+"""SQL of rollouts for the API. Every query is within the scope of who asks."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select, tuple_
+from sqlalchemy.dialects.postgresql import insert
+
+from cloud.auth.scope import Scope
+from cloud.devices.tables import Device
+from cloud.farms.tables import Site
+from cloud.kit.repository import ReadConnection, Repository, Row, WriteConnection
+from cloud.rollouts.tables import RolloutDevice, RolloutEntry, RolloutOrder, RolloutRow
+
+
+class RolloutRepository(Repository):
+    """Of one organization. A rollout is seen by those who see all of its sites."""
+
+    def __init__(self, connection: ReadConnection | WriteConnection, scope: Scope) -> None:
+        super().__init__(connection)
+        self._scope = scope
+        self._own = RolloutRow.organization_id == scope.organization_id
+        if scope.site_ids is not None:
+            self._own &= RolloutRow.site_ids.contained_by(list(scope.site_ids))
+
+    async def sites(self, slugs: list[str] | None) -> dict[str, int]:
+        """Sites within the scope by slug; all of them for None."""
+        statement = select(Site.slug, Site.id).where(Site.organization_id == self._scope.organization_id)
+        if slugs is not None:
+            statement = statement.where(Site.slug.in_(slugs))
+        if self._scope.site_ids is not None:
+            statement = statement.where(Site.id.in_(self._scope.site_ids))
+        return {row["slug"]: row["id"] for row in await self._all(statement)}
+
+    async def site_slugs(self, ids: list[int]) -> list[str]:
+        """Slugs of sites."""
+        return [row["slug"] for row in await self._all(select(Site.slug).where(Site.id.in_(ids)).order_by(Site.slug))]
+
+    async def add(self, values: dict[str, Any]) -> None:
+        """Ask for a rollout."""
+        await self._connection.execute(insert(RolloutRow).values(organization_id=self._scope.organization_id, **values))
+
+    async def rollouts(self, *, before: tuple[datetime, UUID] | None, rows: int) -> list[Row]:
+        """Newest first."""
+        row = RolloutRow
+        statement = select(
+            row.id, row.name, row.model, row.version, row.back_to, row.status, row.reason, row.created_at, row.created_by,
+            row.began_at, row.ended_at,
+        ).where(self._own)  # fmt: skip
+        if before is not None:
+            statement = statement.where(tuple_(row.created_at, row.id) < before)
+        return await self._all(statement.order_by(row.created_at.desc(), row.id.desc()).limit(rows))
+
+    async def rollout(self, rollout_id: UUID) -> Row | None:
+        """One rollout with its plan and state."""
+        return await self._one(select(*RolloutRow.__table__.columns).where(self._own, RolloutRow.id == rollout_id))
+
+    async def steps(self, rollout_id: UUID) -> list[Row]:
+        """How many devices of each wave are in each step."""
+        row = RolloutDevice
+        statement = select(row.wave, row.step, func.count().label("devices")).where(row.rollout_id == rollout_id)
+        return await self._all(statement.group_by(row.wave, row.step))
+
+    async def devices(self, rollout_id: UUID, *, after: tuple[str, str] | None, rows: int) -> list[Row]:
+        """Devices by site and name."""
+        row = RolloutDevice
+        statement = (
+            select(
+                Site.slug.label("site"), Device.slug.label("device"), row.wave, row.step, row.reason, row.active_at,
+                row.ended_at, row.state["numbers"].label("numbers"),
+            )
+            .join(Device, Device.id == row.device_id)
+            .join(Site, Site.id == Device.site_id)
+            .where(row.rollout_id == rollout_id)
+        )  # fmt: skip
+        if after is not None:
+            statement = statement.where(tuple_(Site.slug, Device.slug) > after)
+        return await self._all(statement.order_by(Site.slug, Device.slug).limit(rows))
+
+    async def decisions(self, rollout_id: UUID, *, before: int | None, rows: int) -> list[Row]:
+        """The decision log, newest first."""
+        row = RolloutEntry
+        statement = select(row.id, row.at, row.words).where(row.rollout_id == rollout_id)
+        if before is not None:
+            statement = statement.where(row.id < before)
+        return await self._all(statement.order_by(row.id.desc()).limit(rows))
+
+    async def order(self, values: dict[str, Any]) -> None:
+        """Leave an order for the controller."""
+        statement = insert(RolloutOrder).values(organization_id=self._scope.organization_id, **values)
+        await self._connection.execute(statement)

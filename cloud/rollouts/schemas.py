@@ -1,0 +1,144 @@
+"""Rollouts on the HTTP API."""
+
+from __future__ import annotations
+
+from enum import Enum
+from uuid import UUID
+
+from pydantic import Field
+
+from cloud.kit.pagination import Page
+from cloud.kit.schemas import ApiModel
+from cloud.rollouts.plan import Plan
+from contracts.base import Slug, UtcDatetime
+
+
+class OrderKind(str, Enum):
+    """What a person may want of a rollout."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    CANCEL = "cancel"
+    ROLL_BACK = "roll_back"
+
+
+class NewRollout(ApiModel):
+    """A release for a fleet."""
+
+    name: str = Field(min_length=1, max_length=200)
+    model: Slug
+    version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
+    """Must be published in the image repository, with the signatures that its role asks for."""
+    back_to: str | None = Field(default=None, pattern=r"^\d+\.\d+\.\d+$")
+    """Version that devices go back to, published too. Null: devices that activated keep what they have when it is rolled back."""
+    sites: list[Slug] | None = Field(default=None, max_length=1000)
+    """Null: every site that you may see."""
+    plan: Plan = Plan()
+    seed: int = Field(default=1, ge=0, le=2**31 - 1)
+    """Draws the devices of the waves; the same seed draws the same."""
+
+
+class Order(ApiModel):
+    """What should be done, and why; the reason stays in the decision log."""
+
+    kind: OrderKind
+    reason: str = Field(min_length=3, max_length=500)
+
+
+class Gate(ApiModel):
+    """A gate in one stratum as it stands."""
+
+    metric: str
+    phase: str
+    at_most: float | None
+    at_least: float | None
+    stratum: list[str]
+    """Machine, kind of unit and species."""
+    verdict: str
+    """``passed``, ``failed`` or ``inconclusive``."""
+    devices: int
+    """That have reported."""
+    mean: float | None
+    low: float | None
+    """95 % bounds of the mean, one-sided."""
+    high: float | None
+
+
+class WaveView(ApiModel):
+    """A wave as it stands."""
+
+    name: str
+    share: float
+    began_at: UtcDatetime | None
+    released_at: UtcDatetime | None
+    """When its devices might activate."""
+    passed_at: UtcDatetime | None
+    devices: int
+    steps: dict[str, int]
+    """How many devices are in each step."""
+
+
+class RolloutSummary(ApiModel):
+    """A rollout in a list."""
+
+    id: UUID
+    name: str
+    model: str
+    version: str
+    back_to: str | None
+    status: str
+    """``asked``, ``refused``, ``running``, ``paused``, ``finished``, ``rolling_back``, ``rolled_back`` or ``canceled``."""
+    reason: str
+    """The newest decision in words."""
+    created_at: UtcDatetime
+    created_by: str
+    began_at: UtcDatetime | None
+    ended_at: UtcDatetime | None
+    """When the last deployment had ended."""
+
+
+class RolloutView(RolloutSummary):
+    """One rollout."""
+
+    plan: Plan
+    sites: list[str] | None
+    wave: int | None
+    """The open wave, by index; null before the start."""
+    waves: list[WaveView]
+    gates: list[Gate]
+    harm_h: float
+    """Bad device-hours so far."""
+
+
+class RolloutPage(Page[RolloutSummary]):
+    """Some rollouts, newest first."""
+
+
+class DeviceView(ApiModel):
+    """One device in a rollout."""
+
+    site: str
+    device: str
+    wave: int
+    step: str
+    reason: str
+    active_at: UtcDatetime | None
+    """When its session first reported the new hash."""
+    ended_at: UtcDatetime | None
+    numbers: dict[str, float]
+    """Its newest numbers by ``phase.metric``."""
+
+
+class RolloutDevicePage(Page[DeviceView]):
+    """Some devices of a rollout, by site and name."""
+
+
+class DecisionView(ApiModel):
+    """One line of the decision log."""
+
+    at: UtcDatetime
+    words: str
+
+
+class DecisionPage(Page[DecisionView]):
+    """Some decisions, newest first."""

@@ -1,0 +1,191 @@
+"""Asking for rollouts, watching them, and ordering what the controller then does."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+from uuid import UUID, uuid4
+
+from cloud.auth.dependencies import Principal
+from cloud.db.audit import EVENT
+from cloud.errors import ConflictError, InvalidCursorError, NotFoundError
+from cloud.kit.ids import decode_cursor, decode_moment_cursor, encode_cursor
+from cloud.kit.pagination import PageQuery, cut
+from cloud.kit.repository import ReadConnection, Row, WriteConnection
+from cloud.rollouts.plan import Plan
+from cloud.rollouts.repository import RolloutRepository
+from cloud.rollouts.schemas import (
+    DecisionPage,
+    DecisionView,
+    DeviceView,
+    Gate,
+    NewRollout,
+    Order,
+    RolloutDevicePage,
+    RolloutPage,
+    RolloutSummary,
+    RolloutView,
+    WaveView,
+)
+
+_OVER = frozenset({"refused", "rolled_back", "canceled"})
+
+
+async def ask(writer: WriteConnection, user: Principal, new: NewRollout, now: datetime) -> RolloutView:
+    """Ask for a rollout; the controller begins it within seconds, or refuses it with the reason.
+
+    Raises:
+        NotFoundError: a site is not theirs.
+    """
+    repository = RolloutRepository(writer, user.scope)
+    site_ids = None
+    if new.sites is not None or user.site_ids is not None:
+        known = await repository.sites(new.sites)
+        for slug in new.sites or ():
+            if slug not in known:
+                raise NotFoundError(f"There is no site {slug}")
+        site_ids = sorted(known.values())
+    rollout_id = uuid4()
+    await repository.add(
+        {
+            "id": rollout_id,
+            "name": new.name,
+            "model": new.model,
+            "version": new.version,
+            "back_to": new.back_to,
+            "plan": new.plan.model_dump(mode="json"),
+            "site_ids": site_ids,
+            "seed": new.seed,
+            "status": "asked",
+            "created_at": now,
+            "created_by": user.email,
+        }
+    )
+    await writer.execute(
+        EVENT,
+        {"subject": "rollout", "key": f'{{"id": "{rollout_id}"}}', "detail": new.model_dump_json()},
+    )
+    return await _view(repository, await _found(repository, rollout_id))
+
+
+async def list_rollouts(reader: ReadConnection, user: Principal, page: PageQuery) -> RolloutPage:
+    """Newest first."""
+    before = None
+    if page.cursor is not None:
+        moment, key = decode_moment_cursor(page.cursor)
+        try:
+            before = (moment, UUID(key))
+        except ValueError:
+            raise InvalidCursorError("The cursor is not one that this list returned; start again without it") from None
+    rows = await RolloutRepository(reader, user.scope).rollouts(before=before, rows=page.rows)
+    shown, cursor = cut(rows, page.limit, lambda row: encode_cursor(row["created_at"].isoformat(), str(row["id"])))
+    return RolloutPage(items=[RolloutSummary(**row) for row in shown], next_cursor=cursor)
+
+
+async def show(reader: ReadConnection, user: Principal, rollout_id: UUID) -> RolloutView:
+    """One rollout.
+
+    Raises:
+        NotFoundError: there is none of theirs.
+    """
+    repository = RolloutRepository(reader, user.scope)
+    return await _view(repository, await _found(repository, rollout_id))
+
+
+async def list_devices(reader: ReadConnection, user: Principal, rollout_id: UUID, page: PageQuery) -> RolloutDevicePage:
+    """Devices by site and name."""
+    repository = RolloutRepository(reader, user.scope)
+    await _found(repository, rollout_id)
+    after = None
+    if page.cursor is not None:
+        site, device = decode_cursor(page.cursor, 2)
+        after = (site, device)
+    rows = await repository.devices(rollout_id, after=after, rows=page.rows)
+    shown, cursor = cut(rows, page.limit, lambda row: encode_cursor(row["site"], row["device"]))
+    return RolloutDevicePage(items=[_device(row) for row in shown], next_cursor=cursor)
+
+
+async def list_decisions(reader: ReadConnection, user: Principal, rollout_id: UUID, page: PageQuery) -> DecisionPage:
+    """The decision log, newest first."""
+    repository = RolloutRepository(reader, user.scope)
+    await _found(repository, rollout_id)
+    before = None if page.cursor is None else _number(page.cursor)
+    rows = await repository.decisions(rollout_id, before=before, rows=page.rows)
+    shown, cursor = cut(rows, page.limit, lambda row: encode_cursor(str(row["id"])))
+    return DecisionPage(items=[DecisionView(at=row["at"], words=row["words"]) for row in shown], next_cursor=cursor)
+
+
+async def order(
+    writer: WriteConnection, user: Principal, rollout_id: UUID, wanted: Order, now: datetime
+) -> RolloutView:
+    """Leave an order for the controller.
+
+    Raises:
+        NotFoundError: there is no such rollout of theirs.
+        ConflictError: nothing can be ordered of it any more.
+    """
+    repository = RolloutRepository(writer, user.scope)
+    row = await _found(repository, rollout_id)
+    if row["status"] in _OVER:
+        raise ConflictError(f"This rollout is {row['status']}; nothing can be ordered of it any more")
+    await repository.order(
+        {
+            "rollout_id": rollout_id,
+            "kind": wanted.kind.value,
+            "reason": wanted.reason,
+            "ordered_by": user.email,
+            "ordered_at": now,
+        }
+    )
+    return await _view(repository, row)
+
+
+async def _found(repository: RolloutRepository, rollout_id: UUID) -> Row:
+    row = await repository.rollout(rollout_id)
+    if row is None:
+        raise NotFoundError(f"There is no rollout {rollout_id}")
+    return row
+
+
+async def _view(repository: RolloutRepository, row: Row) -> RolloutView:
+    plan = Plan.model_validate(row["plan"])
+    state: dict[str, Any] = row["state"] or {"waves": [{} for _ in plan.waves], "gates": [], "harm_h": 0.0}
+    counts: list[dict[str, int]] = [{} for _ in plan.waves]
+    for count in await repository.steps(row["id"]):
+        counts[count["wave"]][count["step"]] = count["devices"]
+    waves = [
+        WaveView(
+            name=planned.name,
+            share=planned.share,
+            began_at=_moment(wave.get("began_at")),
+            released_at=_moment(wave.get("released_at")),
+            passed_at=_moment(wave.get("passed_at")),
+            devices=sum(steps.values()),
+            steps=steps,
+        )
+        for planned, wave, steps in zip(plan.waves, state["waves"], counts, strict=True)
+    ]
+    sites = None if row["site_ids"] is None else await repository.site_slugs(row["site_ids"])
+    return RolloutView(
+        **{key: row[key] for key in RolloutSummary.model_fields},
+        plan=plan,
+        sites=sites,
+        wave=state.get("wave"),
+        waves=waves,
+        gates=[Gate(**gate) for gate in state["gates"]],
+        harm_h=state["harm_h"],
+    )
+
+
+def _device(row: Row) -> DeviceView:
+    numbers = {name: value for name, (value, _) in (row["numbers"] or {}).items()}
+    return DeviceView(**{**row, "numbers": numbers})
+
+
+def _moment(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, timezone.utc)
+
+
+def _number(cursor: str) -> int:
+    (text,) = decode_cursor(cursor, 1)
+    return int(text) if text.isdecimal() and len(text) <= 18 else 0  # noqa: PLR2004  (digits of a bigint)

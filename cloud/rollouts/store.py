@@ -1,0 +1,307 @@
+"""SQL of the rollout controller, on its own connection and within its transactions."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.rows import class_row, dict_row
+from psycopg.types.json import Jsonb
+
+from cloud.rollouts.rules import Stratum
+from contracts.deployments import DEPLOYMENT_EVENT, MODELS_SHADOW
+
+EVENTS_AT_ONCE = 5000
+"""Status events that are read in one round; the rest follows in the next."""
+# The first row that has not been read may belong to a transaction that is still open while later ones have committed; events of
+# the last seconds are therefore read again, and reports that come twice do no harm.
+_AGAIN = 200
+
+_EVENTS = """
+SELECT id, device_id, occurred_at, detail FROM device_event
+WHERE id > %s AND name = %s ORDER BY id LIMIT %s
+"""
+# A device's hardware, and the kind and species of the units that its cameras see.
+_FLEET = """
+SELECT d.id, s.slug AS site, d.slug AS device, d.last_seen_at,
+       coalesce(d.inventory ->> 'machine', '') AS machine, min(u.kind) AS kind, min(coalesce(u.species, '')) AS species
+FROM device AS d JOIN site AS s ON s.id = d.site_id
+JOIN camera AS c ON c.device_id = d.id JOIN unit AS u ON u.id = c.unit_id
+WHERE s.organization_id = %(organization)s AND (%(sites)s::int4[] IS NULL OR s.id = ANY(%(sites)s))
+GROUP BY d.id, s.slug
+"""
+_RUNNING = """
+SELECT DISTINCT ON (device_id) device_id, body #>> '{model,sha256}' AS sha256 FROM device_health
+WHERE device_id = ANY(%s) AND observed_at > %s ORDER BY device_id, observed_at DESC
+"""
+_SAVE_DEVICE = """
+INSERT INTO rollout_device (rollout_id, device_id, wave, step, reason, active_at, ended_at, bad_s, state)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (rollout_id, device_id) DO UPDATE SET step = excluded.step, reason = excluded.reason,
+    active_at = excluded.active_at, ended_at = excluded.ended_at, bad_s = excluded.bad_s, state = excluded.state
+"""
+_DESIRE = """
+INSERT INTO device_shadow (device_id, shadow, desired, changed_at) VALUES (%s, %s, %s, %s)
+ON CONFLICT (device_id, shadow) DO UPDATE SET desired = excluded.desired, version = device_shadow.version + 1,
+    changed_at = excluded.changed_at
+"""
+_ALLOW = """
+UPDATE device_shadow SET desired = desired || '{"activate": true}', version = version + 1, changed_at = %s
+WHERE device_id = %s AND shadow = %s
+"""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A rollout as its row tells."""
+
+    id: UUID
+    organization_id: int
+    model: str
+    version: str
+    back_to: str | None
+    plan: dict[str, Any]
+    site_ids: list[int] | None
+    seed: int
+    status: str
+    state: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Member:
+    """A device that may take part."""
+
+    id: int
+    site: str
+    device: str
+    last_seen_at: datetime | None
+    machine: str
+    kind: str
+    species: str
+
+    @property
+    def stratum(self) -> Stratum:
+        """What a model may be worse on."""
+        return self.machine, self.kind, self.species
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a person wants."""
+
+    id: int
+    rollout_id: UUID
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """A status event of a device."""
+
+    id: int
+    device_id: int
+    occurred_at: datetime
+    detail: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Unsent:
+    """A shadow whose newest version has not been sent."""
+
+    device_id: int
+    site: str
+    device: str
+    shadow: str
+    desired: dict[str, Any]
+    version: int
+
+
+def open_rollouts(database: Connection[Any]) -> list[Asked]:
+    """Rollouts with a deployment that has not ended, oldest first."""
+    with database.cursor(row_factory=class_row(Asked)) as cursor:
+        cursor.execute(
+            "SELECT id, organization_id, model, version, back_to, plan, site_ids, seed, status, state FROM rollout"
+            " WHERE ended_at IS NULL ORDER BY created_at, id"
+        )
+        return cursor.fetchall()
+
+
+def members(database: Connection[Any], organization_id: int, site_ids: Collection[int] | None) -> list[Member]:
+    """Devices with cameras of an organization, or of some of its sites."""
+    with database.cursor(row_factory=class_row(Member)) as cursor:
+        sites = None if site_ids is None else list(site_ids)
+        cursor.execute(_FLEET, {"organization": organization_id, "sites": sites})
+        return cursor.fetchall()
+
+
+def names(database: Connection[Any], device_ids: Collection[int]) -> dict[int, tuple[str, str]]:
+    """Site and device of each."""
+    rows = database.execute(
+        "SELECT d.id, s.slug, d.slug FROM device AS d JOIN site AS s ON s.id = d.site_id WHERE d.id = ANY(%s)",
+        (list(device_ids),),
+    )
+    return {key: (site, device) for key, site, device in rows}
+
+
+def saved_devices(database: Connection[Any], rollout_id: UUID) -> dict[str, dict[str, Any]]:
+    """State of every device of a rollout."""
+    rows = database.execute("SELECT device_id, state FROM rollout_device WHERE rollout_id = %s", (rollout_id,))
+    return {str(key): state for key, state in rows}
+
+
+def busy_devices(database: Connection[Any]) -> set[int]:
+    """Devices that take part in a rollout that is not over."""
+    rows = database.execute(
+        "SELECT device_id FROM rollout_device AS m JOIN rollout AS r ON r.id = m.rollout_id WHERE r.ended_at IS NULL"
+    )
+    return {key for (key,) in rows}
+
+
+def orders(database: Connection[Any]) -> list[Order]:
+    """Orders that have not been carried out, oldest first."""
+    with database.cursor(row_factory=class_row(Order)) as cursor:
+        cursor.execute("SELECT id, rollout_id, kind, reason FROM rollout_order WHERE done_at IS NULL ORDER BY id")
+        return cursor.fetchall()
+
+
+def done(database: Connection[Any], order_ids: Collection[int], now: datetime) -> None:
+    """Mark orders as carried out."""
+    database.execute("UPDATE rollout_order SET done_at = %s WHERE id = ANY(%s)", (now, list(order_ids)))
+
+
+def reports(database: Connection[Any]) -> list[Report]:
+    """Status events since the last round, oldest first."""
+    row = database.execute("SELECT event_id FROM rollout_cursor WHERE id = 1").fetchone()
+    with database.cursor(row_factory=class_row(Report)) as cursor:
+        cursor.execute(_EVENTS, (0 if row is None else max(0, row[0] - _AGAIN), DEPLOYMENT_EVENT, EVENTS_AT_ONCE))
+        return cursor.fetchall()
+
+
+def read_until(database: Connection[Any], event_id: int) -> None:
+    """Remember how far the events were read."""
+    database.execute(
+        "INSERT INTO rollout_cursor (id, event_id) VALUES (1, %s)"
+        " ON CONFLICT (id) DO UPDATE SET event_id = greatest(rollout_cursor.event_id, excluded.event_id)",
+        (event_id,),
+    )
+
+
+def last_seen(database: Connection[Any], device_ids: Collection[int]) -> dict[int, datetime]:
+    """When each device was last heard of."""
+    rows = database.execute(
+        "SELECT id, last_seen_at FROM device WHERE id = ANY(%s) AND last_seen_at IS NOT NULL", (list(device_ids),)
+    )
+    return dict(rows.fetchall())
+
+
+def running(database: Connection[Any], device_ids: Collection[int], since: datetime) -> dict[int, str]:
+    """Hash that each device's session reported in its newest heartbeat since then."""
+    if not device_ids:
+        return {}
+    rows = database.execute(_RUNNING, (list(device_ids), since))
+    return {key: sha256 for key, sha256 in rows if sha256 is not None}
+
+
+def save(
+    database: Connection[Any],
+    rollout_id: UUID,
+    *,
+    status: str,
+    reason: str | None,
+    state: Mapping[str, Any],
+    now: datetime,
+    over: bool,
+) -> None:
+    """Keep a rollout's own state."""
+    database.execute(
+        "UPDATE rollout SET status = %s, reason = coalesce(%s, reason), state = %s, began_at = coalesce(began_at, %s),"
+        " ended_at = CASE WHEN %s THEN coalesce(ended_at, %s) END WHERE id = %s",
+        (status, reason, Jsonb(dict(state)), now, over, now, rollout_id),
+    )
+
+
+def refuse(database: Connection[Any], rollout_id: UUID, reason: str, now: datetime) -> None:
+    """End a rollout that cannot begin."""
+    database.execute(
+        "UPDATE rollout SET status = 'refused', reason = %s, ended_at = %s WHERE id = %s", (reason, now, rollout_id)
+    )
+
+
+def save_devices(database: Connection[Any], rollout_id: UUID, states: Mapping[str, Mapping[str, Any]]) -> None:
+    """Keep the state of these devices."""
+    with database.cursor() as cursor:
+        cursor.executemany(
+            _SAVE_DEVICE,
+            [
+                (
+                    rollout_id,
+                    int(device),
+                    state["wave"],
+                    state["step"],
+                    state["reason"],
+                    moment(state["active_at"]),
+                    moment(state["ended_at"]),
+                    state["bad_s"],
+                    Jsonb(dict(state)),
+                )
+                for device, state in states.items()
+            ],
+        )
+
+
+def note(database: Connection[Any], rollout_id: UUID, entries: Iterable[tuple[datetime, str]]) -> None:
+    """Add to the decision log."""
+    with database.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO rollout_entry (rollout_id, at, words) VALUES (%s, %s, %s)",
+            [(rollout_id, at, words) for at, words in entries],
+        )
+
+
+def desire(database: Connection[Any], device_id: int, desired: Mapping[str, Any], now: datetime) -> None:
+    """Say what a device should run."""
+    database.execute(_DESIRE, (device_id, MODELS_SHADOW, Jsonb(dict(desired)), now))
+
+
+def allow(database: Connection[Any], device_id: int, now: datetime) -> None:
+    """Let a device activate what it was told to try."""
+    database.execute(_ALLOW, (now, device_id, MODELS_SHADOW))
+
+
+def send_again(database: Connection[Any], device_ids: Collection[int]) -> None:
+    """Take it that these devices have not heard what they should do."""
+    if device_ids:
+        database.execute(
+            "UPDATE device_shadow SET sent_version = version - 1 WHERE device_id = ANY(%s) AND shadow = %s",
+            (list(device_ids), MODELS_SHADOW),
+        )
+
+
+def unsent(database: Connection[Any]) -> list[Unsent]:
+    """Shadows whose newest version has not been sent."""
+    with database.cursor(row_factory=class_row(Unsent)) as cursor:
+        cursor.execute(
+            "SELECT w.device_id, s.slug AS site, d.slug AS device, w.shadow, w.desired, w.version FROM device_shadow AS w"
+            " JOIN device AS d ON d.id = w.device_id JOIN site AS s ON s.id = d.site_id"
+            " WHERE w.sent_version < w.version ORDER BY w.changed_at LIMIT 1000"
+        )
+        return cursor.fetchall()
+
+
+def sent(database: Connection[Any], shadows: Iterable[Unsent]) -> None:
+    """Remember what was sent; a version that came in between stays unsent."""
+    with database.cursor(row_factory=dict_row) as cursor:
+        cursor.executemany(
+            "UPDATE device_shadow SET sent_version = greatest(sent_version, %s) WHERE device_id = %s AND shadow = %s",
+            [(each.version, each.device_id, each.shadow) for each in shadows],
+        )
+
+
+def moment(seconds: float | None) -> datetime | None:
+    """A moment of the state machine as the database has it."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, timezone.utc)

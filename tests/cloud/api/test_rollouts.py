@@ -1,0 +1,71 @@
+"""Rollouts over HTTP: who may ask, what is shown, what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+NEW: dict[str, Any] = {"name": "better eyes", "model": "fish-detector", "version": "1.1.0", "back_to": "1.0.0"}
+
+
+@pytest.fixture
+def rollout(fleet_admin: httpx.Client) -> dict[str, Any]:
+    answer = fleet_admin.post("/api/v1/rollouts", json=NEW)
+    assert answer.status_code == 201, answer.text
+    asked: dict[str, Any] = answer.json()
+    return asked
+
+
+def test_rollouts_are_for_fleet_admins(
+    anonymous: httpx.Client, operator: httpx.Client, rollout: dict[str, Any]
+) -> None:
+    paths = ("", f"/{rollout['id']}", f"/{rollout['id']}/devices", f"/{rollout['id']}/decisions")
+    for path in paths:
+        assert anonymous.get(f"/api/v1/rollouts{path}").status_code == 401
+        assert operator.get(f"/api/v1/rollouts{path}").status_code == 403
+    assert operator.post("/api/v1/rollouts", json=NEW).status_code == 403
+    order = {"kind": "pause", "reason": "storm"}
+    assert operator.post(f"/api/v1/rollouts/{rollout['id']}/orders", json=order).status_code == 403
+
+
+def test_a_rollout_of_another_organization_does_not_exist(
+    platform_admin: httpx.Client, rival: httpx.Client, rollout: dict[str, Any]
+) -> None:
+    assert platform_admin.get(f"/api/v1/rollouts/{rollout['id']}").status_code == 200
+    assert rival.get(f"/api/v1/rollouts/{rollout['id']}").status_code in {403, 404}
+
+
+def test_what_is_asked_is_shown_with_its_plan(fleet_admin: httpx.Client, rollout: dict[str, Any]) -> None:
+    assert rollout["status"] == "asked"
+    assert [wave["name"] for wave in rollout["waves"]] == ["canary", "early", "half", "all"]
+    assert fleet_admin.get(f"/api/v1/rollouts/{rollout['id']}").json() == rollout
+    page = fleet_admin.get("/api/v1/rollouts", params={"limit": 1}).json()
+    assert page["items"][0]["id"] == rollout["id"]
+    assert fleet_admin.get(f"/api/v1/rollouts/{rollout['id']}/devices").json()["items"] == []
+
+
+def test_a_plan_that_protects_nobody_is_refused_by_name(fleet_admin: httpx.Client) -> None:
+    plan = {"waves": [{"name": "all", "share": 0.5, "bake_s": 0}]}
+    answer = fleet_admin.post("/api/v1/rollouts", json=NEW | {"plan": plan})
+    assert answer.status_code == 422
+    assert "must reach everybody" in answer.text
+
+
+def test_a_site_that_is_not_theirs_is_not_found(fleet_admin: httpx.Client) -> None:
+    answer = fleet_admin.post("/api/v1/rollouts", json=NEW | {"sites": ["lagoon"]})
+    assert answer.status_code == 404
+    assert "lagoon" in answer.text
+
+
+def test_an_order_needs_a_reason_and_is_kept(fleet_admin: httpx.Client, rollout: dict[str, Any]) -> None:
+    path = f"/api/v1/rollouts/{rollout['id']}/orders"
+    assert fleet_admin.post(path, json={"kind": "pause", "reason": ""}).status_code == 422
+    assert fleet_admin.post(path, json={"kind": "pause", "reason": "storm warning"}).status_code == 202
+
+
+def test_forged_cursors_are_bad_requests(fleet_admin: httpx.Client, rollout: dict[str, Any]) -> None:
+    for path in ("", f"/{rollout['id']}/devices", f"/{rollout['id']}/decisions"):
+        answer = fleet_admin.get(f"/api/v1/rollouts{path}", params={"cursor": "WyIyMDI2IiwgIngiXQ"})
+        assert answer.status_code in {200, 400}, answer.text

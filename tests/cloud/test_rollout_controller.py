@@ -1,0 +1,241 @@
+"""The controller of rollouts over a real database and a really signed repository: boxes speak through the ingest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from psycopg.types.json import Jsonb
+
+from cloud.consumers import Ingest
+from cloud.rollouts.assigner import Assigner
+from cloud.rollouts.controller import Controller
+from cloud.rollouts.plan import HOUR_S, Plan, Wave
+from contracts.deployments import DEPLOYMENT_EVENT, DesiredModels, decode_desired
+from contracts.devices import CameraInventory, DeviceEvent, EventBatch, Health, Inventory
+from contracts.downlink import DesiredState, Downlink
+from contracts.topics import Kind
+from contracts.vision import ModelRef
+from tests.cloud.api.farm import Box9
+from tests.edge.deployments.ceremony import Ceremony
+
+PLAN = Plan(
+    waves=(Wave(name="canary", share=0.3, bake_s=2 * HOUR_S), Wave(name="all", share=1, bake_s=0)),
+    shadow_s=HOUR_S,
+    min_per_stratum=1,
+    seen_within_s=HOUR_S,
+)
+GOOD = {
+    "frames": 700,
+    "errors": 0,
+    "disagreement": 0.05,
+    "count_ratio": 1.0,
+    "confidence_shift": 0.01,
+    "latency_ratio": 1.0,
+}
+
+
+@dataclass
+class Fleet:
+    """Three boxes of one farm, a controller whose clock the test moves, and what boxes were told."""
+
+    url: str
+    boxes: dict[str, Box9]
+    ceremony: Ceremony
+    now: datetime = field(default_factory=lambda: datetime.now(timezone.utc) - timedelta(hours=12))
+    told: list[tuple[str, DesiredModels]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.controller = self.another_controller()
+
+    def another_controller(self) -> Controller:
+        desk = Assigner(self.ceremony.repository.folder, self.ceremony.assigner)
+        return Controller(self.url, desk=desk, send=self._hear, now=lambda: self.now)
+
+    def _hear(self, message: Downlink) -> None:
+        assert isinstance(message.body, DesiredState)
+        self.told.append((message.device, decode_desired(message.body.document.state.desired)))
+
+    def ask(self, version: str = "1.1.0", *, back_to: str | None = "1.0.0") -> UUID:
+        key = uuid4()
+        self.execute(
+            "INSERT INTO rollout (id, organization_id, name, model, version, back_to, plan, seed, status, created_at,"
+            " created_by) SELECT %s, organization_id, 'better eyes', 'tiny', %s, %s, %s, 1, 'asked', %s, 'ada' FROM site"
+            " WHERE slug = 'fjord'",
+            (key, version, back_to, Jsonb(PLAN.model_dump(mode="json")), self.now),
+        )
+        return key
+
+    def later(self, hours: float = 0.0) -> list[tuple[str, DesiredModels]]:
+        """Some time passes, in which every box is heard; what they were told meanwhile."""
+        self.now += timedelta(hours=hours)
+        self.execute("UPDATE device SET last_seen_at = %s", (self.now,))
+        self.told.clear()
+        with psycopg.connect(self.url, autocommit=True) as database:
+            self.controller.round(database)
+        return list(self.told)
+
+    def say(self, device: str, key: UUID | str, state: str, **detail: Any) -> None:
+        event = DeviceEvent(
+            name=DEPLOYMENT_EVENT,
+            occurred_at=self.now,
+            detail={"deployment": str(key), "state": state, "observed_at": self.now.isoformat(), **detail},
+        )
+        self.boxes[device].send(EventBatch(events=(event,)), Kind.EVENTS)
+        self.now += timedelta(seconds=1)
+
+    def beat(self, device: str, sha256: str) -> None:
+        health = Health(
+            observed_at=self.now,
+            uptime_s=1,
+            rss_bytes=1,
+            disk_free_bytes=1,
+            outbox_rows=0,
+            outbox_bytes=0,
+            outbox_floor=1,
+            model=ModelRef(name="tiny", version="1.1.0", sha256=sha256),
+        )
+        self.boxes[device].send(health, Kind.HEALTH)
+
+    def steps(self, key: UUID) -> dict[str, str]:
+        rows = self.execute(
+            "SELECT d.slug, m.step FROM rollout_device AS m JOIN device AS d ON d.id = m.device_id WHERE rollout_id = %s",
+            (key,),
+        )
+        return dict(rows)
+
+    def status(self, key: UUID) -> tuple[str, str]:
+        ((status, reason),) = self.execute("SELECT status, reason FROM rollout WHERE id = %s", (key,))
+        return status, reason
+
+    def execute(self, statement: str, parameters: tuple[Any, ...] = ()) -> list[Any]:
+        with psycopg.connect(self.url) as database:
+            cursor = database.execute(statement, parameters)
+            return [] if cursor.description is None else cursor.fetchall()
+
+
+@pytest.fixture
+def fleet(database_url: str, tmp_path: Path) -> Iterator[Fleet]:
+    ceremony = Ceremony(tmp_path)
+    ceremony.release(ceremony.bundle("1.0.0"))
+    ceremony.release(ceremony.bundle("1.1.0"))
+    ingest = Ingest(database_url, storage_dir=tmp_path)
+    boxes = {f"box-{number}": Box9(ingest, "fjord", f"box-{number}") for number in range(1, 4)}
+    for name, box in boxes.items():
+        camera = CameraInventory(name="top", unit=f"tank-{name[-1]}", kind="rtsp")
+        box.born(Inventory(agent_version="0.1.0", machine="x86_64", cameras=(camera,)))
+    yield Fleet(database_url, boxes, ceremony)
+    ingest.close()
+
+
+def test_a_release_goes_out_in_waves_and_a_controller_that_dies_loses_nothing(fleet: Fleet) -> None:
+    key = fleet.ask()
+    new = fleet.ceremony.repository.release("tiny", "1.1.0")[0].sha256
+    ((canary, desired),) = fleet.later()
+    assert desired.assignment is not None
+    assignment = desired.assignment.unverified()
+    assert (assignment.device, assignment.sha256, assignment.rollout) == (canary, new, str(key))
+    assert not desired.activate, "a shadow run first"
+
+    fleet.say(canary, key, "shadow_run")
+    fleet.later()
+    fleet.say(canary, key, "shadow_run", waiting_for="the rollout", **{f"shadow_{k}": v for k, v in GOOD.items()})
+    fleet.controller = fleet.another_controller()
+    ((device, allowed),) = fleet.later(1.1)
+    assert device == canary
+    assert allowed.activate
+    assert allowed.assignment == desired.assignment, "the same assignment, so that the box goes on where it is"
+
+    fleet.say(canary, key, "probation", running_sha256=new)
+    fleet.later()
+    fleet.say(canary, key, "committed", running_sha256=new)
+    fleet.later()
+    assert fleet.steps(key)[canary] == "on_trial", "committed at once is not soaked"
+    fleet.now += timedelta(hours=0.6)
+    fleet.beat(canary, new)
+    fleet.later()
+    assert fleet.steps(key)[canary] == "done", "the session that runs proved it in a heartbeat"
+    fleet.controller = fleet.another_controller()
+    others = {device for device, _ in fleet.later(2.1)}
+    assert others == fleet.boxes.keys() - {canary}
+    assert fleet.status(key)[0] == "running"
+    words = [row[0] for row in fleet.execute("SELECT words FROM rollout_entry ORDER BY id")]
+    assert [word.split(":")[0] for word in words if word.startswith("wave")] == [
+        "wave canary begins",
+        "wave canary may activate",
+        "wave canary passed",
+        "wave all begins",
+    ]
+
+
+def test_a_candidate_that_sees_other_fish_goes_back_before_it_counted_one(fleet: Fleet) -> None:
+    key = fleet.ask()
+    ((canary, _),) = fleet.later()
+    fleet.say(canary, key, "shadow_run", **{f"shadow_{k}": v for k, v in (GOOD | {"disagreement": 0.5}).items()})
+    fleet.later()
+    ((device, back),) = fleet.later(1.1)
+    assert device == canary
+    assert back.assignment is not None
+    assert back.assignment.unverified().version == "1.0.0"
+    assert back.urgent
+    assert fleet.status(key)[0] == "rolling_back"
+    fleet.later()
+    status, reason = fleet.status(key)
+    assert status == "rolled_back"
+    assert set(fleet.steps(key).values()) == {"canceled"}
+    assert fleet.execute("SELECT ended_at IS NOT NULL FROM rollout") == [(True,)]
+    assert "disagreement" in " ".join(row[0] for row in fleet.execute("SELECT words FROM rollout_entry")) + reason
+
+
+def test_an_order_to_roll_back_is_carried_out_once_and_reported_by_the_old_hash(fleet: Fleet) -> None:
+    key = fleet.ask()
+    new, old = (fleet.ceremony.repository.release("tiny", version)[0].sha256 for version in ("1.1.0", "1.0.0"))
+    ((canary, _),) = fleet.later()
+    fleet.say(canary, key, "shadow_run", **{f"shadow_{k}": v for k, v in GOOD.items()})
+    fleet.later()
+    fleet.later(1.1)
+    fleet.say(canary, key, "probation", running_sha256=new)
+    fleet.later()
+    fleet.execute(
+        "INSERT INTO rollout_order (organization_id, rollout_id, kind, reason, ordered_by, ordered_at)"
+        " SELECT organization_id, id, 'roll_back', 'counts look wrong', 'ada', %s FROM rollout",
+        (fleet.now,),
+    )
+    assert [device for device, _ in fleet.later()] == [canary]
+    assert fleet.later() == []
+    fleet.say(canary, f"{key}-back", "committed", running_sha256=old)
+    fleet.later()
+    assert fleet.steps(key)[canary] == "reverted"
+    assert fleet.status(key)[0] == "rolled_back"
+
+
+def test_a_device_that_does_not_answer_is_told_again(fleet: Fleet) -> None:
+    fleet.ask()
+    ((canary, first),) = fleet.later()
+    assert fleet.later(0.05) == []
+    ((again, second),) = fleet.later(0.05)
+    assert (again, second) == (canary, first)
+
+
+def test_what_two_people_have_not_signed_is_refused_with_the_remedy(fleet: Fleet) -> None:
+    key = fleet.ask("9.9.9")
+    assert fleet.later() == []
+    status, reason = fleet.status(key)
+    assert status == "refused"
+    assert "not signed by enough people" in reason
+
+
+def test_a_second_rollout_leaves_the_boxes_of_the_first_alone(fleet: Fleet) -> None:
+    fleet.ask()
+    fleet.later()
+    second = fleet.ask()
+    fleet.later()
+    status, reason = fleet.status(second)
+    assert status == "refused"
+    assert "take part in a rollout" in reason
