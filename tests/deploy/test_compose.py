@@ -56,7 +56,7 @@ def test_compose_reads_the_box() -> None:
 
 def test_the_cluster_has_two_of_what_must_not_be_missed(cluster: dict[str, Any]) -> None:
     services = cluster["services"]
-    assert {"bridge-1", "bridge-2", "ingest", "api", "watch", "predict"} <= services.keys()
+    assert {"bridge-1", "bridge-2", "ingest", "api", "watch", "predict", "worker"} <= services.keys()
     assert services["ingest"]["deploy"]["replicas"] == 2
     names = {services[name]["environment"]["SHOAL_BRIDGE_CLIENT_ID"] for name in ("bridge-1", "bridge-2")}
     assert len(names) == 2, "two sessions at the broker need two names"
@@ -78,7 +78,7 @@ def test_no_password_stands_in_the_file_or_the_environment(cluster: dict[str, An
 
 def test_programs_of_ours_run_read_only_and_without_capabilities(cluster: dict[str, Any]) -> None:
     ours = {name: s for name, s in cluster["services"].items() if s["image"].startswith("shoal/")}
-    assert len(ours) == 7
+    assert len(ours) == 8
     for name, service in ours.items():
         assert service["read_only"], name
         assert service["cap_drop"] == ["ALL"], name
