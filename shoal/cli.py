@@ -21,6 +21,7 @@ from contracts.errors import ConfigurationError, ShoalError
 from shoal import __version__, access
 from shoal.admin.commands import register as register_admin
 from shoal.backup.commands import register as register_backup
+from shoal.firmware.commands import firmware
 from shoal.fleet.cli import app as fleet
 
 _EDGE_HELP = """The agent of one edge box: it measures, watches over the fish and switches, with or without a network.
@@ -48,7 +49,15 @@ cloud.add_typer(access.ca, name="ca")
 cloud.add_typer(access.audit, name="audit")
 edge.command("enroll")(access.edge_enroll)
 edge.command("renew-certificate")(access.edge_renew)
-groups = {"edge": edge, "bridge": bridge, "cloud": cloud, "models": models, "admin": admin, "fleet": fleet}
+groups = {
+    "edge": edge,
+    "bridge": bridge,
+    "cloud": cloud,
+    "models": models,
+    "admin": admin,
+    "fleet": fleet,
+    "firmware": firmware,
+}
 for name, group in groups.items():
     app.add_typer(group, name=name)
 
