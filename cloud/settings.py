@@ -91,8 +91,9 @@ class PredictionSettings(BaseSettings):
     """Megabytes that loaded versions may take, counted as three times their files; one that needs more alone is refused."""
     predict_threads: int = Field(default=1, ge=1, le=64)
     """Threads per call of a model. One costs the least processor time; more processes scale better."""
-    predict_max_batch: int = Field(default=8, ge=1, le=64)
-    """Pictures of different requests that go through a model together."""
+    predict_max_batch: int | None = Field(default=None, ge=1, le=64)
+    """Pictures of different requests that go through a model together. None, the default: 8 where an accelerator runs the graph,
+    and 1 on a processor, which gains nothing by batches and would let every picture of one wait for all (decision 0041)."""
     predict_max_wait_ms: float = Field(default=2, ge=0, le=1000)
     """Milliseconds that a batch waits for pictures that are on their way; a request that is alone never waits."""
     predict_queue: int = Field(default=64, ge=1, le=10_000)

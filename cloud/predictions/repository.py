@@ -51,7 +51,8 @@ class PredictionRepository(Repository):
         statement = insert(PredictionRow).on_conflict_do_nothing(index_elements=["task_id", "task_index"])
         values = [{"organization_id": self._scope.organization_id, **row} for row in rows]
         if len(values) == 1:
-            return [row["id"] for row in await self._all(statement.values(values).returning(PredictionRow.id))]
+            # Values as parameters and not in the statement: so that it is compiled once, and not for every picture.
+            return [row["id"] for row in await self._all(statement.returning(PredictionRow.id), values[0])]
         await self._connection.execute(statement, values)
         return []
 

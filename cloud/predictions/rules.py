@@ -63,6 +63,19 @@ def memory_of(file_bytes: int) -> int:
     return MEMORY_BASE + MEMORY_FACTOR * file_bytes
 
 
+def batch_size(wanted: int | None, *, dynamic: bool, provider: str) -> int:
+    """Pictures per call of a model.
+
+    Args:
+        wanted: by the settings; None leaves it to what runs the graph.
+        dynamic: whether the graph takes more than one.
+        provider: of onnxruntime.
+    """
+    if not dynamic:
+        return 1
+    return wanted or (1 if provider == "CPUExecutionProvider" else 8)
+
+
 def retry_after_s(waiting: int, latency_ms: float) -> int:
     """Whole seconds until a queue of this length has passed, at least one."""
     return max(1, min(60, round(waiting * latency_ms / 1000)))

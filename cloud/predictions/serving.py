@@ -30,7 +30,7 @@ from cloud.metrics import (
 from cloud.predictions.batching import MicroBatcher, QueueFullError
 from cloud.predictions.catalogue import Catalogue, Choice, Installed
 from cloud.predictions.formats import Header, read_header
-from cloud.predictions.rules import Level, level_of, memory_of, retry_after_s
+from cloud.predictions.rules import Level, batch_size, level_of, memory_of, retry_after_s
 from cloud.predictions.state import ResultCache, VersionStatistics
 from cloud.settings import PredictionSettings
 from contracts.bundles import Task
@@ -254,7 +254,11 @@ class Serving:
         self._make_room(model, limit)
         batcher: MicroBatcher[bytes, Answer] = MicroBatcher(
             lambda images: self._run(predictor, model, images),
-            max_batch=self._settings.predict_max_batch if model.manifest.input.dynamic_batch else 1,
+            max_batch=batch_size(
+                self._settings.predict_max_batch,
+                dynamic=model.manifest.input.dynamic_batch,
+                provider=predictor.provider,
+            ),
             max_wait_s=self._settings.predict_max_wait_ms / 1000,
             max_queue=self._settings.predict_queue,
             name=f"predict-{model.manifest.name}",

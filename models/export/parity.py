@@ -48,6 +48,23 @@ def check_detector_parity(module: nn.Module, path: Path, images_BHWC: FrameArray
     return parity
 
 
+def check_classifier_parity(module: nn.Module, path: Path, images_BHWC: FrameArray) -> float:
+    """Run both on the same images and return the largest difference of a probability.
+
+    Raises:
+        ParityError: it is above :data:`TOLERANCE`.
+    """
+    with torch.no_grad():
+        ours_BK = torch.softmax(module(torch.from_numpy(images_BHWC)), dim=1).numpy()
+    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    (logits_BK,) = session.run(None, {session.get_inputs()[0].name: images_BHWC})
+    theirs_BK = torch.softmax(torch.from_numpy(np.asarray(logits_BK)), dim=1).numpy()
+    difference = float(np.abs(ours_BK - theirs_BK).max())
+    if difference > TOLERANCE:
+        raise ParityError(f"exported graph differs: probability by {difference:.2e}")
+    return difference
+
+
 def _compare(ours: list[npt.NDArray[np.float32]], theirs: list[npt.NDArray[np.float32]], width: int) -> Parity:
     (boxes, scores), (other_boxes, other_scores) = ours, theirs
     sure = np.maximum(scores, other_scores) >= MIN_SCORE

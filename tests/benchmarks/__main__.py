@@ -21,6 +21,7 @@ BENCHMARKS: dict[str, str] = {
     "alarm_journey": "ms (99th percentile) from a sensor's message to the box's alarm, then to the API and a webhook; against the broker alone",
     "edge_pipeline": "frames/s through capture, detector and observation, against a ten-line decode-resize-infer loop",
     "runtime": "CPU-ms from a 1080p JPEG to detections, against onnxruntime alone on a tensor that is ready",
+    "classify": "CPU-ms from a 1080p JPEG over HTTP to an answer that is kept, against the same picture through the runtime alone",
     "tracking": "IDF1 of the tracker on a simulated school with known fish, against greedy overlap matching",
     "actuation": "ms (99th percentile) from a sensor's message to the relay's command without any uplink, against ten lines",
     "quality": "readings/s made and judged by all quality tests, against readings made unjudged; precision and recall on labelled series",

@@ -23,7 +23,7 @@ from cloud.errors import (
 from cloud.predictions.batching import MicroBatcher, QueueFullError
 from cloud.predictions.catalogue import Catalogue, Choice
 from cloud.predictions.formats import read_header
-from cloud.predictions.rules import Level, level_of, retry_after_s, takes_candidate
+from cloud.predictions.rules import Level, batch_size, level_of, retry_after_s, takes_candidate
 from cloud.predictions.serving import Served, Serving
 from cloud.predictions.state import ResultCache, VersionStatistics
 from cloud.settings import ModelSplit, PredictionSettings
@@ -107,6 +107,13 @@ def test_a_unit_keeps_its_arm_and_the_share_is_kept() -> None:
     assert first != [takes_candidate("fish-species@1.2.0", unit, 0.2) for unit in units]
     assert not any(takes_candidate("x", unit, 0.0) for unit in units)
     assert all(takes_candidate("x", unit, 1.0) for unit in units)
+
+
+def test_a_processor_takes_pictures_one_by_one_and_an_accelerator_together() -> None:
+    assert batch_size(None, dynamic=True, provider="CPUExecutionProvider") == 1
+    assert batch_size(None, dynamic=True, provider="CUDAExecutionProvider") == 8
+    assert batch_size(4, dynamic=True, provider="CPUExecutionProvider") == 4
+    assert batch_size(4, dynamic=False, provider="CUDAExecutionProvider") == 1
 
 
 def test_retry_after_is_a_whole_second_at_least() -> None:
