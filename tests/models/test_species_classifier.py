@@ -13,6 +13,7 @@ from rich.console import Console
 
 from contracts.errors import ConfigurationError
 from models.runtime import Classifier, check_golden, load_bundle, open_session
+from models.runtime.preprocess import FrameArray
 from tests.cloud.pictures import Colour, colour
 
 if os.environ.get("CI", "").lower() not in {"1", "true"}:
@@ -24,14 +25,18 @@ pytestmark = [pytest.mark.train, pytest.mark.timeout(300)]
 COLOURS: tuple[Colour, ...] = ("red", "green", "blue")
 
 
+def painted(name: Colour, seed: int) -> FrameArray:
+    noise = np.random.default_rng(seed).integers(0, 60, (48, 64, 3), np.uint8)
+    return np.asarray(np.maximum(colour(name), noise), np.uint8)
+
+
 @pytest.fixture
 def crops(tmp_path: Path) -> Path:
     folder = tmp_path / "crops"
     folder.mkdir()
     lines = ["path,species,track"]
     for number, name in enumerate(COLOURS * 8):
-        noise = np.random.default_rng(number).integers(0, 60, (48, 64, 3), np.uint8)
-        cv2.imwrite(str(folder / f"{number}.png"), np.maximum(colour(name), noise))
+        cv2.imwrite(str(folder / f"{number}.png"), painted(name, number))
         lines.append(f"{number}.png,{name}-fish,track-{number // 2}")
     (folder / "index.csv").write_text("\n".join(lines) + "\n")
     return folder
@@ -46,7 +51,7 @@ def test_crops_become_a_bundle_that_names_them(crops: Path, tmp_path: Path) -> N
     assert manifest.metrics["by_track.accuracy"] > 0.9
     session = open_session(load_bundle(bundle))
     assert check_golden(session).passed
-    (said,) = Classifier(session).classify([colour("green")])
+    (said,) = Classifier(session).classify([painted("green", 1000)])
     assert said.best_label == "green-fish"
     assert "CC0" in (bundle / "NOTICE").read_text()
 
