@@ -31,7 +31,7 @@ def run(
 
 def passes(*command: str, where: Path = ROOT, environment: dict[str, str] | None = None) -> str:
     """What a tool printed; fails the test with it when the tool found something."""
-    done = run(*command, where=where, environment=environment)
+    done = run(*command, where=where, environment=environment, timeout_s=300)
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
     return done.stdout
 

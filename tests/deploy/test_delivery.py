@@ -40,6 +40,7 @@ def test_no_workflow_may_write_unless_it_says_so_and_nothing_unsigned_is_deploye
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_groovy_compiles_the_jenkinsfile(tmp_path: Path) -> None:
     source = tmp_path / "Jenkinsfile.groovy"
     shutil.copyfile(JENKINSFILE, source)

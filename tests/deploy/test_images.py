@@ -69,6 +69,7 @@ def test_the_health_check_tells_good_from_bad() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_the_step_that_builds_the_wheel_makes_one_with_dashboard_models_and_probe_maps(tmp_path: Path) -> None:
     passes(sys.executable, "-m", "uv", "build", "--wheel", "--quiet", "--out-dir", str(tmp_path), str(ROOT))
     names = zipfile.ZipFile(next(tmp_path.glob("*.whl"))).namelist()

@@ -27,6 +27,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_esphome_accepts_the_example(example: Path, tmp_path: Path) -> None:
     shutil.copytree(ESPHOME, tmp_path / "esphome")  # it writes beside its files
