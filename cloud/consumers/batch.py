@@ -85,6 +85,8 @@ class Batch:
         self._now = now
         self.letters: list[DeadLetter] = []
         """Dead letters that came with the batch or were made of it."""
+        self._refused: Counter[str] = Counter()
+        self._first_refused: dict[str, str] = {}
 
     def run(self) -> IngestResult:
         """Lock, admit, write, advance."""
@@ -99,6 +101,8 @@ class Batch:
         entries = _advanced(entries, placed, new)
         ledger.save(self._database, entries, self._now)
         dead_letters.write(self._database, self.letters)
+        if self._refused:  # one line for a batch: a flood of poison must not become one of log lines
+            log.warning("messages.refused", reasons=dict(self._refused), first=self._first_refused)
         return IngestResult(
             messages_new=len(new) + len(statuses),
             messages_repeated=len(placed) - len(new),
@@ -156,7 +160,7 @@ class Batch:
                 self._database, self._directory, self._room, self._prepared.readings, incoming, self._now
             )
             rows += stored.rows
-            letters += [_quarantined(ready[part.message].item, part) for part in stored.quarantined]
+            letters += [self._quarantined(ready[part.message].item, part) for part in stored.quarantined]
         envelopes = [one for one in messages if isinstance(one.item.message, Envelope)]
         accepted = free_clocks.settle(
             self._database, self._directory, self._room, [_accepted(one) for one in envelopes], self._now
@@ -168,7 +172,7 @@ class Batch:
         for kind, group in by_kind.items():
             stored = self._write(kind, [message for _, message in group])
             rows += stored.rows
-            letters += [_quarantined(group[part.message][0], part) for part in stored.quarantined]
+            letters += [self._quarantined(group[part.message][0], part) for part in stored.quarantined]
         return rows, letters
 
     def _write(self, kind: Kind, messages: Sequence[Accepted]) -> Stored:
@@ -201,19 +205,23 @@ class Batch:
             self._bury(item, reason, detail)
 
     def _bury(self, item: ReadRecord, reason: str, detail: str) -> None:
-        log.warning("message.refused", reason=reason, detail=detail, origin=item.record.origin)
+        self._tell(item, reason, detail)
         self.letters.append(_letter(item, reason, detail))
+
+    def _quarantined(self, item: ReadRecord, part: Quarantine) -> DeadLetter:
+        self._tell(item, part.reason, part.detail)
+        return _letter(item, part.reason, part.detail)
+
+    def _tell(self, item: ReadRecord, reason: str, detail: str) -> None:
+        self._refused[reason] += 1
+        if not self._first_refused:
+            self._first_refused = {"reason": reason, "detail": detail, "origin": item.record.origin}
 
 
 def _accepted(one: _Placed) -> Accepted:
     envelope = one.item.message
     assert isinstance(envelope, Envelope)  # noqa: S101  (only messages are written)
     return Accepted(one.device, envelope, one.item.record.received_at)
-
-
-def _quarantined(item: ReadRecord, part: Quarantine) -> DeadLetter:
-    log.warning("message.quarantined", reason=part.reason, detail=part.detail, origin=item.record.origin)
-    return _letter(item, part.reason, part.detail)
 
 
 def _letter(item: ReadRecord, reason: str, detail: str) -> DeadLetter:

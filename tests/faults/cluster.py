@@ -196,6 +196,7 @@ class Cluster:
         arguments = ("bridge", "run") if name.startswith("bridge") else ("cloud", "ingest")
         self.ports.setdefault(name, free_port())
         environment = {
+            "MALLOC_ARENA_MAX": "2",  # as in the images that a cluster runs; otherwise each thread's heap keeps its peak
             "SHOAL_DATABASE_URL": self.database.url(),
             "SHOAL_STORAGE_DIR": str(self.folder / "storage"),
             "SHOAL_KAFKA_BOOTSTRAP": self.kafka.bootstrap,

@@ -61,12 +61,9 @@ def farm(frames: Path, browser: Browser, tmp_path_factory: pytest.TempPathFactor
     with ExitStack() as stack:
         demo = stack.enter_context(Program(*arguments, log=work / "demo.log"))
 
-        def address() -> str | None:
-            ports = json.loads((data / "box.json").read_text())["ports"] if (data / "box.json").exists() else {}
-            url = f"http://127.0.0.1:{ports.get('http', 0)}"
-            return url if "http" in ports and httpx.get(f"{url}/ready").status_code == httpx.codes.OK else None
-
-        url = eventually(address, timeout_s=120, what="the API is ready")
+        # The API is ready before its users are there: it waits for nobody.
+        eventually((data / "run" / "began").exists, timeout_s=180, what="the demo says that everything runs")
+        url = f"http://127.0.0.1:{json.loads((data / 'box.json').read_text())['ports']['http']}"
         users = json.loads((data / "credentials.json").read_text())
         operator = stack.enter_context(Api(url, users["operator_email"], users["operator_password"]))
 
