@@ -67,6 +67,15 @@ def farm(frames: Path, browser: Browser, tmp_path_factory: pytest.TempPathFactor
         users = json.loads((data / "credentials.json").read_text())
         operator = stack.enter_context(Api(url, users["operator_email"], users["operator_password"]))
 
+        def alarm() -> dict[str, Any] | None:
+            alarms = operator.get("alarms", site=SITE, open="true")["items"]
+            return next((a for a in alarms if a["quantity"] in {"do", "do_sat"}), None)
+
+        # Asked for first: the aerator fails ten seconds after the start, and the box ends the alarm by itself.
+        seen: dict[str, Any] = {
+            "alarm": eventually(alarm, timeout_s=180, what="an oxygen alarm of the failing aerator")
+        }
+
         def live() -> dict[str, Any] | None:
             shown = operator.unit(SITE, "tank-1")
             readings = shown["readings"] if shown else []
@@ -75,9 +84,7 @@ def farm(frames: Path, browser: Browser, tmp_path_factory: pytest.TempPathFactor
             complete = len(here) == len(readings) and here >= {"do", "do_sat", "temperature", "current"}
             return shown if shown and complete and shown["observation"] else None
 
-        seen: dict[str, Any] = {
-            "tank": eventually(live, timeout_s=180, what="live values and an observation of tank-1")
-        }
+        seen["tank"] = eventually(live, timeout_s=180, what="live values and an observation of tank-1")
 
         def evidence() -> dict[str, Any] | None:
             observations = operator.get(f"units/{seen['tank']['unit']['id']}/observations")["items"]
@@ -85,12 +92,6 @@ def farm(frames: Path, browser: Browser, tmp_path_factory: pytest.TempPathFactor
 
         seen["observation"] = eventually(evidence, timeout_s=120, what="an observation with detections and its image")
         seen["image"] = httpx.get(url + seen["observation"]["image_url"])
-
-        def alarm() -> dict[str, Any] | None:
-            alarms = operator.get("alarms", site=SITE, open="true")["items"]
-            return next((a for a in alarms if a["quantity"] in {"do", "do_sat"} and a["active"]), None)
-
-        seen["alarm"] = eventually(alarm, timeout_s=180, what="an oxygen alarm of the failing aerator")
         seen["acknowledged"] = operator.post(f"alarms/{seen['alarm']['id']}/acknowledge")
         channel = next(r["channel_id"] for r in seen["tank"]["readings"] if r["quantity"] == "do")
         now = datetime.now(timezone.utc)
@@ -136,7 +137,7 @@ def test_real_frames_become_detections_with_their_image_and_model_hash(farm: dic
 
 def test_an_oxygen_alarm_is_raised_with_its_limit_source_and_action_and_acknowledged(farm: dict[str, Any]) -> None:
     alarm, acknowledged = farm["alarm"], farm["acknowledged"]
-    assert alarm["active"]
+    assert alarm["active"] or alarm["cleared_at"]
     assert alarm["source"]
     assert alarm["action"]
     assert acknowledged["acknowledged"]
