@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
@@ -13,6 +14,7 @@ from cloud.kit.stream import KafkaAccess, Partition, StreamError, StreamMessage
 
 log = structlog.get_logger()
 
+_REPEAT_S = 60.0
 _PASSING = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._PARTITION_EOF})  # noqa: SLF001  (the code's name)
 
 
@@ -174,6 +176,20 @@ class ConfluentConfirming:
         self._producer.flush(5)
 
 
+class ErrorEvents:
+    """Logs what librdkafka complains of: each kind of error once in a while, not at every attempt."""
+
+    def __init__(self) -> None:
+        self._logged: dict[str, float] = {}
+
+    def __call__(self, error: KafkaError) -> None:
+        """Called by librdkafka from consume, poll and flush."""
+        now = time.monotonic()
+        if now - self._logged.get(error.name(), -_REPEAT_S) >= _REPEAT_S:
+            self._logged[error.name()] = now
+            log.warning("kafka.error", code=error.name(), reason=error.str(), fatal=error.fatal())
+
+
 def _log_failure(error: KafkaError | None, message: Message) -> None:
     if error is not None:
         log.warning("stream.not_published", topic=message.topic(), reason=error.str())
@@ -222,6 +238,8 @@ def _client_options(access: KafkaAccess) -> dict[str, Any]:
         "socket.nagle.disable": True,
         "reconnect.backoff.ms": 50,
         "reconnect.backoff.max.ms": 2000,
+        "log_level": 0,  # what matters comes as an error event, which we log; the rest is a line per attempt
+        "error_cb": ErrorEvents(),
     }
     if access.ca_file is not None:
         options["ssl.ca.location"] = str(access.ca_file)
