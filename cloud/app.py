@@ -33,8 +33,10 @@ from cloud.alarms import links as alarm_links
 from cloud.api_keys import endpoints as api_keys
 from cloud.audit import endpoints as audit
 from cloud.auth import endpoints as auth
+from cloud.auth import oidc_pages
 from cloud.auth.callers import Callers
 from cloud.auth.idempotency import Idempotency
+from cloud.auth.oidc import Oidc, Provider
 from cloud.auth.service import LoginService
 from cloud.auth.sessions import Sessions
 from cloud.auth.tokens import AccessTokens, KeyTokens, RefreshTokens, UrlSigner
@@ -182,6 +184,7 @@ def create_app(settings: CloudSettings) -> FastAPI:
     app.state.keys = KeyTokens(secret)
     app.state.limiter = _limiter(settings)
     app.state.authority = _authority(settings)
+    app.state.oidc = _oidc(settings, secret)
     app.state.sessions = Sessions(
         database,
         tokens,
@@ -306,6 +309,7 @@ def _add_routes(app: FastAPI, settings: CloudSettings) -> None:
     api = APIRouter(prefix="/api/v1")
     for feature in _FEATURES:
         api.include_router(feature.router)
+    api.include_router(oidc_pages.router)
     app.include_router(api)
     app.include_router(health.router)
     app.include_router(operations.probes)
@@ -359,6 +363,22 @@ def _callers(app: FastAPI, settings: CloudSettings) -> Callers:
 
     machine, person = rate(settings.rate_per_minute), rate(settings.rate_per_minute_user)
     return Callers(app.state.tokens, app.state.keys, machine=machine, person=person)
+
+
+def _oidc(settings: CloudSettings, secret: bytes) -> Oidc | None:
+    if settings.oidc_issuer is None:
+        return None
+    for name in ("oidc_client_secret", "public_url"):
+        if getattr(settings, name) is None:
+            remedy = f"oidc_issuer is set, so it is needed: SHOAL_{name.upper()}."
+            raise ConfigurationError(name, "(not set)", remedy)
+    assert settings.oidc_client_secret is not None  # noqa: S101
+    assert settings.public_url is not None  # noqa: S101
+    redirect = f"{settings.public_url.rstrip('/')}/api/v1/auth/oidc/callback"
+    provider = Provider(
+        settings.oidc_issuer, settings.oidc_client_id, settings.oidc_client_secret.get_secret_value(), redirect
+    )
+    return Oidc(provider, secret)
 
 
 def _authority(settings: CloudSettings) -> Authority | None:

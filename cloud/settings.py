@@ -138,6 +138,18 @@ class CloudSettings(RetentionSettings, PredictionSettings):
     setup_token: SecretStr | None = Field(default=None, min_length=16)
     """Lets the first user of an empty platform register as its administrator; of no use once there is a user. None, the
     default: nobody registers without an invitation, and ``shoal cloud create-user`` makes the first."""
+    oidc_issuer: str | None = Field(default=None, pattern=r"^https?://[^\s]+$")
+    """Identity provider (OpenID Connect) as it calls itself; LDAP and SAML come through it. Needs ``public_url``, and there the
+    redirect address ``{public_url}/api/v1/auth/oidc/callback``. None, the default: people sign in by password alone."""
+    oidc_client_id: str = "shoal"
+    """What we are called there."""
+    oidc_client_secret: SecretStr | None = None
+    """Our secret there; needed with ``oidc_issuer``."""
+    oidc_role: Literal["viewer", "operator", "farm_manager"] | None = None
+    """Role of whoever comes from the provider for the first time. None, the default: only people who were invited come in; they
+    are recognized by their verified e-mail."""
+    oidc_organization: str = "shoal"
+    """Slug of the organization that new people belong to."""
     ca_dir: Path | None = None
     """Folder of the authority that signs certificates of devices (``shoal cloud ca init``). None: devices cannot enrol here."""
     ca_passphrase: SecretStr | None = None
@@ -508,6 +520,7 @@ def _shown(field: str, value: object) -> object:
             "secret_key",
             "setup_token",
             "ca_passphrase",
+            "oidc_client_secret",
             "redis_url",
             "kafka_password",
             "smtp_password",

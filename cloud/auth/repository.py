@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import Connection, and_, column, delete, func, insert, literal, select, table, update
+from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from cloud.auth.rules import LOCK_LIMITS, LOCK_TIME, LOCK_WINDOW, Role, count_attempt
@@ -73,6 +74,22 @@ class UserRepository(Repository):
         """Keys of an organization's sites by slug."""
         own = (_SITE.c.organization_id == organization_id, _SITE.c.slug.in_(slugs))
         return {row["slug"]: row["id"] for row in await self._all(select(_SITE.c.id, _SITE.c.slug).where(*own))}
+
+
+class AccountRows(Repository):
+    """Users as the identity provider brings them."""
+
+    async def add(self, *, email: str, name: str, role: Role, organization: str, now: datetime) -> None:
+        """Store a user without a password; does nothing when the e-mail is taken or there is no such organization."""
+        owner = select(
+            literal(email),
+            literal(name),
+            literal(role.value),
+            _ORGANIZATION.c.id,
+            literal(now, TIMESTAMP(timezone=True)),
+        ).where(_ORGANIZATION.c.slug == organization)
+        columns = ["email", "name", "role", "organization_id", "created_at"]
+        await self._connection.execute(upsert(User).from_select(columns, owner).on_conflict_do_nothing())
 
 
 class SessionRepository(Repository):
