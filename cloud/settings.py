@@ -194,7 +194,7 @@ class CloudSettings(RetentionSettings, PredictionSettings):
     tasks_broker_url: SecretStr | None = None
     """Broker of the workers (``shoal cloud worker``), e.g. ``redis://host:6379/1``. None, the default: this process does the
     tasks itself, one at a time, which is right for a box."""
-    live_interval_s: float = Field(default=1.0, ge=0.5, le=10)
+    live_interval_s: float = Field(default=0.5, ge=0.5, le=10)
     """Seconds between two looks at the store for the live interface; of several changes in between the last one counts."""
     live_max_clients: int = Field(default=500, ge=1, le=20_000)
     """Clients that may watch at once, per API process."""

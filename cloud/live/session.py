@@ -129,6 +129,10 @@ class Session:
             raise SessionEnd("unauthenticated", error.detail) from error
         except ForbiddenError as error:
             raise SessionEnd("forbidden", error.detail) from error
+        except (SQLAlchemyError, OSError) as error:
+            if self._user is not None:
+                raise  # the guard asks again later; until then what was true a minute ago holds
+            raise SessionEnd("unavailable", "The database does not answer right now") from error
         if self._user is not None and (user.kind, user.id) != (self._user.kind, self._user.id):
             raise SessionEnd("forbidden", "The token belongs to another user")
         self._user, self._expires, self._token = user, expires, token
