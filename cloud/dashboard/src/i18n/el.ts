@@ -200,8 +200,6 @@ export const el: Messages = {
   'alarms.over': 'Έληξαν',
   'alarms.performance': 'Εξυπηρετούν;',
   'alarms.why': 'Γιατί υπάρχουν',
-  'alarms.show': 'Ανοιχτοί συναγερμοί',
-  'alarms.all': 'Όλα για τους συναγερμούς',
   'alarms.none': 'Κανένας ανοιχτός συναγερμός',
   'alarms.none_short': 'Κανένας ανοιχτός',
   'alarms.none_text': 'Όλα είναι εντός ορίων και κάθε συναγερμός έχει επιβεβαιωθεί.',

@@ -209,8 +209,6 @@ export const en = {
   'alarms.over': 'Over',
   'alarms.performance': 'Do they serve?',
   'alarms.why': 'Why they exist',
-  'alarms.show': 'Show open alarms',
-  'alarms.all': 'All about alarms',
   'alarms.none': 'No open alarms on this farm',
   'alarms.none_short': 'No open alarms',
   'alarms.none_text': 'Everything that is watched is within its limits, and every alarm was acknowledged.',

@@ -201,8 +201,6 @@ export const es: Messages = {
   'alarms.over': 'Terminadas',
   'alarms.performance': '¿Sirven?',
   'alarms.why': 'Por qué existen',
-  'alarms.show': 'Ver alarmas abiertas',
-  'alarms.all': 'Todo sobre las alarmas',
   'alarms.none': 'No hay alarmas abiertas en esta granja',
   'alarms.none_short': 'Sin alarmas abiertas',
   'alarms.none_text': 'Todo lo vigilado está dentro de sus límites y todas las alarmas fueron reconocidas.',

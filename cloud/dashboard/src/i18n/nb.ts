@@ -200,8 +200,6 @@ export const nb: Messages = {
   'alarms.over': 'Avsluttet',
   'alarms.performance': 'Nytter de?',
   'alarms.why': 'Hvorfor de finnes',
-  'alarms.show': 'Vis åpne alarmer',
-  'alarms.all': 'Alt om alarmer',
   'alarms.none': 'Ingen åpne alarmer på anlegget',
   'alarms.none_short': 'Ingen åpne alarmer',
   'alarms.none_text': 'Alt som overvåkes er innenfor grensene, og alle alarmer er kvittert.',

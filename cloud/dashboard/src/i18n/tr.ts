@@ -199,8 +199,6 @@ export const tr: Messages = {
   'alarms.over': 'Bitenler',
   'alarms.performance': 'İşe yarıyorlar mı?',
   'alarms.why': 'Neden varlar',
-  'alarms.show': 'Açık alarmları göster',
-  'alarms.all': 'Alarmlar hakkında her şey',
   'alarms.none': 'Bu çiftlikte açık alarm yok',
   'alarms.none_short': 'Açık alarm yok',
   'alarms.none_text': 'İzlenen her şey sınırları içinde ve her alarm onaylandı.',

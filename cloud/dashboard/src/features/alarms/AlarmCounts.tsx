@@ -28,8 +28,8 @@ export function AlarmCounts({ alarms }: { alarms: readonly Alarm[] }): JSX.Eleme
               display: 'flex',
               alignItems: 'center',
               gap: 0.5,
-              opacity: quiet ? 0.45 : 1,
-              filter: quiet ? 'grayscale(1)' : 'none',
+              color: quiet ? 'text.secondary' : 'text.primary',
+              '& svg': quiet ? { opacity: 0.5, filter: 'grayscale(1)' } : {},
             }}
           >
             <SeverityMark severity={severity} size="1.125rem" hollow={active[severity] === 0} silent />

@@ -149,7 +149,6 @@ function AlarmDrawer({ open, skewMs, wide }: AlarmDrawerProps): JSX.Element {
         variant="outlined"
         startIcon={<BellIcon />}
         onClick={() => setShown(true)}
-        aria-label={t('alarms.show')}
         sx={{ width: '100%', borderColor: 'divider', justifyContent: 'flex-start', gap: 1 }}
       >
         <AlarmCounts alarms={open.alarms} />

@@ -32,15 +32,17 @@ interface Props {
 }
 
 export function RecordForm({ site, kind, farm, unit, onDone }: Props): JSX.Element {
-  const [answers, setAnswers] = useState<Answers>(() => ({
+  const [given, setGiven] = useState<Answers>(() => ({
     ...blank(kind),
-    ...prefilled(farm, unit),
+    ...(unit === undefined ? {} : { unit }),
   }));
+  // What the units hold may be heard after the form was opened.
+  const answers = { ...given, batch: given['batch'] || onlyBatch(farm, given['unit']) };
   const [at, setAt] = useState(() => localText(new Date()));
   const [tried, setTried] = useState(false);
   const [failed, setFailed] = useState<string | null>(null);
   const wrong = faults(kind, answers);
-  const set = (name: string, value: string): void => setAnswers((old) => withAnswer(old, name, value, farm));
+  const set = (name: string, value: string): void => setGiven((old) => withAnswer(old, name, value));
   const submit = (event: SyntheticEvent): void => {
     event.preventDefault();
     setTried(true);
@@ -259,17 +261,17 @@ function Stepper({ label, value, least, wrong, onChange }: StepperProps): JSX.El
   );
 }
 
-/** The batch follows from the unit where only one is there. */
-function withAnswer(old: Answers, name: string, value: string, farm: KnownFarm): Answers {
+/** Another unit holds another batch, and another cause has other details. */
+function withAnswer(old: Answers, name: string, value: string): Answers {
   const next = { ...old, [name]: value };
   if (name === 'cause') return { ...next, detail: '' };
-  return name === 'unit' ? { ...next, ...prefilled(farm, value) } : next;
+  return name === 'unit' ? { ...next, batch: '' } : next;
 }
 
-function prefilled(farm: KnownFarm, unit: string | undefined): Answers {
-  if (unit === undefined) return {};
+/** The batch of a unit where only one is there. */
+function onlyBatch(farm: KnownFarm, unit: string | undefined): string {
   const held = [...new Set(farm.stock.filter((each) => each.unit === unit).map((each) => each.batch))];
-  return { unit, batch: held.length === 1 ? (held[0] ?? '') : '' };
+  return held.length === 1 ? (held[0] ?? '') : '';
 }
 
 /** A moment as the input wants it, in this computer's time. */

@@ -1,0 +1,196 @@
+"""What a shift does with the dashboard, in a real Chromium against the real API, ingest and database."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.dashboard.real_farm import PASSWORD, SITE, RealFarm
+from tests.servers.presence import ROOT, MissingServerError, missing
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = [pytest.mark.browser, pytest.mark.integration]
+
+AXE = ROOT / "cloud" / "dashboard" / "node_modules" / "axe-core" / "axe.min.js"
+PAGES = (
+    "",
+    "/alarms",
+    "/records",
+    "/records?write=mortality",
+    "/kpis",
+    "/reports",
+    "/devices",
+    "/dead-letters",
+    "/settings",
+)
+
+
+@pytest.fixture(scope="module")
+def farm() -> Iterator[RealFarm]:
+    """A living farm: three tanks, eight hours of water, a diary."""
+    try:
+        running = RealFarm()
+    except MissingServerError as error:
+        missing("PostgreSQL", str(error))
+    running.begin()
+    yield running
+    running.end()
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser, farm: RealFarm) -> Iterator[Page]:
+    """One tab of somebody who may everything on the farm, signed in; its scripts may not fail."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, base_url=farm.url)
+    tab = context.new_page()
+    tab.set_default_timeout(40_000)
+    failures: list[str] = []
+    tab.on("pageerror", lambda error: failures.append(str(error)))
+    tab.on("console", lambda said: failures.append(said.text) if "Content Security Policy" in said.text else None)
+    tab.goto("/")
+    tab.get_by_label("Email").fill("fleet_admin@fjord.example")
+    tab.get_by_label("Password").fill(PASSWORD)
+    tab.get_by_role("button", name="Sign in").click()
+    tab.get_by_test_id("unit-tile").first.wait_for()
+    yield tab
+    context.close()
+    assert failures == []
+
+
+def go(page: Page, path: str) -> None:
+    """To another page of the farm, as a link does."""
+    page.evaluate("to => { history.pushState({}, '', to); dispatchEvent(new PopStateEvent('popstate')); }", path)
+
+
+def test_oxygen_falls_and_the_alarm_is_seen_taken_on_and_ends(page: Page, farm: RealFarm) -> None:
+    go(page, f"/sites/{SITE}/alarms")
+    page.get_by_text("No open alarms on this farm").wait_for()
+    farm.oxygen["tank-3"] = 4.3
+    card = page.get_by_test_id("alarm-card")
+    card.wait_for()
+    assert "Tank 3" in card.inner_text()
+    assert "Active · not acknowledged" in card.inner_text()
+    card.get_by_role("button", name="Details").click()
+    card.get_by_text("In ").filter(has_text="it calls").or_(card.get_by_text("Nobody answered")).wait_for()
+    card.get_by_text("If nobody answers").wait_for()
+    card.get_by_role("button", name="Acknowledge").click()
+    card.get_by_text("acknowledged by fleet_admin@fjord.example").wait_for()
+    farm.oxygen["tank-3"] = 8.9
+    page.get_by_text("No open alarms on this farm").wait_for()
+    page.get_by_role("tab", name="Over").click()
+    page.get_by_role("cell", name="fleet_admin@fjord.example").first.wait_for()
+
+
+def test_an_alarm_is_shelved_with_a_reason_and_taken_off_again(page: Page, farm: RealFarm) -> None:
+    farm.oxygen["tank-2"] = 4.1
+    go(page, f"/sites/{SITE}/alarms")
+    card = page.get_by_test_id("alarm-card")
+    card.get_by_role("button", name="Shelve…").click()
+    dialog = page.get_by_role("dialog")
+    assert dialog.get_by_role("button", name="Shelve", exact=True).is_disabled()
+    dialog.get_by_label("Why").fill("The probe is being cleaned")
+    dialog.get_by_role("button", name="Shelve", exact=True).click()
+    card.get_by_test_id("shelved").wait_for()
+    assert "The probe is being cleaned" in card.get_by_test_id("shelved").inner_text()
+    card.get_by_role("button", name="Take off the shelf").click()
+    card.get_by_test_id("shelved").wait_for(state="detached")
+    farm.oxygen["tank-2"] = 8.9
+
+
+def test_dead_fish_are_written_down_without_a_network_and_arrive_once(page: Page, farm: RealFarm) -> None:
+    go(page, f"/sites/{SITE}/records?write=mortality&unit=tank-1")
+    form = page.get_by_role("form", name="Dead fish")
+    form.get_by_role("button", name="One more: Fish").click()
+    form.get_by_label("Cause").first.click()
+    page.get_by_role("option", name="injury").click()
+    form.get_by_label("Note").fill("found at the outlet")
+    page.context.set_offline(True)
+    form.get_by_role("button", name="Save").click()
+    page.get_by_test_id("waiting-record").wait_for()
+    assert "Kept on this device" in page.get_by_test_id("waiting-record").inner_text()
+    page.context.set_offline(False)
+    page.get_by_test_id("waiting-record").wait_for(state="detached")
+    page.get_by_role("cell", name=re.compile("found at the outlet")).wait_for()
+    with farm.client("viewer") as client:
+        found = client.get(f"/api/v1/sites/{SITE}/records", params={"kind": "mortality"}).json()["items"]
+    written = [each["record"] for each in found if each["record"]["note"] == "found at the outlet"]
+    assert [(each["count"], each["cause"], each["batch"]) for each in written] == [(2, "injury", "S-26")]
+
+
+def test_a_record_that_the_server_refuses_stays_with_its_reason(page: Page) -> None:
+    go(page, f"/sites/{SITE}/records?write=mortality&unit=tank-1")
+    form = page.get_by_role("form", name="Dead fish")
+    form.get_by_role("textbox", name="Fish").fill("90000")
+    form.get_by_label("Cause").first.click()
+    page.get_by_role("option", name="unknown").click()
+    form.get_by_role("button", name="Save").click()
+    waiting = page.get_by_test_id("waiting-record")
+    waiting.get_by_text("The farm server refused it").wait_for()
+    waiting.get_by_role("button", name="Discard").click()
+    waiting.wait_for(state="detached")
+
+
+def test_a_file_with_faults_is_told_by_row_and_nothing_of_it_is_taken(page: Page) -> None:
+    go(page, f"/sites/{SITE}/records?part=import")
+    head = "occurred_at,unit,batch,count,cause,detail,note\n"
+    day = time.strftime("%Y-%m-%dT%H:00:00Z", time.gmtime(time.time() - 7200))
+    good, bad = f"{day},tank-1,S-26,2,unknown,,from a file\n", f"{day},tank-1,S-26,many,bored,,\n"
+    chosen = page.get_by_test_id("import-file")
+    chosen.set_input_files({"name": "dead.csv", "mimeType": "text/csv", "buffer": (head + good + bad).encode()})
+    faults = page.get_by_test_id("import-faults")
+    faults.get_by_role("cell", name="3", exact=True).first.wait_for()
+    assert "many" in faults.inner_text()
+    assert page.get_by_role("button", name="Take them in").count() == 0
+    chosen.set_input_files({"name": "dead.csv", "mimeType": "text/csv", "buffer": (head + good).encode()})
+    page.get_by_role("button", name="Take them in").click()
+    page.get_by_text("1 records taken in").wait_for()
+
+
+def test_the_language_changes_everything_at_once(page: Page) -> None:
+    go(page, f"/sites/{SITE}")
+    for name, said in (("Norsk", "Løst oksygen"), ("Ελληνικά", "Διαλυμένο οξυγόνο"), ("English", "Dissolved oxygen")):
+        page.locator("[aria-haspopup=menu]").click()
+        page.get_by_role("menuitem", name=name).click()
+        page.get_by_text(said).first.wait_for()
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_no_page_has_a_serious_barrier(page: Page, path: str) -> None:
+    """By axe, in the colours of both themes."""
+    if not AXE.is_file():
+        missing("axe-core", "cd cloud/dashboard && npm ci")
+    go(page, f"/sites/{SITE}{path}")
+    page.locator("main h1, main h2").first.wait_for()
+    page.wait_for_function("() => document.querySelector('[role=progressbar]') === null")
+    for _ in range(2):
+        page.evaluate(AXE.read_text())
+        found = page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")
+        serious = [
+            (each["id"], each["nodes"][0]["html"][:200])
+            for each in found["violations"]
+            if each["impact"] in ("serious", "critical")
+        ]
+        assert serious == []
+        page.get_by_role("button", name=re.compile("Use the (light|dark) theme")).click()
+
+
+def test_the_keyboard_alone_reaches_the_page_and_its_ways(page: Page) -> None:
+    go(page, f"/sites/{SITE}")
+    page.get_by_test_id("unit-tile").first.wait_for()
+    page.evaluate("() => { document.body.tabIndex = -1; document.body.focus(); }")
+    page.keyboard.press("Tab")
+    assert page.evaluate("() => document.activeElement.getAttribute('href')") == "#page"
+    seen: list[str] = []
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        seen.append(page.evaluate("() => document.activeElement.textContent"))
+        if seen[-1] == "Alarms":
+            break
+    assert seen[-1] == "Alarms"
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name="Alarms").wait_for()
