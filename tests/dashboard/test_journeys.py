@@ -46,7 +46,8 @@ def farm() -> Iterator[RealFarm]:
 @pytest.fixture(scope="module")
 def page(browser: Browser, farm: RealFarm) -> Iterator[Page]:
     """One tab of somebody who may everything on the farm, signed in; its scripts may not fail."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, base_url=farm.url)
+    # Without transitions, so that colours are judged as they stay.
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, base_url=farm.url, reduced_motion="reduce")
     tab = context.new_page()
     tab.set_default_timeout(40_000)
     failures: list[str] = []

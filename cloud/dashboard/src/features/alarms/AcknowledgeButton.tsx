@@ -32,7 +32,7 @@ export function AcknowledgeButton({ alarm, compact = false }: Props): JSX.Elemen
         startIcon={<CheckIcon />}
         disabled={acknowledge.isPending}
         onClick={() => acknowledge.mutate({ alarm })}
-        aria-label={`${t('alarms.acknowledge')}: ${messageOf(alarm)}`}
+        aria-label={`${compact ? t('alarms.ack') : t('alarms.acknowledge')}: ${messageOf(alarm)}`}
         sx={{ borderColor: 'divider', flex: 'none', px: compact ? 1.25 : 2 }}
       >
         {acknowledge.isPending ? t('state.sending') : compact ? t('alarms.ack') : t('alarms.acknowledge')}
