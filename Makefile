@@ -38,7 +38,7 @@ quick: $(TOOLS)
 
 test: system  ## everything, against real servers; as root on Debian or Ubuntu it installs them first
 	@$(MAKE) --no-print-directory $(VENV)/$(LARGEST).installed
-	@$(MAKE) --no-print-directory servers quick
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target servers quick
 	$(BIN)/pytest -n 2 --dist loadgroup
 
 journeys: $(TOOLS) servers  ## the three journeys of docs/journeys.md, on a box and on a cluster
@@ -50,6 +50,7 @@ bench: $(TOOLS) servers  ## measure everything against its floor and render docs
 servers: $(TOOLS)  ## fetch Apache Kafka, TimescaleDB and the tools that check deploy/ into .servers; start each server once
 	$(BIN)/python -m tests.servers install
 	$(BIN)/python -m tests.tools install
+	@cd cloud/dashboard && { [ -d node_modules/axe-core ] || npm ci --no-audit --no-fund --ignore-scripts --silent; }
 
 system:
 	@tests/servers/system-packages.sh
