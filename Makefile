@@ -59,7 +59,7 @@ system:
 lock: | $(BIN)/python  ## resolve the dependencies of every extra again into requirements/
 	@$(BIN)/uv --version >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@lock() { $(BIN)/uv pip compile pyproject.toml "$${@:2}" --universal --python-version 3.10 --generate-hashes --quiet --upgrade \
-		--no-strip-extras --no-emit-index-url --no-header --no-annotate --no-emit-package shoal --output-file requirements/$$1.txt; \
+		--no-emit-index-url --no-header --no-annotate --no-emit-package shoal --output-file requirements/$$1.txt; \
 		echo "requirements/$$1.txt: $$(grep -c == requirements/$$1.txt) packages"; }; \
 	lock train --extra train --extra test; \
 	for extra in edge bridge cloud box test; do \
@@ -80,6 +80,8 @@ $(BIN)/python:
 
 $(VENV)/%.installed: requirements/%.txt pyproject.toml | $(BIN)/python
 	@echo "installing $* from requirements/$*.txt into $(VENV)"
+	@# Before 25, pip takes a pinned pydantic for no pin of the pydantic[email] that model-signing asks for.
+	@$(if $(filter test train,$*),$(BIN)/python -m pip install --quiet --disable-pip-version-check "pip>=25")
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$*.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
