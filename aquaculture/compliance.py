@@ -8,12 +8,44 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol, TypeVar
 
-from aquaculture.limits import Limit, Side
+from aquaculture.limits import Bound, Side
 from contracts.alarms import Severity
 
 TARGET_PERCENT = 99.5
 """Share of the measured time that shall be in range."""
+
+
+_MILDEST_LAST = tuple(Severity)
+"""Severities are declared from most to least severe."""
+
+
+class JudgingLimit(Protocol):
+    """What a limit must say to judge water: a row of the table (``aquaculture.limits.Limit``), or what a box follows."""
+
+    @property
+    def quantity(self) -> str:
+        """Code of the quantity."""
+
+    @property
+    def side(self) -> Side:
+        """Where the trouble is."""
+
+    @property
+    def severity(self) -> Severity:
+        """Of the alarm that it makes."""
+
+    @property
+    def bound(self) -> Bound:
+        """In the quantity's own unit."""
+
+    @property
+    def cited(self) -> str:
+        """Source with its evidence tag."""
+
+
+AnyLimit = TypeVar("AnyLimit", bound=JudgingLimit)
 
 
 @dataclass(frozen=True)
@@ -44,17 +76,17 @@ class Compliance:
         return 100 * self.in_range / self.measured if self.measured else None
 
 
-def warning_limits(limits: Iterable[Limit]) -> dict[str, tuple[Limit, ...]]:
-    """The range to stay in, by quantity: on each side the warning limit, or the critical one where there is no other.
+def warning_limits(limits: Iterable[AnyLimit]) -> dict[str, tuple[AnyLimit, ...]]:
+    """The range to stay in, by quantity: on each side the mildest limit, which is the warning where there is one.
 
     Source: the limits' own.
     """
-    chosen: dict[tuple[str, Side], Limit] = {}
+    chosen: dict[tuple[str, Side], AnyLimit] = {}
     for limit in limits:
-        key = (limit.quantity, limit.side)
-        if key not in chosen or limit.severity is Severity.WARNING:
-            chosen[key] = limit
-    found: dict[str, tuple[Limit, ...]] = {}
+        other = chosen.get((limit.quantity, limit.side))
+        if other is None or _MILDEST_LAST.index(limit.severity) > _MILDEST_LAST.index(other.severity):
+            chosen[limit.quantity, limit.side] = limit
+    found: dict[str, tuple[AnyLimit, ...]] = {}
     for (quantity, _), limit in chosen.items():
         found[quantity] = (*found.get(quantity, ()), limit)
     return found
@@ -62,7 +94,7 @@ def warning_limits(limits: Iterable[Limit]) -> dict[str, tuple[Limit, ...]]:
 
 def compliance(
     means: Sequence[tuple[datetime, float]],
-    limits: Sequence[Limit],
+    limits: Sequence[JudgingLimit],
     *,
     width: timedelta,
     temperatures_c: Mapping[datetime, float] | None = None,

@@ -90,6 +90,8 @@ class Share:
     of: int
     bucket: str
     channels: int
+    judged_by: tuple[str, ...] = ()
+    """In words, whose limits decided."""
     unjudged: tuple[str, ...] = ()
     """Quantities measured without a limit."""
 
@@ -258,7 +260,7 @@ def _condition(samples: Sequence[Sample]) -> Figure:
 
 def _share(name: str, label: str, share: Share, target: Target | None) -> Figure:
     value = 100 * share.told / share.of if share.of else None
-    made = [f"{share.told} of {share.of} {share.bucket} of {share.channels} channels"]
+    made = [f"{share.told} of {share.of} {share.bucket} of {share.channels} channels", *share.judged_by]
     if share.unjudged:
         made.append(f"without a limit: {', '.join(share.unjudged)}")
     return Figure(name, label, "%", value, target, tuple(made), None if share.of else f"no {share.bucket} to judge")

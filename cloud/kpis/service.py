@@ -64,7 +64,7 @@ async def get_kpis(reader: ReadConnection, user: Principal, question: Question) 
     ids = {row["id"]: slug for slug, row in units.items()}
     first = min((growth.start for growth in told.growth), default=question.start)
     temperatures = await daily_temperatures(reader, list(ids), first.date(), question.end.date()) if ids else {}
-    water = await judge_water(reader, list(units.values()), question.start, question.end)
+    water = await judge_water(reader, site_id, list(units.values()), question.start, question.end)
     facts = Facts(
         account=told,
         feed=_feed(fed, set(units), ledgers, question),
@@ -154,7 +154,14 @@ def _samples(rows: Sequence[Row], units: Collection[str], question: Question) ->
 
 def _share_of(water: JudgedWater) -> Share:
     bucket = "minutes" if water.resolution is Resolution.MINUTE else "hours"
-    return Share(water.in_range, water.measured, f"measured {bucket}", len(water.channels), water.unjudged)
+    return Share(
+        water.in_range,
+        water.measured,
+        f"measured {bucket}",
+        len(water.channels),
+        judged_by=water.judged_by,
+        unjudged=water.unjudged,
+    )
 
 
 async def _streams(reader: ReadConnection, unit_ids: Sequence[int], start: datetime, end: datetime) -> Share:

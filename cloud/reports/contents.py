@@ -14,7 +14,7 @@ from aquaculture.stock import Move, book
 from cloud.alarms.performance import Occurrence, Performance
 from cloud.kit.repository import Row
 from cloud.kpis.account import Account, Ledger
-from cloud.kpis.water import JudgedWater
+from cloud.kpis.water import JudgedWater, LimitsFrom
 from cloud.reports.document import Cell, Table
 from cloud.telemetry.rules import Resolution
 from cloud.timeline.rules import diary_words
@@ -224,13 +224,15 @@ def compliance(judged: JudgedWater) -> list[Table]:
     for each in judged.channels:
         sources = "; ".join(dict.fromkeys(limit.cited for limit in each.limits))
         label = _label(each.quantity)
+        judged_by = "limits in effect" if each.limits_from is LimitsFrom.SITE else "shipped table"
+        result = each.result
         summary.append(
-            (each.unit, each.channel, label, each.result.measured, each.result.percent, each.readings, sources)
+            (each.unit, each.channel, label, result.measured, result.percent, each.readings, judged_by, sources)
         )
         for one in each.result.exceedances:
             hours = (one.end - one.start) / timedelta(hours=1)
             beyond.append((each.unit, label, one.start, one.end, hours, one.side.value, one.limit, one.worst))
-    names = ("Unit", "Channel", "Quantity", bucket, "In range %", "Readings", "Limits from")
+    names = ("Unit", "Channel", "Quantity", bucket, "In range %", "Readings", "Judged by", "Limits from")
     beyond.sort(key=lambda row: (str(row[2]), str(row[0])))
     return [
         Table("Time in range; the target is 99.5 %", names, summary),

@@ -233,9 +233,10 @@ async def _traceability(what: _Reading) -> list[Table]:
 
 
 async def _water_compliance(what: _Reading) -> list[Table]:
-    judged = await judge_water(what.reader, what.units, what.order.start, what.order.end)
+    judged = await judge_water(what.reader, what.site_id, what.units, what.order.start, what.order.end)
     readings = sum(each.readings for each in judged.channels)
     what.provenance.append(f"{readings} readings of {len(judged.channels)} channels, judged by their means")
+    what.provenance += judged.judged_by
     if judged.unjudged:
         what.provenance.append(f"measured without a limit: {', '.join(judged.unjudged)}")
     return contents.compliance(judged)

@@ -68,17 +68,27 @@ class ChannelLimits:
         """By channel id; at most one query."""
         known = self._sites.get(site_id)
         if known is None or known[0] <= now.timestamp():
-            found: dict[int, list[LimitInEffect]] = {}
-            for row in await repository.limits_of_site(site_id):
-                for limit in _LIMITS.validate_python(row["limits"]):
-                    if (channel_id := row["channels"].get(limit.channel)) is not None:
-                        found.setdefault(channel_id, []).append(limit)
+            found = await limits_in_effect(repository, site_id)
             known = (now.timestamp() + self.KNOWN_FOR_S, found)
             self._sites[site_id] = known
             self._sites.move_to_end(site_id)
             while len(self._sites) > self.CAPACITY:
                 self._sites.popitem(last=False)
         return known[1]
+
+
+async def limits_in_effect(repository: TelemetryRepository, site_id: int) -> dict[int, list[LimitInEffect]]:
+    """What the boxes of a site say that they watch, by channel id; a channel is not there when its box does not tell.
+
+    An empty list is the word of a box that watches nothing on that channel.
+    """
+    found: dict[int, list[LimitInEffect]] = {}
+    for row in await repository.limits_of_site(site_id):
+        found.update({channel_id: [] for channel_id in row["channels"].values()})
+        for limit in _LIMITS.validate_python(row["limits"]):
+            if (channel_id := row["channels"].get(limit.channel)) is not None:
+                found[channel_id].append(limit)
+    return found
 
 
 async def latest_by_unit(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from itertools import permutations
 
 import pytest
 
 from aquaculture.compliance import compliance, warning_limits
 from aquaculture.limits import Side, limits_for
+from contracts.alarms import Severity
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=timezone.utc)
 HOUR = timedelta(hours=1)
@@ -22,6 +25,14 @@ def test_the_warning_limit_is_the_range_and_a_lone_critical_one_where_there_is_n
     (low,) = SALMON["do_sat"]
     assert (low.side, low.severity.value) == (Side.LOW, "warning")
     assert {limit.bound.value for limit in SALMON["temperature"]} == {4, 16}
+
+
+def test_the_mildest_of_a_sites_own_limits_is_the_range_in_whatever_order_they_come() -> None:
+    (row,) = SALMON["do_sat"]
+    kinds = (Severity.CRITICAL, Severity.MINOR, Severity.MAJOR)
+    for order in permutations(replace(row, severity=kind) for kind in kinds):
+        (chosen,) = warning_limits(order)["do_sat"]
+        assert chosen.severity is Severity.MINOR
 
 
 def test_hours_beyond_the_limit_are_one_exceedance_while_they_touch() -> None:

@@ -63,10 +63,10 @@ def build(database_url: str) -> Skerry:
         }
         hours = [START + timedelta(hours=hour) for hour in range(720)]
         temperature, oxygen, turbidity = channels.values()
-        _roll(database, "reading_1h", temperature, dict.fromkeys(hours, 10.0))
-        _roll(database, "reading_1h", oxygen, {**dict.fromkeys(hours, 95.0), **dict.fromkeys(hours[100:103], 40.0)})
-        _roll(database, "reading_1h", turbidity, dict.fromkeys(hours[:360], 2.0))
-        _roll(database, "reading_1d", temperature, dict.fromkeys(hours[::24], 10.0))
+        roll(database, "reading_1h", temperature, dict.fromkeys(hours, 10.0))
+        roll(database, "reading_1h", oxygen, {**dict.fromkeys(hours, 95.0), **dict.fromkeys(hours[100:103], 40.0)})
+        roll(database, "reading_1h", turbidity, dict.fromkeys(hours[:360], 2.0))
+        roll(database, "reading_1d", temperature, dict.fromkeys(hours[::24], 10.0))
     create_user(database_url, MANAGER, farms.PASSWORD, "farm_manager", "skerry")
     return Skerry(units, channels, device)
 
@@ -105,7 +105,8 @@ def _key(database: psycopg.Connection[Any], statement: str, values: tuple[Any, .
     return int(row[0])
 
 
-def _roll(database: psycopg.Connection[Any], table: str, channel: int, means: dict[datetime, float]) -> None:
+def roll(database: psycopg.Connection[Any], table: str, channel: int, means: dict[datetime, float]) -> None:
+    """Buckets of sixty readings with these means."""
     columns = "(channel_id, bucket, n, good, usable, sum, min, max, last, last_at)"
     database.execute(
         f"INSERT INTO {table} {columns}"  # noqa: S608  (a name of the test's own)

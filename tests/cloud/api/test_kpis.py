@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from cloud.kit.repository import Database
 from cloud.kpis.business import BusinessMetrics
+from contracts.alarms import Severity
+from contracts.devices import Inventory, LimitInEffect
 from tests.cloud.api.conftest import Api
-from tests.cloud.api.skerry import END, START, Skerry, fact, write
+from tests.cloud.api.skerry import END, START, Skerry, fact, roll, write
 from tests.cloud.api.test_access import is_problem
 
 pytestmark = pytest.mark.usefixtures("skerry")
@@ -48,6 +53,100 @@ def test_a_month_of_a_pen_by_hand(manager: httpx.Client) -> None:
     assert verdicts["water_quality_compliance"] == "met"
     assert "30 dead of 1000 fish" in found["mortality"]["computed_from"][0]
     assert any("turbidity" in words for words in found["water_quality_compliance"]["computed_from"])
+
+
+@pytest.fixture
+def box_tells(farm_url: str, skerry: Skerry) -> Iterator[Callable[..., None]]:
+    """Lets the skerry's box tell these limits, for the time of a test."""
+
+    def tell(*limits: LimitInEffect) -> None:
+        inventory = Inventory(agent_version="0.1.0", limits=limits).model_dump(mode="json")
+        with psycopg.connect(farm_url) as database:
+            database.execute("UPDATE device SET inventory = %s WHERE id = %s", (Jsonb(inventory), skerry.device))
+
+    yield tell
+    with psycopg.connect(farm_url) as database:
+        database.execute("UPDATE device SET inventory = NULL WHERE id = %s", (skerry.device,))
+
+
+def watched(
+    quantity: str, side: str, value: float, severity: Severity = Severity.WARNING, **more: Any
+) -> LimitInEffect:
+    return LimitInEffect.model_validate(
+        {
+            "channel": f"pen-1.{quantity}",
+            "definition": f"{quantity}.{side}.{severity.value}",
+            "severity": severity,
+            "side": side,
+            "value": value,
+            "source": "Kari: own trial",
+            **more,
+        }
+    )
+
+
+def test_water_is_judged_by_the_limits_that_the_box_follows(
+    manager: httpx.Client, box_tells: Callable[..., None]
+) -> None:
+    name = "water_quality_compliance"
+    shipped = figures(manager, unit="pen-1")[name]
+    assert "2 channels judged by the shipped table, because their box tells no limits" in shipped["computed_from"]
+
+    # 40 % is enough for this site; its own limit of turbidity is always crossed; temperature it does not watch
+    box_tells(
+        watched("do_sat", "low", 90, Severity.CRITICAL),  # the warning is the range, wherever it lies
+        watched("do_sat", "low", 35),
+        watched("turbidity", "high", 1.5),
+    )
+    own = figures(manager, unit="pen-1")[name]
+    assert own["value"] == pytest.approx(100 * 720 / (720 + 360))
+    assert own["verdict"] == "missed"
+    assert own["computed_from"] == [
+        "720 of 1080 measured hours of 2 channels",
+        "2 channels judged by the limits in effect, as their box tells them now",
+        "without a limit: temperature",
+    ]
+
+    box_tells(watched("do_sat", "low", 11, law="los"))  # 39 % in water of 10 Cel: LOS is 28 %
+    assert figures(manager, unit="pen-1")[name]["value"] == 100
+    box_tells(watched("do_sat", "low", 13, law="los"))
+    assert figures(manager, unit="pen-1")[name]["value"] == pytest.approx(100 * 717 / 720)
+
+    box_tells()
+    nothing = figures(manager, unit="pen-1")[name]
+    assert nothing["missing"] == "no measured hours to judge", (
+        "a box that watches nothing is not a box that does not tell"
+    )
+
+
+def test_each_box_has_its_own_word_and_the_table_speaks_for_the_silent_one(
+    manager: httpx.Client, box_tells: Callable[..., None], skerry: Skerry, farm_url: str
+) -> None:
+    box_tells(watched("do_sat", "low", 35))
+    with psycopg.connect(farm_url) as database:
+        (old_box,) = database.execute(
+            "INSERT INTO device (site_id, slug, name, registered_at)"
+            " SELECT site_id, 'box-old', 'Old box', registered_at FROM device WHERE id = %s RETURNING id",
+            (skerry.device,),
+        ).fetchone() or (None,)
+        (channel,) = database.execute(
+            "INSERT INTO channel (device_id, name, unit_id, quantity, ucum)"
+            " VALUES (%s, 'pen-2.temperature', %s, 'temperature', 'Cel') RETURNING id",
+            (old_box, skerry.units["pen-2"]),
+        ).fetchone() or (0,)
+        roll(database, "reading_1h", channel, {START + timedelta(hours=hour): 20.0 for hour in range(10)})
+    try:
+        both = figures(manager)["water_quality_compliance"]
+    finally:
+        with psycopg.connect(farm_url) as database:
+            database.execute("DELETE FROM reading_1h WHERE channel_id = %s", (channel,))
+            database.execute("DELETE FROM channel WHERE id = %s", (channel,))
+            database.execute("DELETE FROM device WHERE id = %s", (old_box,))
+    assert both["computed_from"][:3] == [
+        "720 of 730 measured hours of 2 channels",
+        "1 channels judged by the limits in effect, as their box tells them now",
+        "1 channels judged by the shipped table, because their box tells no limits",
+    ]
 
 
 def test_what_cannot_be_told_says_why(manager: httpx.Client) -> None:

@@ -138,6 +138,7 @@ def test_water_is_judged_hour_by_hour_with_every_exceedance(manager: httpx.Clien
     assert float(summary["pen-1.do_sat"]["In range %"]) == pytest.approx(100 * 717 / 720, abs=0.01)
     assert summary["pen-1.temperature"]["In range %"] == "100"
     assert "Remen 2016" in summary["pen-1.do_sat"]["Limits from"]
+    assert summary["pen-1.do_sat"]["Judged by"] == "shipped table"
     (night,) = told["Exceedances"]
     # Saturation must stay 20 points above LOS, which is 28 % in water of 10 Cel
     assert (night["Hours"], night["Limit"], night["Worst mean"], night["Side"]) == ("3", "48", "40", "low")

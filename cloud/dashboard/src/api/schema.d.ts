@@ -1780,7 +1780,8 @@ export interface paths {
          * How the farm does
          * @description Mortality, feed conversion, growth, water and streams: each with its target and what it was computed from.
          *
-         *     A figure that cannot be told has no value and says what is missing.
+         *     Water is judged by the limits in effect at the site, as its boxes tell them, and by the shipped table only where a box tells
+         *     none; ``computed_from`` says which. A figure that cannot be told has no value and says what is missing.
          */
         get: operations["getKpis"];
         put?: never;
