@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -9,11 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.dashboard.conftest import sign_in
 from tests.dashboard.real_farm import PASSWORD, SITE, RealFarm
+from tests.dashboard.stack import Account
 from tests.servers.presence import ROOT, MissingServerError, missing
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, WebSocketRoute
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration]
 
@@ -85,6 +88,54 @@ def test_oxygen_falls_and_the_alarm_is_seen_taken_on_and_ends(page: Page, farm: 
     page.get_by_text("No open alarms on this farm").wait_for()
     page.get_by_role("tab", name="Over").click()
     page.get_by_role("cell", name="fleet_admin@fjord.example").first.wait_for()
+
+
+def test_a_cut_line_goes_on_where_it_broke_off_and_no_alarm_is_missed(browser: Browser, farm: RealFarm) -> None:
+    """The socket is cut while oxygen falls; asked values do not count, so they are refused meanwhile."""
+    context = browser.new_context(base_url=farm.url)
+    tab = context.new_page()
+    tab.set_default_timeout(40_000)
+    lines: list[WebSocketRoute] = []
+    said: list[list[dict[str, object]]] = []
+    asked: list[dict[str, object]] = []
+
+    def relay(line: WebSocketRoute) -> None:
+        heard: list[dict[str, object]] = []
+        lines.append(line)
+        said.append(heard)
+        server = line.connect_to_server()
+
+        def up(message: str | bytes) -> None:
+            asked.append(json.loads(message))
+            server.send(message)
+
+        def down(message: str | bytes) -> None:
+            heard.append(json.loads(message))
+            line.send(message)
+
+        line.on_message(up)
+        server.on_message(down)
+
+    tab.route_web_socket(re.compile("/api/v1/live$"), relay)
+    sign_in(tab, Account("operator@fjord.example", PASSWORD))
+    tab.wait_for_function("() => document.querySelector('[data-testid=link-state]').dataset.state === 'live'")
+    while not any(each["type"] == "delta" for each in said[0]):
+        tab.wait_for_timeout(100)
+    tab.route(re.compile("/(latest|alarms)(\\?|$)"), lambda route: route.abort())
+    last = said[0][-1]
+    lines[0].close()
+    farm.oxygen["tank-3"] = 4.2
+    tab.get_by_test_id("alarm-card").filter(has_text="Tank 3").wait_for()
+    assert asked[1]["resume"] == last["resume"]
+    assert [each["type"] for each in said[1][:1]] == ["delta"]
+    assert said[1][0]["seq"] == last["seq"] + 1  # type: ignore[operator]
+    assert tab.get_by_test_id("asking-banner").count() == 0
+    farm.oxygen["tank-3"] = 8.9
+    tab.get_by_text("Cleared").first.wait_for()
+    context.close()
+    with farm.client("operator") as client:
+        for alarm in client.get("/api/v1/alarms", params={"site": SITE, "open": True}).json()["items"]:
+            client.post(f"/api/v1/alarms/{alarm['id']}/acknowledge").raise_for_status()
 
 
 def test_an_alarm_is_shelved_with_a_reason_and_taken_off_again(page: Page, farm: RealFarm) -> None:

@@ -49,7 +49,7 @@ const RENEW_BEFORE_MS = 30_000;
 let renewing: Promise<void> | null = null;
 
 /** The token for the next request, renewed when it is about to end; one renewal serves all who wait. */
-async function freshToken(): Promise<string | null> {
+export async function freshToken(): Promise<string | null> {
   const session = presentSession();
   if (session !== null && session.expiresAtMs - Date.now() < RENEW_BEFORE_MS) {
     renewing ??= renew(session.refreshToken).finally(() => (renewing = null));

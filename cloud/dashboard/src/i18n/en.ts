@@ -98,6 +98,7 @@ export const en = {
   'link.no_device_text': 'No edge box has reported from this farm yet',
   'link.since': 'No connection since {at} ({age}).',
   'link.last_heard': 'Values below are the last ones heard. Trying again…',
+  'link.asking': 'Changes do not come by themselves; this page asks every 2 seconds.',
   // Ages and readings
   'age.stale': 'Stale',
   'age.ago': '{age} ago',

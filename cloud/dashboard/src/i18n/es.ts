@@ -95,6 +95,7 @@ export const es: Messages = {
   'link.no_device_text': 'Ningún equipo de esta granja ha informado aún',
   'link.since': 'Sin conexión desde las {at} ({age}).',
   'link.last_heard': 'Los valores de abajo son los últimos recibidos. Reintentando…',
+  'link.asking': 'Los cambios no llegan por sí solos; esta página pregunta cada 2 segundos.',
   'age.stale': 'Anticuado',
   'age.ago': 'hace {age}',
   'age.never': 'nunca recibido',

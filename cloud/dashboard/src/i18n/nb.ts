@@ -94,6 +94,7 @@ export const nb: Messages = {
   'link.no_device_text': 'Ingen boks på anlegget har meldt seg ennå',
   'link.since': 'Ingen forbindelse siden {at} ({age}).',
   'link.last_heard': 'Verdiene under er de siste vi hørte. Prøver igjen…',
+  'link.asking': 'Endringer kommer ikke av seg selv; siden spør hvert 2. sekund.',
   'age.stale': 'Utdatert',
   'age.ago': 'for {age} siden',
   'age.never': 'aldri hørt',

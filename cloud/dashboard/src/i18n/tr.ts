@@ -93,6 +93,7 @@ export const tr: Messages = {
   'link.no_device_text': 'Bu çiftlikten henüz hiçbir kutu bildirim yapmadı',
   'link.since': 'Saat {at} itibarıyla bağlantı yok ({age}).',
   'link.last_heard': 'Aşağıdaki değerler en son alınanlardır. Yeniden deneniyor…',
+  'link.asking': 'Değişiklikler kendiliğinden gelmiyor; bu sayfa her 2 saniyede bir soruyor.',
   'age.stale': 'Eski',
   'age.ago': '{age} önce',
   'age.never': 'hiç alınmadı',

@@ -31,6 +31,7 @@ import type {
   ShownLadders,
 } from '../../api/types';
 import { moment, type Moment } from '../../kit/clock';
+import { liveAlarms, rememberAlarm, usePush } from '../live/feed';
 
 const POLL_MS = 2000;
 const NONE: readonly Alarm[] = [];
@@ -48,14 +49,18 @@ interface Answer {
 }
 
 export function useOpenAlarms(site: string | undefined): OpenAlarms {
+  const pushed = usePush() === 'speaking';
   const query = useQuery({
     queryKey: ['alarms', site],
-    queryFn: async ({ signal }): Promise<Answer> => ({
-      alarms: await openAlarms(site ?? '', signal),
-      receivedAt: moment(),
-    }),
+    queryFn: async ({ signal }): Promise<Answer> => {
+      const slug = site ?? '';
+      const known = liveAlarms(slug);
+      if (known !== null) return known;
+      const alarms = await openAlarms(slug, signal);
+      return liveAlarms(slug) ?? { alarms, receivedAt: moment() };
+    },
     enabled: site !== undefined,
-    refetchInterval: POLL_MS,
+    refetchInterval: (answered) => (pushed && answered.state.data !== undefined ? false : POLL_MS),
   });
   return {
     alarms: query.data?.alarms ?? NONE,
@@ -73,6 +78,7 @@ function useChange<V extends { alarm: Alarm }>(
   return useMutation({
     mutationFn: change,
     onSuccess: (answered) => {
+      rememberAlarm(answered);
       client.setQueriesData<Answer>({ queryKey: ['alarms'] }, (old) =>
         old === undefined ? old : { ...old, alarms: withAnswer(old.alarms, answered) },
       );

@@ -1,4 +1,4 @@
-/** The banner that says since when nothing has been heard. It goes away by itself. */
+/** The banner that says since when nothing has been heard, or that values are asked for and not pushed. It goes away by itself. */
 import Box from '@mui/material/Box';
 import Typography from '@mui/material/Typography';
 import type { JSX } from 'react';
@@ -13,6 +13,8 @@ const SILENT_AFTER_S = 5;
 interface Props {
   receivedAt: Moment;
   failing: boolean;
+  /** Whether the live stream could not be opened, so that this page asks instead. */
+  asking: boolean;
   timezone: string;
   /** Server time of the last answer. */
   lastServerTime: string;
@@ -21,6 +23,7 @@ interface Props {
 export function ConnectionBanner({
   receivedAt,
   failing,
+  asking,
   timezone,
   lastServerTime,
 }: Props): JSX.Element | null {
@@ -28,7 +31,7 @@ export function ConnectionBanner({
     const silent = elapsedSeconds(receivedAt, now);
     return failing || silent > SILENT_AFTER_S ? ageText(silent) : null;
   });
-  if (silence === null) return null;
+  if (silence === null) return asking ? <Asking /> : null;
   return (
     <Box
       role="alert"
@@ -51,6 +54,29 @@ export function ConnectionBanner({
           {t('link.last_heard')}
         </Box>
       </Typography>
+    </Box>
+  );
+}
+
+/** Not an alert: every value is true, it only comes up to two seconds later. */
+function Asking(): JSX.Element {
+  return (
+    <Box
+      role="status"
+      data-testid="asking-banner"
+      sx={{
+        display: 'flex',
+        alignItems: 'center',
+        gap: 1.5,
+        px: { xs: 2, md: 3 },
+        py: 0.5,
+        borderBottom: '1px dashed',
+        borderColor: 'stale',
+        color: 'text.secondary',
+      }}
+    >
+      <UnlinkIcon />
+      <Typography variant="body2">{t('link.asking')}</Typography>
     </Box>
   );
 }

@@ -14,6 +14,7 @@ import { AlarmRail } from '../alarms/AlarmRail';
 import { useOpenAlarms, type OpenAlarms } from '../alarms/queries';
 import { useAlarmSound } from '../alarms/sound';
 import { ConnectionBanner } from '../devices/ConnectionBanner';
+import { useLiveFeed, usePush } from '../live/feed';
 import { useLatest, type Snapshot } from '../telemetry/queries';
 import { FarmHeader } from './FarmHeader';
 import { BottomNavigation, SideNavigation } from './Navigation';
@@ -36,6 +37,8 @@ interface Props {
 }
 
 export function FarmFrame({ site, rail = true, unheard, children }: Props): JSX.Element {
+  useLiveFeed(site);
+  const push = usePush();
   const sites = useSites();
   const latest = useLatest(site);
   const open = useOpenAlarms(site);
@@ -68,6 +71,7 @@ export function FarmFrame({ site, rail = true, unheard, children }: Props): JSX.
         <ConnectionBanner
           receivedAt={snapshot.receivedAt}
           failing={latest.isError}
+          asking={push === 'refused'}
           timezone={snapshot.latest.site.timezone}
           lastServerTime={snapshot.latest.server_time}
         />

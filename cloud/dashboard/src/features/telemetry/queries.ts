@@ -1,8 +1,9 @@
-/** The newest value of everything on a farm, asked every two seconds while someone looks; and series for charts. */
+/** The newest value of everything on a farm, pushed, or asked every two seconds while nothing comes; and series for charts. */
 import { keepPreviousData, useQuery, type UseQueryResult } from '@tanstack/react-query';
 import { channelSeries, siteLatest } from '../../api/endpoints';
 import type { Series, SiteLatest } from '../../api/types';
 import { moment, type Moment } from '../../kit/clock';
+import { liveLatest, rememberSite, usePush } from '../live/feed';
 
 export const LATEST_POLL_MS = 2000;
 
@@ -13,14 +14,16 @@ export interface Snapshot {
 }
 
 export function useLatest(site: string | undefined): UseQueryResult<Snapshot> {
+  const pushed = usePush() === 'speaking';
   return useQuery({
     queryKey: ['latest', site],
-    queryFn: async ({ signal }): Promise<Snapshot> => ({
-      latest: await siteLatest(site ?? '', signal),
-      receivedAt: moment(),
-    }),
+    queryFn: async ({ signal }): Promise<Snapshot> => {
+      const latest = await siteLatest(site ?? '', signal);
+      rememberSite(latest.site);
+      return liveLatest(latest.site.slug) ?? { latest, receivedAt: moment() };
+    },
     enabled: site !== undefined,
-    refetchInterval: LATEST_POLL_MS,
+    refetchInterval: (query) => (pushed && query.state.data !== undefined ? false : LATEST_POLL_MS),
   });
 }
 
