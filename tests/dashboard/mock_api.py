@@ -42,11 +42,29 @@ QUANTITIES: dict[str, tuple[str, str, int]] = {
 }
 LIMITS = {
     "do": [
-        {"definition": "do.low.critical", "severity": "critical", "side": "low", "value": 5.0},
-        {"definition": "do.low.warning", "severity": "warning", "side": "low", "value": 6.0},
+        {
+            "definition": "do.low.critical",
+            "severity": "critical",
+            "side": "low",
+            "value": 5.0,
+            "source": "Fivelstad 1999 [V]; outlet",
+        },
+        {
+            "definition": "do.low.warning",
+            "severity": "warning",
+            "side": "low",
+            "value": 6.0,
+            "source": "Fivelstad 1999 [V]; outlet",
+        },
     ],
     "temperature": [
-        {"definition": "temperature.high.warning", "severity": "warning", "side": "high", "value": 14.0},
+        {
+            "definition": "temperature.high.warning",
+            "severity": "warning",
+            "side": "high",
+            "value": 14.0,
+            "source": "Handbook [S/K]; confirm with a fish-health person",
+        },
         {"definition": "temperature.high.critical", "severity": "critical", "side": "high", "value": 18.0},
     ],
 }

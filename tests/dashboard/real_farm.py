@@ -235,9 +235,19 @@ class RealFarm:
 
     def _born(self) -> None:
         limits = [
-            LimitInEffect(channel=f"{unit}.do", definition=f"do.low.{name}", severity=severity, side="low", value=value)
+            LimitInEffect(
+                channel=f"{unit}.do",
+                definition=f"do.low.{name}",
+                severity=severity,
+                side="low",
+                value=value,
+                source=source,
+            )
             for unit in UNITS
-            for name, severity, value in (("critical", Severity.CRITICAL, 5.0), ("warning", Severity.WARNING, 6.5))
+            for name, severity, value, source in (
+                ("critical", Severity.CRITICAL, 5.0, "Fivelstad 1999 [V]"),
+                ("warning", Severity.WARNING, 6.5, "Handbook [K]; confirm with a fish-health person"),
+            )
         ]
         self._box.born(
             Inventory(

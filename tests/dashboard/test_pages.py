@@ -120,8 +120,11 @@ def test_unit_page_draws_charts_and_recent_pictures(page: Page, stack: Stack) ->
     page.locator("[data-testid=chart] canvas").first.wait_for()
     page.get_by_test_id("chart").nth(2).wait_for()
     page.get_by_test_id("observation").first.wait_for()
+    sources = page.get_by_test_id("limit-source").all_inner_texts()
+    assert "Fivelstad 1999; outlet[V]" in sources
+    assert "Handbook[S/K]? confirm" in [source.replace("\n", "") for source in sources]
     with page.expect_response(re.compile(r"/series\?")) as answered:
-        page.get_by_role("button", name="7 d").click()
+        page.get_by_role("group", name="Time span").get_by_role("button", name="7 d").click()
     assert answered.value.ok
 
 

@@ -24,6 +24,7 @@ import { useRecords } from '../husbandry/queries';
 import { ObservationPanel } from '../observations/ObservationPanel';
 import { ObservationStrip } from '../observations/ObservationStrip';
 import { ChannelChart } from '../telemetry/ChannelChart';
+import { LimitList } from '../telemetry/LimitList';
 import { GLYPHS, markersOf, type MarkerKind } from '../telemetry/markers';
 import { CYCLE_S, SPANS, type Span, type Zoom } from '../telemetry/queries';
 import { isStale } from '../telemetry/staleness';
@@ -206,6 +207,9 @@ function Detail({ latest, snapshot, open, skewMs }: FarmView & { latest: UnitLat
           </Card>
         ))}
       </Box>
+      <Card title={t('limits.title')}>
+        <LimitList readings={readings} />
+      </Card>
       <Card title={t('before.title')}>
         <BeforePanel unit={unit.id} timezone={site.timezone} />
       </Card>

@@ -8,7 +8,7 @@ import { useQueries } from '@tanstack/react-query';
 import { use, type JSX } from 'react';
 import { useParams } from 'react-router';
 import { calibrations } from '../../api/endpoints';
-import type { Alarm, LatestReading, UnitLatest } from '../../api/types';
+import type { LatestReading, UnitLatest } from '../../api/types';
 import { LANGUAGES, setLanguage, t, useLanguage, type Language } from '../../i18n';
 import { Card } from '../../kit/Card';
 import { MoonIcon, SilentIcon, SoundIcon } from '../../kit/icons';
@@ -19,7 +19,6 @@ import { Table } from '../../kit/Table';
 import { Tabs } from '../../kit/Tabs';
 import { farmDateTime } from '../../kit/time';
 import { severityText } from '../alarms/order';
-import { useClosedAlarms, useOpenAlarms } from '../alarms/queries';
 import { SeverityMark } from '../alarms/SeverityMark';
 import { setSoundWanted, useSoundWanted } from '../alarms/sound';
 import { reaches } from '../auth/rules';
@@ -27,6 +26,7 @@ import { useSession } from '../auth/session';
 import { Access } from '../access/Access';
 import { FarmFrame } from '../farms/FarmFrame';
 import { OnCall } from '../notifications/OnCall';
+import { LimitSource } from '../telemetry/LimitSource';
 import { measureText, quantityText } from '../telemetry/units';
 
 export default function SettingsPage(): JSX.Element {
@@ -43,7 +43,7 @@ export default function SettingsPage(): JSX.Element {
               {
                 key: 'limits',
                 label: t('limits.title'),
-                content: () => <LimitTable site={site} units={snapshot.latest.units} />,
+                content: () => <LimitTable units={snapshot.latest.units} />,
               },
               {
                 key: 'calibrations',
@@ -81,11 +81,8 @@ interface LimitRow {
   readonly limit: LatestReading['limits'][number];
 }
 
-/** Limits as the boxes have them in force; the source is that of the newest alarm of the same rule. */
-function LimitTable({ site, units }: { site: string; units: readonly UnitLatest[] }): JSX.Element {
-  const open = useOpenAlarms(site);
-  const over = useClosedAlarms(site);
-  const known: readonly Alarm[] = [...open.alarms, ...(over.data?.pages.flatMap((page) => page.items) ?? [])];
+/** Limits as the boxes have them in force, each with its source as the box tells it. */
+function LimitTable({ units }: { units: readonly UnitLatest[] }): JSX.Element {
   const rows: LimitRow[] = units.flatMap(({ unit, readings }) =>
     readings.flatMap((reading) => reading.limits.map((limit) => ({ unit: unit.name, reading, limit }))),
   );
@@ -118,7 +115,7 @@ function LimitTable({ site, units }: { site: string; units: readonly UnitLatest[
           },
           {
             head: t('settings.source'),
-            cell: ({ limit }) => known.find((alarm) => alarm.definition === limit.definition)?.source ?? '–',
+            cell: ({ limit }) => <LimitSource source={limit.source} />,
           },
         ]}
       />

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { SeriesPoint } from '../../api/types';
+import { evidenceOf } from './evidence';
 import { toColumns } from './gaps';
 import { limitBar, limitsFor, limitsFromAlarms, zoneOf } from './limitBar';
 import { flagReason, qualityLook } from './quality';
@@ -158,5 +159,22 @@ describe('limits that the box tells', () => {
   it('give way to open alarms when the box tells none', () => {
     const alarm = { quantity: 'do', limit: 4, definition: 'do.low.critical', severity: 'critical' };
     expect(limitsFor({ quantity: 'do', limits: [] }, [alarm]).criticalLow).toBe(4);
+  });
+});
+
+describe('where a limit comes from', () => {
+  it.each([
+    ['Fivelstad 1999 [V]', 'Fivelstad 1999', ['V'], false],
+    ['Remen 2016 [V/K]', 'Remen 2016', ['V', 'K'], false],
+    ['Own trial: warmer water [site]', 'Own trial: warmer water', ['site'], false],
+    ['Handbook [S/K]; confirm with a fish-health person', 'Handbook', ['S', 'K'], true],
+    ['Handbook [K]; smolt', 'Handbook; smolt', ['K'], true],
+    ['By agreement', 'By agreement', [], false],
+  ])('%s', (told, source, tags, toConfirm) => {
+    expect(evidenceOf(told)).toEqual({ source, tags, toConfirm });
+  });
+
+  it('is unknown from a box that does not tell', () => {
+    expect(evidenceOf(null)).toBeNull();
   });
 });
