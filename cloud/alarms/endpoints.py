@@ -9,7 +9,17 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query
 
 from cloud.alarms import service
-from cloud.alarms.schemas import Alarm, AlarmPage, AlarmPerformance, AlarmStep, NewRationale, Rationale, Shelf
+from cloud.alarms.schemas import (
+    Alarm,
+    AlarmPage,
+    AlarmPerformance,
+    AlarmStep,
+    Assignee,
+    NewAssignee,
+    NewRationale,
+    Rationale,
+    Shelf,
+)
 from cloud.auth.dependencies import FarmManager, Operator, Viewer
 from cloud.kit.pagination import Paging
 from cloud.kit.problems import problems
@@ -31,9 +41,12 @@ async def list_alarms(
         bool | None,
         Query(alias="open", description="true: active or not acknowledged yet; false: the others; without it, all."),
     ] = None,
+    assignee: Annotated[
+        int | None, Query(ge=1, le=2**31 - 1, description="Id of a user: the alarms that are assigned to them.")
+    ] = None,
 ) -> AlarmPage:
     """Alarms, newest first."""
-    return await service.list_alarms(reader, user, page, site=site, is_open=is_open)
+    return await service.list_alarms(reader, user, page, site=site, is_open=is_open, assignee_id=assignee)
 
 
 @router.post("/alarms/{alarm_id}/acknowledge", summary="Take an alarm on", responses=problems(401, 403, 404))
@@ -54,9 +67,21 @@ async def unshelve_alarm(alarm_id: UUID, user: Operator, writer: Writer) -> Alar
     return await service.unshelve_alarm(writer, user, alarm_id, _now())
 
 
+@router.get("/alarms/{alarm_id}/assignees", summary="Who could do it", responses=problems(401, 403, 404))
+async def list_alarm_assignees(alarm_id: UUID, user: Operator, reader: Reader) -> list[Assignee]:
+    """People of the organization who may see the alarm's site, by e-mail."""
+    return await service.list_assignees(reader, user, alarm_id)
+
+
+@router.put("/alarms/{alarm_id}/assignee", summary="Assign an alarm", responses=problems(400, 401, 403, 404))
+async def set_alarm_assignee(alarm_id: UUID, assignee: NewAssignee, user: Operator, writer: Writer) -> Alarm:
+    """Make it a person's work, or nobody's. It calls as before until somebody takes it on: assigning is not acknowledging."""
+    return await service.assign_alarm(writer, user, alarm_id, assignee, _now())
+
+
 @router.get("/alarms/{alarm_id}/history", summary="What happened to an alarm", responses=problems(401, 404))
 async def get_alarm_history(alarm_id: UUID, user: Viewer, reader: Reader) -> list[AlarmStep]:
-    """Raised, cleared, acknowledged, shelved: when, and by whom."""
+    """Raised, cleared, acknowledged, shelved, assigned: when, and by whom."""
     return await service.get_history(reader, user, alarm_id)
 
 

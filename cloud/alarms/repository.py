@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from cloud.alarms.tables import Alarm, AlarmChangeRow, AlarmRationale
 from cloud.auth.scope import Scope
+from cloud.auth.tables import User
 from cloud.farms.repository import own_sites
 from cloud.farms.tables import Site, Unit
 from cloud.kit.repository import ReadConnection, Repository, Row, WriteConnection
@@ -46,9 +47,15 @@ _ALARMS = (
         Alarm.shelved_until,
         Alarm.shelved_by,
         Alarm.shelved_because,
+        Alarm.assignee_id,
+        User.email.label("assignee_email"),
+        User.name.label("assignee_name"),
+        Alarm.assigned_at,
+        Alarm.assigned_by,
     )
     .join(Site, Site.id == Alarm.site_id)
     .outerjoin(Unit, Unit.id == Alarm.unit_id)
+    .outerjoin(User, User.id == Alarm.assignee_id)
 )
 
 
@@ -94,14 +101,22 @@ class AlarmRepository(_Alarms):
         self._own = own_sites(scope)
 
     async def alarms(
-        self, *, site_id: int | None, is_open: bool | None, before: tuple[datetime, UUID] | None, rows: int
+        self,
+        *,
+        site_id: int | None,
+        is_open: bool | None,
+        assignee_id: int | None,
+        before: tuple[datetime, UUID] | None,
+        rows: int,
     ) -> list[Row]:
-        """Newest alarms, those before (raised_at, id); ``is_open`` None means all."""
+        """Newest alarms, those before (raised_at, id); ``is_open`` and ``assignee_id`` None mean all."""
         statement = _ALARMS.where(self._own).order_by(Alarm.raised_at.desc(), Alarm.id.desc()).limit(rows)
         if site_id is not None:
             statement = statement.where(Alarm.site_id == site_id)
         if is_open is not None:
             statement = statement.where(IS_OPEN if is_open else ~IS_OPEN)
+        if assignee_id is not None:
+            statement = statement.where(Alarm.assignee_id == assignee_id)
         if before is not None:
             statement = statement.where(tuple_(Alarm.raised_at, Alarm.id) < before)
         return await self._all(statement)
@@ -140,9 +155,47 @@ class AlarmRepository(_Alarms):
         )
         return True
 
+    async def assignees(self, alarm_id: UUID, *, user_id: int | None = None, rows: int) -> list[Row]:
+        """Users of the organization who may come in and see the alarm's site, by e-mail; or the one of this id."""
+        sees = or_(User.site_ids.is_(None), User.site_ids.contains(func.jsonb_build_array(Alarm.site_id)))
+        statement = (
+            select(User.id, User.email, User.name)
+            .join(Site, Site.organization_id == User.organization_id)
+            .join(Alarm, Alarm.site_id == Site.id)
+            .where(self._own, Alarm.id == alarm_id, User.disabled_at.is_(None), sees)
+            .order_by(User.email)
+            .limit(rows)
+        )
+        return await self._all(statement if user_id is None else statement.where(User.id == user_id))
+
+    async def assign(self, alarm_id: UUID, assignee: Row | None, *, actor: str, now: datetime) -> bool:
+        """Make it the work of a user (``id``, ``email``), or of nobody; False when it is already, or there is no such alarm."""
+        own = select(Site.id).where(own_sites(self._scope))
+        key = None if assignee is None else assignee["id"]
+        done = await self._one(
+            update(Alarm)
+            .where(Alarm.id == alarm_id, Alarm.site_id.in_(own), Alarm.assignee_id.is_distinct_from(key))
+            .values(
+                assignee_id=key,
+                assigned_at=None if assignee is None else now,
+                assigned_by=None if assignee is None else actor,
+            )
+            .returning(Alarm.id)
+        )
+        if done is None:
+            return False
+        change = {"alarm_id": alarm_id, "change": "unassigned", "occurred_at": now}
+        if assignee is not None:
+            change |= {"change": "assigned", "assignee": assignee["email"]}
+        await self._connection.execute(
+            insert(AlarmChangeRow).values(**change, recorded_at=now, actor=actor).on_conflict_do_nothing()
+        )
+        return True
+
     async def history(self, alarm_id: UUID) -> list[Row]:
         """Every change of an alarm, oldest first."""
-        columns = (AlarmChangeRow.change, AlarmChangeRow.occurred_at, AlarmChangeRow.recorded_at, AlarmChangeRow.actor)
+        table = AlarmChangeRow
+        columns = (table.change, table.occurred_at, table.recorded_at, table.actor, table.assignee)
         statement = (
             select(*columns).join(Alarm, Alarm.id == AlarmChangeRow.alarm_id).join(Site, Site.id == Alarm.site_id)
         )

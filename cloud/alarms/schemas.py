@@ -14,6 +14,23 @@ from contracts.alarms import Severity
 from contracts.base import UtcDatetime
 
 
+class Assignee(ApiModel):
+    """A person whose work an alarm is, or could be."""
+
+    id: int
+    email: str
+    name: str
+
+
+class NewAssignee(ApiModel):
+    """Whose work an alarm shall be."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    user_id: Annotated[int, Field(ge=1, le=2**31 - 1)] | None
+    """A user of the organization who may see the site; null takes the alarm from whoever has it."""
+
+
 class Alarm(ApiModel):
     """One occurrence of an alarm. Two facts, not one state: is it active, and has a person acknowledged it."""
 
@@ -55,6 +72,10 @@ class Alarm(ApiModel):
     """Until then it calls nobody, by the word of a person."""
     shelved_by: str | None
     shelved_because: str | None
+    assignee: Assignee | None
+    """Whose work it is; they may not have taken it on yet."""
+    assigned_at: UtcDatetime | None
+    assigned_by: str | None
 
 
 class AlarmPage(Page[Alarm]):
@@ -78,6 +99,8 @@ class AlarmStep(ApiModel):
     occurred_at: UtcDatetime
     recorded_at: UtcDatetime
     actor: str | None
+    assignee: str | None
+    """E-mail of the person that it was assigned to; with the change ``assigned`` alone."""
 
 
 class NewRationale(ApiModel):

@@ -18,14 +18,16 @@ from cloud.alarms.schemas import (
     AlarmPage,
     AlarmPerformance,
     AlarmStep,
+    Assignee,
     ChatteringAlarm,
+    NewAssignee,
     NewRationale,
     Rationale,
     ReportedActor,
     Shelf,
 )
 from cloud.auth.dependencies import Principal
-from cloud.errors import InvalidCursorError, InvalidRangeError, NotFoundError
+from cloud.errors import BadRequestError, InvalidCursorError, InvalidRangeError, NotFoundError
 from cloud.farms.schemas import UnitRef
 from cloud.farms.service import find_site_id
 from cloud.kit.ids import decode_moment_cursor, encode_cursor
@@ -37,14 +39,22 @@ from contracts.alarms import Severity
 log = structlog.get_logger()
 
 LONGEST_REPORT = timedelta(days=366)
+MAX_ASSIGNEES = 500
+"""People that one list of assignees has, by e-mail; a farm with more finds the others by their id."""
 MAX_OCCURRENCES = 50_000
 """Alarms that one report looks at; more in a year is a farm that needs another remedy first."""
 
 
 async def list_alarms(
-    reader: ReadConnection, user: Principal, page: PageQuery, *, site: str | None, is_open: bool | None
+    reader: ReadConnection,
+    user: Principal,
+    page: PageQuery,
+    *,
+    site: str | None,
+    is_open: bool | None,
+    assignee_id: int | None,
 ) -> AlarmPage:
-    """Alarms of the user's organization, newest first; ``is_open`` None means all.
+    """Alarms of the user's organization, newest first; ``is_open`` and ``assignee_id`` None mean all.
 
     Raises:
         NotFoundError: the organization has no such site.
@@ -52,7 +62,7 @@ async def list_alarms(
     before = None if page.cursor is None else _position(page.cursor)
     site_id = None if site is None else await find_site_id(reader, user, site)
     rows = await AlarmRepository(reader, user.scope).alarms(
-        site_id=site_id, is_open=is_open, before=before, rows=page.rows
+        site_id=site_id, is_open=is_open, assignee_id=assignee_id, before=before, rows=page.rows
     )
     shown, cursor = cut(rows, page.limit, lambda row: encode_cursor(row["raised_at"].isoformat(), str(row["id"])))
     return AlarmPage(items=[_alarm(row) for row in shown], next_cursor=cursor)
@@ -97,6 +107,42 @@ async def unshelve_alarm(writer: WriteConnection, user: Principal, alarm_id: UUI
     """
     repository = AlarmRepository(writer, user.scope)
     await repository.shelve(alarm_id, until=None, actor=user.email, reason=None, now=now)
+    return await _found(repository, alarm_id)
+
+
+async def list_assignees(reader: ReadConnection, user: Principal, alarm_id: UUID) -> list[Assignee]:
+    """Who an alarm can be assigned to.
+
+    Raises:
+        NotFoundError: the user's organization has no such alarm.
+    """
+    repository = AlarmRepository(reader, user.scope)
+    await _found(repository, alarm_id)
+    return [Assignee(**row) for row in await repository.assignees(alarm_id, rows=MAX_ASSIGNEES)]
+
+
+async def assign_alarm(
+    writer: WriteConnection, user: Principal, alarm_id: UUID, new: NewAssignee, now: datetime
+) -> Alarm:
+    """Make an alarm somebody's work, or nobody's; again: nothing changes.
+
+    Raises:
+        NotFoundError: the user's organization has no such alarm.
+        BadRequestError: there is no such user who may see the alarm.
+    """
+    repository = AlarmRepository(writer, user.scope)
+    alarm = await _found(repository, alarm_id)
+    assignee = None
+    if new.user_id is not None:
+        # One answer for a number that nobody has and for one of another organization: nobody learns which it is.
+        assignee = next(iter(await repository.assignees(alarm_id, user_id=new.user_id, rows=1)), None)
+        if assignee is None:
+            raise BadRequestError(
+                f"user_id = {new.user_id}: nobody with this number may come in and see {alarm.site};"
+                f" choose one of GET /api/v1/alarms/{alarm_id}/assignees"
+            )
+    if await repository.assign(alarm_id, assignee, actor=user.email, now=now):
+        log.info("alarm_assigned", alarm=str(alarm_id), user=user.id, assignee=new.user_id, site=alarm.site)
     return await _found(repository, alarm_id)
 
 
@@ -222,6 +268,9 @@ def _alarm(row: Row) -> Alarm:
     unit = None
     if row["unit_id"] is not None:
         unit = UnitRef(id=row["unit_id"], slug=row["unit_slug"], name=row["unit_name"])
+    assignee = None
+    if row["assignee_id"] is not None:
+        assignee = Assignee(id=row["assignee_id"], email=row["assignee_email"], name=row["assignee_name"])
     return Alarm(
         id=row["id"],
         site=row["site"],
@@ -247,4 +296,7 @@ def _alarm(row: Row) -> Alarm:
         shelved_until=row["shelved_until"],
         shelved_by=row["shelved_by"],
         shelved_because=row["shelved_because"],
+        assignee=assignee,
+        assigned_at=row["assigned_at"],
+        assigned_by=row["assigned_by"],
     )

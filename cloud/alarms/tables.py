@@ -19,6 +19,7 @@ class Alarm(Base):
         Index("ix_alarm_recent", "site_id", text("raised_at DESC")),
         Index("ix_alarm_open", "site_id", "unit_id", postgresql_where=text("cleared_at IS NULL")),
         Index("ix_alarm_unfinished", "site_id", postgresql_where=text("cleared_at IS NULL OR acknowledged_at IS NULL")),
+        Index("ix_alarm_assignee", "assignee_id", postgresql_where=text("assignee_id IS NOT NULL")),
         Index("ix_alarm_identity", "device_id", "definition", "unit_id", "subject", "raised_at"),
     )
 
@@ -52,6 +53,10 @@ class Alarm(Base):
     """Until then it calls nobody, by the word of a person."""
     shelved_by: Mapped[str | None]
     shelved_because: Mapped[str | None]
+    assignee_id: Mapped[int | None] = mapped_column(ForeignKey("app_user.id"))
+    """Whose work it is; says nothing of whether they have taken it on (``acknowledged_at``)."""
+    assigned_at: Mapped[datetime | None]
+    assigned_by: Mapped[str | None]
 
 
 class AlarmAlias(Base):
@@ -85,8 +90,10 @@ class AlarmChangeRow(Base):
 
     alarm_id: Mapped[UUID] = mapped_column(ForeignKey("alarm.id", ondelete="CASCADE"), primary_key=True)
     change: Mapped[str] = mapped_column(primary_key=True)
-    """``contracts.alarms.AlarmChange``."""
+    """``contracts.alarms.AlarmChange``, or ``assigned`` and ``unassigned``, which no box knows."""
     occurred_at: Mapped[datetime] = mapped_column(primary_key=True)
     recorded_at: Mapped[datetime]
     actor: Mapped[str | None]
     """E-mail of the person, ``device:<slug>``, or ``superseded`` when a newer occurrence closed this one."""
+    assignee: Mapped[str | None]
+    """E-mail of the person that it was assigned to, as it was then."""

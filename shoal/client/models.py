@@ -135,6 +135,10 @@ class Alarm(TypedDict):
     """Until then it calls nobody, by the word of a person."""
     shelved_by: str | None
     shelved_because: str | None
+    assignee: Assignee | None
+    """Whose work it is; they may not have taken it on yet."""
+    assigned_at: str | None
+    assigned_by: str | None
 
 
 
@@ -191,6 +195,8 @@ class AlarmStep(TypedDict):
     occurred_at: str
     recorded_at: str
     actor: str | None
+    assignee: str | None
+    """E-mail of the person that it was assigned to; with the change ``assigned`` alone."""
 
 
 
@@ -216,6 +222,14 @@ class ApiKeyPage(_ApiKeyPageAlways, total=False):
     """Some keys."""
     next_cursor: str | None
     """Give it back as ``cursor`` for the next page; null on the last page."""
+
+
+
+class Assignee(TypedDict):
+    """A person whose work an alarm is, or could be."""
+    id: int
+    email: str
+    name: str
 
 
 
@@ -1360,6 +1374,13 @@ class NewApiKey(_NewApiKeyAlways, total=False):
     """Slugs of the sites that it is limited to; null for all."""
     days: int
     """After as many days it stops working; two years at most."""
+
+
+
+class NewAssignee(TypedDict):
+    """Whose work an alarm shall be."""
+    user_id: int | None
+    """A user of the organization who may see the site; null takes the alarm from whoever has it."""
 
 
 

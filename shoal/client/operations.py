@@ -307,9 +307,14 @@ class Operations:
         answer: models.AdvicePage = self._request("GET", f"/api/v1/sites/{_part(site)}/advice", query={"open": open, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
         return answer
 
-    def list_alarms(self, *, site: str | None = None, open: bool | None = None, limit: int | None = None, cursor: str | None = None) -> models.AlarmPage:
+    def list_alarm_assignees(self, alarm_id: str) -> list[models.Assignee]:
+        """Who could do it."""
+        answer: list[models.Assignee] = self._request("GET", f"/api/v1/alarms/{_part(alarm_id)}/assignees", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    def list_alarms(self, *, site: str | None = None, open: bool | None = None, assignee: int | None = None, limit: int | None = None, cursor: str | None = None) -> models.AlarmPage:
         """Alarms."""
-        answer: models.AlarmPage = self._request("GET", "/api/v1/alarms", query={"site": site, "open": open, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
+        answer: models.AlarmPage = self._request("GET", "/api/v1/alarms", query={"site": site, "open": open, "assignee": assignee, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
         return answer
 
     def list_all_models(self) -> models.ModelsOut:
@@ -533,6 +538,11 @@ class Operations:
     def set_advice_settings(self, site: str, body: models.NewAdviceSettings) -> models.AdviceSettings:
         """Set what advice may do."""
         answer: models.AdviceSettings = self._request("PUT", f"/api/v1/sites/{_part(site)}/advice-settings", query={}, headers={}, body=body, form=False, as_json=True)
+        return answer
+
+    def set_alarm_assignee(self, alarm_id: str, body: models.NewAssignee) -> models.Alarm:
+        """Assign an alarm."""
+        answer: models.Alarm = self._request("PUT", f"/api/v1/alarms/{_part(alarm_id)}/assignee", query={}, headers={}, body=body, form=False, as_json=True)
         return answer
 
     def set_ladders(self, site: str, body: models.SiteLadders) -> models.ShownLadders:
@@ -872,9 +882,14 @@ class AsyncOperations:
         answer: models.AdvicePage = await self._request("GET", f"/api/v1/sites/{_part(site)}/advice", query={"open": open, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
         return answer
 
-    async def list_alarms(self, *, site: str | None = None, open: bool | None = None, limit: int | None = None, cursor: str | None = None) -> models.AlarmPage:
+    async def list_alarm_assignees(self, alarm_id: str) -> list[models.Assignee]:
+        """Who could do it."""
+        answer: list[models.Assignee] = await self._request("GET", f"/api/v1/alarms/{_part(alarm_id)}/assignees", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    async def list_alarms(self, *, site: str | None = None, open: bool | None = None, assignee: int | None = None, limit: int | None = None, cursor: str | None = None) -> models.AlarmPage:
         """Alarms."""
-        answer: models.AlarmPage = await self._request("GET", "/api/v1/alarms", query={"site": site, "open": open, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
+        answer: models.AlarmPage = await self._request("GET", "/api/v1/alarms", query={"site": site, "open": open, "assignee": assignee, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
         return answer
 
     async def list_all_models(self) -> models.ModelsOut:
@@ -1098,6 +1113,11 @@ class AsyncOperations:
     async def set_advice_settings(self, site: str, body: models.NewAdviceSettings) -> models.AdviceSettings:
         """Set what advice may do."""
         answer: models.AdviceSettings = await self._request("PUT", f"/api/v1/sites/{_part(site)}/advice-settings", query={}, headers={}, body=body, form=False, as_json=True)
+        return answer
+
+    async def set_alarm_assignee(self, alarm_id: str, body: models.NewAssignee) -> models.Alarm:
+        """Assign an alarm."""
+        answer: models.Alarm = await self._request("PUT", f"/api/v1/alarms/{_part(alarm_id)}/assignee", query={}, headers={}, body=body, form=False, as_json=True)
         return answer
 
     async def set_ladders(self, site: str, body: models.SiteLadders) -> models.ShownLadders:

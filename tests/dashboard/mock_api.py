@@ -388,6 +388,9 @@ class MockFarm:
                 "shelved_until": None,
                 "shelved_by": None,
                 "shelved_because": None,
+                "assignee": None,
+                "assigned_at": None,
+                "assigned_by": None,
             } | more
 
         one, _, three, pen = self.units

@@ -29,7 +29,8 @@ ENDS_THE_LOGIN = frozenset({"logout"})
 
 Q, M, F, P = Role.OPERATOR, Role.FARM_MANAGER, Role.FLEET_ADMIN, Role.PLATFORM_ADMIN
 NEEDS: dict[str, Role] = {
-    "acknowledgeAlarm": Q, "shelveAlarm": Q, "unshelveAlarm": Q, "addRecord": Q, "importRecords": Q, "strikeRecord": Q,
+    "acknowledgeAlarm": Q, "shelveAlarm": Q, "unshelveAlarm": Q, "listAlarmAssignees": Q,
+    "setAlarmAssignee": Q, "addRecord": Q, "importRecords": Q, "strikeRecord": Q,
     "listContacts": Q, "listNotifications": Q, "getProofs": Q, "classifyImage": Q, "predict": Q, "predictBatch": Q,
     "predictAsync": Q,
     "addContact": M, "changeContact": M, "removeContact": M, "setRoster": M, "setLadders": M, "testAlarmPath": M,
@@ -65,6 +66,7 @@ QUERIES: dict[str, dict[str, Any]] = {
 }
 BODIES: dict[str, Any] = {
     "shelveAlarm": {"minutes": 30, "reason": "testing"},
+    "setAlarmAssignee": {"user_id": None},
     "strikeRecord": {"reason": "testing"},
     "changeContact": {"name": "X", "email": "x@lagoon.example"},
     "setRoster": {"shifts": []},

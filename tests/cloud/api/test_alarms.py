@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 import httpx
 import psycopg
@@ -12,6 +13,8 @@ from cloud.dead_letters.schemas import DeadLetterPage
 from cloud.devices.schemas import DevicePage
 from contracts.alarms import Severity
 from tests.cloud.api import farm as farms
+from tests.cloud.api.conftest import Api
+from tests.cloud.api.test_access import is_problem
 
 
 def alarms_of(client: httpx.Client, query: str = "") -> AlarmPage:
@@ -98,6 +101,108 @@ def test_a_shelved_alarm_stays_in_the_list_and_comes_back(
     assert history[0] == ("raised", "device:box-1")
     assert history[-2:] == [("shelved", "operator@fjord.example"), ("unshelved", "operator@fjord.example")]
     assert rival.get(f"{path}/history").status_code == 404
+
+
+def id_of(client: httpx.Client) -> int:
+    key: int = client.get("/api/v1/auth/me").json()["id"]
+    return key
+
+
+def test_an_alarm_is_assigned_to_a_person_and_taken_from_them(
+    operator: httpx.Client, viewer: httpx.Client, fleet_admin: httpx.Client, farm: farms.Farm
+) -> None:
+    path = f"/api/v1/alarms/{farm.active_alarm}"
+    fleet, mine = id_of(fleet_admin), id_of(operator)
+    offered = operator.get(f"{path}/assignees").json()
+    assert (mine, "operator@fjord.example") in {(each["id"], each["email"]) for each in offered}
+    assert [each["email"] for each in offered] == sorted(each["email"] for each in offered)
+    assert not any(each["email"].endswith("@lagoon.example") for each in offered)
+
+    assigned = Alarm.model_validate_json(operator.put(f"{path}/assignee", json={"user_id": fleet}).content)
+    assert assigned.assignee is not None
+    assert (assigned.assignee.id, assigned.assignee.email) == (fleet, "fleet@fjord.example")
+    assert assigned.assigned_by == "operator@fjord.example"
+    assert (assigned.active, assigned.acknowledged) == (True, False), (
+        "somebody's work, which they have not taken on yet"
+    )
+    again = Alarm.model_validate_json(fleet_admin.put(f"{path}/assignee", json={"user_id": fleet}).content)
+    assert again == assigned, "nothing has changed"
+    assert [alarm.id for alarm in alarms_of(viewer, f"?assignee={fleet}").items] == [farm.active_alarm]
+    assert alarms_of(viewer, f"?assignee={mine}").items == []
+
+    handed_on = Alarm.model_validate_json(fleet_admin.put(f"{path}/assignee", json={"user_id": mine}).content)
+    assert handed_on.assignee is not None
+    assert (handed_on.assignee.id, handed_on.assigned_by) == (mine, "fleet@fjord.example")
+    free = Alarm.model_validate_json(operator.put(f"{path}/assignee", json={"user_id": None}).content)
+    assert (free.assignee, free.assigned_at, free.assigned_by) == (None, None, None)
+    steps = [(step["change"], step["actor"], step["assignee"]) for step in viewer.get(f"{path}/history").json()]
+    assert steps[-3:] == [
+        ("assigned", "operator@fjord.example", "fleet@fjord.example"),
+        ("assigned", "fleet@fjord.example", "operator@fjord.example"),
+        ("unassigned", "operator@fjord.example", None),
+    ]
+
+
+def test_assigning_is_in_the_audit_log(operator: httpx.Client, platform_admin: httpx.Client, farm: farms.Farm) -> None:
+    mine = id_of(operator)
+    for user_id in (mine, None):
+        operator.put(f"/api/v1/alarms/{farm.cleared_alarm}/assignee", json={"user_id": user_id})
+    query: dict[str, str | int] = {"subject": "alarm", "action": "setAlarmAssignee", "limit": 2}
+    taken, given = platform_admin.get("/api/v1/audit", params=query).json()["items"]
+    assert given["key"] == {"id": str(farm.cleared_alarm)}
+    assert (given["actor"], given["before"]["assignee_id"], given["after"]["assignee_id"]) == (
+        "operator@fjord.example",
+        None,
+        mine,
+    )
+    assert (taken["before"]["assignee_id"], taken["after"]["assignee_id"]) == (mine, None)
+
+
+def test_nobody_is_assigned_who_could_not_see_the_alarm_and_nobody_assigns_without_the_right(
+    api: Api,
+    operator: httpx.Client,
+    viewer: httpx.Client,
+    rival: httpx.Client,
+    farm: farms.Farm,
+    farm_url: str,
+) -> None:
+    path = f"/api/v1/alarms/{farm.active_alarm}/assignee"
+    mine = {"user_id": id_of(operator)}
+    with api.client() as anonymous:
+        assert is_problem(anonymous.put(path, json=mine), 401, "unauthenticated")
+    assert is_problem(viewer.put(path, json=mine), 403, "forbidden")
+    assert is_problem(rival.put(path, json={"user_id": id_of(rival)}), 404, "not_found")
+    assert is_problem(operator.put(f"/api/v1/alarms/{UUID(int=1)}/assignee", json=mine), 404, "not_found")
+    for body in ({}, {"user_id": 0}, {"user_id": 2**31}, {"user_id": "me"}, {**mine, "by": "x"}):
+        assert is_problem(operator.put(path, json=body), 422, "invalid_request")
+
+    stranger = operator.put(path, json={"user_id": id_of(rival)})
+    assert is_problem(stranger, 400, "bad_request")
+    assert "GET /api/v1/alarms/" in stranger.json()["detail"]
+    assert is_problem(operator.put(path, json={"user_id": 2**31 - 1}), 400, "bad_request")
+    with psycopg.connect(farm_url, autocommit=True) as database:
+        made = (
+            "INSERT INTO app_user (organization_id, email, name, role{}) SELECT organization_id, %s, 'X', 'operator'{}"
+        )
+        of_the_site = " FROM site WHERE slug = 'fjord' RETURNING id"
+        people = {
+            "left": made.format(", disabled_at", ", now()") + of_the_site,
+            "elsewhere": made.format(", site_ids", ", '[2147483647]'::jsonb") + of_the_site,
+            "here": made.format(", site_ids", ", jsonb_build_array(id)") + of_the_site,
+        }
+        ids = {}
+        for name, statement in people.items():
+            row = database.execute(statement, (f"{name}@fjord.example",)).fetchone()
+            assert row is not None
+            ids[name] = row[0]
+        try:
+            assert is_problem(operator.put(path, json={"user_id": ids["left"]}), 400, "bad_request")
+            assert is_problem(operator.put(path, json={"user_id": ids["elsewhere"]}), 400, "bad_request")
+            assert operator.put(path, json={"user_id": ids["here"]}).json()["assignee"]["email"] == "here@fjord.example"
+            assert operator.put(path, json={"user_id": None}).json()["assignee"] is None
+        finally:
+            database.execute("UPDATE alarm SET assignee_id = NULL WHERE assignee_id = ANY(%s)", (list(ids.values()),))
+            database.execute("DELETE FROM app_user WHERE id = ANY(%s)", (list(ids.values()),))
 
 
 def test_the_report_on_alarms_is_of_the_own_site(viewer: httpx.Client, rival: httpx.Client, farm: farms.Farm) -> None:

@@ -1298,6 +1298,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/alarms/{alarm_id}/assignees": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who could do it
+         * @description People of the organization who may see the alarm's site, by e-mail.
+         */
+        get: operations["listAlarmAssignees"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alarms/{alarm_id}/assignee": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Assign an alarm
+         * @description Make it a person's work, or nobody's. It calls as before until somebody takes it on: assigning is not acknowledging.
+         */
+        put: operations["setAlarmAssignee"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/alarms/{alarm_id}/history": {
         parameters: {
             query?: never;
@@ -1307,7 +1347,7 @@ export interface paths {
         };
         /**
          * What happened to an alarm
-         * @description Raised, cleared, acknowledged, shelved: when, and by whom.
+         * @description Raised, cleared, acknowledged, shelved, assigned: when, and by whom.
          */
         get: operations["getAlarmHistory"];
         put?: never;
@@ -2354,6 +2394,12 @@ export interface components {
             shelved_by: string | null;
             /** Shelved Because */
             shelved_because: string | null;
+            /** @description Whose work it is; they may not have taken it on yet. */
+            assignee: components["schemas"]["Assignee"] | null;
+            /** Assigned At */
+            assigned_at: string | null;
+            /** Assigned By */
+            assigned_by: string | null;
         };
         /**
          * AlarmCounts
@@ -2477,6 +2523,11 @@ export interface components {
             recorded_at: string;
             /** Actor */
             actor: string | null;
+            /**
+             * Assignee
+             * @description E-mail of the person that it was assigned to; with the change ``assigned`` alone.
+             */
+            assignee: string | null;
         };
         /**
          * ApiKey
@@ -2519,6 +2570,18 @@ export interface components {
              * @description Give it back as ``cursor`` for the next page; null on the last page.
              */
             next_cursor?: string | null;
+        };
+        /**
+         * Assignee
+         * @description A person whose work an alarm is, or could be.
+         */
+        Assignee: {
+            /** Id */
+            id: number;
+            /** Email */
+            email: string;
+            /** Name */
+            name: string;
         };
         /**
          * AuditCheck
@@ -4650,6 +4713,17 @@ export interface components {
              * @default 365
              */
             days: number;
+        };
+        /**
+         * NewAssignee
+         * @description Whose work an alarm shall be.
+         */
+        NewAssignee: {
+            /**
+             * User Id
+             * @description A user of the organization who may see the site; null takes the alarm from whoever has it.
+             */
+            user_id: number | null;
         };
         /**
          * NewBatch
@@ -10970,6 +11044,8 @@ export interface operations {
                 site?: string | null;
                 /** @description true: active or not acknowledged yet; false: the others; without it, all. */
                 open?: boolean | null;
+                /** @description Id of a user: the alarms that are assigned to them. */
+                assignee?: number | null;
                 /** @description Items per page. */
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
@@ -11166,6 +11242,135 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Alarm"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAlarmAssignees: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alarm_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Assignee"][];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setAlarmAssignee: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alarm_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAssignee"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alarm"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Unauthorized */
