@@ -22,9 +22,10 @@ from uuid import UUID, uuid5
 import cv2
 import numpy as np
 import uvicorn
-from fastapi import FastAPI, Form, Header, HTTPException, Request, Response
+from fastapi import Body, FastAPI, Form, Header, HTTPException, Request, Response
 from fastapi.responses import FileResponse, JSONResponse
 
+from cloud.rollouts.plan import Plan
 from contracts.quality import QUALITY_TESTS
 
 Json = dict[str, Any]
@@ -170,12 +171,16 @@ class MockFarm:
                 "role": role,
                 "organization": "nordfjord",
             }
-            for number, (role, name) in enumerate((("viewer", "Vigdis Viewer"), ("operator", "Olav Operator")), start=1)
+            for number, (role, name) in enumerate(
+                (("viewer", "Vigdis Viewer"), ("operator", "Olav Operator"), ("fleet_admin", "Frida Fleet")), start=1
+            )
         }
         self.tokens: dict[str, Json] = {}
         self.frames: dict[int, tuple[bytes, list[Json]]] = {}
         self.images: dict[str, bytes] = {}
         self.alarms = self._alarms()
+        self.rollouts = self._rollouts()
+        self.decisions: list[Json] = [self._decision("early: begun"), self._decision("canary: passed")]
         self.lock = threading.Lock()
 
     def now(self) -> datetime:
@@ -448,6 +453,116 @@ class MockFarm:
         ]
         return {item["id"]: item for item in listed}
 
+    def _decision(self, words: str) -> Json:
+        return {"at": self.now().isoformat(), "words": words}
+
+    def _rollouts(self) -> dict[str, Json]:
+        """One under way: the canary has passed, the next wave is in shadow and one of its boxes has failed."""
+        plan = Plan()
+        now = self.now()
+        stages = (
+            (26, 25, 13, {"done": 2}),
+            (13, None, None, {"done": 1, "shadow": 5, "waiting": 2, "failed": 1}),
+            (None, None, None, {"waiting": 31}),
+            (None, None, None, {"waiting": 40}),
+        )
+
+        def ago(hours: float | None) -> str | None:
+            return None if hours is None else (now - timedelta(hours=hours)).isoformat()
+
+        number = str(uuid5(NAMESPACE, "rollout"))
+        values = ((0.06, "passed"), (0.97, "passed"), (None, "inconclusive"), (1.72, "failed"))
+        rollout = {
+            "id": number,
+            "name": "Detector for dull water",
+            "model": "fish-detector",
+            "version": "1.1.0",
+            "back_to": "1.0.0",
+            "status": "running",
+            "reason": "early: 5 of 9 devices in shadow",
+            "created_at": ago(27),
+            "created_by": "fleet_admin@nordfjord.example",
+            "began_at": ago(26),
+            "ended_at": None,
+            "plan": plan.model_dump(mode="json"),
+            "sites": None,
+            "wave": 1,
+            "waves": [
+                {
+                    "name": wave.name,
+                    "share": wave.share,
+                    "began_at": ago(began),
+                    "released_at": ago(released),
+                    "passed_at": ago(passed),
+                    "devices": sum(steps.values()),
+                    "steps": steps,
+                }
+                for wave, (began, released, passed, steps) in zip(plan.waves, stages, strict=True)
+            ],
+            "gates": [
+                {
+                    "metric": gate.metric.value,
+                    "phase": gate.phase.value,
+                    "at_most": gate.at_most,
+                    "at_least": gate.at_least,
+                    "stratum": ["aarch64", "tank", "salmo_salar"],
+                    "verdict": verdict,
+                    "devices": 0 if mean is None else 5,
+                    "mean": mean,
+                    "low": None if mean is None else mean * 0.9,
+                    "high": None if mean is None else mean * 1.1,
+                }
+                for gate, (mean, verdict) in zip(plan.gates, values, strict=True)
+            ],
+            "harm_h": 0.6,
+        }
+        return {number: rollout}
+
+    def ask_rollout(self, new: Json, user: Json) -> Json:
+        """Take a rollout that was asked for; nothing begins it."""
+        number = str(uuid5(NAMESPACE, new["name"]))
+        standing = next(iter(self._rollouts().values()))
+        waves = [
+            each | {"began_at": None, "released_at": None, "passed_at": None, "devices": 0, "steps": {}}
+            for each in standing["waves"]
+        ]
+        given = {key: new[key] for key in ("name", "model", "version", "back_to", "sites")}
+        fresh = {"id": number, "status": "asked", "reason": "asked for", "created_by": user["email"]}
+        begun: Json = {"created_at": self.now().isoformat(), "began_at": None, "wave": None, "gates": [], "harm_h": 0.0}
+        self.rollouts[number] = standing | given | fresh | begun | {"waves": waves}
+        return self.rollouts[number]
+
+    def order_rollout(self, rollout_id: str, order: Json, user: Json) -> Json:
+        """Do what was ordered at once, where the real controller takes seconds."""
+        status = {"pause": "paused", "resume": "running", "cancel": "canceled", "roll_back": "rolling_back"}
+        rollout = self.rollout(rollout_id)
+        rollout["status"] = status[order["kind"]]
+        rollout["reason"] = f"{order['kind']} by {user['email']}: {order['reason']}"
+        self.decisions.insert(0, self._decision(rollout["reason"]))
+        return rollout
+
+    def rollout(self, rollout_id: str) -> Json:
+        """Return one rollout, or raise 404."""
+        if rollout_id not in self.rollouts:
+            raise HTTPException(404, "There is no such rollout")
+        return self.rollouts[rollout_id]
+
+    def rollout_devices(self) -> list[Json]:
+        """Return the devices of every rollout."""
+        return [
+            {
+                "site": "nordfjord",
+                "device": f"edge-{number}",
+                "wave": 0 if number < 3 else 1,
+                "step": "done" if number < 3 else "shadow",
+                "reason": "",
+                "active_at": None,
+                "ended_at": None,
+                "numbers": {"shadow.disagreement": 0.05 + number / 100},
+            }
+            for number in range(1, 6)
+        ]
+
     def acknowledge(self, alarm_id: str, user: Json) -> Json:
         """Mark an alarm as seen by a person; once is enough."""
         with self.lock:
@@ -610,6 +725,42 @@ def create_app(farm: MockFarm, *, dist: Path = DIST) -> FastAPI:
         if user["role"] == "viewer":
             raise HTTPException(403, "Viewers cannot acknowledge alarms")
         return farm.acknowledge(alarm_id, user)
+
+    def admin_of(authorization: str | None) -> Json:
+        user = user_of(authorization)
+        if user["role"] != "fleet_admin":
+            raise HTTPException(403, "Rollouts are for fleet admins")
+        return user
+
+    @app.get("/api/v1/rollouts")
+    def rollouts(authorization: Annotated[str | None, Header()] = None) -> Json:
+        admin_of(authorization)
+        return {"items": list(farm.rollouts.values()), "next_cursor": None}
+
+    @app.post("/api/v1/rollouts", status_code=201)
+    def ask_rollout(new: Annotated[Json, Body()], authorization: Annotated[str | None, Header()] = None) -> Json:
+        return farm.ask_rollout(new, admin_of(authorization))
+
+    @app.get("/api/v1/rollouts/{rollout_id}")
+    def rollout(rollout_id: str, authorization: Annotated[str | None, Header()] = None) -> Json:
+        admin_of(authorization)
+        return farm.rollout(rollout_id)
+
+    @app.get("/api/v1/rollouts/{rollout_id}/devices")
+    def rollout_devices(rollout_id: str, authorization: Annotated[str | None, Header()] = None) -> Json:
+        admin_of(authorization)
+        return {"items": farm.rollout_devices() if farm.rollout(rollout_id)["began_at"] else [], "next_cursor": None}
+
+    @app.get("/api/v1/rollouts/{rollout_id}/decisions")
+    def rollout_decisions(rollout_id: str, authorization: Annotated[str | None, Header()] = None) -> Json:
+        admin_of(authorization)
+        return {"items": farm.decisions if farm.rollout(rollout_id)["began_at"] else [], "next_cursor": None}
+
+    @app.post("/api/v1/rollouts/{rollout_id}/orders", status_code=202)
+    def order_rollout(
+        rollout_id: str, order: Annotated[Json, Body()], authorization: Annotated[str | None, Header()] = None
+    ) -> Json:
+        return farm.order_rollout(rollout_id, order, admin_of(authorization))
 
     @app.get("/{path:path}")
     def dashboard(path: str) -> Response:

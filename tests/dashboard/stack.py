@@ -24,6 +24,8 @@ class Stack(Protocol):
     operator: Account
     viewer: Account | None
     """Someone who may only look, where the stack has one."""
+    fleet_admin: Account | None
+    """Someone who rolls models out, where the stack has one."""
     can_stop: bool
     """Whether a test may take the server away."""
 
@@ -46,6 +48,7 @@ class MockStack:
         self.url = self._server.url
         self.operator = Account("operator@nordfjord.example", PASSWORD)
         self.viewer: Account | None = Account("viewer@nordfjord.example", PASSWORD)
+        self.fleet_admin: Account | None = Account("fleet_admin@nordfjord.example", PASSWORD)
 
     def stop_server(self) -> None:
         """Close the port; the farm itself goes on."""
@@ -61,6 +64,7 @@ class RunningStack:
 
     can_stop = False
     viewer: Account | None = None
+    fleet_admin: Account | None = None
 
     def __init__(self, url: str) -> None:
         """Take the operator's account from the environment."""

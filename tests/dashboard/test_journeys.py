@@ -29,6 +29,7 @@ PAGES = (
     "/kpis",
     "/reports",
     "/devices",
+    "/rollouts",
     "/dead-letters",
     "/settings",
 )

@@ -8,6 +8,7 @@ from cloud.alarms.schemas import Alarm
 from cloud.farms.schemas import Unit
 from cloud.observations.schemas import ObservationOut
 from cloud.overview.schemas import SiteLatest
+from cloud.rollouts.schemas import DecisionView, DeviceView, NewRollout, RolloutView
 from cloud.telemetry.schemas import Series
 from tests.dashboard.mock_api import MockFarm
 
@@ -35,3 +36,16 @@ def test_series_units_and_observations_have_the_shape_of_the_api() -> None:
     assert Unit.model_validate(farm.unit_out(tank)).name == "Tank 1"
     seen = ObservationOut.model_validate(farm.observation(tank, farm.now().timestamp()))
     assert len(seen.detections) == tank.fish
+
+
+def test_rollouts_have_the_shape_of_the_api() -> None:
+    farm = MockFarm()
+    admin = farm.users["fleet_admin@nordfjord.example"]
+    shown = RolloutView.model_validate(next(iter(farm.rollouts.values())))
+    assert [wave.name for wave in shown.waves] == ["canary", "early", "half", "all"]
+    new = NewRollout(name="Next", model="fish-detector", version="1.2.0")
+    asked = RolloutView.model_validate(farm.ask_rollout(new.model_dump(mode="json"), admin))
+    assert asked.status == "asked"
+    assert all(DeviceView.model_validate(device) for device in farm.rollout_devices())
+    farm.order_rollout(str(shown.id), {"kind": "pause", "reason": "harvest"}, admin)
+    assert "harvest" in DecisionView.model_validate(farm.decisions[0]).words

@@ -128,6 +128,67 @@ def test_unit_page_draws_charts_and_recent_pictures(page: Page, stack: Stack) ->
     assert answered.value.ok
 
 
+def test_fleet_admin_watches_a_wave_pauses_and_rolls_back_with_a_reason(page: Page, stack: Stack) -> None:
+    if stack.fleet_admin is None:
+        pytest.skip("this stack has no fleet admin")
+    sign_in(page, stack.fleet_admin)
+    page.get_by_role("link", name="Rollouts").click()
+    page.get_by_role("link", name="Detector for dull water").click()
+    page.locator("[data-testid=wave][aria-current=step]").get_by_text("early").wait_for()
+    assert "1 failed" in page.locator("[aria-current=step]").inner_text()
+    slow = page.get_by_role("row").filter(has_text="Latency, new to old")
+    assert re.search(r"≤\s1.5\s+1.72 \(1.55 . 1.89\)\s+5\s+Failed", slow.inner_text())
+    status = page.get_by_test_id("rollout-status")
+    for order, state in (("Pause", "paused"), ("Roll back", "rolling_back")):
+        page.get_by_role("button", name=order, exact=True).click()
+        dialog = page.get_by_role("dialog")
+        send = dialog.get_by_role("button", name=order, exact=True)
+        dialog.get_by_label("Why").fill("latency is too high")
+        if order == "Roll back":
+            dialog.get_by_text("goes back to 1.0.0").wait_for()
+            assert send.is_disabled()
+            dialog.get_by_label("I have read what it does").check()
+        send.click()
+        page.locator(f"[data-status={state}]").wait_for()
+    assert status.inner_text() == "Rolling back"
+    page.get_by_role("tab", name="Decision log").click()
+    page.get_by_text("roll_back by fleet_admin@nordfjord.example: latency is too high").last.wait_for()
+    page.get_by_role("tab", name="Devices").click()
+    page.get_by_role("cell", name="edge-5").wait_for()
+
+
+def test_fleet_admin_asks_for_a_rollout(page: Page, stack: Stack) -> None:
+    if stack.fleet_admin is None:
+        pytest.skip("this stack has no fleet admin")
+    sign_in(page, stack.fleet_admin)
+    page.get_by_role("link", name="Rollouts").click()
+    page.get_by_role("button", name="Roll out a release").click()
+    dialog = page.get_by_role("dialog")
+    send = dialog.get_by_role("button", name="Ask for it")
+    dialog.get_by_label("Name").fill("Autumn")
+    dialog.get_by_label("Model").fill("fish-detector")
+    dialog.get_by_role("textbox", name="Version", exact=True).fill("1.2")
+    assert send.is_disabled()
+    dialog.get_by_role("textbox", name="Version", exact=True).fill("1.2.0")
+    dialog.get_by_label("Farms").click()
+    page.get_by_role("option", name="Thessaly").click()
+    page.keyboard.press("Escape")
+    send.click()
+    page.locator("[data-status=asked]").wait_for()
+    page.get_by_text("No gate was asked yet").wait_for()
+    page.get_by_text("thessaly", exact=True).wait_for()
+
+
+def test_rollouts_are_closed_to_an_operator(page: Page, stack: Stack) -> None:
+    sign_in(page, stack.operator)
+    assert page.get_by_role("link", name="Rollouts").count() == 0
+    page.evaluate(
+        "() => { history.pushState({}, '', '/sites/nordfjord/rollouts'); dispatchEvent(new PopStateEvent('popstate')); }"
+    )
+    page.get_by_text("Not open to you").wait_for()
+    assert page.get_by_role("button", name="Roll out a release").count() == 0
+
+
 def test_page_returns_after_login_and_a_dead_token_leads_back_to_it(page: Page, stack: Stack) -> None:
     sign_in(page, stack.operator)
     page.evaluate("""() => {

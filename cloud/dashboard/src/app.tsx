@@ -21,6 +21,7 @@ const KpisPage = lazy(() => import('./features/kpis/KpisPage'));
 const ReportsPage = lazy(() => import('./features/reports/ReportsPage'));
 const DevicesPage = lazy(() => import('./features/devices/DevicesPage'));
 const DeadLettersPage = lazy(() => import('./features/dead_letters/DeadLettersPage'));
+const RolloutsPage = lazy(() => import('./features/rollouts/RolloutsPage'));
 const SettingsPage = lazy(() => import('./features/settings/SettingsPage'));
 const UnitPage = lazy(() => import('./features/farms/UnitPage'));
 
@@ -67,6 +68,8 @@ export function App(): JSX.Element {
                     <Route path="/sites/:site/reports" element={<ReportsPage />} />
                     <Route path="/sites/:site/devices" element={<DevicesPage />} />
                     <Route path="/sites/:site/dead-letters" element={<DeadLettersPage />} />
+                    <Route path="/sites/:site/rollouts" element={<RolloutsPage />} />
+                    <Route path="/sites/:site/rollouts/:rollout" element={<RolloutsPage />} />
                     <Route path="/sites/:site/settings" element={<SettingsPage />} />
                     <Route path="/units/:unit" element={<UnitPage />} />
                   </Route>

@@ -1,5 +1,6 @@
 /** One function for each path of the API that the dashboard uses. */
 import { answerOf, api, doneOf } from './client';
+import type { paths } from './schema';
 import type {
   Alarm,
   AlarmPage,
@@ -13,6 +14,7 @@ import type {
   CalibrationChange,
   Contact,
   DeadLetterPage,
+  DecisionPage,
   Device,
   Holding,
   Imported,
@@ -20,13 +22,18 @@ import type {
   Login,
   NewBatch,
   NewContact,
+  NewRollout,
   Notification,
+  OrderKind,
   Observation,
   Proofs,
   Rationale,
   RecordKind,
   RecordPage,
   Recorded,
+  RolloutDevicePage,
+  RolloutPage,
+  RolloutView,
   Roster,
   Series,
   ShownLadders,
@@ -288,4 +295,42 @@ export async function listKeys(signal: AbortSignal): Promise<ApiKey[]> {
 export async function auditLog(signal: AbortSignal): Promise<AuditEntry[]> {
   const page = await answerOf(api.GET('/api/v1/audit', { params: { query: { limit: 100 } }, signal }));
   return page.items;
+}
+
+export function listRollouts(cursor: string | null, signal: AbortSignal): Promise<RolloutPage> {
+  const query = { limit: 50, ...(cursor === null ? {} : { cursor }) };
+  return answerOf(api.GET('/api/v1/rollouts', { params: { query }, signal }));
+}
+
+export function getRollout(id: string, signal: AbortSignal): Promise<RolloutView> {
+  return answerOf(api.GET('/api/v1/rollouts/{rollout_id}', { params: { path: { rollout_id: id } }, signal }));
+}
+
+export function rolloutDevices(
+  id: string,
+  cursor: string | null,
+  signal: AbortSignal,
+): Promise<RolloutDevicePage> {
+  const params = { path: { rollout_id: id }, query: { limit: 100, ...(cursor === null ? {} : { cursor }) } };
+  return answerOf(api.GET('/api/v1/rollouts/{rollout_id}/devices', { params, signal }));
+}
+
+export function rolloutDecisions(
+  id: string,
+  cursor: string | null,
+  signal: AbortSignal,
+): Promise<DecisionPage> {
+  const params = { path: { rollout_id: id }, query: { limit: 100, ...(cursor === null ? {} : { cursor }) } };
+  return answerOf(api.GET('/api/v1/rollouts/{rollout_id}/decisions', { params, signal }));
+}
+
+export function askRollout(wanted: NewRollout): Promise<RolloutView> {
+  const body = wanted as NewRollout &
+    paths['/api/v1/rollouts']['post']['requestBody']['content']['application/json'];
+  return answerOf(api.POST('/api/v1/rollouts', { body }));
+}
+
+export function orderRollout(id: string, kind: OrderKind, reason: string): Promise<RolloutView> {
+  const params = { path: { rollout_id: id } };
+  return answerOf(api.POST('/api/v1/rollouts/{rollout_id}/orders', { params, body: { kind, reason } }));
 }

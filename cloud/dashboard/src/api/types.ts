@@ -18,6 +18,16 @@ export type Rationale = Schemas['Rationale'];
 export type Closing = Schemas['Closing'];
 export type Delta = Schemas['Delta'];
 export type Heartbeat = Schemas['Heartbeat'];
+export type DecisionPage = Schemas['DecisionPage'];
+export type GateView = Schemas['cloud__rollouts__schemas__Gate'];
+export type OrderKind = Schemas['OrderKind'];
+export type RolloutDevice = Schemas['DeviceView'];
+export type RolloutDevicePage = Schemas['RolloutDevicePage'];
+export type RolloutPage = Schemas['RolloutPage'];
+export type RolloutView = Schemas['RolloutView'];
+export type WaveView = Schemas['WaveView'];
+/** By the default plan and seed. */
+export type NewRollout = Pick<Schemas['NewRollout'], 'name' | 'model' | 'version' | 'back_to' | 'sites'>;
 export type Snapshot = Schemas['Snapshot'];
 export type Role = Schemas['Role'];
 export type Series = Schemas['Series'];

@@ -49,6 +49,8 @@ const tableSx = {
   width: '100%',
   borderCollapse: 'collapse',
   fontSize: '0.9375rem',
+  // Words stay whole: the table scrolls instead.
+  overflowWrap: 'break-word',
   '& th': {
     color: 'text.secondary',
     fontWeight: 600,

@@ -14,6 +14,7 @@ import {
   LetterIcon,
   MoreIcon,
   PageIcon,
+  QueueIcon,
   WallIcon,
 } from '../../kit/icons';
 import { reaches } from '../auth/rules';
@@ -33,6 +34,7 @@ const PLACES: readonly Place[] = [
   { path: '/kpis', label: 'nav.kpis', icon: GaugeIcon, least: 'viewer' },
   { path: '/reports', label: 'nav.reports', icon: PageIcon, least: 'viewer' },
   { path: '/devices', label: 'nav.devices', icon: ChipIcon, least: 'viewer' },
+  { path: '/rollouts', label: 'nav.rollouts', icon: QueueIcon, least: 'fleet_admin' },
   { path: '/dead-letters', label: 'nav.dead_letters', icon: LetterIcon, least: 'fleet_admin' },
   { path: '/settings', label: 'nav.settings', icon: GearIcon, least: 'viewer' },
 ];

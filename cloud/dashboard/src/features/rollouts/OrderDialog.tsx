@@ -1,0 +1,83 @@
+/** Order a rollout: what it does is said first, a reason is asked for, and what cannot be taken back is confirmed. */
+import Alert from '@mui/material/Alert';
+import Button from '@mui/material/Button';
+import Checkbox from '@mui/material/Checkbox';
+import Dialog from '@mui/material/Dialog';
+import DialogActions from '@mui/material/DialogActions';
+import DialogContent from '@mui/material/DialogContent';
+import DialogTitle from '@mui/material/DialogTitle';
+import FormControlLabel from '@mui/material/FormControlLabel';
+import TextField from '@mui/material/TextField';
+import Typography from '@mui/material/Typography';
+import { useState, type JSX, type SyntheticEvent } from 'react';
+import type { OrderKind, RolloutView } from '../../api/types';
+import { t } from '../../i18n';
+import { useOrder } from './queries';
+import { isFinal } from './rules';
+
+const LEAST_REASON = 3;
+
+interface Props {
+  rollout: RolloutView;
+  kind: OrderKind;
+  onClose: () => void;
+  onSent: () => void;
+}
+
+export function OrderDialog({ rollout, kind, onClose, onSent }: Props): JSX.Element {
+  const [reason, setReason] = useState('');
+  const [sure, setSure] = useState(!isFinal(kind));
+  const order = useOrder();
+  const submit = (event: SyntheticEvent): void => {
+    event.preventDefault();
+    order.mutate({ id: rollout.id, kind, reason: reason.trim() }, { onSuccess: onSent });
+  };
+  return (
+    <Dialog open onClose={onClose} fullWidth maxWidth="xs" aria-labelledby="order-title">
+      <form onSubmit={submit}>
+        <DialogTitle id="order-title">{t(`order.${kind}`)}</DialogTitle>
+        <DialogContent sx={{ display: 'grid', gap: 2 }}>
+          <Typography sx={{ fontWeight: 600 }}>
+            {rollout.name}: {rollout.model} {rollout.version}
+          </Typography>
+          <Typography>{consequence(kind, rollout.back_to)}</Typography>
+          <TextField
+            label={t('order.reason')}
+            required
+            autoFocus
+            multiline
+            minRows={2}
+            value={reason}
+            onChange={(event) => setReason(event.target.value)}
+            slotProps={{ htmlInput: { minLength: LEAST_REASON, maxLength: 500 } }}
+          />
+          {isFinal(kind) && (
+            <FormControlLabel
+              control={<Checkbox checked={sure} onChange={(_event, checked) => setSure(checked)} />}
+              label={t('order.sure')}
+            />
+          )}
+          {order.error !== null && <Alert severity="error">{order.error.message}</Alert>}
+        </DialogContent>
+        <DialogActions sx={{ p: 2, pt: 0 }}>
+          <Button color="inherit" onClick={onClose}>
+            {t('action.cancel')}
+          </Button>
+          <Button
+            type="submit"
+            variant="contained"
+            disableElevation
+            disabled={!sure || reason.trim().length < LEAST_REASON || order.isPending}
+          >
+            {t(`order.${kind}`)}
+          </Button>
+        </DialogActions>
+      </form>
+    </Dialog>
+  );
+}
+
+function consequence(kind: OrderKind, backTo: string | null): string {
+  if (kind !== 'roll_back') return t(`order.${kind}_text`);
+  return backTo === null ? t('order.roll_back_none') : t('order.roll_back_text', { version: backTo });
+}

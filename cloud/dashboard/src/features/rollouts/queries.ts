@@ -1,0 +1,85 @@
+/** Rollouts of the fleet; the controller decides every few seconds, and so often they are asked for. */
+import {
+  useInfiniteQuery,
+  useMutation,
+  useQuery,
+  useQueryClient,
+  type InfiniteData,
+  type UseInfiniteQueryResult,
+  type UseMutationResult,
+  type UseQueryResult,
+} from '@tanstack/react-query';
+import {
+  askRollout,
+  getRollout,
+  listRollouts,
+  orderRollout,
+  rolloutDecisions,
+  rolloutDevices,
+} from '../../api/endpoints';
+import type {
+  DecisionPage,
+  NewRollout,
+  OrderKind,
+  RolloutDevicePage,
+  RolloutPage,
+  RolloutView,
+} from '../../api/types';
+
+const POLL_MS = 5_000;
+
+function paged<T extends { next_cursor?: string | null }>(
+  key: readonly string[],
+  page: (cursor: string | null, signal: AbortSignal) => Promise<T>,
+) {
+  return {
+    queryKey: ['rollouts', ...key],
+    queryFn: ({ pageParam, signal }: { pageParam: string | null; signal: AbortSignal }) =>
+      page(pageParam, signal),
+    initialPageParam: null as string | null,
+    getNextPageParam: (last: T) => last.next_cursor,
+    refetchInterval: POLL_MS,
+  };
+}
+
+export function useRollouts(): UseInfiniteQueryResult<InfiniteData<RolloutPage>> {
+  return useInfiniteQuery(paged(['list'], listRollouts));
+}
+
+export function useRollout(id: string): UseQueryResult<RolloutView> {
+  return useQuery({
+    queryKey: ['rollouts', 'one', id],
+    queryFn: ({ signal }) => getRollout(id, signal),
+    refetchInterval: POLL_MS,
+  });
+}
+
+export function useRolloutDevices(id: string): UseInfiniteQueryResult<InfiniteData<RolloutDevicePage>> {
+  return useInfiniteQuery(paged(['devices', id], (cursor, signal) => rolloutDevices(id, cursor, signal)));
+}
+
+export function useDecisions(id: string): UseInfiniteQueryResult<InfiniteData<DecisionPage>> {
+  return useInfiniteQuery(paged(['decisions', id], (cursor, signal) => rolloutDecisions(id, cursor, signal)));
+}
+
+export function useAsk(): UseMutationResult<RolloutView, Error, NewRollout> {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: askRollout,
+    onSettled: () => client.invalidateQueries({ queryKey: ['rollouts'] }),
+  });
+}
+
+export interface Ordering {
+  readonly id: string;
+  readonly kind: OrderKind;
+  readonly reason: string;
+}
+
+export function useOrder(): UseMutationResult<RolloutView, Error, Ordering> {
+  const client = useQueryClient();
+  return useMutation({
+    mutationFn: ({ id, kind, reason }) => orderRollout(id, kind, reason),
+    onSettled: () => client.invalidateQueries({ queryKey: ['rollouts'] }),
+  });
+}

@@ -1,0 +1,33 @@
+import { describe, expect, it } from 'vitest';
+import { isFinal, isSlug, isVersion, ordersOf, standingsOf } from './rules';
+
+describe('a rollout', () => {
+  it('takes only the orders that mean something in its state', () => {
+    expect(ordersOf('running')).toEqual(['pause', 'cancel', 'roll_back']);
+    expect(ordersOf('paused')).toContain('resume');
+    expect(ordersOf('finished')).toEqual(['roll_back']);
+    for (const over of ['refused', 'rolling_back', 'rolled_back', 'canceled'])
+      expect(ordersOf(over)).toEqual([]);
+    expect(isFinal('pause')).toBe(false);
+    expect(isFinal('roll_back')).toBe(true);
+  });
+
+  it('counts a device that failed, is silent, or is in a step unknown here, as lost', () => {
+    expect(
+      standingsOf({ done: 3, shadow: 2, on_trial: 1, waiting: 4, failed: 1, lost: 1, vanished: 1 }),
+    ).toEqual({ done: 3, moving: 3, waiting: 4, lost: 3 });
+  });
+
+  it.each([
+    ['1.2.0', true],
+    ['1.2', false],
+    ['v1.2.0', false],
+  ])('is of a version like %s: %s', (text, good) => {
+    expect(isVersion(text)).toBe(good);
+  });
+
+  it('is of a model whose name is a slug', () => {
+    expect(isSlug('fish-detector')).toBe(true);
+    expect(isSlug('Fish detector')).toBe(false);
+  });
+});
