@@ -50,6 +50,8 @@ def test_live_oxygen_appears_with_unit_age_and_quality_and_keeps_moving(page: Pa
         ",".join(before),
     )
     assert page.get_by_test_id("link-state").get_attribute("data-state") == "live"
+    if stack.can_stop:  # the mock has no live stream, so the page asks, and says so
+        page.get_by_test_id("asking-banner").wait_for()
 
 
 def test_last_image_has_its_boxes_and_its_model(page: Page, stack: Stack) -> None:
