@@ -26,9 +26,9 @@ ARGUMENTS = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The distribution's Chromium."""
+    """The distribution's Chromium. For one file: while it is open, its event loop runs in this thread, and no other can."""
     sync_api = pytest.importorskip("playwright.sync_api")
     path = next((found for name in CHROMIUM if (found := shutil.which(name))), None)
     if path is None:
