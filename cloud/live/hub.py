@@ -200,6 +200,8 @@ class _Watched:
     alarm_versions: dict[UUID, str] = field(default_factory=dict)
     seen: dict[int, tuple[object, ...]] = field(default_factory=dict)
     described_at: float = 0.0
+    has_unknown: bool = False
+    """Whether a channel has measured that was not described yet."""
 
 
 class LiveHub:
@@ -334,9 +336,11 @@ class LiveHub:
         for site_id, watched in self._sites.items():
             found, unknown = watched.state.measure(by_site.get(site_id, ()), now)
             changes += found
+            watched.has_unknown |= unknown  # its row is not seen again by the next look, so it is remembered until then
             age_s = monotonic() - watched.described_at
-            if age_s > _DESCRIBE_EVERY_S or (unknown and age_s > _UNKNOWN_AGAIN_S):
+            if age_s > _DESCRIBE_EVERY_S or (watched.has_unknown and age_s > _UNKNOWN_AGAIN_S):
                 changes += watched.state.describe(await self._channels(reader, watched))
+                watched.has_unknown = False
                 watched.state.units = {row["id"]: Unit(**row) for row in await repository.units(site_id)}
         changes += await self._alarm_changes(reader, repository, site_ids)
         for row in await repository.devices(site_ids, mark):

@@ -12,7 +12,6 @@ from typing import Literal, TypeAlias
 
 from sqlalchemy import text
 
-from cloud.db import migrate
 from cloud.kit.repository import Database, Repository
 from cloud.live.hub import LiveHub
 from cloud.operations.schemas import Dependency
@@ -54,6 +53,8 @@ def database_check(database: Database) -> Check:
             version, revision, used, most = await _SchemaRepository(reader).state()
         if revision is None:
             return "down", "The tables are missing; run the migrations"
+        from cloud.db import migrate  # Alembic, which the API itself never needs
+
         head = migrate.head()
         said = f"PostgreSQL {version}, schema {revision}, {used} of {most} connections"
         if revision != head:

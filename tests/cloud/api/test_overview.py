@@ -39,7 +39,9 @@ def statements_of(api: Api) -> Iterator[list[str]]:
 def latest_of(client: httpx.Client) -> SiteLatest:
     answer = client.get("/api/v1/sites/fjord/latest")
     assert answer.status_code == 200
-    assert answer.headers["cache-control"] == "private, no-cache", "asked anew every time, and 304 while nothing has changed"
+    assert answer.headers["cache-control"] == "private, no-cache", (
+        "asked anew every time, and 304 while nothing has changed"
+    )
     return SiteLatest.model_validate_json(answer.content)
 
 
