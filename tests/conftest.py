@@ -41,7 +41,9 @@ class FilesOfServersTogether:
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Mark them before the workers are told of groups. Benchmarks start their own servers each, and stay single."""
         for item in items:
-            if tier(item) and item.path.parent.name != "benchmarks":
+            if item.path.parent.match("tests/cloud/api"):  # they share one farm, and leave it to the next in order
+                item.add_marker(pytest.mark.xdist_group("cloud/api"))
+            elif tier(item) and item.path.parent.name != "benchmarks":
                 item.add_marker(pytest.mark.xdist_group(f"{item.path.parent.name}/{item.path.stem}"))
 
 

@@ -296,9 +296,9 @@ def test_what_a_killed_process_had_in_hand_is_run_again_and_counts_once(
         # It had even written its predictions, and died before it could say so.
         database.execute(
             "INSERT INTO prediction (organization_id, created_at, source, task_id, task_index, image_sha256, task, model_name,"
-            " model_version, model_sha256, arm, latency_ms, cached) SELECT id, now(), 'async', %s, 0, 'x', 'classification', 'm', '1.0.0',"
-            " 'x', 'active', 1, false FROM organization WHERE slug = 'shoal'",
-            (held,),
+            " model_version, model_sha256, arm, latency_ms, cached) SELECT id, now(), 'async', %s, 0, %s, 'classification', 'm', '1.0.0',"
+            " %s, 'active', 1, false FROM organization WHERE slug = 'shoal'",
+            (held, "a" * 64, "b" * 64),
         )
         database.execute("UPDATE prediction_task SET lease_until = now() - INTERVAL '1 second' WHERE id = %s", (held,))
     status = finished(keeper, held, until=lambda s: s.state == "done")
