@@ -37,6 +37,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         "SHOAL_BRIDGE_DEAD_LETTER_RATE_PER_S": str(RATE_PER_S),
         "SHOAL_INGEST_DEAD_LETTER_BURST": str(BURST),
         "SHOAL_INGEST_DEAD_LETTER_RATE_PER_S": str(RATE_PER_S),
+        # A quick machine takes a whole flood in one batch of the usual size, and then there is nothing left to pause before.
+        "SHOAL_INGEST_BATCH_MESSAGES": "1000",
     }
     try:
         with running_cluster(tmp_path_factory.mktemp("cluster"), more=limits) as running:
