@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -25,6 +25,12 @@ class DatasetImage(WireModel):
     classes: tuple[str, ...] = ()
     licence: str
     provenance: str
+    camera: str | None = None
+    captured_at: UtcDatetime | None = None
+    annotators: tuple[str, ...] = ()
+    """Who gave the labels, as the label queue names them."""
+    split: str | None = None
+    """The part of the frozen data set that it belongs to (``train``, ``unseen_site``, ``fold-3``); None before freezing."""
 
 
 class DatasetSnapshot(WireModel):
@@ -37,4 +43,8 @@ class DatasetSnapshot(WireModel):
     images: tuple[DatasetImage, ...]
     splits: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Split name to the groups in it."""
+    rule: dict[str, Any] = Field(default_factory=dict)
+    """How it was split: kind, what was held out, seed. Empty before freezing."""
+    guard: dict[str, Any] = Field(default_factory=dict)
+    """What the near-duplicate guard compared, by which method and threshold, and what it found."""
     sha256: Sha256Hex

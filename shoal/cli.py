@@ -23,6 +23,7 @@ from shoal.admin.commands import register as register_admin
 from shoal.backup.commands import register as register_backup
 from shoal.firmware.commands import firmware
 from shoal.fleet.cli import app as fleet
+from shoal.models.commands import models
 
 _EDGE_HELP = """The agent of one edge box: it measures, watches over the fish and switches, with or without a network.
 
@@ -37,7 +38,6 @@ app = typer.Typer(
 edge = typer.Typer(help=_EDGE_HELP, no_args_is_help=True)
 bridge = typer.Typer(help="The bridge from MQTT to Kafka.", no_args_is_help=True)
 cloud = typer.Typer(help="Ingest, API and database.", no_args_is_help=True)
-models = typer.Typer(help="Model bundles.", no_args_is_help=True)
 admin = typer.Typer(help="Look after a box or a server.", no_args_is_help=True)
 register_backup(admin)
 register_admin(admin)
@@ -441,19 +441,6 @@ def cloud_set_password(
 
     set_password(_needed(database_url), email, password)
     typer.echo(f"{email} has a new password")
-
-
-@models.command("verify")
-def models_verify(
-    bundle: Annotated[
-        str, typer.Argument(help="Name of a shipped bundle, or the path of a bundle folder")
-    ] = "fish-detector",
-) -> None:
-    """Check a model bundle: manifest, and the sha256 of every file."""
-    from models.runtime.bundle import find_bundle, load_bundle
-
-    loaded = load_bundle(find_bundle(bundle))
-    typer.echo(f"{loaded.manifest.name} {loaded.manifest.version}: good, sha256 {loaded.manifest.sha256}")
 
 
 def default_data_dir() -> Path:

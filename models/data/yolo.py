@@ -1,35 +1,29 @@
 """A YOLO folder (``images/*.jpg`` with ``labels/*.txt``) becomes dataset images with site, group and sha256.
 
-What belongs together is read from the file name or from ``index.csv`` (columns path, sequence, habitat), because a
-split by single images would put neighbouring frames of one video on both sides.
+What belongs together is read from the file name or from ``index.csv`` (columns path, sequence, habitat; see ``index``),
+because a split by single images would put neighbouring frames of one video on both sides.
 """
 
 from __future__ import annotations
 
-import csv
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
-import cv2
+import yaml
 
 from contracts.datasets import DatasetImage
 from contracts.samples import LabelledBox
 from contracts.vision import Box
 from models.data.errors import DatasetError
+from models.data.index import Origin, read_index
+from models.data.pictures import Watch, check_picture, find_pictures, unwatched
 
 Crop = tuple[int, int, int, int]
 
 MIN_VISIBLE = 0.2
 """A box of which less than this share lies inside the crop is dropped."""
-
-
-class Origin(NamedTuple):
-    """Where an image comes from: ``site`` never spans two splits, ``group`` is one video or scene."""
-
-    site: str
-    group: str
+OUTSIDE = 0.01
+"""Share of the image by which a box may stick out: labelling tools round. More is a wrong label."""
 
 
 def import_yolo(
@@ -40,6 +34,7 @@ def import_yolo(
     provenance: str,
     site: str = "unknown",
     crop: Crop | None = None,
+    watch: Watch = unwatched,
 ) -> list[DatasetImage]:
     """Read every image of the folder with its boxes, in order of path; paths start with the folder's own name.
 
@@ -50,32 +45,34 @@ def import_yolo(
         provenance: where the data came from and whom to credit, kept with every image.
         site: site of images that the index does not name.
         crop: x0 y0 x1 y1 in pixels, when the pictures have letterbox bars.
+        watch: goes through what it is given, and may show progress.
 
     Raises:
-        DatasetError: no images, a missing or malformed label file, an unreadable image.
+        DatasetError: no images, a missing or malformed label file, a box outside its image, an unreadable image.
     """
-    paths = sorted((folder / "images").glob("*.jpg"))
+    paths = find_pictures(folder / "images")
     if not paths:
         raise DatasetError("data.folder", str(folder), "Give a folder with images/*.jpg and labels/*.txt.")
-    origins = dict(_read_index(folder / "index.csv"))
+    origins = read_index(folder)
     images = []
-    for path in paths:
+    for path in watch(paths):
         name = f"images/{path.name}"  # as index.csv writes it
-        # shoal.simulate.export names scenes "sim1_s00042_f000168"; the scene is the group.
-        origin = origins.get(name, Origin(site, path.stem.rsplit("_f", 1)[0]))
-        content = path.read_bytes()
-        height, width = _size(path)
-        boxes = tuple(_read_labels(folder / "labels" / f"{path.stem}.txt", labels, (width, height), crop))
+        origin = origins.get(name, Origin())
+        picture = check_picture(path)
+        size = (picture.width, picture.height)
         images.append(
             DatasetImage(
                 path=f"{folder.name}/{name}",
-                sha256=hashlib.sha256(content).hexdigest(),
-                width=width,
-                height=height,
-                crop=crop,
-                site=origin.site,
-                group=origin.group,
-                boxes=boxes,
+                sha256=picture.sha256,
+                width=picture.width,
+                height=picture.height,
+                crop=_checked_crop(crop, size, path),
+                site=origin.site or site,
+                # shoal.simulate.export names scenes "sim1_s00042_f000168"; the scene is the group.
+                group=origin.group or path.stem.rsplit("_f", 1)[0],
+                camera=origin.camera,
+                captured_at=origin.captured_at,
+                boxes=tuple(_read_labels(folder / "labels" / f"{path.stem}.txt", labels, size, crop)),
                 licence=licence,
                 provenance=provenance,
             )
@@ -83,18 +80,31 @@ def import_yolo(
     return images
 
 
-def _read_index(path: Path) -> Iterator[tuple[str, Origin]]:
-    if path.is_file():
-        with path.open(newline="") as file:
-            for row in csv.DictReader(file):
-                yield row["path"], Origin(row["habitat"], row["sequence"])
+def read_names(folder: Path) -> tuple[str, ...]:
+    """Class names of ``data.yaml`` or ``classes.txt``, as YOLO tools write them; empty when neither is there.
+
+    Raises:
+        DatasetError: ``data.yaml`` is no YAML, or its ``names`` are none.
+    """
+    listed, described = folder / "classes.txt", folder / "data.yaml"
+    if listed.is_file():
+        return tuple(line.strip() for line in listed.read_text().splitlines() if line.strip())
+    if not described.is_file():
+        return ()
+    try:
+        names = yaml.safe_load(described.read_text())["names"]
+    except (yaml.YAMLError, KeyError, TypeError) as error:
+        raise DatasetError("data.names", str(described), "Write 'names: [fish, ...]', or give the labels.") from error
+    values = [names[key] for key in sorted(names)] if isinstance(names, dict) else names
+    return tuple(map(str, values))
 
 
-def _size(path: Path) -> tuple[int, int]:
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise DatasetError("data.image", str(path), "The image is broken. Remove it or fetch it again.")
-    return int(image.shape[0]), int(image.shape[1])
+def _checked_crop(crop: Crop | None, size: tuple[int, int], path: Path) -> Crop | None:
+    if crop is not None and not (0 <= crop[0] < crop[2] <= size[0] and 0 <= crop[1] < crop[3] <= size[1]):
+        raise DatasetError(
+            "data.crop", crop, f"{path} has {size[0]}x{size[1]} pixels. Give left top right bottom inside."
+        )
+    return crop
 
 
 def _read_labels(
@@ -102,24 +112,43 @@ def _read_labels(
 ) -> Iterator[LabelledBox]:
     try:
         lines = path.read_text().splitlines()
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(
             "data.labels", str(path), "Every image needs a label file; an empty one means none."
         ) from error
-    for number, line in enumerate(filter(str.strip, lines), start=1):
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        where = f"{path.name}:{number}"
         try:
             index, *numbers = line.split()
             x, y, w, h = map(float, numbers)
-            label = labels[int(index)]
-        except (ValueError, IndexError) as error:
-            raise DatasetError(
-                f"{path.name}:{number}", line, f"Write 'class x y w h' with class 0..{len(labels) - 1}."
-            ) from error
+            label = labels[_class_number(index, len(labels))]
+        except ValueError as error:
+            raise DatasetError(where, line, f"Write 'class x y w h' with class 0..{len(labels) - 1}.") from error
         if not (0 < w <= 1 and 0 < h <= 1 and 0 <= x <= 1 and 0 <= y <= 1):
-            raise DatasetError(f"{path.name}:{number}", line, "x y w h are fractions of the image, w and h above 0.")
-        box = _within((x - w / 2, y - h / 2, x + w / 2, y + h / 2), size, crop)
+            raise DatasetError(where, line, "x y w h are fractions of the image, w and h above 0.")
+        corners = (x - w / 2, y - h / 2, x + w / 2, y + h / 2)
+        if min(corners) < -OUTSIDE or max(corners) > 1 + OUTSIDE:
+            raise DatasetError(
+                where,
+                line,
+                f"The box leaves its image: its edges are {_short(corners)}. x y are the middle; draw again.",
+            )
+        box = _within(corners, size, crop)
         if box is not None:
             yield LabelledBox(label=label, box=box)
+
+
+def _class_number(text: str, classes: int) -> int:
+    number = int(text)
+    if not 0 <= number < classes:
+        raise ValueError(text)
+    return number
+
+
+def _short(corners: tuple[float, ...]) -> str:
+    return " ".join(f"{value:.3f}" for value in corners)
 
 
 def _within(corners: tuple[float, float, float, float], size: tuple[int, int], crop: Crop | None) -> Box | None:

@@ -1,0 +1,163 @@
+"""``shoal models dataset import``, ``freeze``, ``check`` and ``show``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from contracts.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from models.data.yolo import Crop
+
+_HELP = """Labelled pictures that a model can name: imported, split honestly, frozen.
+
+A draft (import) is free to be written again. A frozen data set (freeze) is named by its sha256 and never changes: other
+labels or another split are another data set.
+"""
+
+app = typer.Typer(help=_HELP, no_args_is_help=True)
+
+Roots = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--data", help="Folder that holds the data sets' folders; may be repeated. [default: beside the draft]"
+    ),
+]
+Licence = Annotated[str, typer.Option(help="SPDX name or words; goes with every image and into every model")]
+
+
+def register(group: typer.Typer) -> None:
+    """Add the commands to ``shoal models``."""
+    group.add_typer(app, name="dataset")
+
+
+@app.command("import")
+def import_(
+    kind: Annotated[str, typer.Argument(metavar="FORMAT", help="yolo, coco or classes (a folder for each class)")],
+    source: Annotated[Path, typer.Argument(help="Folder of the data set; for coco its JSON document")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Draft to write (.json)")],
+    name: Annotated[str | None, typer.Option(help="Name of the data set. [default: the folder's]")] = None,
+    label: Annotated[
+        list[str] | None, typer.Option(help="A class; repeat in order. [default: as the source says]")
+    ] = None,
+    licence: Licence = "not stated",
+    provenance: Annotated[str, typer.Option(help="Where it comes from and whom to credit")] = "not stated",
+    site: Annotated[str, typer.Option(help="Site of images that do not tell theirs")] = "unknown",
+    crop: Annotated[
+        str | None, typer.Option(help="Pixels left,top,right,bottom of the picture in files with letterbox bars (yolo)")
+    ] = None,
+) -> None:
+    """Read labelled pictures; stops at the first broken picture or wrong label with file, line and remedy.
+
+    coco reads what the label queue exports, too. An index.csv beside the pictures (path, label, site, camera, group,
+    captured_at) tells what file names do not. Nothing is copied: keep the pictures where they are.
+    """
+    from rich.console import Console
+    from rich.progress import track
+
+    from models.data.dataset import import_dataset, show_dataset
+    from models.data.snapshot import write_snapshot
+
+    console = Console()
+    snapshot = import_dataset(
+        source,
+        kind,
+        name=name or (source.parent if source.suffix == ".json" else source.resolve()).name,
+        labels=label or (),
+        licence=licence,
+        provenance=provenance,
+        site=site,
+        crop=_crop(crop),
+        watch=lambda items: track(items, "pictures", console=console),
+    )
+    write_snapshot(snapshot, out)
+    show_dataset(snapshot, console)
+    typer.echo(f"draft: {out}")
+
+
+@app.command("freeze")
+def freeze(
+    drafts: Annotated[list[Path], typer.Argument(help="Drafts; several become one data set")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the frozen file, NAME-SHA.json")] = Path(),
+    name: Annotated[str | None, typer.Option(help="Name. [default: the first draft's]")] = None,
+    by: Annotated[
+        str, typer.Option(help="site, group (tracks, videos), time (later), folds (of groups) or folds_by_site")
+    ] = "group",
+    hold_out: Annotated[list[str] | None, typer.Option(help="by site: a site that judges; may be repeated")] = None,
+    same_video_every: Annotated[int, typer.Option(help="by site: the last 1/n of other videos judges apart")] = 0,
+    judge_share: Annotated[float, typer.Option(help="by group and time: share that judges")] = 0.2,
+    folds: Annotated[int, typer.Option(help="by folds: how many")] = 5,
+    gap: Annotated[float, typer.Option(help="by time: seconds left out before the cut")] = 0.0,
+    unknown: Annotated[
+        list[str] | None, typer.Option(help="A class kept out of training, to judge 'unknown'; may be repeated")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the dealing of groups")] = 1,
+    data: Roots = None,
+) -> None:
+    """Split by what belongs together, never by image; prove that nothing leaks; freeze."""
+    from pydantic import ValidationError
+    from rich.console import Console
+
+    from models.data.dataset import freeze_dataset, show_dataset
+    from models.data.splits import SplitRule
+
+    try:
+        rule = SplitRule.model_validate(
+            {
+                "by": by,
+                "held_out_sites": tuple(hold_out or ()),
+                "same_video_every": same_video_every,
+                "judge_share": judge_share,
+                "folds": folds,
+                "gap_s": gap,
+                "unknown_classes": tuple(unknown or ()),
+                "seed": seed,
+            }
+        )
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise ConfigurationError(".".join(map(str, first["loc"])), first["input"], f"{first['msg']}.") from error
+    console = Console()
+    snapshot, path = freeze_dataset(drafts, rule, name=name, folder=out, roots=roots(data, drafts[0]), console=console)
+    show_dataset(snapshot, console)
+    typer.echo(f"frozen: {path}")
+
+
+@app.command("check")
+def check(dataset: Annotated[Path, typer.Argument(help="Draft or frozen file")], data: Roots = None) -> None:
+    """Prove that a data set is what it says: sha256, every picture, every label, and a split that does not leak."""
+    from rich.console import Console
+
+    from models.data.dataset import check_dataset
+
+    snapshot = check_dataset(dataset, roots=roots(data, dataset), console=Console())
+    typer.echo(f"{snapshot.name} {snapshot.sha256[:12]}: good, {len(snapshot.images)} images")
+
+
+@app.command("show")
+def show(dataset: Annotated[Path, typer.Argument(help="Draft or frozen file")]) -> None:
+    """Tell what is in a data set: parts, classes, sites, licences."""
+    from rich.console import Console
+
+    from models.data.dataset import show_dataset
+    from models.data.snapshot import read_snapshot
+
+    show_dataset(read_snapshot(dataset), Console())
+
+
+def roots(given: list[Path] | None, document: Path) -> list[Path]:
+    """Where pictures are looked for: what was given, else beside the document and in the working folder."""
+    return given or [document.resolve().parent, Path.cwd()]
+
+
+def _crop(text: str | None) -> Crop | None:
+    if text is None:
+        return None
+    try:
+        left, top, right, bottom = map(int, text.split(","))
+    except ValueError as error:
+        raise ConfigurationError("--crop", text, "Write four numbers of pixels: left,top,right,bottom.") from error
+    return left, top, right, bottom

@@ -1,0 +1,329 @@
+"""From folders of labelled pictures to a frozen data set, as ``shoal models dataset`` does it."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from contracts.datasets import DatasetImage
+from contracts.errors import ConfigurationError
+from models.data.class_folders import import_class_folders
+from models.data.coco import import_coco
+from models.data.errors import DatasetError
+from models.data.pictures import check_picture
+from models.data.snapshot import draft, read_snapshot, write_snapshot
+from models.data.splits import (
+    JUDGE,
+    SAME_VIDEO,
+    TRAIN,
+    UNKNOWN,
+    UNSEEN_SITE,
+    SplitRule,
+    apply_rule,
+    class_weights,
+    deal_groups,
+    refuse_shared_groups,
+    site_weights,
+)
+from models.data.yolo import import_yolo
+from shoal.cli import app
+from tests.models.farm_pictures import paint_dataset
+
+START = datetime(2026, 5, 1, tzinfo=timezone.utc)
+
+
+def fish(number: int, *, group: str | None = None, label: str = "trout", **more: Any) -> DatasetImage:
+    known: dict[str, Any] = {
+        "path": f"farm/{number}.jpg", "sha256": f"{number:064x}", "width": 64, "height": 48, "site": "farm",
+        "group": group or f"track-{number}", "classes": (label,), "licence": "CC0", "provenance": "painted",
+    }  # fmt: skip
+    return DatasetImage(**(known | more))
+
+
+def shoal(*arguments: object) -> str:
+    result = CliRunner().invoke(app, ["models", "dataset", *map(str, arguments)], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def crops(folder: Path, *, classes: tuple[str, ...] = ("bream", "trout"), each: int = 6) -> Path:
+    rng = np.random.default_rng(5)
+    for label in classes:
+        (folder / label).mkdir(parents=True)
+        for number in range(each):
+            cv2.imwrite(str(folder / label / f"{number}.png"), rng.integers(0, 255, (40, 60, 3), np.uint8))
+    return folder
+
+
+def coco(folder: Path, **image: Any) -> Path:
+    (folder / "images").mkdir(parents=True)
+    cv2.imwrite(str(folder / "images" / "a.png"), np.full((50, 100, 3), 90, np.uint8))
+    document = {
+        "images": [{"id": 7, "file_name": "a.png", "width": 100, "height": 50, **image}],
+        "annotations": [
+            {"id": 1, "image_id": 7, "category_id": 2, "bbox": [10, 5, 20, 10]},
+            {"id": 2, "image_id": 7, "category_id": 3},
+        ],
+        "categories": [{"id": 2, "name": "fish"}, {"id": 3, "name": "turbid"}],
+    }
+    (folder / "labels.json").write_text(json.dumps(document))
+    return folder / "labels.json"
+
+
+def change(document: Path, part: str, **values: Any) -> Path:
+    content = json.loads(document.read_text())
+    content[part][0].update(values)
+    document.write_text(json.dumps(content))
+    return document
+
+
+def test_a_farms_folder_becomes_a_frozen_data_set_that_proves_itself(tmp_path: Path) -> None:
+    paint_dataset(tmp_path / "farm")
+    out = shoal(
+        "import", "yolo", tmp_path / "farm", "-o", tmp_path / "farm.json", "--label", "fish", "--licence", "CC0"
+    )
+    assert "CC0 (12 images)" in out
+    out = shoal("freeze", tmp_path / "farm.json", "--by", "site", "--hold-out", "site-1", "-o", tmp_path / "frozen")
+    (frozen,) = (tmp_path / "frozen").iterdir()
+    snapshot = read_snapshot(frozen)
+    assert frozen.name == f"farm-{snapshot.sha256[:12]}.json"
+    assert {image.site for image in snapshot.images if image.split == UNSEEN_SITE} == {"site-1"}
+    assert snapshot.rule == {"by": "site", "held_out_sites": ["site-1"]}
+    assert "good, 12 images" in shoal("check", frozen, "--data", tmp_path)
+    assert "unseen_site" in shoal("show", frozen)
+
+
+def test_the_same_data_frozen_twice_has_one_name_and_another_label_another(tmp_path: Path) -> None:
+    farm = paint_dataset(tmp_path / "farm")
+    names = []
+    for _ in range(2):
+        shoal("import", "yolo", farm, "-o", tmp_path / "farm.json", "--label", "fish")
+        shoal("freeze", tmp_path / "farm.json", "-o", tmp_path / "frozen", "--judge-share", 0.34)
+        names.append({path.name for path in (tmp_path / "frozen").iterdir()})
+    assert len(names[0]) == 1
+    assert names[0] == names[1]
+    (farm / "labels" / "site0_f000000.txt").write_text("")
+    shoal("import", "yolo", farm, "-o", tmp_path / "farm.json", "--label", "fish")
+    shoal("freeze", tmp_path / "farm.json", "-o", tmp_path / "frozen", "--judge-share", 0.34)
+    assert len(list((tmp_path / "frozen").iterdir())) == 2
+
+
+def test_an_altered_file_or_manifest_is_noticed(tmp_path: Path) -> None:
+    farm = paint_dataset(tmp_path / "farm")
+    shoal("import", "yolo", farm, "-o", tmp_path / "farm.json", "--label", "fish")
+    cv2.imwrite(str(farm / "images" / "site2_f000003.jpg"), np.zeros((72, 128, 3), np.uint8))
+    with pytest.raises(ConfigurationError, match=r"site2_f000003\.jpg was frozen as"):
+        shoal("check", tmp_path / "farm.json")
+    text = (tmp_path / "farm.json").read_text()
+    (tmp_path / "farm.json").write_text(text.replace('"site-2"', '"site-0"'))
+    with pytest.raises(DatasetError, match="altered since"):
+        read_snapshot(tmp_path / "farm.json")
+    (tmp_path / "farm.json").write_text("{}")
+    with pytest.raises(DatasetError, match="no data set"):
+        read_snapshot(tmp_path / "farm.json")
+
+
+def test_a_truncated_jpeg_is_broken_though_opencv_would_fill_it_with_grey(tmp_path: Path) -> None:
+    farm = paint_dataset(tmp_path / "farm")
+    path = farm / "images" / "site0_f000002.jpg"
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert cv2.imread(str(path)) is not None
+    with pytest.raises(DatasetError, match=r"site0_f000002\.jpg.*end is missing"):
+        import_yolo(farm, ("fish",), licence="CC0", provenance="painted")
+    with pytest.raises(DatasetError, match="missing"):
+        check_picture(tmp_path / "nothing.png")
+    (tmp_path / "empty.png").touch()
+    with pytest.raises(DatasetError, match="0 bytes"):
+        check_picture(tmp_path / "empty.png")
+
+
+def test_a_box_outside_its_picture_stops_with_file_line_and_edges(tmp_path: Path) -> None:
+    farm = paint_dataset(tmp_path / "farm")
+    (farm / "labels" / "site1_f000001.txt").write_text("\n0 0.9 0.5 0.4 0.1\n")
+    with pytest.raises(DatasetError) as caught:
+        import_yolo(farm, ("fish",), licence="CC0", provenance="painted")
+    assert caught.value.field == "site1_f000001.txt:2"
+    assert "0.700 0.450 1.100 0.550" in caught.value.remedy
+
+
+def test_class_folders_and_their_index(tmp_path: Path) -> None:
+    folder = crops(tmp_path / "crops")
+    plain = import_class_folders(folder, licence="CC0", provenance="painted")
+    assert [(image.path, image.classes) for image in plain[:2]] == [
+        ("crops/bream/0.png", ("bream",)),
+        ("crops/bream/1.png", ("bream",)),
+    ]
+    assert len({image.group for image in plain}) == 12
+    (folder / "index.csv").write_text(
+        "path,species,track,habitat,captured_at\nbream/0.png,bream,t1,pond,2026-05-01T06:00:00Z\nbream/1.png,tench,t1,pond,\n"
+    )
+    first, second = import_class_folders(folder, licence="CC0", provenance="painted")
+    assert (first.group, first.site, first.captured_at) == ("t1", "pond", START + timedelta(hours=6))
+    assert (second.classes, second.captured_at) == (("tench",), None)
+    with pytest.raises(DatasetError, match=r"index\.csv:3.*tench"):
+        import_class_folders(folder, ("bream", "trout"), licence="CC0", provenance="painted")
+    (folder / "index.csv").write_text("path,species,captured_at\nbream/0.png,bream,yesterday\n")
+    with pytest.raises(DatasetError, match=r"index\.csv:2.*yesterday"):
+        import_class_folders(folder, licence="CC0", provenance="painted")
+    (folder / "index.csv").write_text("path,species\n../../etc/secret.png,bream\n")
+    with pytest.raises(DatasetError, match="inside its folder"):
+        import_class_folders(folder, licence="CC0", provenance="painted")
+
+
+def test_the_label_queues_coco_keeps_site_camera_track_time_and_annotators(tmp_path: Path) -> None:
+    document = coco(
+        tmp_path / "queue",
+        site="pond-farm",
+        camera="c1",
+        track="t9",
+        captured_at="2026-05-01T00:00:00Z",
+        annotator=["ann", "bo"],
+    )
+    (image,), labels = import_coco(document, licence="CC0")
+    assert labels == ("fish", "turbid")
+    assert (image.path, image.site, image.camera, image.group) == ("images/a.png", "pond-farm", "c1", "t9")
+    assert (image.captured_at, image.annotators, image.classes) == (START, ("ann", "bo"), ("turbid",))
+    assert image.boxes[0].box.model_dump() == pytest.approx({"x": 0.1, "y": 0.1, "w": 0.2, "h": 0.2})
+
+
+@pytest.mark.parametrize(
+    ("part", "values", "message"),
+    [
+        ("annotations", {"bbox": [90, 5, 20, 10]}, "annotations.0.bbox.*leaves its image of 100x50"),
+        ("annotations", {"bbox": [10, 5, 0, 10]}, "above 0"),
+        ("annotations", {"bbox": [10, 5]}, "left, top, width, height"),
+        ("annotations", {"category_id": 9}, "category_id.*2 fish, 3 turbid"),
+        ("annotations", {"image_id": 8}, "no such image"),
+        ("images", {"width": 200}, "100x50 pixels"),
+        ("images", {"sha256": "0" * 64}, "other content"),
+        ("images", {"file_name": "../labels.json"}, "lie inside"),
+        ("images", {"file_name": None}, "needs its file_name"),
+        ("images", {"captured_at": "noon"}, "captured_at"),
+    ],
+)
+def test_a_wrong_coco_document_stops_with_its_place(
+    tmp_path: Path, part: str, values: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(DatasetError, match=message):
+        import_coco(change(coco(tmp_path / "queue"), part, **values))
+
+
+def test_a_document_that_is_no_coco_stops(tmp_path: Path) -> None:
+    for text in (
+        "not json",
+        "[]",
+        '{"images": [], "annotations": []}',
+        '{"images": [1], "annotations": [], "categories": []}',
+    ):
+        (tmp_path / "a.json").write_text(text)
+        with pytest.raises(DatasetError, match=r"a\.json"):
+            import_coco(tmp_path / "a.json")
+
+
+def test_groups_are_dealt_whole_and_every_fold_has_every_class() -> None:
+    images = [
+        fish(n, group=f"{label}-{n % 20}", label=label)
+        for label in ("trout", "bream")
+        for n in range(100 if label == "trout" else 40)
+    ]
+    images = [image.model_copy(update={"sha256": f"{n:064x}", "path": f"{n}"}) for n, image in enumerate(images)]
+    dealt = deal_groups(images, 5, seed=3)
+    assert dealt == deal_groups(images, 5, seed=3)
+    assert dealt != deal_groups(images, 5, seed=4)
+    for fold in range(5):
+        mine = [image for image, number in zip(images, dealt, strict=True) if number == fold]
+        assert sum(image.classes == ("trout",) for image in mine) == 20
+        assert sum(image.classes == ("bream",) for image in mine) == 8
+    split = apply_rule(images, SplitRule(by="folds"))
+    refuse_shared_groups(split, SplitRule(by="folds"))
+    with pytest.raises(DatasetError, match="3 groups"):
+        deal_groups([fish(n) for n in range(3)], 5)
+
+
+def test_the_future_of_every_camera_judges_and_the_gap_is_in_no_part() -> None:
+    images = [
+        fish(n, camera=f"c{n % 2}", captured_at=START + timedelta(minutes=n), group="whole-day") for n in range(100)
+    ]
+    split = apply_rule(images, SplitRule(by="time", judge_share=0.2, gap_s=240))
+    assert len(split[JUDGE]) == 20
+    assert len(split[TRAIN]) == 76  # of each camera two images lie within four minutes of the cut
+    for camera in ("c0", "c1"):
+        last = max(i.captured_at for i in split[TRAIN] if i.camera == camera and i.captured_at)
+        first = min(i.captured_at for i in split[JUDGE] if i.camera == camera and i.captured_at)
+        assert first - last > timedelta(minutes=4)
+    with pytest.raises(DatasetError, match="time of every image"):
+        apply_rule([fish(1)], SplitRule(by="time"))
+
+
+def test_an_unknown_class_takes_its_whole_groups_out_of_training() -> None:
+    images = [fish(n, label="trout") for n in range(8)] + [fish(8, label="pike"), fish(9, group="track-8")]
+    split = apply_rule(images, SplitRule(unknown_classes=("pike",)))
+    assert [image.classes for image in split[UNKNOWN]] == [("pike",)]
+    assert all(image.group != "track-8" for part in (TRAIN, JUDGE) for image in split[part])
+    with pytest.raises(DatasetError, match="The data has"):
+        apply_rule(images, SplitRule(unknown_classes=("eel",)))
+
+
+def test_leave_one_site_out_is_a_fold_for_every_site() -> None:
+    images = [fish(n, site=f"farm-{n % 3}") for n in range(9)]
+    assert {name: len(part) for name, part in apply_rule(images, SplitRule(by="folds_by_site")).items()} == {
+        "fold-farm-0": 3, "fold-farm-1": 3, "fold-farm-2": 3,
+    }  # fmt: skip
+    with pytest.raises(DatasetError, match="one part"):
+        apply_rule(images[:1], SplitRule(by="folds_by_site"))
+
+
+def test_a_group_or_a_file_in_two_parts_is_refused() -> None:
+    rule = SplitRule()
+    with pytest.raises(DatasetError, match=r"farm/t.*train.*2\.jpg|2\.jpg.*train"):
+        refuse_shared_groups({TRAIN: [fish(1, group="t")], JUDGE: [fish(2, group="t")]}, rule)
+    copied = fish(2).model_copy(update={"sha256": fish(1).sha256})
+    with pytest.raises(DatasetError, match="same file"):
+        refuse_shared_groups({TRAIN: [fish(1)], JUDGE: [copied]}, rule)
+    refuse_shared_groups({TRAIN: [fish(1, group="t")], SAME_VIDEO: [fish(2, group="t")]}, SplitRule(by="site"))
+
+
+def test_rare_classes_and_short_videos_are_drawn_more_often() -> None:
+    images = [fish(n) for n in range(16)] + [fish(n, label="pike", site="small") for n in range(16, 20)]
+    for weights in (class_weights(images), site_weights(images)):
+        assert weights.sum() == pytest.approx(1)
+        assert weights[-1] / weights[0] == pytest.approx(2)  # four times rarer, twice as often
+    assert class_weights(images, power=1)[:16].sum() == pytest.approx(0.5)
+
+
+def test_drafts_that_contradict_each_other_are_not_merged(tmp_path: Path) -> None:
+    for name, label in (("one", "trout"), ("two", "bream")):
+        write_snapshot(draft(name, (label,), [fish(1, label=label)]), tmp_path / f"{name}.json")
+    with pytest.raises(ConfigurationError, match="two describes it otherwise"):
+        shoal("freeze", tmp_path / "one.json", tmp_path / "two.json")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--by", "image"), "by"),
+        (("--judge-share", "2"), "judge_share"),
+        (("--by", "site", "--hold-out", "nowhere"), "nowhere"),
+        (("--by", "folds", "--folds", "40"), "groups"),
+        (("--data", "/nowhere"), "no such file below /nowhere"),
+    ],
+)
+def test_a_rule_that_cannot_be_is_refused(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
+    shoal("import", "yolo", paint_dataset(tmp_path / "farm"), "-o", tmp_path / "farm.json", "--label", "fish")
+    with pytest.raises(ConfigurationError, match=message):
+        shoal("freeze", tmp_path / "farm.json", "-o", tmp_path, *arguments)
+
+
+def test_class_numbers_need_names(tmp_path: Path) -> None:
+    farm = paint_dataset(tmp_path / "farm")
+    with pytest.raises(ConfigurationError, match="name them in their order"):
+        shoal("import", "yolo", farm, "-o", tmp_path / "farm.json")
+    (farm / "data.yaml").write_text("names: {0: fish}\n")
+    assert "fish" in shoal("import", "yolo", farm, "-o", tmp_path / "farm.json")
