@@ -1,0 +1,1 @@
+"""Whether another version of a model is better: on the same pictures, or on different units at the same time."""
