@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -14,6 +15,8 @@ from contracts.datasets import DatasetImage, DatasetSnapshot
 from models.data.class_folders import import_class_folders
 from models.data.coco import import_coco
 from models.data.errors import DatasetError
+from models.data.frames import Located
+from models.data.near_duplicates import THRESHOLD, Looks, describe, join_near_duplicates, refuse_near_duplicates
 from models.data.pictures import Watch, unwatched
 from models.data.snapshot import (
     check_files,
@@ -65,23 +68,49 @@ def import_dataset(
     return draft(name, given, images)
 
 
+@dataclass(frozen=True)
+class GuardOptions:
+    """How near-duplicates are treated."""
+
+    threshold: float = THRESHOLD
+    """Cosine from which two pictures are near-duplicates."""
+    join: bool = False
+    """Put them into one group before splitting, instead of stopping."""
+
+
 def freeze_dataset(
-    drafts: Sequence[Path], rule: SplitRule, *, name: str | None, folder: Path, roots: Sequence[Path], console: Console
+    drafts: Sequence[Path],
+    rule: SplitRule,
+    *,
+    name: str | None,
+    folder: Path,
+    roots: Sequence[Path],
+    console: Console,
+    guard: GuardOptions | None = None,
 ) -> tuple[DatasetSnapshot, Path]:
     """Merge the drafts, split them, prove that the split does not leak, and write the frozen file.
 
     Raises:
         DatasetError: a file is missing or altered, or the split leaks.
     """
+    guard = guard or GuardOptions()
     parts = [read_snapshot(path) for path in drafts]
     labels, images = merge(parts)
     located = locate(images, roots)
-    for _ in track(check_files(located, labels), "files", total=len(located), console=console):
-        pass
+    looks = _looks(located, labels, console)
+    if guard.join:
+        images = join_near_duplicates(images, looks, threshold=guard.threshold, watch=_shown("joining", console))
     split = apply_rule(images, rule)
     refuse_shared_groups(split, rule)
+    result = refuse_near_duplicates(
+        split, images, looks, rule, threshold=guard.threshold, watch=_shown("comparing", console)
+    )
     snapshot = freeze(
-        name or parts[0].name, labels, split, rule=rule.model_dump(exclude_defaults=True) | {"by": rule.by}
+        name or parts[0].name,
+        labels,
+        split,
+        rule=rule.model_dump(mode="json", exclude_defaults=True) | {"by": rule.by},
+        guard=result | {"joined": guard.join},
     )
     path = frozen_path(snapshot, folder)
     write_snapshot(snapshot, path)
@@ -95,12 +124,30 @@ def check_dataset(path: Path, *, roots: Sequence[Path], console: Console) -> Dat
         DatasetError: it is not.
     """
     snapshot = read_snapshot(path)
-    located = locate(snapshot.images, roots)
-    for _ in track(check_files(located, snapshot.labels), "files", total=len(located), console=console):
-        pass
+    looks = _looks(locate(snapshot.images, roots), snapshot.labels, console)
     if snapshot.rule:
-        refuse_shared_groups(in_splits(snapshot), SplitRule.model_validate(snapshot.rule))
+        rule = SplitRule.model_validate(snapshot.rule)
+        split = in_splits(snapshot)
+        refuse_shared_groups(split, rule)
+        refuse_near_duplicates(
+            split,
+            snapshot.images,
+            looks,
+            rule,
+            threshold=float(snapshot.guard.get("threshold", THRESHOLD)),
+            watch=_shown("comparing", console),
+        )
     return snapshot
+
+
+def _looks(located: Sequence[Located], labels: Sequence[str], console: Console) -> Looks:
+    for _ in track(check_files(located, labels), "checking", total=len(located), console=console):
+        pass
+    return describe(located, watch=_shown("describing", console))
+
+
+def _shown(what: str, console: Console) -> Watch:
+    return lambda items: track(items, what, console=console)
 
 
 def show_dataset(snapshot: DatasetSnapshot, console: Console) -> None:

@@ -95,13 +95,19 @@ def freeze(
         list[str] | None, typer.Option(help="A class kept out of training, to judge 'unknown'; may be repeated")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the dealing of groups")] = 1,
+    join_near_duplicates: Annotated[
+        bool, typer.Option("--join-near-duplicates", help="Near-duplicates of a site become one group before splitting")
+    ] = False,
+    near_duplicate: Annotated[
+        float, typer.Option(min=0.8, max=1.0, help="How alike near-duplicates are, 1 is the same")
+    ] = 0.94,
     data: Roots = None,
 ) -> None:
     """Split by what belongs together, never by image; prove that nothing leaks; freeze."""
     from pydantic import ValidationError
     from rich.console import Console
 
-    from models.data.dataset import freeze_dataset, show_dataset
+    from models.data.dataset import GuardOptions, freeze_dataset, show_dataset
     from models.data.splits import SplitRule
 
     try:
@@ -121,7 +127,15 @@ def freeze(
         first = error.errors(include_url=False)[0]
         raise ConfigurationError(".".join(map(str, first["loc"])), first["input"], f"{first['msg']}.") from error
     console = Console()
-    snapshot, path = freeze_dataset(drafts, rule, name=name, folder=out, roots=roots(data, drafts[0]), console=console)
+    snapshot, path = freeze_dataset(
+        drafts,
+        rule,
+        name=name,
+        folder=out,
+        roots=roots(data, drafts[0]),
+        console=console,
+        guard=GuardOptions(threshold=near_duplicate, join=join_near_duplicates),
+    )
     show_dataset(snapshot, console)
     typer.echo(f"frozen: {path}")
 

@@ -17,6 +17,7 @@ from contracts.errors import ConfigurationError
 from models.data.class_folders import import_class_folders
 from models.data.coco import import_coco
 from models.data.errors import DatasetError
+from models.data.near_duplicates import Looks, describe_frame, find_pairs
 from models.data.pictures import check_picture
 from models.data.snapshot import draft, read_snapshot, write_snapshot
 from models.data.splits import (
@@ -327,3 +328,97 @@ def test_class_numbers_need_names(tmp_path: Path) -> None:
         shoal("import", "yolo", farm, "-o", tmp_path / "farm.json")
     (farm / "data.yaml").write_text("names: {0: fish}\n")
     assert "fish" in shoal("import", "yolo", farm, "-o", tmp_path / "farm.json")
+
+
+def scene(seed: int, *, width: int = 120, height: int = 90) -> Any:
+    """A smooth, colourful picture, as no other seed paints it."""
+    rng = np.random.default_rng(seed)
+    return cv2.resize(rng.integers(0, 255, (6, 8, 3), np.uint8), (width, height), interpolation=cv2.INTER_CUBIC)
+
+
+def copies(picture: Any) -> dict[str, Any]:
+    height, width = picture.shape[:2]
+    return {
+        "encoded again": cv2.imdecode(
+            cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 50])[1], cv2.IMREAD_COLOR
+        ),
+        "halved": cv2.resize(picture, (width // 2, height // 2), interpolation=cv2.INTER_AREA),
+        "mirrored": picture[:, ::-1],
+        "upright": np.rot90(picture),
+        "cropped": picture[height // 12 : -height // 12, width // 12 : -width // 12],
+        "brighter": np.clip(picture * 1.15 + 10, 0, 255).astype(np.uint8),
+    }
+
+
+@pytest.mark.parametrize("name", list(copies(scene(0))))
+def test_a_copy_is_found_and_another_scene_is_not(name: str) -> None:
+    pictures = [scene(1), scene(2), np.ascontiguousarray(copies(scene(1))[name])]
+    views = [describe_frame(picture) for picture in pictures]
+    looks = Looks(np.stack([numbers for numbers, _ in views], axis=1), np.array([plain for _, plain in views]))
+    assert {frozenset(pair[:2]) for pair in find_pairs(looks, np.arange(3))} == {frozenset({0, 2})}
+    assert not list(find_pairs(looks, np.array([0, 1, 0])))  # one group: they may look alike
+
+
+def test_plain_water_is_no_copy_of_other_plain_water() -> None:
+    water = np.full((60, 80, 3), (90, 70, 20), np.uint8)
+    views = [describe_frame(water + np.uint8(n)) for n in range(2)]
+    assert all(plain for _, plain in views)
+    looks = Looks(np.stack([numbers for numbers, _ in views], axis=1), np.array([True, True]))
+    assert not list(find_pairs(looks, np.arange(2)))
+
+
+def test_a_leaking_split_fails_with_the_pairs_and_joins_on_request(tmp_path: Path) -> None:
+    folder = tmp_path / "crops"
+    for label in ("bream", "trout"):
+        (folder / label).mkdir(parents=True)
+        for number in range(6):
+            cv2.imwrite(str(folder / label / f"{number}.png"), scene(number + 10 * (label == "trout")))
+    cv2.imwrite(str(folder / "trout" / "9.png"), np.ascontiguousarray(scene(13)[:, ::-1]))
+    shoal("import", "classes", folder, "-o", tmp_path / "crops.json")
+    arguments = (
+        "freeze",
+        tmp_path / "crops.json",
+        "-o",
+        tmp_path / "frozen",
+        "--by",
+        "folds",
+        "--folds",
+        "4",
+        "--seed",
+        "2",
+    )
+    with pytest.raises(ConfigurationError) as caught:
+        shoal(*arguments)
+    assert "1 near-duplicate pairs" in str(caught.value)
+    assert "crops/trout/3.png  =  " in str(caught.value) or "=  fold" in str(caught.value)
+    assert "crops/trout/9.png" in str(caught.value)
+    assert "--join-near-duplicates" in str(caught.value)
+    assert not (tmp_path / "frozen").exists()
+    shoal(*arguments, "--join-near-duplicates")
+    (frozen,) = (tmp_path / "frozen").iterdir()
+    snapshot = read_snapshot(frozen)
+    pair = [image for image in snapshot.images if image.path.endswith(("trout/3.png", "trout/9.png"))]
+    assert len({image.group for image in pair}) == 1
+    assert len({image.split for image in pair}) == 1
+    assert snapshot.guard["joined"] is True
+    assert "good" in shoal("check", frozen, "--data", tmp_path)
+
+
+def test_by_time_one_camera_may_look_alike_but_two_cameras_may_not(tmp_path: Path) -> None:
+    (tmp_path / "farm").mkdir()
+    images = []
+    for number in range(10):
+        camera = f"c{number % 2}"
+        path = tmp_path / "farm" / f"{number}.png"
+        cv2.imwrite(str(path), np.clip(scene(50 + number % 2).astype(int) + number, 0, 255).astype(np.uint8))
+        sha256 = check_picture(path).sha256
+        images.append(
+            fish(number, path=f"farm/{number}.png", width=120, height=90, sha256=sha256, camera=camera,
+                 captured_at=START + timedelta(minutes=number))
+        )  # fmt: skip
+    write_snapshot(draft("farm", ("trout",), images), tmp_path / "farm.json")
+    shoal("freeze", tmp_path / "farm.json", "-o", tmp_path / "frozen", "--by", "time")
+    moved = [image.model_copy(update={"camera": "c1"}) if n == 0 else image for n, image in enumerate(images)]
+    write_snapshot(draft("farm", ("trout",), moved), tmp_path / "farm.json")
+    with pytest.raises(ConfigurationError, match="near-duplicate"):
+        shoal("freeze", tmp_path / "farm.json", "-o", tmp_path / "frozen", "--by", "time")
