@@ -35,6 +35,17 @@ ASSIGNER_ROLE = "assigner"
 MAX_RELEASE_BYTES = 4_000_000_000
 
 
+class ArtifactKind(str, Enum):
+    """What a rollout can bring to devices."""
+
+    MODEL = "model"
+    """A machine-learned model: tried beside the active one, swapped between two frames."""
+    CONFIG = "config"
+    """Settings of a box that are laid over its own file; the agent starts anew with them."""
+    AGENT = "agent"
+    """A version of the agent itself. The box says what runs; installing it is the work of the machine's package system."""
+
+
 def model_role(model: str) -> str:
     """Name of the TUF role that the releases of a model are delegated to."""
     return f"model-{model}"

@@ -51,6 +51,10 @@ class BoxConfig(BaseModel):
     demo: DemoPlan | None = None
     edges: dict[str, str] = {}
     """Configuration file of every edge agent of this box, by name."""
+    repository: str | None = None
+    """Folder of the signed releases; with it the box serves them and runs the controller of rollouts."""
+    assigner_key: str | None = None
+    """Public file of the key that signs assignments; the passphrase is in SHOAL_ASSIGNER_PASSPHRASE."""
     log_level: str = "info"
 
     @property
@@ -226,6 +230,8 @@ def configure(  # noqa: D417  (the plan and the rest say themselves)
     demo: DemoPlan | None = None,
     edges: dict[str, str] | None = None,
     database_url: str | None = None,
+    repository: Path | None = None,
+    assigner_key: Path | None = None,
     log_level: str = "info",
 ) -> BoxConfig:
     """Decide ports and passwords, or find them as they were.
@@ -256,6 +262,8 @@ def configure(  # noqa: D417  (the plan and the rest say themselves)
         database_url=database_url,
         demo=demo,
         edges=edges or {},
+        repository=None if repository is None else str(repository.absolute()),
+        assigner_key=None if assigner_key is None else str(assigner_key.absolute()),
         log_level=log_level,
     )
     folder.save(config)

@@ -112,10 +112,28 @@ def up(
         list[Path] | None, typer.Option("--edge", help="Also run an edge agent with this file; may be repeated")
     ] = None,
     database_url: DatabaseUrl = None,
+    repository: Annotated[
+        Path | None,
+        typer.Option(
+            "--repository",
+            "-r",
+            envvar="SHOAL_REPOSITORY",
+            help="Folder of signed releases (`shoal fleet`): served to the boxes. [default: repository in the data folder]",
+        ),
+    ] = None,
+    assigner_key: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="SHOAL_ASSIGNER_KEY",
+            help="Key file (NAME.pub.json) that signs assignments; its passphrase in SHOAL_ASSIGNER_PASSPHRASE."
+            " [default: keys/assigner.pub.json in the data folder]",
+        ),
+    ] = None,
     log_level: LogLevel = "info",
 ) -> None:
     """Run one farm on one machine: broker, database, bridge, ingest, API and dashboard.
 
+    With a repository of releases and the key that assigns them, rollouts run too.
     Data is kept in $SHOAL_DATA_DIR, else ~/.local/share/shoal (root: /var/lib/shoal).
     """
     from shoal import run_box
@@ -127,6 +145,8 @@ def up(
         mqtt_port=mqtt_port,
         edges=tuple(edge_config or ()),
         database_url=database_url,
+        repository=repository,
+        assigner_key=assigner_key,
         log_level=_level(log_level),
     )
     run_box.run(options, Terminal(), stopped=_stop_requested())

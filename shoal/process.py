@@ -149,6 +149,15 @@ def _pipeline(name: str, folder: BoxFolder, config: BoxConfig) -> None:
     probes.stop()
 
 
+def _rollouts(name: str, folder: BoxFolder, config: BoxConfig) -> None:
+    from shoal.rollouts import BoxController
+
+    controller = BoxController(config)
+    controller.start()
+    _run_until_stopped(folder, name, alive=lambda: controller.alive)
+    controller.stop()
+
+
 def _api(_name: str, folder: BoxFolder, config: BoxConfig) -> None:
     from cloud.app import run_api
     from cloud.settings import load_settings
@@ -157,6 +166,7 @@ def _api(_name: str, folder: BoxFolder, config: BoxConfig) -> None:
         load_settings(
             database_url=config.dsn,
             storage_dir=folder.storage,
+            repository_dir=config.repository,
             secret_key_file=folder.secret_key_file,
             host="127.0.0.1",
             port=config.ports["http"],
@@ -205,6 +215,7 @@ _ROLES: dict[str, Callable[[str, BoxFolder, BoxConfig], None]] = {
     "postgres": _postgres,
     "provision": _provision,
     "pipeline": _pipeline,
+    "rollouts": _rollouts,
     "api": _api,
     "edge": _edge,
     "simulator": _simulator,

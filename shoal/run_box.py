@@ -27,6 +27,10 @@ class UpOptions:
     edges: tuple[Path, ...] = ()
     """Configuration files of edge agents to run in this box too."""
     database_url: str | None = None
+    repository: Path | None = None
+    """Folder of the signed releases; None: the folder ``repository`` of the box, if there is one."""
+    assigner_key: Path | None = None
+    """Public file of the key that signs assignments; None: ``keys/assigner.pub.json`` in the box's folder, if there is one."""
     log_level: str = "info"
 
 
@@ -47,6 +51,8 @@ def run(options: UpOptions, screen: Terminal, *, stopped: Callable[[], bool]) ->
             wanted_ports={"http": options.http_port, "mqtt": options.mqtt_port},
             edges=edges,
             database_url=options.database_url,
+            repository=options.repository or _existing(folder.root / "repository"),
+            assigner_key=options.assigner_key or _existing(folder.root / "keys" / "assigner.pub.json"),
             log_level=options.log_level,
         )
         box = Box(folder, config)
@@ -61,6 +67,10 @@ def run(options: UpOptions, screen: Terminal, *, stopped: Callable[[], bool]) ->
             screen.stopping()
         finally:
             box.stop()
+
+
+def _existing(path: Path) -> Path | None:
+    return path if path.exists() else None
 
 
 def _edges(paths: tuple[Path, ...]) -> dict[str, str]:

@@ -64,7 +64,13 @@ class Box:
         embedded = self.config.database_url is None
         first = ["broker", *(["postgres"] if embedded else [])]
         # These wait for broker and database by themselves, so they load their libraries meanwhile.
-        early = ["pipeline", "api", *(["simulator"] if self.config.demo is not None else []), *self.config.edges]
+        early = [
+            "pipeline",
+            "api",
+            *(["simulator"] if self.config.demo is not None else []),
+            *self._controller(),
+            *self.config.edges,
+        ]
         self._launch([*first, *early], progress)
         self._await([*first], progress, while_waiting)
         began = time.monotonic()
@@ -72,6 +78,10 @@ class Box:
         self.supervisor.run_once(self._spec("provision"))
         progress.ready("provision", time.monotonic() - began)
         self._await(early, progress, while_waiting)
+
+    def _controller(self) -> list[str]:
+        """Rollouts need releases to choose among and a key to assign them with."""
+        return ["rollouts"] if self.config.repository is not None and self.config.assigner_key is not None else []
 
     def stop(self) -> None:
         """Stop everything in reverse order; safe twice."""

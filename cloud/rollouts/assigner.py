@@ -13,7 +13,7 @@ from uuid import UUID
 
 from securesystemslib.signer import Signer
 
-from cloud.rollouts.plan import Release
+from cloud.rollouts.plan import Artifact
 from contracts.deployments import DesiredModels
 from models.releases.assignments import assign
 from models.releases.errors import ReleaseError
@@ -23,12 +23,12 @@ from models.releases.repository import Repository
 class ReleaseDesk(Protocol):
     """What the controller needs to know and to have signed."""
 
-    def release(self, model: str, version: str) -> Release:
+    def release(self, model: str, version: str) -> Artifact:
         """A release; ``approved`` is False when the repository has not published it."""
 
     def desired(
         self,
-        release: Release,
+        release: Artifact,
         *,
         site: str,
         device: str,
@@ -53,17 +53,17 @@ class Assigner:
         self._repository = Repository(folder)
         self._signer = signer
 
-    def release(self, model: str, version: str) -> Release:
+    def release(self, model: str, version: str) -> Artifact:
         """A release; ``approved`` is False when the repository has not published it."""
         try:
             found, _ = self._repository.release(model, version)
         except ReleaseError:
-            return Release(model=model, version=version, sha256="0" * 64, approved=False)
-        return Release(model=model, version=version, sha256=found.sha256, approved=True)
+            return Artifact(name=model, version=version, sha256="0" * 64, approved=False)
+        return Artifact(name=model, version=version, sha256=found.sha256, approved=True)
 
     def desired(
         self,
-        release: Release,
+        release: Artifact,
         *,
         site: str,
         device: str,
@@ -78,7 +78,7 @@ class Assigner:
         Raises:
             ReleaseError: the repository no longer publishes it.
         """
-        document, digest = self._repository.release(release.model, release.version)
+        document, digest = self._repository.release(release.name, release.version)
         signed = assign(
             self._signer,
             document,

@@ -19,7 +19,7 @@ from psycopg import Connection
 from pydantic import ValidationError
 
 from cloud.metrics import ROLLOUT_ACTIONS, ROLLOUT_ROUND_SECONDS
-from cloud.rollouts import memory, store
+from cloud.rollouts import holds, memory, store
 from cloud.rollouts.assigner import ReleaseDesk
 from cloud.rollouts.plan import Metric, Phase, Plan
 from cloud.rollouts.state import Action, ActionKind, NotApprovedError, Rollout, RolloutStatus, Step
@@ -38,6 +38,7 @@ TELL_AGAIN_S = 300.0
 """A device that has not moved for so long is told again: the downlink may lose a message, and hearing it twice does no harm."""
 _LOCK = 7_242_004
 """Advisory lock of the controller that works."""
+_BEFORE_SWAP = frozenset({Step.UNDER_WAY, Step.SHADOW, Step.ACTIVATING})
 _SHOULD_ANSWER = frozenset({Step.UNDER_WAY, Step.ACTIVATING, Step.REVERTING})
 _SETTLED = frozenset({RolloutStatus.FINISHED, RolloutStatus.ROLLED_BACK, RolloutStatus.CANCELED})
 _CANNOT = frozenset({Cause.INCOMPATIBLE, Cause.LEASE, Cause.INCONCLUSIVE})
@@ -136,9 +137,13 @@ class Controller:
                 self._take_up(database, one, now)
         actions: dict[UUID, list[Action]] = {key: [] for key in self._rollouts}
         self._hear(database, now)
+        self._look_at_fish(database, now)
         for order in store.orders(database):
             rollout = self._rollouts.get(order.rollout_id)
-            if rollout is not None:
+            if rollout is not None and rollout.is_over and store.superseded(database, order.rollout_id):
+                words = f"{order.kind} refused: a later rollout has these devices; order that one"
+                store.note(database, order.rollout_id, [(now, words)])
+            elif rollout is not None:
                 actions[order.rollout_id] += _obey(rollout, order, now_s)
             store.done(database, [order.id], now)
         for key, rollout in self._rollouts.items():
@@ -205,11 +210,25 @@ class Controller:
             for device, key in of_device.items()
             if self._rollouts[key].deployments[device].step is Step.ON_TRIAL
         ]
-        for device_id, sha256 in store.running(database, on_trial, now - HEARTBEATS).items():
+        for device_id, (at, sha256) in store.running(database, on_trial, now - HEARTBEATS).items():
             rollout = self._rollouts[of_device[str(device_id)]]
-            detail = rollout.deployments[str(device_id)].detail
-            if detail is not None:
-                rollout.reported(str(device_id), detail, now_s, running_sha256=sha256)
+            deployment = rollout.deployments[str(device_id)]
+            of_before = deployment.said_at is not None and at.timestamp() < deployment.said_at
+            if deployment.detail is not None and not of_before:
+                rollout.reported(str(device_id), deployment.detail, now_s, running_sha256=sha256)
+
+    def _look_at_fish(self, database: Connection[Any], now: datetime) -> None:
+        """Whose fish must not be disturbed: the controller lets those wait, and devices are told what the diary knows."""
+        for rollout in self._rollouts.values():
+            device_ids = [
+                int(device) for device, deployment in rollout.deployments.items() if deployment.step in _BEFORE_SWAP
+            ]
+            found = holds.held(database, device_ids, now)
+            because = {str(device): held.because for device, held in found.items() if held.because is not None}
+            rollout.holds(because, now.timestamp())
+            store.tell_holds(
+                database, {device: found[device].holds if device in found else () for device in device_ids}, now
+            )
 
     # Doing
 
@@ -343,6 +362,7 @@ def _report(rollout: Rollout, report: store.Report, status: DeploymentStatus, no
         cannot=status.cause in _CANNOT,
         reason=status.reason or "",
         serial=report.id,
+        said=report.occurred_at.timestamp(),
     )
     if status.shadow is None:
         return

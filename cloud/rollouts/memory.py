@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from cloud.rollouts.plan import Metric, Phase, Plan, Release
+from cloud.rollouts.plan import Artifact, Metric, Phase, Plan
 from cloud.rollouts.rules import Finding
 from cloud.rollouts.state import Deployment, Reports, Rollout, RolloutStatus, Step, WaveState
 from contracts.deployments import DeploymentState
@@ -57,8 +57,8 @@ def restored(
     previous = state["previous"]
     return Rollout(
         plan,
-        Release.model_validate(state["release"]),
-        previous=None if previous is None else Release.model_validate(previous),
+        Artifact.model_validate(state["release"]),
+        previous=None if previous is None else Artifact.model_validate(previous),
         deployments=deployments,
         waves=waves,
         began_at=state["began_at"],

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from enum import Enum
 from itertools import pairwise
+from typing import Any
 
 from pydantic import Field, model_validator
 
 from contracts.base import Fraction, Sha256Hex, Slug, WireModel
+from contracts.deployments import ArtifactKind
 
 HOUR_S = 3600.0
 DAY_S = 24 * HOUR_S
@@ -76,14 +78,29 @@ class Wave(WireModel):
     """From the last activation of the wave until its gates are asked."""
 
 
-class Release(WireModel):
-    """What is rolled out, and what a device goes back to."""
+class Artifact(WireModel):
+    """What is rolled out, and what a device goes back to: one version of a model, a configuration or the agent.
 
-    model: Slug
+    ``contracts.deployments.Release`` is what people sign, every file by hash; this is what the state machine needs of it.
+    """
+
+    kind: ArtifactKind = ArtifactKind.MODEL
+    name: str = Field(min_length=1, max_length=64)
+    """Of the model or configuration; ``agent`` for the agent."""
     version: str
     sha256: Sha256Hex
+    """What a device reports as running when it runs it."""
     approved: bool = False
     """Whether the image repository names this hash with the signatures that its role asks for."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _reads_older(cls, values: Any) -> Any:
+        """States that were saved before there were kinds say ``model`` instead of ``name``."""
+        if isinstance(values, dict) and "model" in values:
+            values = {**values, "name": values["model"]}
+            del values["model"]
+        return values
 
 
 class Plan(WireModel):

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeAlias
 
-from cloud.rollouts.plan import HOUR_S, Metric, Phase, Plan, Release
+from cloud.rollouts.plan import HOUR_S, Artifact, Metric, Phase, Plan
 from cloud.rollouts.rules import (
     CONFIDENCE_Z,
     EARLY_DEVICES,
@@ -35,6 +35,8 @@ from cloud.rollouts.rules import (
 )
 from contracts.deployments import DeploymentState
 
+HOLDS_NOTED = 20
+"""Reasons to wait that one look may add to the decision log."""
 LOG_ENTRIES = 1000
 """Decisions kept; the oldest are dropped first, the store has them all."""
 
@@ -132,6 +134,8 @@ class Deployment:
     shadow_at: float | None = None
     active_at: float | None = None
     """When its session first reported the new hash."""
+    said_at: float | None = None
+    """The same by the device's own clock: an older heartbeat speaks of the session before."""
     ended_at: float | None = None
     serial: int = 0
     """Number of the newest report that counted; reports come again after a restart."""
@@ -139,6 +143,8 @@ class Deployment:
     """An assignment of this rollout was published to it, so that stopping must be published too."""
     waiting: bool = False
     """It said that it waits for a good moment."""
+    hold: str = ""
+    """Why its fish must not be disturbed now, as the farm's diary or an alarm says; empty when they may."""
     detail: DeploymentState | None = None
     reason: str = ""
     bad_s: float = 0.0
@@ -193,9 +199,9 @@ class Rollout:
     def __init__(
         self,
         plan: Plan,
-        release: Release,
+        release: Artifact,
         *,
-        previous: Release | None,
+        previous: Artifact | None,
         deployments: Mapping[str, Deployment],
         waves: Sequence[WaveState],
         began_at: float,
@@ -223,9 +229,9 @@ class Rollout:
     def start(
         cls,
         plan: Plan,
-        release: Release,
+        release: Artifact,
         *,
-        previous: Release | None,
+        previous: Artifact | None,
         devices: Mapping[str, Stratum],
         heard: Mapping[str, float],
         seed: int,
@@ -248,7 +254,7 @@ class Rollout:
         for asked in (release, previous):
             if asked is not None and not asked.approved:
                 raise NotApprovedError(
-                    f"{asked.model} {asked.version} ({asked.sha256[:12]}): not signed by enough people;"
+                    f"{asked.name} {asked.version} ({asked.sha256[:12]}): not signed by enough people;"
                     " `shoal fleet release sign` adds a signature"
                 )
         placed = divide(devices, plan, seed=seed, heard={device: now - at for device, at in heard.items()})
@@ -285,6 +291,7 @@ class Rollout:
         cannot: bool = False,
         reason: str = "",
         serial: int | None = None,
+        said: float | None = None,
     ) -> None:
         """The device told where its deployment stands. Late, repeated and out-of-order reports do no harm.
 
@@ -296,6 +303,7 @@ class Rollout:
             waiting: it waits for a good moment to go on.
             cannot: it refuses for what it is itself (no room, not compatible), not for what the release is.
             reason: of a refusal or a way back.
+            said: when it said so by its own clock, seconds.
             serial: rises with every report of a device; one that is not above the newest counts for nothing. None: it counts.
         """
         deployment = self.deployments.get(device)
@@ -325,6 +333,7 @@ class Rollout:
             self._end(deployment, Step.FAILED, now, "its session runs another model again")
         elif runs_it and state in {DeploymentState.PROBATION, DeploymentState.COMMITTED}:
             self._activated(deployment, now)
+            deployment.said_at = said if deployment.said_at is None else deployment.said_at
             if state is DeploymentState.COMMITTED and now - (deployment.active_at or now) >= self.plan.soak_s:
                 self._end(deployment, Step.DONE, now, "")
         elif state is DeploymentState.SHADOW_RUN and deployment.step is Step.UNDER_WAY:
@@ -340,6 +349,33 @@ class Rollout:
         deployment = self.deployments.get(device)
         if deployment is not None and math.isfinite(value):
             self.reports.setdefault((phase, metric), {}).setdefault(deployment.stratum, {})[device] = (value, now)
+
+    def holds(self, because: Mapping[str, str], now: float) -> None:
+        """What goes on at the fish, device by device; whoever is not named may go on. Changes are in the decision log.
+
+        Args:
+            because: device -> why its model must stay as it is now.
+            now: seconds.
+        """
+        begun: dict[str, int] = {}
+        over = 0
+        for device in sorted(self._working):
+            deployment = self.deployments[device]
+            hold = because.get(device, "")
+            if hold == deployment.hold:
+                continue
+            if hold:
+                begun[hold] = begun.get(hold, 0) + 1
+            else:
+                over += 1
+                deployment.progress_at = max(deployment.progress_at, now)  # the time that it waited is not its own
+            deployment.hold = hold
+        for hold, count in sorted(begun.items())[:HOLDS_NOTED]:
+            self._note(now, f"{_devices(count)} held back: {hold}")
+        if len(begun) > HOLDS_NOTED:
+            self._note(now, f"and {len(begun) - HOLDS_NOTED} more reasons to wait")
+        if over:
+            self._note(now, f"{_devices(over)} free to go on: nothing disturbs the fish any more")
 
     # What people say
 
@@ -488,7 +524,7 @@ class Rollout:
                 continue
             if deployment.step is Step.SHADOW:
                 continue  # it waits for its wave and its stratum, which is not its fault
-            allowed = self.plan.lease_s + (self.plan.wait_s if deployment.waiting else 0.0)
+            allowed = self.plan.lease_s + (self.plan.wait_s if deployment.waiting or deployment.hold else 0.0)
             allowed += self.plan.soak_s if deployment.step is Step.ON_TRIAL else 0.0
             if now - deployment.progress_at > allowed:
                 if silent:
@@ -578,7 +614,7 @@ class Rollout:
             deployment = self.deployments[device]
             if deployment.step is not Step.SHADOW or self.waves[deployment.wave].released_at is None:
                 continue
-            if not self._has_shadowed(deployment, now):
+            if not self._has_shadowed(deployment, now) or deployment.hold:
                 continue
             if not passed:
                 for finding in self.findings(Phase.SHADOW, now):
@@ -648,7 +684,7 @@ class Rollout:
             wave.lost += step is Step.LOST
         if step is Step.FAILED:
             self._count_harm(deployment, now)
-        deployment.ended_at, deployment.reason = now, reason
+        deployment.ended_at, deployment.reason, deployment.hold = now, reason, ""
         self._working.discard(deployment.device)
         self._reverting.discard(deployment.device)
         self._turn.pop(deployment.device, None)
@@ -672,3 +708,7 @@ class Rollout:
     def _note(self, now: float, words: str) -> None:
         self.log.append(Entry(now, words))
         del self.log[:-LOG_ENTRIES]
+
+
+def _devices(count: int) -> str:
+    return "1 device is" if count == 1 else f"{count} devices are"

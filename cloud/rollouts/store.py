@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -13,7 +13,7 @@ from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
 from cloud.rollouts.rules import Stratum
-from contracts.deployments import DEPLOYMENT_EVENT, MODELS_SHADOW
+from contracts.deployments import DEPLOYMENT_EVENT, MODELS_SHADOW, Hold
 
 EVENTS_AT_ONCE = 5000
 """Status events that are read in one round; the rest follows in the next."""
@@ -35,7 +35,7 @@ WHERE s.organization_id = %(organization)s AND (%(sites)s::int4[] IS NULL OR s.i
 GROUP BY d.id, s.slug
 """
 _RUNNING = """
-SELECT DISTINCT ON (device_id) device_id, body #>> '{model,sha256}' AS sha256 FROM device_health
+SELECT DISTINCT ON (device_id) device_id, observed_at, body #>> '{model,sha256}' AS sha256 FROM device_health
 WHERE device_id = ANY(%s) AND observed_at > %s ORDER BY device_id, observed_at DESC
 """
 _SAVE_DEVICE = """
@@ -48,6 +48,11 @@ _DESIRE = """
 INSERT INTO device_shadow (device_id, shadow, desired, changed_at) VALUES (%s, %s, %s, %s)
 ON CONFLICT (device_id, shadow) DO UPDATE SET desired = excluded.desired, version = device_shadow.version + 1,
     changed_at = excluded.changed_at
+"""
+_HOLDS = """
+UPDATE device_shadow SET desired = desired || jsonb_build_object('holds', %(holds)s::jsonb), version = version + 1,
+    changed_at = %(now)s
+WHERE device_id = %(device)s AND shadow = %(shadow)s AND coalesce(desired -> 'holds', '[]'::jsonb) <> %(holds)s::jsonb
 """
 _ALLOW = """
 UPDATE device_shadow SET desired = desired || '{"activate": true}', version = version + 1, changed_at = %s
@@ -122,11 +127,12 @@ class Unsent:
 
 
 def open_rollouts(database: Connection[Any]) -> list[Asked]:
-    """Rollouts with a deployment that has not ended, oldest first."""
+    """Rollouts with a deployment that has not ended, or with an order that was not carried out; oldest first."""
     with database.cursor(row_factory=class_row(Asked)) as cursor:
         cursor.execute(
             "SELECT id, organization_id, model, version, back_to, plan, site_ids, seed, status, state FROM rollout"
-            " WHERE ended_at IS NULL ORDER BY created_at, id"
+            " WHERE ended_at IS NULL OR id IN (SELECT rollout_id FROM rollout_order WHERE done_at IS NULL)"
+            " ORDER BY created_at, id"
         )
         return cursor.fetchall()
 
@@ -160,6 +166,17 @@ def busy_devices(database: Connection[Any]) -> set[int]:
         "SELECT device_id FROM rollout_device AS m JOIN rollout AS r ON r.id = m.rollout_id WHERE r.ended_at IS NULL"
     )
     return {key for (key,) in rows}
+
+
+def superseded(database: Connection[Any], rollout_id: UUID) -> bool:
+    """Whether a device of this rollout takes part in a later one."""
+    row = database.execute(
+        "SELECT EXISTS (SELECT 1 FROM rollout_device AS m JOIN rollout AS r ON r.id = m.rollout_id"
+        " JOIN rollout_device AS n ON n.device_id = m.device_id JOIN rollout AS l ON l.id = n.rollout_id"
+        " WHERE r.id = %s AND l.created_at > r.created_at)",
+        (rollout_id,),
+    ).fetchone()
+    return row is not None and bool(row[0])
 
 
 def orders(database: Connection[Any]) -> list[Order]:
@@ -199,12 +216,12 @@ def last_seen(database: Connection[Any], device_ids: Collection[int]) -> dict[in
     return dict(rows.fetchall())
 
 
-def running(database: Connection[Any], device_ids: Collection[int], since: datetime) -> dict[int, str]:
-    """Hash that each device's session reported in its newest heartbeat since then."""
+def running(database: Connection[Any], device_ids: Collection[int], since: datetime) -> dict[int, tuple[datetime, str]]:
+    """When each device sent its newest heartbeat since then, by its own clock, and the hash that its session reported in it."""
     if not device_ids:
         return {}
     rows = database.execute(_RUNNING, (list(device_ids), since))
-    return {key: sha256 for key, sha256 in rows if sha256 is not None}
+    return {key: (at, sha256) for key, at, sha256 in rows if sha256 is not None}
 
 
 def save(
@@ -271,6 +288,23 @@ def desire(database: Connection[Any], device_id: int, desired: Mapping[str, Any]
 def allow(database: Connection[Any], device_id: int, now: datetime) -> None:
     """Let a device activate what it was told to try."""
     database.execute(_ALLOW, (now, device_id, MODELS_SHADOW))
+
+
+def tell_holds(database: Connection[Any], holds: Mapping[int, Sequence[Hold]], now: datetime) -> None:
+    """Tell devices what the diary says, where that has changed."""
+    with database.cursor() as cursor:
+        cursor.executemany(
+            _HOLDS,
+            [
+                {
+                    "device": device_id,
+                    "shadow": MODELS_SHADOW,
+                    "holds": Jsonb([hold.model_dump(mode="json") for hold in each]),
+                    "now": now,
+                }
+                for device_id, each in holds.items()
+            ],
+        )
 
 
 def send_again(database: Connection[Any], device_ids: Collection[int]) -> None:

@@ -53,6 +53,8 @@ log = structlog.get_logger()
 
 LOOK_S = 0.25
 RECORD = "deployment.json"
+WAITING_TOLD_S = 60.0
+"""Between two reports of what a swap waits for."""
 LOADING_S = 1900.0
 """How long a candidate may load and test itself; on a Jetson it builds its engine first. One that dies is noticed at once."""
 MOST_LOST = 1
@@ -60,6 +62,7 @@ MOST_LOST = 1
 LONGEST_RETRY_S = 3600.0
 _LATER = (SourceUnavailableError, NotHereError, TamperedError, TrustError, NoRoomError, OSError)
 _S = DeploymentState
+_NO_DIGITS = {ord(digit): None for digit in "0123456789"}
 
 
 class Updater:
@@ -116,6 +119,7 @@ class Updater:
         self._refresh_s = 0.0
         self._progress: float | None = None
         self._waiting_for = ""
+        self._waiting_told = ("", -math.inf)
         self._verified = ""
         self.deployment = self._recall()
 
@@ -336,6 +340,7 @@ class Updater:
             wait = "the rollout: it has not released this wave yet"
         self._waiting_for = wait or ""
         if wait is not None:
+            self._tell_waiting(wait)
             return
         active = self._slots.pointer.active
         before = trial.work()
@@ -351,6 +356,17 @@ class Updater:
         )
         self._asked_swap = True
         trial.swap_to(candidate)
+
+    def _tell_waiting(self, wait: str) -> None:
+        """A rollout gives those more time who say what they wait for; numbers in the words are no news."""
+        kind, now_s = wait.translate(_NO_DIGITS), self._clock.monotonic()
+        told, told_at_s = self._waiting_told
+        if kind == told or now_s - told_at_s < WAITING_TOLD_S:
+            return
+        self._waiting_told = (kind, now_s)
+        status = self.status()
+        if status is not None:
+            self._tell(status)
 
     def _took_over(self, deployment: Deployment) -> None:
         """The running session has said its hash: from now on the box starts with it, and watches it."""
@@ -571,6 +587,7 @@ class Updater:
         )
         if changed:
             self._waiting_for = ""
+            self._waiting_told = ("", -math.inf)
         told = f"{deployment.state.value} {deployment.rolling_back or deployment.reason}"
         news = not quietly and told != deployment.told
         deployment = deployment.model_copy(update={"told": told}) if news else deployment

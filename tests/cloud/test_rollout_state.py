@@ -278,3 +278,32 @@ def test_a_fleet_of_two_hundred_under_each_fault(fault: Fault) -> None:
     else:
         assert outcome.status is RolloutStatus.FINISHED
         assert outcome.running_new >= 0.75 * outcome.devices
+
+
+def test_fish_that_are_treated_keep_their_model_until_it_is_over() -> None:
+    farm = Farm()
+    one, two = farm.shadow_the_canary()
+    farm.rollout.holds({one: "treatment at tank-1 until noon"}, farm.now)
+    assert farm.tick() == [Action(ActionKind.ACTIVATE, two)]
+    assert "1 device is held back: treatment at tank-1 until noon" in [entry.words for entry in farm.rollout.log]
+    for name in farm.names:
+        farm.rollout.heard(name, farm.now)
+    farm.rollout.holds({}, farm.now)
+    assert Action(ActionKind.ACTIVATE, one) in farm.tick()
+    assert farm.rollout.log[-1].words == "1 device is free to go on: nothing disturbs the fish any more"
+
+
+def test_a_device_that_waits_for_its_fish_does_not_fail_with_its_lease() -> None:
+    farm = Farm()
+    one, two = farm.activate_the_canary()
+    farm.rollout.deployments[two].step = Step.ACTIVATING
+    farm.rollout.holds({two: "harvest at tank-2"}, farm.now)
+    farm.now += 3 * HOUR_S
+    farm.rollout.heard(two, farm.now)
+    farm.say(one, DeploymentState.COMMITTED, NEW.sha256)
+    farm.tick()
+    assert farm.steps()[two] is Step.ACTIVATING
+    farm.now += DAY_S
+    farm.rollout.heard(two, farm.now)
+    farm.tick()
+    assert farm.steps()[two] is Step.FAILED, "but not for ever"

@@ -13,15 +13,19 @@ from dataclasses import dataclass, field
 from enum import Enum
 from random import Random
 
-from cloud.rollouts.plan import DAY_S, HOUR_S, Metric, Phase, Plan, Release
+from cloud.rollouts.plan import DAY_S, HOUR_S, Artifact, Metric, Phase, Plan
 from cloud.rollouts.rules import Stratum
 from cloud.rollouts.state import Action, ActionKind, Rollout, RolloutStatus
 from contracts.deployments import DeploymentState
 
-OLD = Release(model="fish-detector", version="1.0.0", sha256="a" * 64, approved=True)
-NEW = Release(model="fish-detector", version="1.1.0", sha256="b" * 64, approved=True)
+OLD = Artifact(name="fish-detector", version="1.0.0", sha256="a" * 64, approved=True)
+NEW = Artifact(name="fish-detector", version="1.1.0", sha256="b" * 64, approved=True)
 TICK_S = 600.0
 MINUTE_S = 60.0
+QUIET_S = 12 * HOUR_S
+"""Between heartbeats of a box that is done, once the last wave has passed: only those that were away still matter."""
+TOLD_EVERY_S = HOUR_S
+"""A box tells the numbers of its run anew when they rest on twice as many frames; here, once an hour in each phase."""
 
 
 class Fault(str, Enum):
@@ -67,6 +71,8 @@ class Device:
     bad_s: float = 0.0
     power_cuts: int = 0
     numbers: dict[Metric, float] = field(default_factory=dict)
+    told: tuple[Phase | None, float] = (None, -math.inf)
+    """Phase and moment of the numbers that it told last."""
     approved: set[str] = field(default_factory=lambda: {OLD.sha256})
 
 
@@ -257,7 +263,8 @@ class FleetSimulation:
     def _beat(self, device: Device) -> None:
         settled = device.began_new is not None and self.now - device.began_new > 3 * HOUR_S
         busy = device.state not in {None, DeploymentState.REFUSED, DeploymentState.ROLLED_BACK} and not settled
-        self._at(self.draw.uniform(0.8, 1.2) * (15 * MINUTE_S if busy else HOUR_S), device, "beat")
+        calm_s = QUIET_S if settled and self._finished_at is not None else HOUR_S
+        self._at(self.draw.uniform(0.8, 1.2) * (15 * MINUTE_S if busy else calm_s), device, "beat")
         self._tell(device)
 
     def _tell(self, device: Device) -> None:
@@ -287,6 +294,10 @@ class FleetSimulation:
 
     def _measure(self, device: Device, phase: Phase) -> None:
         """A device tells the mean of its run, which moves little from report to report: one draw for all of them."""
+        told_in, told_at = device.told
+        if phase is told_in and self.now - told_at < TOLD_EVERY_S:
+            return
+        device.told = (phase, self.now)
         if not device.numbers:
             worse = self.fault is Fault.SILENT and device.fault
             device.numbers = {

@@ -1,0 +1,143 @@
+"""A rollout over the real chain of a box: controller -> broker -> a real agent -> bridge -> database -> controller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from psycopg.types.json import Jsonb
+
+from bridge.settings import BridgeSettings
+from bridge.uplink import Uplink
+from cloud.consumers import Ingest
+from cloud.rollouts.plan import Gate, Metric, Plan, Wave
+from models.releases.keys import create_key, read_public
+from shoal.box import BoxConfig
+from shoal.box_sink import BoxSink
+from shoal.rollouts import BoxController
+from tests.edge.deployments.test_journey import Fleet as OneBox
+from tests.edge.farm import eventually
+from tests.servers.mosquitto import Mosquitto
+
+pytestmark = [pytest.mark.integration]
+
+PASSPHRASE = "a passphrase of the assigner"
+PLAN = Plan(
+    waves=(Wave(name="all", share=1, bake_s=0),),
+    min_per_stratum=1,
+    shadow_s=1,
+    soak_s=1,
+    lease_s=600,
+    gates=(Gate(metric=Metric.DISAGREEMENT, at_most=0.2), Gate(metric=Metric.COUNT_RATIO, at_least=0.8)),
+)
+
+
+class Chain(OneBox):
+    """One box of a farm, everything between it and the database, and the box's own controller."""
+
+    def __init__(self, folder: Path, broker: Mosquitto, database_url: str) -> None:
+        super().__init__(folder, broker)
+        self.url = database_url
+        key = create_key(folder / "keys", "assigner", PASSPHRASE)
+        self.ceremony.repository.set_assigners([read_public(key)], now=self.clock.now())
+        self.ceremony.sign_and_publish()
+        self.box_config = BoxConfig(
+            ports={"mqtt": broker.port},
+            mqtt_password="",
+            database_password="",
+            database_url=database_url,
+            repository=str(self.ceremony.repository.folder),
+            assigner_key=str(key),
+        )
+        settings = BridgeSettings(mqtt_host="127.0.0.1", mqtt_port=broker.port, mqtt_reconnect_max_s=1, metrics_port=0)
+        self.uplink = Uplink(settings, BoxSink(Ingest(database_url, storage_dir=folder / "pictures"), lambda _: None))
+        self.controller = BoxController(self.box_config)
+        self.uplink.start()
+
+    def ask(self, version: str, back_to: str) -> UUID:
+        key = uuid4()
+        self.execute(
+            "INSERT INTO rollout (id, organization_id, name, model, version, back_to, plan, seed, status, created_at,"
+            " created_by) SELECT %s, organization_id, 'better eyes', 'fish-detector', %s, %s, %s, 1, 'asked', now(), 'ada'"
+            " FROM site WHERE slug = 'farm'",
+            (key, version, back_to, Jsonb(PLAN.model_dump(mode="json"))),
+        )
+        return key
+
+    def treat(self, *, hours: float) -> UUID:
+        """Somebody writes down that the fish of tank-1 are being treated."""
+        key, now = uuid4(), datetime.now(timezone.utc)
+        body = {"ended_at": (now + timedelta(hours=hours)).isoformat()}
+        self.execute(
+            "INSERT INTO diary_record (id, site_id, unit_id, kind, occurred_at, body, recorded_at, recorded_by)"
+            " SELECT %s, site_id, id, 'treatment', now() - interval '1 minute', %s, now(), 'ada' FROM unit"
+            " WHERE slug = 'tank-1'",
+            (key, Jsonb(body)),
+        )
+        return key
+
+    def status(self, key: UUID) -> str:
+        return str(self.execute("SELECT status FROM rollout WHERE id = %s", (key,))[0][0])
+
+    def words(self) -> str:
+        return "\n".join(str(row[0]) for row in self.execute("SELECT words FROM rollout_entry ORDER BY id"))
+
+    def execute(self, statement: str, parameters: tuple[Any, ...] = ()) -> list[Any]:
+        with psycopg.connect(self.url) as database:
+            cursor = database.execute(statement, parameters)
+            return [] if cursor.description is None else cursor.fetchall()
+
+    def close(self) -> None:
+        super().close()
+        self.controller.stop()
+        self.uplink.stop()
+
+
+@pytest.fixture
+def chain(
+    tmp_path: Path,
+    database_url: str,
+    mosquitto_factory: Callable[..., Mosquitto],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Chain]:
+    monkeypatch.setenv("SHOAL_ASSIGNER_PASSPHRASE", PASSPHRASE)
+    for name in ("ROUND_S", "RETRY_S"):
+        monkeypatch.setattr(f"cloud.rollouts.controller.{name}", 0.2)
+    chain = Chain(tmp_path, mosquitto_factory(), database_url)
+    yield chain
+    chain.close()
+
+
+def test_a_model_reaches_the_tank_when_its_fish_are_left_in_peace_and_goes_back_on_order(chain: Chain) -> None:
+    chain.ceremony.release(chain.shipped)
+    second = chain.release("1.1.0")
+    chain.box.start()
+    eventually(lambda: chain.models().get("running_sha256") == chain.shipped_sha256)
+    eventually(lambda: chain.execute("SELECT id FROM camera"))
+    treatment = chain.treat(hours=2)
+    key = chain.ask("1.1.0", "1.0.0")
+    chain.controller.start()
+
+    eventually(lambda: "held back: treatment at tank-1 until" in chain.words())
+    eventually(lambda: chain.state() == "shadow_run")
+    eventually(lambda: "wave all may activate" in chain.words())
+    assert chain.models()["running_sha256"] == chain.shipped_sha256
+    chain.controller.stop()  # and a new one goes on where it was
+    chain.controller.start()
+    chain.execute("UPDATE diary_record SET struck_at = now(), struck_by = 'ada' WHERE id = %s", (treatment,))
+    eventually(lambda: chain.status(key) == "finished")
+    assert chain.models()["running_sha256"] == second
+    assert "nothing disturbs the fish any more" in chain.words()
+    assert chain.execute("SELECT step FROM rollout_device") == [("done",)]
+
+    chain.execute(
+        "INSERT INTO rollout_order (organization_id, rollout_id, kind, reason, ordered_by, ordered_at)"
+        " SELECT organization_id, id, 'roll_back', 'counts look wrong', 'ada', now() FROM rollout"
+    )
+    eventually(lambda: chain.status(key) == "rolled_back")
+    assert chain.models()["running_sha256"] == chain.shipped_sha256
