@@ -1,24 +1,37 @@
 """Bring a database to the newest schema, or back. The migrations travel in the wheel and need no alembic.ini.
 
-One advisory lock lets many processes start at once: the first migrates, the others find the work done.
+One advisory lock lets many processes start at once: the first migrates, the others find the work done. A migration that must wait
+for a table gives up soon and tries again: while it waits, everybody who comes after it waits too, and the API would stand.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
+import structlog
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, NullPool, create_engine, text
+from sqlalchemy.exc import OperationalError
 
 from cloud.db.session import sqlalchemy_url
+
+log = structlog.get_logger()
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _Action: TypeAlias = Callable[[Config], None]
 _LOCK = 0x5408A1  # any number; the same in every process
+_WAIT_S = 2.0
+"""How long a statement waits for a table that a long report reads; as long as that, readers behind it wait too."""
+_PAUSE_S = 3.0
+"""Between two tries; those who waited are served in it."""
+_TRIES = 120
+"""Ten minutes; a report that runs longer is ended by hand (docs/runbooks/upgrade.md)."""
+_LOCK_NOT_AVAILABLE = "55P03"
 
 
 def upgrade(database_url: str, *, to: str = "head") -> None:
@@ -26,7 +39,7 @@ def upgrade(database_url: str, *, to: str = "head") -> None:
 
     Raises:
         ConfigurationError: it is no PostgreSQL URL.
-        sqlalchemy.exc.OperationalError: the database cannot be reached.
+        sqlalchemy.exc.OperationalError: the database cannot be reached, or a table stays in use for ten minutes.
     """
     _run(database_url, lambda config: command.upgrade(config, to))
 
@@ -58,14 +71,32 @@ def _run(database_url: str, action: _Action) -> None:
             connection.execute(text("SELECT pg_advisory_lock(:lock)"), {"lock": _LOCK})
             connection.commit()
             try:
-                action(_config(connection))
-                connection.commit()
+                _patiently(connection, action)
             finally:
                 connection.rollback()
                 connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": _LOCK})
                 connection.commit()
     finally:
         engine.dispose()
+
+
+def _patiently(connection: Connection, action: _Action) -> None:
+    """Each migration is a transaction of its own, so a further try goes on where the last one stood."""
+    connection.execute(text(f"SET lock_timeout = '{_WAIT_S * 1000:.0f}ms'"))
+    connection.commit()
+    for left in reversed(range(_TRIES)):
+        try:
+            action(_config(connection))
+            connection.commit()
+        except OperationalError as error:  # noqa: PERF203  (a try is a transaction; the loop is not hot)
+            connection.rollback()
+            if left == 0 or getattr(error.orig, "sqlstate", None) != _LOCK_NOT_AVAILABLE:
+                raise
+            log.warning("migration.waits", revision=current(connection), tries_left=left)
+            connection.rollback()
+            time.sleep(_PAUSE_S)
+        else:
+            return
 
 
 def _config(connection: Connection) -> Config:

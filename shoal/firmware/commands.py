@@ -1,7 +1,8 @@
-"""``shoal firmware check`` and ``diff``: before a farm's configuration goes to its boxes and nodes."""
+"""``shoal firmware``: a farm's configuration is rendered, checked, compared and brought to its nodes."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -34,3 +35,71 @@ def diff(before: Folder, after: Folder) -> None:
     for line in lines:
         typer.echo(line)
     raise typer.Exit(1 if lines else 0)
+
+
+@firmware.command("render")
+def render(
+    farm: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The farm's nodes (esphome/farm.yaml)")],
+    to: Annotated[Path, typer.Option(help="Folder for the nodes' files; packages/ is copied beside them")],
+    packages: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="Default: packages/ beside the farm's file")
+    ] = None,
+    probes: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="Own register maps; default: the shipped ones")
+    ] = None,
+) -> None:
+    """Make an ESPHome file of every node of a farm; nothing is written unless all are good."""
+    from shoal.firmware.nodes import read_nodes
+    from shoal.firmware.render import read_parts, write
+    from shoal.firmware.render import render as rendered
+
+    packages = packages or farm.parent / "packages"
+    texts = rendered(read_nodes(farm), read_parts(packages), probes=probes)
+    for what, name in write(to, texts, packages):
+        typer.echo(f"{what:<9} {to / name}")
+    if not (to / "secrets.yaml").exists():
+        typer.echo(
+            f"Now write {to / 'secrets.yaml'} (see esphome/examples/secrets.yaml), and keep it out of version control."
+        )
+
+
+@firmware.command("deploy")
+def deploy(
+    folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder that `render` wrote")],
+    node: Annotated[
+        list[str] | None, typer.Option(help="Only this node; may be repeated. Default: all, in turn")
+    ] = None,
+    device: Annotated[
+        list[str] | None, typer.Option(help="NODE=ADDRESS or NODE=/dev/ttyUSB0; default: found by mDNS")
+    ] = None,
+    esphome: Annotated[str, typer.Option(help="ESPHome's command")] = "esphome",
+    mqtt_port: Annotated[int, typer.Option(help="Port of the nodes' broker", min=1, max=65535)] = 1883,
+    timeout_s: Annotated[float, typer.Option(help="Seconds that a node may take to come back", min=1)] = 180,
+) -> None:
+    """Compile and write the nodes over the air, one by one, each only after the one before has come back."""
+    from shoal.firmware.deploy import NodeError, read_broker, targets
+    from shoal.firmware.deploy import deploy as deployed
+
+    addresses = _addresses(device or [])
+    nodes = targets(folder, tuple(node or ()))
+    try:
+        for name in deployed(
+            nodes,
+            read_broker(folder, port=mqtt_port),
+            esphome=esphome,
+            devices=addresses,
+            timeout_s=timeout_s,
+        ):
+            typer.echo(f"{name} is back")
+    except NodeError as error:
+        sys.stderr.write(f"shoal: {error}\n")
+        raise typer.Exit(1) from error
+
+
+def _addresses(given: list[str]) -> dict[str, str]:
+    from contracts.errors import ConfigurationError
+
+    for each in given:
+        if "=" not in each:
+            raise ConfigurationError("device", each, "Write NODE=ADDRESS, as in tank-1=192.168.10.21")
+    return dict(each.split("=", 1) for each in given)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import psycopg
+import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import NullPool, create_engine
@@ -91,3 +92,26 @@ def test_two_programs_may_migrate_at_once(empty_database_url: str) -> None:
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(migrate.upgrade, [empty_database_url] * 3))
     assert "reading" in tables_of(empty_database_url)
+
+
+def test_a_migration_that_meets_a_long_report_lets_readers_pass_and_ends_after_it(
+    empty_database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    migrate.upgrade(empty_database_url, to="0040")  # the next one adds columns to the alarms
+    monkeypatch.setattr(migrate, "_WAIT_S", 0.2)
+    monkeypatch.setattr(migrate, "_PAUSE_S", 0.2)
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(empty_database_url) as report:
+        report.execute("SELECT count(*) FROM alarm")  # and its transaction stays open
+        migration = pool.submit(migrate.upgrade, empty_database_url)
+        with psycopg.connect(empty_database_url, autocommit=True) as reader:
+            waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'alarm'::regclass"
+            while reader.execute(waits).fetchone() == (0,):
+                assert not migration.done()
+            assert reader.execute("SELECT count(*) FROM alarm").fetchone() == (0,)
+        assert not migration.done(), "the report is still open"
+        report.rollback()
+        migration.result(timeout=60)
+    with psycopg.connect(empty_database_url) as database:
+        assert database.execute("SELECT version_num FROM alembic_version").fetchone() == (migrate.head(),)

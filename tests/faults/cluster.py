@@ -29,7 +29,7 @@ from edge.outbox.store import Draft, Outbox
 from edge.sections import MqttSettings
 from edge.supervisor import Supervisor
 from tests.cloud.postgres import Postgres
-from tests.journeys.programs import Program
+from tests.journeys.programs import ROOT, Program
 from tests.servers.kafka.server import Kafka
 from tests.servers.mosquitto import Mosquitto
 from tests.servers.process import free_port
@@ -40,6 +40,8 @@ PER_MESSAGE = 20
 MEGABYTE = 1_000_000
 RSS_LIMIT = 350 * MEGABYTE
 """No fault may drive the bridge or the ingest above this; idle they have 60 to 100 MB."""
+
+_PROGRAMS = {"bridge": ("bridge", "run"), "ingest": ("cloud", "ingest"), "api": ("cloud", "api")}
 
 
 class Database(Protocol):
@@ -102,7 +104,7 @@ class Device:
             device=name,
             boot="boot-0001",
             clock=clock,
-            inventory=lambda: Inventory(agent_version="1"),
+            inventory=lambda: Inventory(agent_version="1", limits=()),
             on_event=self._handle,
         )
         self.publisher = Publisher(
@@ -191,14 +193,16 @@ class Cluster:
     ports: dict[str, int] = field(default_factory=dict)
     more: dict[str, str] = field(default_factory=dict)
 
-    def start(self, name: str) -> Program:
-        """Start ``bridge``, ``ingest`` or a further replica (``ingest-2``)."""
-        arguments = ("bridge", "run") if name.startswith("bridge") else ("cloud", "ingest")
+    def start(self, name: str, *, tree: Path = ROOT) -> Program:
+        """Start ``bridge``, ``ingest``, ``api`` or a further replica (``ingest-2``), of the version in ``tree``."""
+        arguments = _PROGRAMS[name.split("-", maxsplit=1)[0]]
         self.ports.setdefault(name, free_port())
         environment = {
             "MALLOC_ARENA_MAX": "2",  # as in the images that a cluster runs; otherwise each thread's heap keeps its peak
             "SHOAL_DATABASE_URL": self.database.url(),
             "SHOAL_STORAGE_DIR": str(self.folder / "storage"),
+            "SHOAL_SECRET_KEY_FILE": str(self.folder / "secret.key"),
+            "SHOAL_PORT": str(self.ports[name]),
             "SHOAL_KAFKA_BOOTSTRAP": self.kafka.bootstrap,
             "SHOAL_INGEST_METRICS_PORT": str(self.ports[name]),
             "SHOAL_BRIDGE_MQTT_PORT": str(self.mosquitto.port),
@@ -209,8 +213,16 @@ class Cluster:
             "SHOAL_BRIDGE_METRICS_PORT": str(self.ports[name]),
             **self.more,
         }
-        self.programs[name] = Program(*arguments, log=self.folder / f"{name}.log", environment=environment)
+        self.programs[name] = Program(*arguments, log=self.folder / f"{name}.log", environment=environment, tree=tree)
         return self.programs[name]
+
+    def run(self, *arguments: str, tree: Path = ROOT) -> None:
+        """Run a command of the version in ``tree`` to its end, which must be a good one."""
+        log = self.folder / f"{'-'.join(arguments[:2])}.log"
+        program = Program(
+            *arguments, log=log, environment={"SHOAL_DATABASE_URL": self.database.url(), **self.more}, tree=tree
+        )
+        assert program.wait(120) == 0, program.tail()
 
     def kill(self, name: str) -> None:
         """SIGKILL one of Shoal's programs."""
@@ -348,9 +360,12 @@ def until(ask: Callable[[], bool], what: str, *, timeout_s: float = 150) -> None
 
 @contextlib.contextmanager
 def running_cluster(
-    folder: Path, *, database: Database | None = None, more: Mapping[str, str] | None = None
+    folder: Path, *, database: Database | None = None, more: Mapping[str, str] | None = None, tree: Path = ROOT
 ) -> Iterator[Cluster]:
-    """A cluster of the test's own on PostgreSQL or ``database``; ``more`` goes into the programs' environment."""
+    """A cluster of the test's own on PostgreSQL or ``database``, of the version in ``tree``.
+
+    ``more`` goes into the programs' environment.
+    """
     with contextlib.ExitStack() as stack:
         mosquitto, kafka = Mosquitto(folder / "mosquitto"), Kafka(folder / "kafka")
         database = database or Postgres()
@@ -360,9 +375,12 @@ def running_cluster(
         stack.callback(database.stop)
         database.start()
         kafka.create_topics()
-        upgrade(database.url())
         cluster = Cluster(folder, mosquitto, kafka, database, more=dict(more or {}))
         stack.callback(lambda: [program.stop() for program in cluster.programs.values()])
-        cluster.start("ingest")
-        cluster.start("bridge")
+        if tree == ROOT:
+            upgrade(database.url())  # spares a process
+        else:
+            cluster.run("cloud", "migrate", tree=tree)
+        cluster.start("ingest", tree=tree)
+        cluster.start("bridge", tree=tree)
         yield cluster

@@ -18,16 +18,22 @@ T = TypeVar("T")
 
 
 class Program:
-    """``shoal ...`` as a child process; use it as a context manager."""
+    """``shoal ...`` as a child process; use it as a context manager.
 
-    def __init__(self, *arguments: str, log: Path, environment: Mapping[str, str] | None = None) -> None:
+    Args:
+        tree: folder whose code runs: this checkout, or another version.
+    """
+
+    def __init__(
+        self, *arguments: str, log: Path, environment: Mapping[str, str] | None = None, tree: Path = ROOT
+    ) -> None:
         self.arguments = arguments
         self.log = log
         with log.open("ab") as output:
             self.child = subprocess.Popen(
                 [sys.executable, "-m", "shoal", *arguments],
-                cwd=ROOT,
-                env={**os.environ, **(environment or {})},
+                cwd=tree,
+                env={**os.environ, "PYTHONPATH": str(tree), **(environment or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -1,0 +1,1 @@
+"""The way from the version before to this one."""
