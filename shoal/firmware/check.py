@@ -1,4 +1,5 @@
-"""Every file of a folder through the loader of the program that will read it: probes, calibration, rules, edge files, ESPHome.
+"""Every file of a folder through the loader of the program that will read it: probes, calibration, rules, cameras,
+edge files, ESPHome.
 
 A node's file must keep fish alive without network: restarts for want of a network, and aerators that are not on by themselves,
 are faults here, though ESPHome itself accepts them. ESPHome's own check is not run; ``esphome config`` does that.
@@ -19,6 +20,8 @@ from edge.guard.schema import RulesFile
 from edge.program import check as check_edge
 from edge.sensors.calibration import read_probe
 from edge.sensors.drivers.modbus.probe import load_map
+from shoal.firmware.cameras import read_profile
+from shoal.firmware.nodes import read_nodes
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ def check(folder: Path) -> Iterator[Checked]:
         "calibration": lambda path: _none(read_probe(path)),
         "rules": lambda path: _none(RulesFile.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))),
         "edge": lambda path: _none(check_edge(path)),
+        "cameras": lambda path: _none(read_profile(path)),
         "esphome": _check_node,
     }
     found = [
@@ -94,6 +98,9 @@ def read_node(path: Path) -> dict[str, Any]:
 
 def _check_node(path: Path) -> None:
     node = read_node(path)
+    if node.keys() == {"nodes"}:  # a farm's file, of which nodes are rendered
+        read_nodes(path)
+        return
     for part in ("wifi", "mqtt", "api"):
         section = node.get(part)
         if isinstance(section, dict) and _connects(section) and section.get("reboot_timeout") != "0s":

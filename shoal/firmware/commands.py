@@ -96,6 +96,39 @@ def deploy(
         raise typer.Exit(1) from error
 
 
+@firmware.command("camera")
+def camera(
+    profile: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="A file of firmware_configs/cameras")],
+    name: Annotated[str, typer.Option(help="Name of the camera in the box")],
+    unit: Annotated[str, typer.Option(help="Unit that it looks into")],
+    address: Annotated[str, typer.Option(help="The camera's address; nothing for one at the box itself")] = "ADDRESS",
+) -> None:
+    """Tell how to set a camera, and print its section for the box's file."""
+    import yaml
+
+    from edge.cameras.settings import CameraSettings
+    from shoal.firmware.cameras import read_profile
+
+    chosen = read_profile(profile)
+    section = chosen.section(name, unit, address)
+    CameraSettings.model_validate(section)
+    for number, step in enumerate(chosen.settings, 1):
+        typer.echo(f"# {number}. {step}")
+    typer.echo(yaml.safe_dump({"cameras": [section]}, sort_keys=False), nl=False)
+
+
+@firmware.command("schema")
+def schema(
+    to: Annotated[Path, typer.Option(help="Folder for the schemas")] = Path("firmware_configs/schema"),
+) -> None:
+    """Write the JSON Schemas of every file that people write, for editors and for checks of other programs."""
+    from shoal.firmware.schemas import texts, write
+
+    for path in write(to):
+        typer.echo(f"written {path}")
+    typer.echo(f"{len(texts())} schemas in {to}")
+
+
 def _addresses(given: list[str]) -> dict[str, str]:
     from contracts.errors import ConfigurationError
 
