@@ -43,6 +43,8 @@ from cloud.auth.tokens import AccessTokens, KeyTokens, RefreshTokens, UrlSigner
 from cloud.db.session import sqlalchemy_url
 from cloud.dead_letters import endpoints as dead_letters
 from cloud.devices import endpoints as devices
+from cloud.drift import endpoints as drift
+from cloud.drift.gauges import DriftGauges
 from cloud.enrolment import endpoints as enrolment
 from cloud.enrolment.authority import Authority
 from cloud.farms import endpoints as farms
@@ -109,6 +111,7 @@ _FEATURES = (
     telemetry,
     observations,
     predictions,
+    drift,
     alarms,
     abnormal,
     notifications,
@@ -139,6 +142,7 @@ _TAGS = [
     {"name": "telemetry", "description": "Readings over time."},
     {"name": "observations", "description": "What the cameras saw, with images."},
     {"name": "predictions", "description": "What models say of pictures, and the models behind it."},
+    {"name": "drift", "description": "Whether models still see what they were made for."},
     {"name": "registry", "description": "Signed releases of models, as boxes and mirrors fetch them."},
     {"name": "alarms", "description": "Alarms, acknowledging them, and advice on abnormal series."},
     {"name": "notifications", "description": "Who is told of alarms, and what was told."},
@@ -215,6 +219,7 @@ def create_app(settings: CloudSettings) -> FastAPI:
         database, app.state.serving, settings, callbacks, wake=app.state.task_runner.wake
     )
     app.state.business = BusinessMetrics()
+    app.state.drift_gauges = DriftGauges()
     app.state.started = monotonic()
     app.state.performance = PerformanceWindow(monotonic())
     app.state.checks = [

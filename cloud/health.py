@@ -89,6 +89,7 @@ async def get_metrics(request: Request) -> Response:
     state, now = request.app.state, datetime.now(timezone.utc)
     await state.business.refresh(state.database, now)
     await state.task_gauges.refresh(state.database, now)
+    await state.drift_gauges.refresh(state.database, now)
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -160,3 +160,21 @@ STREAM_PREDICT_SECONDS = Histogram(
     buckets=(0.01, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60),
 )
 STREAM_PREDICT_RETRIES = Counter("shoal_stream_predict_retries_total", "Waits of a batch: Kafka or a model was away")
+DRIFT_PSI = Gauge(
+    "shoal_drift_psi",
+    "Population stability index of a signal against the reference of its unit: the worst unit; 0.25 and more is a lot",
+    ["site", "model", "version", "signal"],
+)
+DRIFT_KS = Gauge(
+    "shoal_drift_ks",
+    "Kolmogorov-Smirnov distance of a signal from the reference of its unit, 0 to 1: the worst unit",
+    ["site", "model", "version", "signal"],
+)
+DRIFT_UNITS = Gauge(
+    "shoal_drift_units", "Units whose newest judged day says drift", ["site", "model", "version", "signal"]
+)
+DRIFT_ALERTS = Gauge(
+    "shoal_drift_alerts_open",
+    "Advice on drift that goes on, by family: input, prediction, performance",
+    ["site", "family"],
+)

@@ -1,4 +1,4 @@
-"""The kinds of work that there are: reports, exports, and the upkeep of what they leave behind."""
+"""The kinds of work that there are: reports, exports, judging of models, and the upkeep of what they leave behind."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field
 
 from cloud.auth.principal import Principal
 from cloud.auth.rules import Role
+from cloud.drift.judging import drift_kind
 from cloud.kit.schemas import ApiModel
 from cloud.reports import service as reports
 from cloud.tasks.kinds import Kind, Kinds, NoParams, Work
@@ -113,6 +114,7 @@ def kinds(folder: Path) -> Kinds:
         Kind("report", "data", ReportParams, make_report, timedelta(minutes=10), role=Role.VIEWER),
         Kind("export", "data", ExportParams, export_site, timedelta(hours=1), role=Role.VIEWER),
         clean_up(folder),
+        drift_kind(),
     )
     return {kind.name: kind for kind in every}
 

@@ -428,13 +428,14 @@ _CLIP = 3.0
 
 
 def _sudden(residuals: Floats, hours: Hours, learned: int, worth: float, tuning: Tuning) -> datetime | None:
-    """When a change of the mean began that is large enough, and is after the reference."""
+    """When a change of the mean began that is large enough, after the reference, and has not gone back since."""
     clipped = np.clip(residuals, -_CLIP, _CLIP)
     cut = adwin((clipped + _CLIP) / (2.0 * _CLIP), tuning.delta, worth=worth)
     if cut is None or cut < learned:
         return None
-    apart = float(np.mean(clipped[cut:]) - np.mean(clipped[:cut]))
-    return hours[cut][0] if abs(apart) >= tuning.shift else None
+    usual, newest = float(np.mean(clipped[:learned])), clipped[-tuning.short_days * DAY_HOURS :]
+    changed, now = float(np.mean(clipped[cut:])) - usual, float(np.mean(newest)) - usual
+    return hours[cut][0] if min(abs(changed), abs(now)) >= tuning.shift and changed * now > 0 else None
 
 
 def _days(hours: Hours, tuning: Tuning) -> int:

@@ -16,6 +16,7 @@ import cloud.audit.tables
 import cloud.auth.tables
 import cloud.dead_letters.tables
 import cloud.devices.tables
+import cloud.drift.tables
 import cloud.enrolment.tables
 import cloud.farms.tables
 import cloud.husbandry.tables

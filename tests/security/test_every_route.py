@@ -40,6 +40,7 @@ NEEDS: dict[str, Role] = {
     "listDeadLetters": F, "makeEnrolmentToken": F, "listCertificates": F, "revokeCertificate": F,
     "getDetailedHealth": F, "getPerformance": F, "resetPerformance": F, "listRollouts": F, "askRollout": F,
     "getRollout": F, "listRolloutDevices": F, "listRolloutDecisions": F, "orderRollout": F, "cancelTask": Q,
+    "acceptDrift": M,
     "listOrganizations": P, "addOrganization": P,
 }  # fmt: skip
 """Least role of every operation that a viewer may not call."""
@@ -56,8 +57,9 @@ NOWHERE = {
     "site": "nowhere", "unit_id": 2**31 - 1, "channel_id": 2**31 - 1, "sha256": "0" * 64, "definition": "do.low.critical",
     "contact_id": 2**31 - 1, "code": "no-such-batch", "user_id": 2**31 - 1, "invitation_id": 2**31 - 1,
     "key_id": 2**31 - 1, "serial": "ff", "kind": "csv", "name": "daily-log", "version": "9.9.9", "path": "nothing",
+    "model_sha256": "0" * 64,
 }  # fmt: skip
-NOT_MADE = frozenset({"task_id", "rollout_id"})
+NOT_MADE = frozenset({"task_id", "rollout_id", "alert_id"})
 """Things that this test does not make; that they are of one organization is tested with their features."""
 RANGE = {"start": "2026-01-01T00:00:00Z", "end": "2026-01-02T00:00:00Z"}
 QUERIES: dict[str, dict[str, Any]] = {
