@@ -744,6 +744,91 @@ class DeviceView(TypedDict):
     """Its newest numbers by ``phase.metric``."""
 
 
+
+class DriftAlertOut(TypedDict):
+    """Advice that a signal is not what it was. It has called nobody and changed nothing by itself."""
+    id: str
+    site: str
+    unit_id: int
+    unit: str
+    unit_name: str
+    model: ModelRef
+    signal: Signal
+    family: Family
+    started_at: str
+    told_at: str
+    ended_at: str | None
+    ended_because: Literal['stable', 'accepted', 'replaced'] | None
+    accepted_by: str | None
+    psi: float
+    p: float
+    shift: float
+    text: str
+    """All of it in one sentence, with where to look."""
+    evidence: list[str]
+    """Signed addresses of images since then, newest first."""
+    before: list[str]
+    """Signed addresses of images of the reference."""
+
+
+
+class _DriftAlertPageAlways(TypedDict):
+    items: list[DriftAlertOut]
+
+
+class DriftAlertPage(_DriftAlertPageAlways, total=False):
+    """Some advice, newest first."""
+    next_cursor: str | None
+    """Give it back as ``cursor`` for the next page; null on the last page."""
+
+
+
+class DriftHourOut(TypedDict):
+    """Means of one hour."""
+    hour: str
+    """Its begin."""
+    observations: int
+    signals: dict[str, float]
+    mix: dict[str, float]
+    """Mean number per frame by label."""
+
+
+
+class DriftHours(TypedDict):
+    """A version at a unit over a period, for a chart."""
+    start: str
+    end: str
+    items: list[DriftHourOut]
+
+
+
+class DriftSeriesOut(TypedDict):
+    """A version of a model at a unit."""
+    site: str
+    unit_id: int
+    unit: str
+    unit_name: str
+    model: ModelRef
+    status: Literal['learning', 'stable', 'drift']
+    """Of its worst signal; ``learning`` for two weeks after a version began."""
+    reference_from: str
+    newest_hour: str
+    judged_until: str | None
+    """Days before this have been judged."""
+    signals: list[SignalOut]
+
+
+
+class _DriftSeriesPageAlways(TypedDict):
+    items: list[DriftSeriesOut]
+
+
+class DriftSeriesPage(_DriftSeriesPageAlways, total=False):
+    """Some versions at units, by unit."""
+    next_cursor: str | None
+    """Give it back as ``cursor`` for the next page; null on the last page."""
+
+
 Duty: TypeAlias = "Literal['primary', 'backup', 'manager', 'everyone']"
 """Roles on call."""
 
@@ -800,6 +885,10 @@ class FailedTest(TypedDict):
     """What its failure means; null for a test that this program does not know."""
     remedy: str | None
     """What to do at the tank."""
+
+
+Family: TypeAlias = "Literal['input', 'prediction', 'performance']"
+"""What drifted."""
 
 
 
@@ -2207,6 +2296,32 @@ class ShownLimit(_ShownLimitAlways, total=False):
     """Where it comes from, with its evidence tag; a limit that must be confirmed says so. Null when the box does not tell."""
 
 
+Signal: TypeAlias = "Literal['image_quality', 'light', 'glare', 'clarity', 'clean', 'confidence', 'count', 'classes', 'errors']"
+"""One number per hour."""
+
+
+
+class SignalOut(TypedDict):
+    """What the newest day said of one signal."""
+    signal: Signal
+    family: Family
+    verdict: cloud__drift__rules__Verdict
+    psi: float
+    """Population stability index against the reference; 0.25 and more is a lot."""
+    ks: float
+    """Largest distance of the two distributions, from 0 to 1."""
+    p: float
+    """Probability of such a distance by chance, counted by the numbers that are independent."""
+    shift: float
+    """Of the mean, in usual spreads; of errors, in percentage points."""
+    days: int
+    """Length of the window that the figures are of."""
+    changed_at: str | None
+    """When a sudden change began, where one was found."""
+    drift_days: int
+    """Days in a row that said drift; from two on it is told."""
+
+
 
 class Site(TypedDict):
     """A farm, with how much of it there is."""
@@ -2617,6 +2732,10 @@ class Withdrawal(TypedDict):
 
 aquaculture__lice__Verdict: TypeAlias = "Literal['below', 'unsure', 'above']"
 """A mean against a limit, with its interval."""
+
+
+cloud__drift__rules__Verdict: TypeAlias = "Literal['learning', 'stable', 'drift']"
+"""What a comparison has shown."""
 
 
 cloud__kpis__rules__Verdict: TypeAlias = "Literal['met', 'missed', 'no_target', 'missing']"

@@ -23,6 +23,11 @@ class Operations:
     ) -> Any:
         raise NotImplementedError
 
+    def accept_drift(self, alert_id: str) -> models.DriftAlertOut:
+        """Take a change for the new normal."""
+        answer: models.DriftAlertOut = self._request("POST", f"/api/v1/drift/alerts/{_part(alert_id)}/accept", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
     def acknowledge_alarm(self, alarm_id: str) -> models.Alarm:
         """Take an alarm on."""
         answer: models.Alarm = self._request("POST", f"/api/v1/alarms/{_part(alarm_id)}/acknowledge", query={}, headers={}, body=None, form=False, as_json=True)
@@ -160,6 +165,16 @@ class Operations:
     def get_detailed_health(self) -> models.DetailedHealth:
         """Everything this process depends on."""
         answer: models.DetailedHealth = self._request("GET", "/health/detailed", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    def get_drift_alert(self, alert_id: str) -> models.DriftAlertOut:
+        """One piece of advice."""
+        answer: models.DriftAlertOut = self._request("GET", f"/api/v1/drift/alerts/{_part(alert_id)}", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    def get_drift_hours(self, unit_id: int, model_sha256: str, *, start: str | None = None, end: str | None = None) -> models.DriftHours:
+        """Signals over time."""
+        answer: models.DriftHours = self._request("GET", f"/api/v1/drift/series/{_part(unit_id)}/{_part(model_sha256)}", query={"start": start, "end": end}, headers={}, body=None, form=False, as_json=True)
         return answer
 
     def get_health(self) -> models.Health:
@@ -360,6 +375,16 @@ class Operations:
     def list_devices(self, *, site: str | None = None, limit: int | None = None, cursor: str | None = None) -> models.DevicePage:
         """Devices."""
         answer: models.DevicePage = self._request("GET", "/api/v1/devices", query={"site": site, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    def list_drift_alerts(self, *, site: str | None = None, unit_id: int | None = None, open: bool | None = None, limit: int | None = None, cursor: str | None = None) -> models.DriftAlertPage:
+        """Advice on drift."""
+        answer: models.DriftAlertPage = self._request("GET", "/api/v1/drift/alerts", query={"site": site, "unit_id": unit_id, "open": open, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    def list_drift_series(self, *, site: str | None = None, model: str | None = None, limit: int | None = None, cursor: str | None = None) -> models.DriftSeriesPage:
+        """Versions at units, with their signals."""
+        answer: models.DriftSeriesPage = self._request("GET", "/api/v1/drift/series", query={"site": site, "model": model, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
         return answer
 
     def list_holdings(self, site: str) -> list[models.Holding]:
@@ -598,6 +623,11 @@ class AsyncOperations:
     ) -> Any:
         raise NotImplementedError
 
+    async def accept_drift(self, alert_id: str) -> models.DriftAlertOut:
+        """Take a change for the new normal."""
+        answer: models.DriftAlertOut = await self._request("POST", f"/api/v1/drift/alerts/{_part(alert_id)}/accept", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
     async def acknowledge_alarm(self, alarm_id: str) -> models.Alarm:
         """Take an alarm on."""
         answer: models.Alarm = await self._request("POST", f"/api/v1/alarms/{_part(alarm_id)}/acknowledge", query={}, headers={}, body=None, form=False, as_json=True)
@@ -735,6 +765,16 @@ class AsyncOperations:
     async def get_detailed_health(self) -> models.DetailedHealth:
         """Everything this process depends on."""
         answer: models.DetailedHealth = await self._request("GET", "/health/detailed", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    async def get_drift_alert(self, alert_id: str) -> models.DriftAlertOut:
+        """One piece of advice."""
+        answer: models.DriftAlertOut = await self._request("GET", f"/api/v1/drift/alerts/{_part(alert_id)}", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    async def get_drift_hours(self, unit_id: int, model_sha256: str, *, start: str | None = None, end: str | None = None) -> models.DriftHours:
+        """Signals over time."""
+        answer: models.DriftHours = await self._request("GET", f"/api/v1/drift/series/{_part(unit_id)}/{_part(model_sha256)}", query={"start": start, "end": end}, headers={}, body=None, form=False, as_json=True)
         return answer
 
     async def get_health(self) -> models.Health:
@@ -935,6 +975,16 @@ class AsyncOperations:
     async def list_devices(self, *, site: str | None = None, limit: int | None = None, cursor: str | None = None) -> models.DevicePage:
         """Devices."""
         answer: models.DevicePage = await self._request("GET", "/api/v1/devices", query={"site": site, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    async def list_drift_alerts(self, *, site: str | None = None, unit_id: int | None = None, open: bool | None = None, limit: int | None = None, cursor: str | None = None) -> models.DriftAlertPage:
+        """Advice on drift."""
+        answer: models.DriftAlertPage = await self._request("GET", "/api/v1/drift/alerts", query={"site": site, "unit_id": unit_id, "open": open, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    async def list_drift_series(self, *, site: str | None = None, model: str | None = None, limit: int | None = None, cursor: str | None = None) -> models.DriftSeriesPage:
+        """Versions at units, with their signals."""
+        answer: models.DriftSeriesPage = await self._request("GET", "/api/v1/drift/series", query={"site": site, "model": model, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
         return answer
 
     async def list_holdings(self, site: str) -> list[models.Holding]:

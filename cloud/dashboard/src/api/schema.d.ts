@@ -1218,6 +1218,106 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/drift/series": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Versions at units, with their signals
+         * @description Each version that has worked at a unit, with what the newest judged day says of every signal.
+         */
+        get: operations["listDriftSeries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/drift/series/{unit_id}/{model_sha256}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Signals over time
+         * @description Hourly means of what a version saw and said at a unit.
+         */
+        get: operations["getDriftHours"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/drift/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Advice on drift
+         * @description Newest first, with images of before and after. Advice calls nobody; a retraining rule may follow it.
+         */
+        get: operations["listDriftAlerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/drift/alerts/{alert_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One piece of advice
+         * @description With images of before and after.
+         */
+        get: operations["getDriftAlert"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/drift/alerts/{alert_id}/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a change for the new normal
+         * @description The fish were moved, the camera was: what the unit is since the change becomes its reference, after two weeks of learning.
+         */
+        post: operations["acceptDrift"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/alarms": {
         parameters: {
             query?: never;
@@ -3523,6 +3623,172 @@ export interface components {
             };
         };
         /**
+         * DriftAlertOut
+         * @description Advice that a signal is not what it was. It has called nobody and changed nothing by itself.
+         */
+        DriftAlertOut: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Site */
+            site: string;
+            /** Unit Id */
+            unit_id: number;
+            /** Unit */
+            unit: string;
+            /** Unit Name */
+            unit_name: string;
+            model: components["schemas"]["ModelRef"];
+            signal: components["schemas"]["Signal"];
+            family: components["schemas"]["Family"];
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /**
+             * Told At
+             * Format: date-time
+             */
+            told_at: string;
+            /** Ended At */
+            ended_at: string | null;
+            /** Ended Because */
+            ended_because: ("stable" | "accepted" | "replaced") | null;
+            /** Accepted By */
+            accepted_by: string | null;
+            /** Psi */
+            psi: number;
+            /** P */
+            p: number;
+            /** Shift */
+            shift: number;
+            /**
+             * Text
+             * @description All of it in one sentence, with where to look.
+             */
+            text: string;
+            /**
+             * Evidence
+             * @description Signed addresses of images since then, newest first.
+             */
+            evidence: string[];
+            /**
+             * Before
+             * @description Signed addresses of images of the reference.
+             */
+            before: string[];
+        };
+        /**
+         * DriftAlertPage
+         * @description Some advice, newest first.
+         */
+        DriftAlertPage: {
+            /** Items */
+            items: components["schemas"]["DriftAlertOut"][];
+            /**
+             * Next Cursor
+             * @description Give it back as ``cursor`` for the next page; null on the last page.
+             */
+            next_cursor?: string | null;
+        };
+        /**
+         * DriftHourOut
+         * @description Means of one hour.
+         */
+        DriftHourOut: {
+            /**
+             * Hour
+             * Format: date-time
+             * @description Its begin.
+             */
+            hour: string;
+            /** Observations */
+            observations: number;
+            /** Signals */
+            signals: {
+                [key: string]: number;
+            };
+            /**
+             * Mix
+             * @description Mean number per frame by label.
+             */
+            mix: {
+                [key: string]: number;
+            };
+        };
+        /**
+         * DriftHours
+         * @description A version at a unit over a period, for a chart.
+         */
+        DriftHours: {
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /** Items */
+            items: components["schemas"]["DriftHourOut"][];
+        };
+        /**
+         * DriftSeriesOut
+         * @description A version of a model at a unit.
+         */
+        DriftSeriesOut: {
+            /** Site */
+            site: string;
+            /** Unit Id */
+            unit_id: number;
+            /** Unit */
+            unit: string;
+            /** Unit Name */
+            unit_name: string;
+            model: components["schemas"]["ModelRef"];
+            /**
+             * Status
+             * @description Of its worst signal; ``learning`` for two weeks after a version began.
+             * @enum {string}
+             */
+            status: "learning" | "stable" | "drift";
+            /**
+             * Reference From
+             * Format: date-time
+             */
+            reference_from: string;
+            /**
+             * Newest Hour
+             * Format: date-time
+             */
+            newest_hour: string;
+            /**
+             * Judged Until
+             * @description Days before this have been judged.
+             */
+            judged_until: string | null;
+            /** Signals */
+            signals: components["schemas"]["SignalOut"][];
+        };
+        /**
+         * DriftSeriesPage
+         * @description Some versions at units, by unit.
+         */
+        DriftSeriesPage: {
+            /** Items */
+            items: components["schemas"]["DriftSeriesOut"][];
+            /**
+             * Next Cursor
+             * @description Give it back as ``cursor`` for the next page; null on the last page.
+             */
+            next_cursor?: string | null;
+        };
+        /**
          * Duty
          * @description Roles on call.
          * @enum {string}
@@ -3632,6 +3898,12 @@ export interface components {
              */
             remedy: string | null;
         };
+        /**
+         * Family
+         * @description What drifted.
+         * @enum {string}
+         */
+        Family: "input" | "prediction" | "performance";
         /**
          * Feeding
          * @description Feed given to a unit, by lot.
@@ -6350,6 +6622,56 @@ export interface components {
             source?: string | null;
         };
         /**
+         * Signal
+         * @description One number per hour.
+         * @enum {string}
+         */
+        Signal: "image_quality" | "light" | "glare" | "clarity" | "clean" | "confidence" | "count" | "classes" | "errors";
+        /**
+         * SignalOut
+         * @description What the newest day said of one signal.
+         */
+        SignalOut: {
+            signal: components["schemas"]["Signal"];
+            family: components["schemas"]["Family"];
+            verdict: components["schemas"]["cloud__drift__rules__Verdict"];
+            /**
+             * Psi
+             * @description Population stability index against the reference; 0.25 and more is a lot.
+             */
+            psi: number;
+            /**
+             * Ks
+             * @description Largest distance of the two distributions, from 0 to 1.
+             */
+            ks: number;
+            /**
+             * P
+             * @description Probability of such a distance by chance, counted by the numbers that are independent.
+             */
+            p: number;
+            /**
+             * Shift
+             * @description Of the mean, in usual spreads; of errors, in percentage points.
+             */
+            shift: number;
+            /**
+             * Days
+             * @description Length of the window that the figures are of.
+             */
+            days: number;
+            /**
+             * Changed At
+             * @description When a sudden change began, where one was found.
+             */
+            changed_at: string | null;
+            /**
+             * Drift Days
+             * @description Days in a row that said drift; from two on it is told.
+             */
+            drift_days: number;
+        };
+        /**
          * Site
          * @description A farm, with how much of it there is.
          */
@@ -7134,6 +7456,12 @@ export interface components {
          * @enum {string}
          */
         aquaculture__lice__Verdict: "below" | "unsure" | "above";
+        /**
+         * Verdict
+         * @description What a comparison has shown.
+         * @enum {string}
+         */
+        cloud__drift__rules__Verdict: "learning" | "stable" | "drift";
         /**
          * Verdict
          * @description How a figure stands to its target.
@@ -11028,6 +11356,318 @@ export interface operations {
             };
             /** @description Unauthorized */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDriftSeries: {
+        parameters: {
+            query?: {
+                /** @description Only of this site. */
+                site?: string | null;
+                /** @description Only of this model. */
+                model?: string | null;
+                /** @description Items per page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DriftSeriesPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getDriftHours: {
+        parameters: {
+            query?: {
+                /** @description First hour; 35 days before the end without it. */
+                start?: string | null;
+                /** @description Hour after the last; now without it. */
+                end?: string | null;
+            };
+            header?: never;
+            path: {
+                unit_id: number;
+                model_sha256: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DriftHours"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDriftAlerts: {
+        parameters: {
+            query?: {
+                /** @description Only of this site. */
+                site?: string | null;
+                /** @description Only of this unit. */
+                unit_id?: number | null;
+                /** @description true: what goes on; false: what is over; without it, all. */
+                open?: boolean | null;
+                /** @description Items per page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DriftAlertPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getDriftAlert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alert_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DriftAlertOut"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    acceptDrift: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alert_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DriftAlertOut"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
