@@ -44,7 +44,8 @@ def made(weather: Weather, days: int, seed: int) -> Floats:
     hours = _remembering(draw.normal(size=days * DAY_HOURS), weather.hour_memory)
     of_days = _remembering(draw.normal(size=days), _DAY_MEMORY)
     habit = _DIURNAL * np.sin(2 * np.pi * np.arange(days * DAY_HOURS) / DAY_HOURS)
-    return _MEAN + _SD * (hours + habit + weather.day_sd * np.repeat(of_days, DAY_HOURS))
+    values: Floats = _MEAN + _SD * (hours + habit + weather.day_sd * np.repeat(of_days, DAY_HOURS))
+    return values
 
 
 def drifting(values: Floats, day: int, size: float) -> Floats:
