@@ -117,6 +117,9 @@ class CloudSettings(RetentionSettings, PredictionSettings):
     """Folder of the image store; ingest writes ``images/ab/<sha256>`` in it and the API reads them."""
     repository_dir: Path | None = None
     """Folder of the signed repository of model releases (`shoal fleet`), served to boxes; None serves none."""
+    rollout_two_people: bool = False
+    """True makes every rollout wait until a fleet admin other than its author approves it. Releases need two people's signatures anyway;
+    this is about when and to whom they go."""
     secret_key: SecretStr | None = None
     """At least 32 characters; signs access tokens and image addresses. Replicas must share it. None: use the file."""
     secret_key_file: Path | None = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
 from enum import Enum
 from pathlib import PurePosixPath
@@ -22,6 +23,10 @@ ASSIGNMENT_TYPE: Literal["application/vnd.shoal.assignment+json"] = "application
 """DSSE payload type of a signed assignment."""
 MODELS_SHADOW = "models"
 """Named shadow that carries ``DesiredModels`` and ``ReportedModels``."""
+CONFIG_SHADOW = "config"
+"""Named shadow with the assignment of a configuration, in the same form (``DesiredModels``, ``ReportedConfig``)."""
+AGENT_SHADOW = "agent"
+"""Named shadow that carries ``DesiredAgent``."""
 DEPLOY_OPERATION = "deploy-model"
 """``operation`` of the job document that carries a signed assignment."""
 DEPLOYMENT_EVENT = "deployment.status"
@@ -44,6 +49,20 @@ class ArtifactKind(str, Enum):
     """Settings of a box that are laid over its own file; the agent starts anew with them."""
     AGENT = "agent"
     """A version of the agent itself. The box says what runs; installing it is the work of the machine's package system."""
+
+
+SHADOW_OF = {
+    ArtifactKind.MODEL: MODELS_SHADOW,
+    ArtifactKind.CONFIG: CONFIG_SHADOW,
+    ArtifactKind.AGENT: AGENT_SHADOW,
+}
+"""The shadow in which a device is told of each kind."""
+AGENT_NAME = "agent"
+
+
+def agent_sha256(version: str) -> str:
+    """Stands for a version of the agent where hashes are compared: the agent tells its version, not its files."""
+    return hashlib.sha256(f"shoal-agent {version}".encode()).hexdigest()
 
 
 def model_role(model: str) -> str:
@@ -101,13 +120,18 @@ class Requirements(WireModel):
     """Highest ONNX operator set that the runtime must know; None asks for none."""
     machines: tuple[str, ...] = ()
     """``platform.machine()`` of devices that it was proven on; empty: any."""
+    calibrated_cameras: bool = False
+    """Whether every camera needs a calibration of its lens and place: models that measure lengths do."""
 
 
 class Release(WireModel):
     """A released bundle: every file by hash, and its place in the order of releases. A TUF target, signed by people."""
 
     v: Literal[1] = 1
+    kind: ArtifactKind = ArtifactKind.MODEL
+    """What it is; a device takes a model for nothing but a model, and a configuration for nothing but that."""
     model: Slug
+    """Name of the model or configuration."""
     version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
     release: int = Field(ge=1)
     """Counts the releases of this model; only rises."""
@@ -214,6 +238,17 @@ class DesiredModels(WireModel):
     """False: go as far as the shadow run and stay in it, until a rollout has judged all boxes of its wave."""
     urgent: bool = False
     """True leaves the box's daily swap windows out, for the way back to an earlier release; the fish are never left out."""
+
+
+class DesiredAgent(WireModel):
+    """``state.desired`` of the shadow ``agent``: the version that should run. A wish: the machine's package system installs it."""
+
+    v: Literal[1] = 1
+    deployment: str = Field(min_length=1, max_length=100)
+    version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
+    activate: bool = True
+    urgent: bool = False
+    holds: tuple[Hold, ...] = Field(default=(), max_length=50)
 
 
 class Cause(str, Enum):

@@ -18,6 +18,8 @@ class CameraInventory(WireModel):
     name: Slug
     unit: Slug
     kind: str
+    calibration_sha256: Sha256Hex | None = None
+    """Of the file with its calibration; None while it has none."""
 
 
 class ChannelInventory(WireModel):
@@ -58,6 +60,10 @@ class Inventory(WireModel):
     channels: tuple[ChannelInventory, ...] = ()
     cameras: tuple[CameraInventory, ...] = ()
     model: ModelRef | None = None
+    memory_mb: int | None = Field(default=None, ge=0)
+    """Memory of the machine; None from a box that does not tell."""
+    opset_max: int | None = Field(default=None, ge=0)
+    """Highest ONNX operator set that the runtime knows; None when that is not known."""
     limits: tuple[LimitInEffect, ...] | None = Field(default=None, max_length=4000)
     """Limits that the box watches, about 220 bytes each; None from a box that does not tell."""
 

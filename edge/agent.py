@@ -42,6 +42,7 @@ from edge.guard.alarms import ActiveAlarm
 from edge.guard.guard import Guard
 from edge.guard.orders import Orders
 from edge.inference.engine import EngineReport
+from edge.inference.opset import opset_max
 from edge.inference.pipeline import VisionPipeline
 from edge.inference.settings import ModelSettings
 from edge.inference.worker_client import WorkerClient
@@ -557,10 +558,17 @@ class Agent:
             providers=(engine.provider,) if engine is not None else (),
             channels=self._channels,
             cameras=tuple(
-                CameraInventory(name=camera.name, unit=camera.unit, kind=kind_of(camera.source))
+                CameraInventory(
+                    name=camera.name,
+                    unit=camera.unit,
+                    kind=kind_of(camera.source),
+                    calibration_sha256=camera.calibration_sha256(),
+                )
                 for camera in self.settings.cameras
             ),
             model=engine.model if engine is not None else None,
+            memory_mb=psutil.virtual_memory().total // 1_000_000,
+            opset_max=opset_max() if self.settings.model is not None else None,
             limits=self._guard.limits,
         )
 

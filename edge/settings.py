@@ -355,7 +355,15 @@ def _with_absolute_paths(settings: EdgeSettings, base: Path) -> EdgeSettings:
         scheme, _, rest = source.partition(":")
         return f"{scheme}:{base / rest}" if scheme in {"file", "folder"} else source
 
-    cameras = tuple(camera.model_copy(update={"source": absolute(camera.source)}) for camera in settings.cameras)
+    cameras = tuple(
+        camera.model_copy(
+            update={
+                "source": absolute(camera.source),
+                "calibration_file": None if camera.calibration_file is None else base / camera.calibration_file,
+            }
+        )
+        for camera in settings.cameras
+    )
     sensors = tuple(sensor.relative_to(base) for sensor in settings.sensors)
     updates: dict[str, Any] = {"data_dir": base / settings.data_dir, "cameras": cameras, "sensors": sensors}
     if settings.quality.calibration_dir is not None:

@@ -38,6 +38,9 @@ AUDITED: dict[str, str] = {
     "device_certificate": "",
     "rollout_order": "",
     "drift_alert": "",
+    "device_group": "",
+    "device_group_member": "",
+    "device_tag": "",
 }
 """Tables that people change, with the columns whose values are not shown (separated by commas). A later migration adds
 its own table by ``audit_table``; a test compares this with the triggers of the database."""

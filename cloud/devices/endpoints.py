@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from cloud.auth.dependencies import Viewer
+from cloud.auth.dependencies import FleetAdmin, Viewer
 from cloud.devices import service
-from cloud.devices.schemas import DevicePage
+from cloud.devices.schemas import Device, DeviceGroup, DeviceGroupPage, DevicePage, DeviceTags, GroupMembers
 from cloud.kit.pagination import Paging
 from cloud.kit.problems import problems
-from cloud.kit.repository import Reader
+from cloud.kit.repository import Reader, Writer
 from contracts.base import Slug
 
 router = APIRouter(tags=["devices"])
@@ -23,6 +24,42 @@ async def list_devices(
     reader: Reader,
     page: Paging,
     site: Annotated[Slug | None, Query(description="Slug of a site; without it, all of the organization.")] = None,
+    tag: Annotated[Slug | None, Query(description="Only devices with this tag.")] = None,
+    group: Annotated[Slug | None, Query(description="Only devices of this group.")] = None,
 ) -> DevicePage:
-    """Edge boxes with their connection state, by site and slug."""
-    return await service.list_devices(reader, user, site, page)
+    """Edge boxes with their connection state, tags and groups, by site and slug."""
+    return await service.list_devices(reader, user, site, page, tag=tag, group=group)
+
+
+@router.put(
+    "/sites/{site}/devices/{device}/tags", summary="Tags of a device", responses=problems(401, 403, 404), tags=["fleet"]
+)
+async def set_device_tags(site: Slug, device: Slug, tags: DeviceTags, user: FleetAdmin, writer: Writer) -> Device:
+    """Replace the tags of a device. Rollouts and lists choose devices by them."""
+    return await service.set_tags(writer, user, site, device, tags.tags)
+
+
+@router.get("/device-groups", summary="Groups of devices", responses=problems(400, 401), tags=["fleet"])
+async def list_device_groups(user: Viewer, reader: Reader, page: Paging) -> DeviceGroupPage:
+    """Groups by name, with their devices."""
+    return await service.list_groups(reader, user, page)
+
+
+@router.put(
+    "/device-groups/{group}", summary="Make or change a group", responses=problems(401, 403, 404), tags=["fleet"]
+)
+async def set_device_group(group: Slug, members: GroupMembers, user: FleetAdmin, writer: Writer) -> DeviceGroup:
+    """Make a group, or replace its members. Devices of sites that you may not see stay as they are."""
+    return await service.set_group(writer, user, group, members, datetime.now(timezone.utc))
+
+
+@router.delete(
+    "/device-groups/{group}",
+    status_code=204,
+    summary="Delete a group",
+    responses=problems(401, 403, 404),
+    tags=["fleet"],
+)
+async def delete_device_group(group: Slug, user: FleetAdmin, writer: Writer) -> None:
+    """Forget a group; its devices and what they run stay. Rollouts that have begun keep their devices."""
+    await service.delete_group(writer, user, group)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field
 
 from cloud.kit.pagination import Page
 from cloud.kit.schemas import ApiModel
-from contracts.base import UtcDatetime
+from contracts.base import Slug, UtcDatetime
+
+DeviceName: TypeAlias = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,63}/[a-z0-9_-]{1,63}$")]
+"""``site/device``."""
 
 
 class Device(ApiModel):
@@ -24,6 +29,39 @@ class Device(ApiModel):
     last_seen_at: UtcDatetime | None
     """When anything that the device sent was last stored."""
     agent_version: str | None
+    tags: list[str] = Field(default_factory=list)
+    """Words that people put on it."""
+    groups: list[str] = Field(default_factory=list)
+    """Names of its groups."""
+
+
+class DeviceGroup(ApiModel):
+    """Devices that people name together."""
+
+    name: Slug
+    note: str
+    devices: list[str]
+    """``site/device``, those that you may see."""
+    created_at: UtcDatetime
+    created_by: str
+
+
+class DeviceGroupPage(Page[DeviceGroup]):
+    """Some groups, by name."""
+
+
+class GroupMembers(ApiModel):
+    """What a group should be."""
+
+    note: str = Field(default="", max_length=500)
+    devices: list[DeviceName] = Field(max_length=10_000)
+    """``site/device`` of every member; those that were members and are not named are members no longer."""
+
+
+class DeviceTags(ApiModel):
+    """The tags of a device, all of them."""
+
+    tags: list[Slug] = Field(max_length=20)
 
 
 class DevicePage(Page[Device]):

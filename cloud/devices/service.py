@@ -1,18 +1,29 @@
-"""Listing devices."""
+"""Listing devices, and what people call them together: groups and tags."""
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from cloud.auth.dependencies import Principal
 from cloud.devices.repository import DeviceRepository
-from cloud.devices.schemas import Device, DevicePage
+from cloud.devices.schemas import Device, DeviceGroup, DeviceGroupPage, DevicePage, GroupMembers
+from cloud.errors import NotFoundError
 from cloud.farms.service import find_site_id
 from cloud.kit.ids import decode_cursor, encode_cursor
 from cloud.kit.pagination import PageQuery, cut
-from cloud.kit.repository import ReadConnection
+from cloud.kit.repository import ReadConnection, WriteConnection
 
 
-async def list_devices(reader: ReadConnection, user: Principal, site: str | None, page: PageQuery) -> DevicePage:
-    """Devices of the user's organization, or of one of its sites.
+async def list_devices(
+    reader: ReadConnection,
+    user: Principal,
+    site: str | None,
+    page: PageQuery,
+    *,
+    tag: str | None = None,
+    group: str | None = None,
+) -> DevicePage:
+    """Devices of the user's organization, or of one of its sites, with a tag or of a group.
 
     Raises:
         NotFoundError: the organization has no such site.
@@ -22,6 +33,68 @@ async def list_devices(reader: ReadConnection, user: Principal, site: str | None
     if page.cursor is not None:
         site_slug, slug = decode_cursor(page.cursor, 2)
         after = (site_slug, slug)
-    rows = await DeviceRepository(reader, user.scope).devices(site_id=site_id, after=after, rows=page.rows)
+    repository = DeviceRepository(reader, user.scope)
+    rows = await repository.devices(site_id=site_id, after=after, rows=page.rows, tag=tag, group=group)
     shown, cursor = cut(rows, page.limit, lambda row: encode_cursor(row["site"], row["slug"]))
     return DevicePage(items=[Device(**row) for row in shown], next_cursor=cursor)
+
+
+async def set_tags(writer: WriteConnection, user: Principal, site: str, device: str, tags: list[str]) -> Device:
+    """Replace the tags of a device.
+
+    Raises:
+        NotFoundError: there is no such device of theirs.
+    """
+    repository = DeviceRepository(writer, user.scope)
+    known = await repository.ids([(site, device)])
+    if not known:
+        raise NotFoundError(f"There is no device {site}/{device}")
+    device_id = known[site, device]
+    await repository.set_tags(device_id, sorted(set(tags)))
+    return Device(**await repository.device(device_id))
+
+
+async def list_groups(reader: ReadConnection, user: Principal, page: PageQuery) -> DeviceGroupPage:
+    """Groups by name."""
+    repository = DeviceRepository(reader, user.scope)
+    after = None if page.cursor is None else decode_cursor(page.cursor, 1)[0]
+    rows = await repository.groups(after=after, rows=page.rows)
+    shown, cursor = cut(rows, page.limit, lambda row: encode_cursor(row["name"]))
+    members = await repository.members([row["id"] for row in shown])
+    return DeviceGroupPage(
+        items=[_group(row, members.get(row["id"], [])) for row in shown],
+        next_cursor=cursor,
+    )
+
+
+async def set_group(
+    writer: WriteConnection, user: Principal, name: str, wanted: GroupMembers, now: datetime
+) -> DeviceGroup:
+    """Make a group or replace its members.
+
+    Raises:
+        NotFoundError: a device is not theirs.
+    """
+    repository = DeviceRepository(writer, user.scope)
+    pairs = [tuple(each.split("/", 1)) for each in dict.fromkeys(wanted.devices)]
+    known = await repository.ids([(site, device) for site, device in pairs])
+    for site, device in pairs:
+        if (site, device) not in known:
+            raise NotFoundError(f"There is no device {site}/{device}")
+    group_id = await repository.keep_group(name, wanted.note, user.email, now)
+    await repository.set_members(group_id, sorted(known.values()))
+    return _group(await repository.group(group_id), (await repository.members([group_id])).get(group_id, []))
+
+
+async def delete_group(writer: WriteConnection, user: Principal, name: str) -> None:
+    """Forget a group.
+
+    Raises:
+        NotFoundError: there is none of this name.
+    """
+    if not await DeviceRepository(writer, user.scope).delete_group(name):
+        raise NotFoundError(f"There is no group {name}")
+
+
+def _group(row: dict[str, object], members: list[str]) -> DeviceGroup:
+    return DeviceGroup.model_validate({**{key: value for key, value in row.items() if key != "id"}, "devices": members})

@@ -38,6 +38,40 @@ class Device(Base):
     """When the store last received anything that the device itself sent."""
 
 
+class DeviceGroup(Base):
+    """Devices that people name together, to roll something out to them."""
+
+    __tablename__ = "device_group"
+    __table_args__ = (UniqueConstraint("organization_id", "name"),)
+
+    id: Mapped[IntId]
+    organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"))
+    name: Mapped[str]
+    note: Mapped[str] = mapped_column(server_default="")
+    created_at: Mapped[datetime]
+    created_by: Mapped[str]
+
+
+class DeviceGroupMember(Base):
+    """A device in a group."""
+
+    __tablename__ = "device_group_member"
+    __table_args__ = (Index("ix_device_group_member_device", "device_id"),)
+
+    group_id: Mapped[int] = mapped_column(ForeignKey("device_group.id", ondelete="CASCADE"), primary_key=True)
+    device_id: Mapped[int] = mapped_column(ForeignKey("device.id"), primary_key=True)
+
+
+class DeviceTag(Base):
+    """A word that a person put on a device."""
+
+    __tablename__ = "device_tag"
+    __table_args__ = (Index("ix_device_tag_tag", "tag"),)
+
+    device_id: Mapped[int] = mapped_column(ForeignKey("device.id"), primary_key=True)
+    tag: Mapped[str] = mapped_column(primary_key=True)
+
+
 class Channel(Base):
     """One series of readings: a quantity in one unit of measure, in one rearing unit."""
 

@@ -189,6 +189,8 @@ class Notifier:
                 {},
             )
             link = self._links.url(Link("self_test", claimed.id, claimed.contact_id), self._now())
+        elif claimed.kind == "rollout":
+            told = _of_rollout(claimed)
         elif claimed.alarm_id is None:
             return None
         else:
@@ -240,3 +242,14 @@ class Notifier:
             reason=str(outcome),
         )
         return False
+
+
+def _of_rollout(claimed: Claimed) -> Described | None:
+    """For programs: how a rollout stands."""
+    told = claimed.told
+    if told is None:
+        return None
+    bad = told["status"] in {"refused", "paused", "rolling_back", "rolled_back"}
+    title = f"Rollout {told['name']} ({told['model']} {told['version']}): {told['status'].replace('_', ' ')}"
+    detail = {"rollout": told}
+    return Described(Severity.MINOR if bad else Severity.WARNING, title, told["reason"], claimed.due_at, detail)

@@ -35,6 +35,8 @@ class Claimed:
     channel: str
     due_at: datetime
     attempts: int
+    told: dict[str, Any] | None
+    """What a message of the kind ``rollout`` says."""
     email: str | None
     phone: str | None
     push_topic: str | None
@@ -194,7 +196,7 @@ def claim(database: Connection[Any], now: datetime) -> list[Claimed]:
             " WHERE c.id = n.contact_id AND n.id IN ("
             "   SELECT id FROM notification WHERE sent_at IS NULL AND cancelled_at IS NULL AND failed_at IS NULL"
             "   AND next_try_at <= %(now)s ORDER BY next_try_at, due_at LIMIT %(rows)s FOR UPDATE SKIP LOCKED)"
-            " RETURNING n.id, n.site_id, n.alarm_id, n.kind, n.contact_id, n.channel, n.due_at, n.attempts,"
+            " RETURNING n.id, n.site_id, n.alarm_id, n.kind, n.contact_id, n.channel, n.due_at, n.attempts, n.told,"
             " c.email, c.phone, c.push_topic, c.webhook_url, c.webhook_nonce",
             {"now": now, "until": now + CLAIM, "rows": BATCH},
         )

@@ -104,7 +104,7 @@ class Notification(ApiModel):
 
     id: UUID
     kind: str
-    """``alarm``, ``cleared`` or ``self_test``."""
+    """``alarm``, ``cleared``, ``self_test`` or ``rollout``."""
     alarm_id: UUID | None
     contact: str
     channel: Channel

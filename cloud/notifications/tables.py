@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cloud.db.base import Base, IntId
@@ -77,7 +78,7 @@ class Notification(Base):
     site_id: Mapped[int] = mapped_column(ForeignKey("site.id"))
     alarm_id: Mapped[UUID | None]
     kind: Mapped[str]
-    """``alarm``, ``cleared`` or ``self_test``."""
+    """``alarm``, ``cleared``, ``self_test`` or ``rollout``."""
     step: Mapped[int]
     round: Mapped[int]
     contact_id: Mapped[int] = mapped_column(ForeignKey("contact.id", ondelete="CASCADE"))
@@ -94,3 +95,5 @@ class Notification(Base):
     error: Mapped[str | None]
     reference: Mapped[str | None]
     """What the provider calls it."""
+    told: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """What a message of the kind ``rollout`` says; None where it follows from the alarm."""

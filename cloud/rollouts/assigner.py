@@ -11,10 +11,21 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
 
+from pydantic import ValidationError
 from securesystemslib.signer import Signer
 
 from cloud.rollouts.plan import Artifact
-from contracts.deployments import DesiredModels
+from cloud.rollouts.rules import Needs
+from contracts.bundles import ModelManifest
+from contracts.deployments import (
+    AGENT_NAME,
+    ArtifactKind,
+    DesiredAgent,
+    DesiredModels,
+    Release,
+    agent_sha256,
+    blob_path,
+)
 from models.releases.assignments import assign
 from models.releases.errors import ReleaseError
 from models.releases.repository import Repository
@@ -23,8 +34,11 @@ from models.releases.repository import Repository
 class ReleaseDesk(Protocol):
     """What the controller needs to know and to have signed."""
 
-    def release(self, model: str, version: str) -> Artifact:
+    def release(self, kind: ArtifactKind, name: str, version: str) -> Artifact:
         """A release; ``approved`` is False when the repository has not published it."""
+
+    def needs(self, artifact: Artifact) -> Needs:
+        """What a device must have to run it."""
 
     def desired(
         self,
@@ -53,13 +67,43 @@ class Assigner:
         self._repository = Repository(folder)
         self._signer = signer
 
-    def release(self, model: str, version: str) -> Artifact:
-        """A release; ``approved`` is False when the repository has not published it."""
+    def release(self, kind: ArtifactKind, name: str, version: str) -> Artifact:
+        """A release; ``approved`` is False when the repository has not published it, or as another kind.
+
+        A version of the agent is in no repository of ours: boxes install it from where their system's packages come.
+        """
+        if kind is ArtifactKind.AGENT:
+            sha256 = agent_sha256(version)
+            return Artifact(kind=kind, name=AGENT_NAME, version=version, sha256=sha256, approved=name == AGENT_NAME)
         try:
-            found, _ = self._repository.release(model, version)
+            found, _ = self._repository.release(name, version)
         except ReleaseError:
-            return Artifact(name=model, version=version, sha256="0" * 64, approved=False)
-        return Artifact(name=model, version=version, sha256=found.sha256, approved=True)
+            return Artifact(kind=kind, name=name, version=version, sha256="0" * 64, approved=False)
+        return Artifact(kind=kind, name=name, version=version, sha256=found.sha256, approved=found.kind is kind)
+
+    def needs(self, artifact: Artifact) -> Needs:
+        """What a device must have to run it.
+
+        Raises:
+            ReleaseError: the repository no longer publishes it, or lacks its manifest.
+        """
+        if artifact.kind is ArtifactKind.AGENT:
+            return Needs()
+        document, _ = self._repository.release(artifact.name, artifact.version)
+        labels = self._labels(document) if artifact.kind is ArtifactKind.MODEL else ()
+        return Needs(document.requires, labels)
+
+    def _labels(self, document: Release) -> tuple[str, ...]:
+        file = document.file("manifest.json")
+        if file is None:
+            return ()
+        path = self._repository.folder / blob_path(file.sha256)
+        try:
+            return ModelManifest.model_validate_json(path.read_bytes()).labels
+        except (OSError, ValidationError) as error:
+            raise ReleaseError(
+                f"the manifest of {document.model} {document.version} cannot be read: {error}"
+            ) from error
 
     def desired(
         self,
@@ -78,6 +122,9 @@ class Assigner:
         Raises:
             ReleaseError: the repository no longer publishes it.
         """
+        if release.kind is ArtifactKind.AGENT:
+            wish = DesiredAgent(deployment=deployment, version=release.version, activate=urgent, urgent=urgent)
+            return wish.model_dump(mode="json", exclude_none=True)
         document, digest = self._repository.release(release.name, release.version)
         signed = assign(
             self._signer,

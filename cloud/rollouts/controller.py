@@ -21,9 +21,10 @@ from pydantic import ValidationError
 from cloud.metrics import ROLLOUT_ACTIONS, ROLLOUT_ROUND_SECONDS
 from cloud.rollouts import holds, memory, store
 from cloud.rollouts.assigner import ReleaseDesk
-from cloud.rollouts.plan import Metric, Phase, Plan
+from cloud.rollouts.plan import Artifact, Metric, Phase, Plan
+from cloud.rollouts.rules import lost_labels, why_not
 from cloud.rollouts.state import Action, ActionKind, NotApprovedError, Rollout, RolloutStatus, Step
-from contracts.deployments import Cause, DeploymentState, DeploymentStatus
+from contracts.deployments import SHADOW_OF, ArtifactKind, Cause, DeploymentState, DeploymentStatus
 from contracts.devices import ShadowDocument, ShadowState
 from contracts.downlink import DesiredState, Downlink
 from models.releases.errors import ReleaseError
@@ -36,6 +37,8 @@ HEARTBEATS = timedelta(minutes=5)
 """A heartbeat older than this proves nothing of what runs now; devices send one every 30 s."""
 TELL_AGAIN_S = 300.0
 """A device that has not moved for so long is told again: the downlink may lose a message, and hearing it twice does no harm."""
+NAMED = 5
+"""Devices that a line of the decision log names; the rest is counted."""
 _LOCK = 7_242_004
 """Advisory lock of the controller that works."""
 _BEFORE_SWAP = frozenset({Step.UNDER_WAY, Step.SHADOW, Step.ACTIVATING})
@@ -70,6 +73,8 @@ class Controller:
         self._rollouts: dict[UUID, Rollout] = {}
         self._saved: dict[UUID, dict[str, dict[str, Any]]] = {}
         self._told_at: dict[int, float] = {}
+        self._status: dict[UUID, str] = {}
+        """Of every rollout, as programs were told."""
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -114,6 +119,7 @@ class Controller:
         self._rollouts.clear()
         self._saved.clear()
         self._told_at.clear()
+        self._status.clear()
 
     def round(self, database: Connection[Any]) -> None:
         """One look at everything, in one transaction; then devices are told."""
@@ -156,28 +162,38 @@ class Controller:
         """A rollout that is new to this process: begun, or read back."""
         try:
             plan = Plan.model_validate(asked.plan)
+            plan = plan if asked.kind == ArtifactKind.MODEL.value else without_shadow(plan)
             if asked.state is not None:
+                self._status[asked.id] = asked.status
                 devices = store.saved_devices(database, asked.id)
                 self._rollouts[asked.id] = memory.restored(plan, RolloutStatus(asked.status), asked.state, devices)
                 self._saved[asked.id] = devices
                 return
             self._rollouts[asked.id] = self._begin(database, asked, plan, now)
             self._saved[asked.id] = {}
-        except (NotApprovedError, ValidationError, NobodyError) as error:
+        except (NotApprovedError, ValidationError, NobodyError, IncompatibleError, ReleaseError) as error:
             log.warning("rollouts.refused", rollout=str(asked.id), reason=str(error))
-            store.refuse(database, asked.id, str(error)[:1000], now)
+            reason = str(error)[:1000]
+            store.refuse(database, asked.id, reason, now)
+            store.note(database, asked.id, [(now, f"refused: {reason}")])
+            store.announce(database, asked.id, "refused", reason, now)
 
     def _begin(self, database: Connection[Any], asked: store.Asked, plan: Plan, now: datetime) -> Rollout:
         busy = store.busy_devices(database)
-        members = [
-            member for member in store.members(database, asked.organization_id, asked.site_ids) if member.id not in busy
-        ]
+        chosen = store.members(database, asked)
+        members = [member for member in chosen if member.id not in busy]
         if not members:
-            raise NobodyError("no device with a camera is free for it: all take part in a rollout that is not over")
+            why = "all take part in a rollout that is not over" if chosen else "none is in its sites, groups and tags"
+            raise NobodyError(f"no device{' with a camera' if asked.kind == 'model' else ''} is free for it: {why}")
+        kind = ArtifactKind(asked.kind)
+        release = self._desk.release(kind, asked.model, asked.version)
+        previous = None if asked.back_to is None else self._desk.release(kind, asked.model, asked.back_to)
+        if release.approved:
+            members = self._compatible(database, asked, members, release, previous, now)
         return Rollout.start(
             plan,
-            self._desk.release(asked.model, asked.version),
-            previous=None if asked.back_to is None else self._desk.release(asked.model, asked.back_to),
+            release,
+            previous=previous,
             devices={str(member.id): member.stratum for member in members},
             heard={
                 str(member.id): member.last_seen_at.timestamp() for member in members if member.last_seen_at is not None
@@ -185,6 +201,36 @@ class Controller:
             seed=asked.seed,
             now=now.timestamp(),
         )
+
+    def _compatible(
+        self,
+        database: Connection[Any],
+        asked: store.Asked,
+        members: list[store.Member],
+        release: Artifact,
+        previous: Artifact | None,
+        now: datetime,
+    ) -> list[store.Member]:
+        """Those who can take it; the others are named in the decision log, or are a reason to refuse it."""
+        needs = self._desk.needs(release)
+        if previous is not None and previous.approved and (lost := lost_labels(needs, self._desk.needs(previous))):
+            raise IncompatibleError(
+                f"{release.version} does not know {', '.join(lost)}, which {previous.version} does: counts and alarms by"
+                " these labels would fall silent. Release it under another name"
+            )
+        reasons: dict[str, list[str]] = {}
+        for member in members:
+            if (reason := why_not(needs, member.inventory)) is not None:
+                reasons.setdefault(reason, []).append(f"{member.site}/{member.device}")
+        if not reasons:
+            return members
+        words = "; ".join(f"{_some(names)}: {reason}" for reason, names in sorted(reasons.items())[:10])
+        out = {name for names in reasons.values() for name in names}
+        fit = [member for member in members if f"{member.site}/{member.device}" not in out]
+        if not asked.leave_out or not fit:
+            raise IncompatibleError(f"{len(out)} of {len(members)} devices cannot take it: {words}")
+        store.note(database, asked.id, [(now, f"{len(out)} of {len(members)} devices are left out: {words}")])
+        return fit
 
     def _hear(self, database: Connection[Any], now: datetime) -> None:
         """Everything that devices have said since the last round."""
@@ -226,9 +272,8 @@ class Controller:
             found = holds.held(database, device_ids, now)
             because = {str(device): held.because for device, held in found.items() if held.because is not None}
             rollout.holds(because, now.timestamp())
-            store.tell_holds(
-                database, {device: found[device].holds if device in found else () for device in device_ids}, now
-            )
+            told = {device: found[device].holds if device in found else () for device in device_ids}
+            store.tell_holds(database, _shadow(rollout), told, now)
 
     # Doing
 
@@ -240,7 +285,7 @@ class Controller:
             device_id = int(action.device)
             ROLLOUT_ACTIONS.labels(action.kind.value).inc()
             if action.kind is ActionKind.ACTIVATE:
-                store.allow(database, device_id, now)
+                store.allow(database, device_id, _shadow(rollout), now)
                 continue
             back = action.kind is ActionKind.REVERT
             release = rollout.previous if back else rollout.release
@@ -261,11 +306,11 @@ class Controller:
             except ReleaseError as error:
                 rollout.pause(f"cannot be assigned: {error}", now.timestamp())
                 continue
-            store.desire(database, device_id, desired, now)
+            store.desire(database, device_id, _shadow(rollout), desired, now)
 
     def _tell_again(self, database: Connection[Any], now_s: float) -> None:
         quiet = {
-            int(device)
+            int(device): _shadow(rollout)
             for rollout in self._rollouts.values()
             for device, deployment in rollout.deployments.items()
             if deployment.step in _SHOULD_ANSWER and now_s - deployment.progress_at > TELL_AGAIN_S
@@ -273,7 +318,8 @@ class Controller:
         self._told_at = {device: at for device, at in self._told_at.items() if device in quiet}
         again = [device for device in quiet if now_s - self._told_at.get(device, 0.0) > TELL_AGAIN_S]
         self._told_at.update(dict.fromkeys(again, now_s))
-        store.send_again(database, again)
+        for shadow in set(quiet.values()):
+            store.send_again(database, shadow, [device for device in again if quiet[device] == shadow])
 
     def _save(self, database: Connection[Any], key: UUID, now: datetime) -> None:
         rollout = self._rollouts[key]
@@ -282,6 +328,9 @@ class Controller:
         changed = {device: state for device, state in devices.items() if saved.get(device) != state}
         over = rollout.is_over and rollout.status in _SETTLED
         reason = rollout.log[-1].words if rollout.log else None
+        if self._status.get(key) != rollout.status.value:
+            store.announce(database, key, rollout.status.value, reason or "", now)
+            self._status[key] = rollout.status.value
         store.save(
             database,
             key,
@@ -313,6 +362,10 @@ class Controller:
         store.sent(database, waiting)
 
 
+class IncompatibleError(Exception):
+    """A device that it is for cannot take it."""
+
+
 class NobodyError(Exception):
     """There is no device that a rollout could reach."""
 
@@ -320,6 +373,21 @@ class NobodyError(Exception):
 def _way_back(rollout: UUID) -> str:
     """Name of the deployments that undo a rollout."""
     return f"{rollout}-back"
+
+
+def without_shadow(plan: Plan) -> Plan:
+    """The plan of what cannot run beside what it replaces: gates on shadow figures are left out."""
+    gates = tuple(gate for gate in plan.gates if gate.phase is not Phase.SHADOW)
+    return plan.model_copy(update={"shadow_s": 0.0, "gates": gates})
+
+
+def _shadow(rollout: Rollout) -> str:
+    """Where its devices are told."""
+    return SHADOW_OF[rollout.release.kind]
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:NAMED]) + (f" and {len(names) - NAMED} more" if len(names) > NAMED else "")
 
 
 def _obey(rollout: Rollout, order: store.Order, now_s: float) -> list[Action]:

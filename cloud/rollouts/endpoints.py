@@ -5,14 +5,23 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from uuid import UUID
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from cloud.auth.dependencies import FleetAdmin
 from cloud.kit.pagination import Paging
 from cloud.kit.problems import problems
 from cloud.kit.repository import Reader, Writer
 from cloud.rollouts import service
-from cloud.rollouts.schemas import DecisionPage, NewRollout, Order, RolloutDevicePage, RolloutPage, RolloutView
+from cloud.rollouts.schemas import (
+    Approval,
+    DecisionPage,
+    NewRollout,
+    Order,
+    RolloutDevicePage,
+    RolloutPage,
+    RolloutView,
+)
+from cloud.settings import CloudSettings
 
 router = APIRouter(tags=["fleet"])
 
@@ -24,9 +33,18 @@ async def list_rollouts(user: FleetAdmin, reader: Reader, page: Paging) -> Rollo
 
 
 @router.post("/rollouts", status_code=201, summary="Roll out a release", responses=problems(401, 403, 404))
-async def ask_rollout(new: NewRollout, user: FleetAdmin, writer: Writer) -> RolloutView:
-    """Ask for a rollout. The controller begins it within seconds, or refuses it: the release must be published, signed by enough people."""
-    return await service.ask(writer, user, new, _now())
+async def ask_rollout(request: Request, new: NewRollout, user: FleetAdmin, writer: Writer) -> RolloutView:
+    """Ask for a rollout. The controller begins it within seconds, or refuses it: the release must be published, signed by enough
+    people, and every device must be able to take it. Where two people are the rule it waits for the second one.
+    """
+    settings: CloudSettings = request.app.state.settings
+    return await service.ask(writer, user, new, _now(), two_people=settings.rollout_two_people)
+
+
+@router.post("/rollouts/{rollout_id}/approval", summary="Approve a rollout", responses=problems(401, 403, 404, 409))
+async def approve_rollout(rollout_id: UUID, approval: Approval, user: FleetAdmin, writer: Writer) -> RolloutView:
+    """Let a proposed rollout begin. Whoever proposed it cannot approve it."""
+    return await service.approve(writer, user, rollout_id, approval, _now())
 
 
 @router.get("/rollouts/{rollout_id}", summary="A rollout", responses=problems(401, 403, 404))

@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from cloud.auth.scope import Scope
-from cloud.devices.tables import Device
+from cloud.devices.tables import Device, DeviceGroup
 from cloud.farms.tables import Site
 from cloud.kit.repository import ReadConnection, Repository, Row, WriteConnection
 from cloud.rollouts.tables import RolloutDevice, RolloutEntry, RolloutOrder, RolloutRow
@@ -39,6 +39,37 @@ class RolloutRepository(Repository):
         """Slugs of sites."""
         return [row["slug"] for row in await self._all(select(Site.slug).where(Site.id.in_(ids)).order_by(Site.slug))]
 
+    async def groups(self, names: list[str]) -> set[str]:
+        """Those of these groups that there are."""
+        group = DeviceGroup
+        statement = select(group.name).where(
+            group.organization_id == self._scope.organization_id, group.name.in_(names)
+        )
+        return {row["name"] for row in await self._all(statement)} if names else set()
+
+    async def approve(self, rollout_id: UUID, by: str, now: datetime) -> bool:
+        """Let a proposed rollout begin; whether it was still proposed."""
+        row = RolloutRow
+        statement = (
+            update(row)
+            .where(self._own, row.id == rollout_id, row.status == "proposed", row.created_by != by)
+            .values(status="asked", approved_by=by, approved_at=now)
+        )
+        return bool((await self._connection.execute(statement)).rowcount)
+
+    async def withdraw(self, rollout_id: UUID, now: datetime) -> None:
+        """End a rollout that has not begun."""
+        row = RolloutRow
+        statement = update(row).where(self._own, row.id == rollout_id, row.status == "proposed")
+        await self._connection.execute(statement.values(status="canceled", ended_at=now))
+
+    async def note(self, rollout_id: UUID, words: str, now: datetime) -> None:
+        """Add to the decision log what a person did."""
+        await self._connection.execute(insert(RolloutEntry).values(rollout_id=rollout_id, at=now, words=words))
+        await self._connection.execute(
+            update(RolloutRow).where(self._own, RolloutRow.id == rollout_id).values(reason=words)
+        )
+
     async def add(self, values: dict[str, Any]) -> None:
         """Ask for a rollout."""
         await self._connection.execute(insert(RolloutRow).values(organization_id=self._scope.organization_id, **values))
@@ -47,8 +78,8 @@ class RolloutRepository(Repository):
         """Newest first."""
         row = RolloutRow
         statement = select(
-            row.id, row.name, row.model, row.version, row.back_to, row.status, row.reason, row.created_at, row.created_by,
-            row.began_at, row.ended_at,
+            row.id, row.name, row.kind, row.model, row.version, row.back_to, row.status, row.reason, row.created_at,
+            row.created_by, row.approved_at, row.approved_by, row.began_at, row.ended_at,
         ).where(self._own)  # fmt: skip
         if before is not None:
             statement = statement.where(tuple_(row.created_at, row.id) < before)

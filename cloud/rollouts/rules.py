@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from random import Random
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from cloud.rollouts.plan import Gate, Plan
+from contracts.deployments import Requirements
 
 Stratum: TypeAlias = tuple[str, ...]
 """Hardware, system, species and turbidity of a device: a model may be worse in one of them alone."""
@@ -117,6 +118,57 @@ def judge(gate: Gate, values: Mapping[Stratum, Mapping[str, float]], *, z: float
         verdict = Verdict.FAILED if over or under else Verdict.PASSED if within else Verdict.INCONCLUSIVE
         found.append(Finding(gate, stratum, verdict, len(numbers), mean, low, high))
     return found
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a device must have to run an artifact."""
+
+    requires: Requirements = field(default_factory=Requirements)
+    labels: tuple[str, ...] = ()
+    """Of a model, in the order of its outputs."""
+
+
+def why_not(needs: Needs, inventory: Mapping[str, Any] | None) -> str | None:
+    """Why a device cannot take an artifact, by what it told at birth; None when nothing speaks against it.
+
+    What a device did not tell is no reason: it looks for itself before it downloads anything.
+
+    Args:
+        needs: of the artifact.
+        inventory: ``contracts.devices.Inventory`` as it is stored; None before the first birth.
+    """
+    known = inventory or {}
+    requires = needs.requires
+    agent, machine = known.get("agent_version"), known.get("machine")
+    if requires.agent is not None and agent and _numbers(str(agent)) < _numbers(requires.agent):
+        return f"it needs the agent {requires.agent}, this is {agent}"
+    if requires.memory_mb is not None and 0 < (known.get("memory_mb") or 0) < requires.memory_mb:
+        return f"it needs {requires.memory_mb} MB of memory, this box has {known['memory_mb']}"
+    if requires.opset_max is not None and 0 < (known.get("opset_max") or 0) < requires.opset_max:
+        return f"it needs ONNX operator set {requires.opset_max}, this runtime knows {known['opset_max']}"
+    if requires.machines and machine and machine not in requires.machines:
+        return f"it is for {', '.join(requires.machines)}, this is {machine}"
+    if requires.calibrated_cameras:
+        without = [
+            str(camera.get("name")) for camera in known.get("cameras", ()) if not camera.get("calibration_sha256")
+        ]
+        if without:
+            return f"it needs calibrated cameras, {', '.join(sorted(without))} has no calibration"
+    return None
+
+
+def lost_labels(new: Needs, before: Needs) -> tuple[str, ...]:
+    """Labels that the version before knows and the new one does not: counts and alarms by them would fall silent."""
+    return tuple(label for label in before.labels if label not in new.labels)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    parts = (
+        "".join(character for character in part if character.isdigit())
+        for part in version.split("+", maxsplit=1)[0].split(".")
+    )
+    return tuple(int(part or 0) for part in parts)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from cloud.kit.pagination import Page
 from cloud.kit.schemas import ApiModel
 from cloud.rollouts.plan import Plan
 from contracts.base import Slug, UtcDatetime
+from contracts.deployments import ArtifactKind
 
 
 class OrderKind(str, Enum):
@@ -26,13 +27,24 @@ class NewRollout(ApiModel):
     """A release for a fleet."""
 
     name: str = Field(min_length=1, max_length=200)
+    kind: ArtifactKind = ArtifactKind.MODEL
+    """What is rolled out: a model, a configuration of boxes, or a version of the agent."""
     model: Slug
+    """Name of the model or configuration; ``agent`` for the agent."""
     version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
     """Must be published in the image repository, with the signatures that its role asks for."""
     back_to: str | None = Field(default=None, pattern=r"^\d+\.\d+\.\d+$")
     """Version that devices go back to, published too. Null: devices that activated keep what they have when it is rolled back."""
     sites: list[Slug] | None = Field(default=None, max_length=1000)
     """Null: every site that you may see."""
+    groups: list[Slug] | None = Field(default=None, min_length=1, max_length=100)
+    """Only devices of one of these groups. Null: whatever their group."""
+    tags: list[Slug] | None = Field(default=None, min_length=1, max_length=20)
+    """Only devices that have all of these tags. Null: whatever their tags."""
+    leave_out_incompatible: bool = False
+    """True leaves out devices that are known to be unable to take it; else they are a reason to refuse the rollout."""
+    second_person: bool = False
+    """True makes it wait until somebody else approves it, even where that is not the rule."""
     plan: Plan = Plan()
     seed: int = Field(default=1, ge=0, le=2**31 - 1)
     """Draws the devices of the waves; the same seed draws the same."""
@@ -43,6 +55,12 @@ class Order(ApiModel):
 
     kind: OrderKind
     reason: str = Field(min_length=3, max_length=500)
+
+
+class Approval(ApiModel):
+    """A second person's word."""
+
+    reason: str = Field(default="", max_length=500)
 
 
 class Gate(ApiModel):
@@ -83,15 +101,20 @@ class RolloutSummary(ApiModel):
 
     id: UUID
     name: str
+    kind: ArtifactKind
     model: str
+    """Name of the model or configuration; ``agent`` for the agent."""
     version: str
     back_to: str | None
     status: str
-    """``asked``, ``refused``, ``running``, ``paused``, ``finished``, ``rolling_back``, ``rolled_back`` or ``canceled``."""
+    """``proposed`` (a second person must approve), ``asked``, ``refused``, ``running``, ``paused``, ``finished``, ``rolling_back``, ``rolled_back`` or ``canceled``."""
     reason: str
     """The newest decision in words."""
     created_at: UtcDatetime
     created_by: str
+    approved_at: UtcDatetime | None
+    approved_by: str | None
+    """Who agreed to it; null where nobody had to."""
     began_at: UtcDatetime | None
     ended_at: UtcDatetime | None
     """When the last deployment had ended."""
@@ -102,6 +125,8 @@ class RolloutView(RolloutSummary):
 
     plan: Plan
     sites: list[str] | None
+    groups: list[str] | None
+    tags: list[str] | None
     wave: int | None
     """The open wave, by index; null before the start."""
     waves: list[WaveView]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timezone
 from typing import Any
 from uuid import UUID, uuid4
@@ -15,12 +16,14 @@ from cloud.kit.repository import ReadConnection, Row, WriteConnection
 from cloud.rollouts.plan import Plan
 from cloud.rollouts.repository import RolloutRepository
 from cloud.rollouts.schemas import (
+    Approval,
     DecisionPage,
     DecisionView,
     DeviceView,
     Gate,
     NewRollout,
     Order,
+    OrderKind,
     RolloutDevicePage,
     RolloutPage,
     RolloutSummary,
@@ -31,11 +34,15 @@ from cloud.rollouts.schemas import (
 _OVER = frozenset({"refused", "rolled_back", "canceled"})
 
 
-async def ask(writer: WriteConnection, user: Principal, new: NewRollout, now: datetime) -> RolloutView:
+async def ask(
+    writer: WriteConnection, user: Principal, new: NewRollout, now: datetime, *, two_people: bool = False
+) -> RolloutView:
     """Ask for a rollout; the controller begins it within seconds, or refuses it with the reason.
 
+    With ``two_people``, or where its author wishes it, it waits for somebody else's approval first.
+
     Raises:
-        NotFoundError: a site is not theirs.
+        NotFoundError: a site or group is not theirs.
     """
     repository = RolloutRepository(writer, user.scope)
     site_ids = None
@@ -45,18 +52,24 @@ async def ask(writer: WriteConnection, user: Principal, new: NewRollout, now: da
             if slug not in known:
                 raise NotFoundError(f"There is no site {slug}")
         site_ids = sorted(known.values())
+    for group in set(new.groups or ()) - await repository.groups(new.groups or []):
+        raise NotFoundError(f"There is no group {group}")
     rollout_id = uuid4()
     await repository.add(
         {
             "id": rollout_id,
             "name": new.name,
+            "kind": new.kind.value,
             "model": new.model,
             "version": new.version,
             "back_to": new.back_to,
             "plan": new.plan.model_dump(mode="json"),
             "site_ids": site_ids,
+            "groups": new.groups,
+            "tags": new.tags,
+            "leave_out": new.leave_out_incompatible,
             "seed": new.seed,
-            "status": "asked",
+            "status": "proposed" if two_people or new.second_person else "asked",
             "created_at": now,
             "created_by": user.email,
         }
@@ -64,6 +77,32 @@ async def ask(writer: WriteConnection, user: Principal, new: NewRollout, now: da
     await writer.execute(
         EVENT,
         {"subject": "rollout", "key": f'{{"id": "{rollout_id}"}}', "detail": new.model_dump_json()},
+    )
+    return await _view(repository, await _found(repository, rollout_id))
+
+
+async def approve(
+    writer: WriteConnection, user: Principal, rollout_id: UUID, approval: Approval, now: datetime
+) -> RolloutView:
+    """A second person agrees; the controller begins it within seconds.
+
+    Raises:
+        NotFoundError: there is no such rollout of theirs.
+        ConflictError: it waits for nobody, or for somebody else than its author.
+    """
+    repository = RolloutRepository(writer, user.scope)
+    row = await _found(repository, rollout_id)
+    if row["status"] != "proposed":
+        raise ConflictError(f"This rollout is {row['status']}; it waits for nobody's approval")
+    if row["created_by"] == user.email:
+        raise ConflictError("Whoever proposed a rollout cannot approve it; ask another fleet admin")
+    if not await repository.approve(rollout_id, user.email, now):
+        raise ConflictError("Somebody else has just decided on this rollout")
+    words = f"approved by {user.email}" + (f": {approval.reason}" if approval.reason else "")
+    await repository.note(rollout_id, words, now)
+    await writer.execute(
+        EVENT,
+        {"subject": "rollout", "key": f'{{"id": "{rollout_id}"}}', "detail": json.dumps({"approved": True})},
     )
     return await _view(repository, await _found(repository, rollout_id))
 
@@ -128,6 +167,12 @@ async def order(
     row = await _found(repository, rollout_id)
     if row["status"] in _OVER:
         raise ConflictError(f"This rollout is {row['status']}; nothing can be ordered of it any more")
+    if row["status"] == "proposed":
+        if wanted.kind is not OrderKind.CANCEL:
+            raise ConflictError("This rollout has not begun: a second person must approve it, or cancel it")
+        await repository.withdraw(rollout_id, now)
+        await repository.note(rollout_id, f"canceled before it began by {user.email}: {wanted.reason}", now)
+        return await _view(repository, await _found(repository, rollout_id))
     await repository.order(
         {
             "rollout_id": rollout_id,
@@ -170,6 +215,8 @@ async def _view(repository: RolloutRepository, row: Row) -> RolloutView:
         **{key: row[key] for key in RolloutSummary.model_fields},
         plan=plan,
         sites=sites,
+        groups=row["groups"],
+        tags=row["tags"],
         wave=state.get("wave"),
         waves=waves,
         gates=[Gate(**gate) for gate in state["gates"]],

@@ -13,7 +13,7 @@ from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
 from cloud.rollouts.rules import Stratum
-from contracts.deployments import DEPLOYMENT_EVENT, MODELS_SHADOW, Hold
+from contracts.deployments import DEPLOYMENT_EVENT, Hold
 
 EVENTS_AT_ONCE = 5000
 """Status events that are read in one round; the rest follows in the next."""
@@ -28,10 +28,16 @@ WHERE id > %s AND name = %s ORDER BY id LIMIT %s
 # A device's hardware, and the kind and species of the units that its cameras see.
 _FLEET = """
 SELECT d.id, s.slug AS site, d.slug AS device, d.last_seen_at,
-       coalesce(d.inventory ->> 'machine', '') AS machine, min(u.kind) AS kind, min(coalesce(u.species, '')) AS species
+       coalesce(d.inventory ->> 'machine', '') AS machine, coalesce(min(u.kind), '') AS kind,
+       coalesce(min(u.species), '') AS species, d.inventory
 FROM device AS d JOIN site AS s ON s.id = d.site_id
-JOIN camera AS c ON c.device_id = d.id JOIN unit AS u ON u.id = c.unit_id
+LEFT JOIN camera AS c ON c.device_id = d.id LEFT JOIN unit AS u ON u.id = c.unit_id
 WHERE s.organization_id = %(organization)s AND (%(sites)s::int4[] IS NULL OR s.id = ANY(%(sites)s))
+AND (%(kind)s <> 'model' OR c.id IS NOT NULL)
+AND (%(groups)s::text[] IS NULL OR d.id IN (
+    SELECT m.device_id FROM device_group_member AS m JOIN device_group AS g ON g.id = m.group_id
+    WHERE g.organization_id = %(organization)s AND g.name = ANY(%(groups)s)))
+AND (%(tags)s::text[] IS NULL OR %(tags)s::text[] <@ ARRAY(SELECT tag::text FROM device_tag WHERE device_id = d.id))
 GROUP BY d.id, s.slug
 """
 _RUNNING = """
@@ -48,6 +54,19 @@ _DESIRE = """
 INSERT INTO device_shadow (device_id, shadow, desired, changed_at) VALUES (%s, %s, %s, %s)
 ON CONFLICT (device_id, shadow) DO UPDATE SET desired = excluded.desired, version = device_shadow.version + 1,
     changed_at = excluded.changed_at
+"""
+# A message belongs to a site, for its name and time zone; a rollout's is the first of those that it is for.
+_ANNOUNCE = """
+INSERT INTO notification (site_id, kind, step, round, contact_id, channel, due_at, next_try_at, told)
+SELECT s.id, 'rollout', (SELECT count(*) FROM rollout_entry), 0, c.id, 'webhook', %(now)s, %(now)s,
+    jsonb_build_object('rollout', r.id, 'name', r.name, 'artifact', r.kind, 'model', r.model, 'version', r.version,
+        'status', %(status)s::text, 'reason', %(reason)s::text)
+FROM rollout AS r
+JOIN LATERAL (SELECT id FROM site WHERE organization_id = r.organization_id
+    AND (r.site_ids IS NULL OR r.site_ids @> to_jsonb(id)) ORDER BY id LIMIT 1) AS s ON true
+JOIN contact AS c ON c.organization_id = r.organization_id AND c.webhook_url IS NOT NULL
+WHERE r.id = %(rollout)s
+ON CONFLICT DO NOTHING
 """
 _HOLDS = """
 UPDATE device_shadow SET desired = desired || jsonb_build_object('holds', %(holds)s::jsonb), version = version + 1,
@@ -66,11 +85,15 @@ class Asked:
 
     id: UUID
     organization_id: int
+    kind: str
     model: str
     version: str
     back_to: str | None
     plan: dict[str, Any]
     site_ids: list[int] | None
+    groups: list[str] | None
+    tags: list[str] | None
+    leave_out: bool
     seed: int
     status: str
     state: dict[str, Any] | None
@@ -87,6 +110,7 @@ class Member:
     machine: str
     kind: str
     species: str
+    inventory: dict[str, Any] | None
 
     @property
     def stratum(self) -> Stratum:
@@ -130,18 +154,27 @@ def open_rollouts(database: Connection[Any]) -> list[Asked]:
     """Rollouts with a deployment that has not ended, or with an order that was not carried out; oldest first."""
     with database.cursor(row_factory=class_row(Asked)) as cursor:
         cursor.execute(
-            "SELECT id, organization_id, model, version, back_to, plan, site_ids, seed, status, state FROM rollout"
-            " WHERE ended_at IS NULL OR id IN (SELECT rollout_id FROM rollout_order WHERE done_at IS NULL)"
+            "SELECT id, organization_id, kind, model, version, back_to, plan, site_ids, groups, tags, leave_out, seed, status,"
+            " state FROM rollout"
+            " WHERE status <> 'proposed' AND ended_at IS NULL OR id IN (SELECT rollout_id FROM rollout_order WHERE done_at IS NULL)"
             " ORDER BY created_at, id"
         )
         return cursor.fetchall()
 
 
-def members(database: Connection[Any], organization_id: int, site_ids: Collection[int] | None) -> list[Member]:
-    """Devices with cameras of an organization, or of some of its sites."""
+def members(database: Connection[Any], asked: Asked) -> list[Member]:
+    """Devices that a rollout is for; a model needs cameras."""
     with database.cursor(row_factory=class_row(Member)) as cursor:
-        sites = None if site_ids is None else list(site_ids)
-        cursor.execute(_FLEET, {"organization": organization_id, "sites": sites})
+        cursor.execute(
+            _FLEET,
+            {
+                "organization": asked.organization_id,
+                "sites": asked.site_ids,
+                "groups": asked.groups,
+                "tags": asked.tags,
+                "kind": asked.kind,
+            },
+        )
         return cursor.fetchall()
 
 
@@ -280,17 +313,22 @@ def note(database: Connection[Any], rollout_id: UUID, entries: Iterable[tuple[da
         )
 
 
-def desire(database: Connection[Any], device_id: int, desired: Mapping[str, Any], now: datetime) -> None:
+def announce(database: Connection[Any], rollout_id: UUID, status: str, reason: str, now: datetime) -> None:
+    """Tell programs that listen (contacts with a webhook) how a rollout stands: signed, tried again, each once."""
+    database.execute(_ANNOUNCE, {"rollout": rollout_id, "status": status, "reason": reason[:500], "now": now})
+
+
+def desire(database: Connection[Any], device_id: int, shadow: str, desired: Mapping[str, Any], now: datetime) -> None:
     """Say what a device should run."""
-    database.execute(_DESIRE, (device_id, MODELS_SHADOW, Jsonb(dict(desired)), now))
+    database.execute(_DESIRE, (device_id, shadow, Jsonb(dict(desired)), now))
 
 
-def allow(database: Connection[Any], device_id: int, now: datetime) -> None:
+def allow(database: Connection[Any], device_id: int, shadow: str, now: datetime) -> None:
     """Let a device activate what it was told to try."""
-    database.execute(_ALLOW, (now, device_id, MODELS_SHADOW))
+    database.execute(_ALLOW, (now, device_id, shadow))
 
 
-def tell_holds(database: Connection[Any], holds: Mapping[int, Sequence[Hold]], now: datetime) -> None:
+def tell_holds(database: Connection[Any], shadow: str, holds: Mapping[int, Sequence[Hold]], now: datetime) -> None:
     """Tell devices what the diary says, where that has changed."""
     with database.cursor() as cursor:
         cursor.executemany(
@@ -298,7 +336,7 @@ def tell_holds(database: Connection[Any], holds: Mapping[int, Sequence[Hold]], n
             [
                 {
                     "device": device_id,
-                    "shadow": MODELS_SHADOW,
+                    "shadow": shadow,
                     "holds": Jsonb([hold.model_dump(mode="json") for hold in each]),
                     "now": now,
                 }
@@ -307,12 +345,12 @@ def tell_holds(database: Connection[Any], holds: Mapping[int, Sequence[Hold]], n
         )
 
 
-def send_again(database: Connection[Any], device_ids: Collection[int]) -> None:
+def send_again(database: Connection[Any], shadow: str, device_ids: Collection[int]) -> None:
     """Take it that these devices have not heard what they should do."""
     if device_ids:
         database.execute(
             "UPDATE device_shadow SET sent_version = version - 1 WHERE device_id = ANY(%s) AND shadow = %s",
-            (list(device_ids), MODELS_SHADOW),
+            (list(device_ids), shadow),
         )
 
 

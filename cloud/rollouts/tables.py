@@ -14,27 +14,37 @@ from cloud.db.base import Base, BigId
 
 
 class RolloutRow(Base):
-    """One rollout. People ask (``asked``); the controller starts it and keeps its state."""
+    """One rollout. People ask (``asked``, or ``proposed`` until a second person agrees); the controller starts it and keeps its state."""
 
     __tablename__ = "rollout"
     __table_args__ = (
         CheckConstraint(
-            "status in ('asked', 'refused', 'running', 'paused', 'finished', 'rolling_back', 'rolled_back', 'canceled')",
+            "status in ('proposed', 'asked', 'refused', 'running', 'paused', 'finished', 'rolling_back', 'rolled_back', 'canceled')",
             name="status",
         ),
+        CheckConstraint("kind in ('model', 'config', 'agent')", name="kind"),
         Index("ix_rollout_open", "id", postgresql_where=text("ended_at IS NULL")),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     organization_id: Mapped[int] = mapped_column(ForeignKey("organization.id"), index=True)
     name: Mapped[str]
+    kind: Mapped[str] = mapped_column(server_default="model")
+    """``contracts.deployments.ArtifactKind``."""
     model: Mapped[str]
+    """Name of the model or configuration; ``agent`` for the agent."""
     version: Mapped[str]
     back_to: Mapped[str | None]
     """Version that devices go back to; None when they had none from the fleet."""
     plan: Mapped[dict[str, Any]] = mapped_column(JSONB)
     site_ids: Mapped[list[Any] | None] = mapped_column(JSONB(none_as_null=True))
     """Sites whose devices take part; None for all of the organization."""
+    groups: Mapped[list[Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """Names of groups whose devices take part; None for all."""
+    tags: Mapped[list[Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """Tags that a device must have, all of them; None for any."""
+    leave_out: Mapped[bool] = mapped_column(server_default=text("false"))
+    """Whether devices that cannot take it are left out; else they stop it before it begins."""
     seed: Mapped[int]
     status: Mapped[str]
     reason: Mapped[str] = mapped_column(server_default="")
@@ -43,6 +53,9 @@ class RolloutRow(Base):
     """Of the waves and the gates, as ``cloud.rollouts.memory`` writes it; None before the start."""
     created_at: Mapped[datetime]
     created_by: Mapped[str]
+    approved_at: Mapped[datetime | None]
+    approved_by: Mapped[str | None]
+    """The second person, where one is asked for."""
     began_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     """When the last deployment had ended."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+from hashlib import sha256
+from pathlib import Path
 
 from pydantic import Field, model_validator
 
@@ -66,6 +68,16 @@ class CameraSettings(Section):
     dark_after_s: float = Field(default=50_400.0, ge=0)
     """Seconds of a black picture before the alarm ``camera.dark``: 14 h, longer than a night. Where the light is always on,
     600."""
+    calibration_file: Path | None = None
+    """File with the calibration of its lens and place, told by its hash; models that measure lengths ask for one. None: it has
+    none."""
+
+    def calibration_sha256(self) -> str | None:
+        """Hash of the calibration; None without one, or while the file cannot be read."""
+        try:
+            return None if self.calibration_file is None else sha256(self.calibration_file.read_bytes()).hexdigest()
+        except OSError:
+            return None
 
 
 def redacted(source: str) -> str:

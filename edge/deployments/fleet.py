@@ -28,6 +28,7 @@ from edge.deployments.updater import Updater
 from edge.deployments.verifier import Verifier
 from edge.guard.actuators.controller import ActuatorView
 from edge.guard.alarms import ActiveAlarm
+from edge.inference.opset import opset_max
 from edge.inference.settings import ModelSettings
 from edge.sensors.maintenance import Window
 
@@ -139,7 +140,7 @@ def this_machine() -> Machine:
     return Machine(
         agent=__version__,
         memory_mb=psutil.virtual_memory().total // 1_000_000,
-        opset_max=_opset_max(),
+        opset_max=opset_max(),
         machine=platform.machine(),
     )
 
@@ -208,17 +209,3 @@ def _configured(model: ModelSettings) -> Installed:
         return Installed(None, str(folder), manifest["sha256"], manifest["name"], manifest["version"])
     except (OSError, ValueError, KeyError) as error:
         raise ConfigurationError("model.bundle", model.bundle, f"Its manifest cannot be read: {error}.") from error
-
-
-def _opset_max() -> int:
-    """From the runtime's version, as its table of compatibility says: 1.14 knows 19, each two later one more; 0 when unknown."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    for name in ("onnxruntime", "onnxruntime-gpu"):
-        try:
-            major, minor = (int(part) for part in version(name).split(".")[:2])
-        except (PackageNotFoundError, ValueError):
-            continue
-        known = {14: 19, 15: 19, 16: 19, 17: 20, 18: 21, 19: 21, 20: 21, 21: 22, 22: 22}
-        return known.get(minor, 22) if (major, minor) >= (1, 14) else 17
-    return 0

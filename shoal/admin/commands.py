@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,14 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
 from contracts.errors import ShoalError
+from shoal.admin.table import AsJson, every_page, show
 
 if TYPE_CHECKING:
     from shoal.client import Client
 
-AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of a table")]
 Site = Annotated[str, typer.Argument(help="Slug of the site")]
 
 tasks = typer.Typer(help="Work in the background.", no_args_is_help=True)
@@ -57,19 +54,19 @@ def logout() -> None:
 
 def whoami(as_json: AsJson = False) -> None:
     """Who is signed in, and where."""
-    _show(lambda client: [client.get_me()], ("email", "name", "role", "organization"), as_json)
+    show(lambda client: [client.get_me()], ("email", "name", "role", "organization"), as_json)
 
 
 def sites(as_json: AsJson = False) -> None:
     """Sites, with how much there is at each."""
     columns = ("slug", "name", "units", "devices_online", "devices", "open_alarms")
-    _show(lambda client: _all(client.list_sites), columns, as_json)
+    show(lambda client: every_page(client.list_sites), columns, as_json)
 
 
 def units(site: Site, as_json: AsJson = False) -> None:
     """Units of a site."""
     columns = ("id", "slug", "name", "kind", "volume_m3", "species", "stage")
-    _show(lambda client: _all(lambda **page: client.list_units(site, **page)), columns, as_json)
+    show(lambda client: every_page(lambda **page: client.list_units(site, **page)), columns, as_json)
 
 
 def latest(site: Site, as_json: AsJson = False) -> None:
@@ -82,7 +79,7 @@ def latest(site: Site, as_json: AsJson = False) -> None:
             for reading in unit["readings"]
         ]
 
-    _show(rows, ("unit", "channel", "value", "ucum", "age_s", "stale", "quality"), as_json)
+    show(rows, ("unit", "channel", "value", "ucum", "age_s", "stale", "quality"), as_json)
 
 
 def alarms(
@@ -95,31 +92,33 @@ def alarms(
     columns = ("id", "site", "severity", "definition", "raised_at", "active", "acknowledged", "message")
 
     def rows(client: Client) -> list[Any]:
-        return _all(lambda **page: client.list_alarms(site=site, open=None if every else True, **page), limit=limit)
+        return every_page(
+            lambda **page: client.list_alarms(site=site, open=None if every else True, **page), limit=limit
+        )
 
-    _show(rows, columns, as_json)
+    show(rows, columns, as_json)
 
 
 def acknowledge(alarm: Annotated[str, typer.Argument(help="Id of the alarm")], as_json: AsJson = False) -> None:
     """Take an alarm on."""
-    _show(lambda client: [client.acknowledge_alarm(alarm)], ("id", "definition", "acknowledged_by"), as_json)
+    show(lambda client: [client.acknowledge_alarm(alarm)], ("id", "definition", "acknowledged_by"), as_json)
 
 
 def devices(site: Annotated[str | None, typer.Option(help="Of one site")] = None, as_json: AsJson = False) -> None:
     """Edge boxes, and whether they are connected."""
     columns = ("site", "slug", "state", "state_at", "last_seen_at", "agent_version")
-    _show(lambda client: _all(lambda **page: client.list_devices(site=site, **page)), columns, as_json)
+    show(lambda client: every_page(lambda **page: client.list_devices(site=site, **page)), columns, as_json)
 
 
 def users(as_json: AsJson = False) -> None:
     """People of the organization."""
     columns = ("id", "email", "name", "role", "sites")
-    _show(lambda client: _all(client.list_users), columns, as_json)
+    show(lambda client: every_page(client.list_users), columns, as_json)
 
 
 def health(as_json: AsJson = False) -> None:
     """Everything that the server depends on, with latency; exit status 1 when something is down."""
-    found = _show(
+    found = show(
         lambda client: client.get_detailed_health()["dependencies"],
         ("name", "status", "latency_ms", "detail"),
         as_json,
@@ -139,7 +138,7 @@ def performance(
         ordered = sorted(by_route, key=lambda each: -each["requests"])
         return [*ordered, {"route": "total", **told["total"]}]
 
-    _show(rows, ("route", "requests", "requests_per_s", "error_rate", "p50_ms", "p95_ms", "p99_ms"), as_json)
+    show(rows, ("route", "requests", "requests_per_s", "error_rate", "p50_ms", "p95_ms", "p99_ms"), as_json)
 
 
 def report(
@@ -172,19 +171,19 @@ _TASK = ("id", "kind", "state", "progress", "message", "attempts", "created_by",
 @tasks.command("list")
 def tasks_list(limit: Annotated[int, typer.Option(min=1, max=5000)] = 50, as_json: AsJson = False) -> None:
     """Tasks, newest first."""
-    _show(lambda client: _all(client.list_tasks, limit=limit), _TASK, as_json)
+    show(lambda client: every_page(client.list_tasks, limit=limit), _TASK, as_json)
 
 
 @tasks.command("show")
-def tasks_show(task: Annotated[str, typer.Argument(help="Id of the task")], as_json: AsJson = False) -> None:
+def tasksshow(task: Annotated[str, typer.Argument(help="Id of the task")], as_json: AsJson = False) -> None:
     """One task."""
-    _show(lambda client: [client.get_task(task)], _TASK, as_json)
+    show(lambda client: [client.get_task(task)], _TASK, as_json)
 
 
 @tasks.command("cancel")
 def tasks_cancel(task: Annotated[str, typer.Argument(help="Id of the task")], as_json: AsJson = False) -> None:
     """End a task."""
-    _show(lambda client: [client.cancel_task(task)], _TASK, as_json)
+    show(lambda client: [client.cancel_task(task)], _TASK, as_json)
 
 
 _QUALITY = {1: "good", 2: "not evaluated", 3: "suspect", 4: "fail", 9: "missing"}
@@ -206,46 +205,6 @@ def _fetched(kind: str, params: dict[str, Any], out: Path) -> None:
         path = out / Path(str(result["file"])).name
         path.write_bytes(client.get_task_file(task["id"]))
     typer.echo(f"wrote {path} ({result['bytes']} bytes)")
-
-
-def _show(rows: Callable[[Client], Sequence[Any]], columns: Sequence[str], as_json: bool) -> Sequence[Any]:
-    from shoal.admin.session import connected
-
-    with connected() as client:
-        found = rows(client)
-    if as_json:
-        typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
-        return found
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in columns:
-        table.add_column(column.replace("_", " "), overflow="fold")
-    for row in found:
-        table.add_row(*(_cell(row.get(column)) for column in columns))
-    Console().print(table)
-    return found
-
-
-def _all(page: Callable[..., Mapping[str, Any]], *, limit: int = 5000) -> list[Any]:
-    """Items of every page, at most so many."""
-    items: list[Any] = []
-    cursor: str | None = None
-    while len(items) < limit:
-        answer = page(cursor=cursor)
-        items += answer["items"]
-        cursor = answer.get("next_cursor")
-        if cursor is None:
-            break
-    return items[:limit]
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return str(value)
 
 
 def _until_now(days: float) -> dict[str, str]:

@@ -225,6 +225,16 @@ class ApiKeyPage(_ApiKeyPageAlways, total=False):
 
 
 
+class Approval(TypedDict, total=False):
+    """A second person's word."""
+    reason: str
+
+
+ArtifactKind: TypeAlias = "Literal['model', 'config', 'agent']"
+"""What a rollout can bring to devices."""
+
+
+
 class Assignee(TypedDict):
     """A person whose work an alarm is, or could be."""
     id: int
@@ -688,8 +698,7 @@ class Detection(_DetectionAlways, total=False):
 
 
 
-class Device(TypedDict):
-    """An edge box at a farm."""
+class _DeviceAlways(TypedDict):
     id: int
     slug: str
     name: str
@@ -702,6 +711,14 @@ class Device(TypedDict):
     last_seen_at: str | None
     """When anything that the device sent was last stored."""
     agent_version: str | None
+
+
+class Device(_DeviceAlways, total=False):
+    """An edge box at a farm."""
+    tags: list[str]
+    """Words that people put on it."""
+    groups: list[str]
+    """Names of its groups."""
 
 
 
@@ -719,6 +736,28 @@ class DeviceCertificate(TypedDict):
 
 
 
+class DeviceGroup(TypedDict):
+    """Devices that people name together."""
+    name: str
+    note: str
+    devices: list[str]
+    """``site/device``, those that you may see."""
+    created_at: str
+    created_by: str
+
+
+
+class _DeviceGroupPageAlways(TypedDict):
+    items: list[DeviceGroup]
+
+
+class DeviceGroupPage(_DeviceGroupPageAlways, total=False):
+    """Some groups, by name."""
+    next_cursor: str | None
+    """Give it back as ``cursor`` for the next page; null on the last page."""
+
+
+
 class _DevicePageAlways(TypedDict):
     items: list[Device]
 
@@ -727,6 +766,12 @@ class DevicePage(_DevicePageAlways, total=False):
     """Some devices."""
     next_cursor: str | None
     """Give it back as ``cursor`` for the next page; null on the last page."""
+
+
+
+class DeviceTags(TypedDict):
+    """The tags of a device, all of them."""
+    tags: list[str]
 
 
 
@@ -916,6 +961,17 @@ class FieldProblem(TypedDict):
     location: str
     """Where, e.g. ``query.limit``."""
     message: str
+
+
+
+class _GroupMembersAlways(TypedDict):
+    devices: list[str]
+    """``site/device`` of every member; those that were members and are not named are members no longer."""
+
+
+class GroupMembers(_GroupMembersAlways, total=False):
+    """What a group should be."""
+    note: str
 
 
 
@@ -1556,16 +1612,27 @@ class NewRationale(TypedDict):
 class _NewRolloutAlways(TypedDict):
     name: str
     model: str
+    """Name of the model or configuration; ``agent`` for the agent."""
     version: str
     """Must be published in the image repository, with the signatures that its role asks for."""
 
 
 class NewRollout(_NewRolloutAlways, total=False):
     """A release for a fleet."""
+    kind: ArtifactKind
+    """What is rolled out: a model, a configuration of boxes, or a version of the agent."""
     back_to: str | None
     """Version that devices go back to, published too. Null: devices that activated keep what they have when it is rolled back."""
     sites: list[str] | None
     """Null: every site that you may see."""
+    groups: list[str] | None
+    """Only devices of one of these groups. Null: whatever their group."""
+    tags: list[str] | None
+    """Only devices that have all of these tags. Null: whatever their tags."""
+    leave_out_incompatible: bool
+    """True leaves out devices that are known to be unable to take it; else they are a reason to refuse the rollout."""
+    second_person: bool
+    """True makes it wait until somebody else approves it, even where that is not the rule."""
     plan: Plan
     seed: int
     """Draws the devices of the waves; the same seed draws the same."""
@@ -1601,7 +1668,7 @@ class Notification(TypedDict):
     """One message to one contact."""
     id: str
     kind: str
-    """``alarm``, ``cleared`` or ``self_test``."""
+    """``alarm``, ``cleared``, ``self_test`` or ``rollout``."""
     alarm_id: str | None
     contact: str
     channel: Channel
@@ -2139,15 +2206,20 @@ class RolloutSummary(TypedDict):
     """A rollout in a list."""
     id: str
     name: str
+    kind: ArtifactKind
     model: str
+    """Name of the model or configuration; ``agent`` for the agent."""
     version: str
     back_to: str | None
     status: str
-    """``asked``, ``refused``, ``running``, ``paused``, ``finished``, ``rolling_back``, ``rolled_back`` or ``canceled``."""
+    """``proposed`` (a second person must approve), ``asked``, ``refused``, ``running``, ``paused``, ``finished``, ``rolling_back``, ``rolled_back`` or ``canceled``."""
     reason: str
     """The newest decision in words."""
     created_at: str
     created_by: str
+    approved_at: str | None
+    approved_by: str | None
+    """Who agreed to it; null where nobody had to."""
     began_at: str | None
     ended_at: str | None
     """When the last deployment had ended."""
@@ -2158,20 +2230,27 @@ class RolloutView(TypedDict):
     """One rollout."""
     id: str
     name: str
+    kind: ArtifactKind
     model: str
+    """Name of the model or configuration; ``agent`` for the agent."""
     version: str
     back_to: str | None
     status: str
-    """``asked``, ``refused``, ``running``, ``paused``, ``finished``, ``rolling_back``, ``rolled_back`` or ``canceled``."""
+    """``proposed`` (a second person must approve), ``asked``, ``refused``, ``running``, ``paused``, ``finished``, ``rolling_back``, ``rolled_back`` or ``canceled``."""
     reason: str
     """The newest decision in words."""
     created_at: str
     created_by: str
+    approved_at: str | None
+    approved_by: str | None
+    """Who agreed to it; null where nobody had to."""
     began_at: str | None
     ended_at: str | None
     """When the last deployment had ended."""
     plan: Plan
     sites: list[str] | None
+    groups: list[str] | None
+    tags: list[str] | None
     wave: int | None
     """The open wave, by index; null before the start."""
     waves: list[WaveView]

@@ -58,6 +58,11 @@ class Operations:
         answer: models.TaskOut = self._request("POST", "/api/v1/tasks", query={}, headers={"idempotency-key": idempotency_key}, body=body, form=False, as_json=True)
         return answer
 
+    def approve_rollout(self, rollout_id: str, body: models.Approval) -> models.RolloutView:
+        """Approve a rollout."""
+        answer: models.RolloutView = self._request("POST", f"/api/v1/rollouts/{_part(rollout_id)}/approval", query={}, headers={}, body=body, form=False, as_json=True)
+        return answer
+
     def ask_rollout(self, body: models.NewRollout) -> models.RolloutView:
         """Roll out a release."""
         answer: models.RolloutView = self._request("POST", "/api/v1/rollouts", query={}, headers={}, body=body, form=False, as_json=True)
@@ -96,6 +101,10 @@ class Operations:
         """What was recognized."""
         answer: models.SpeciesOut = self._request("GET", "/api/v1/predictions/species", query={"start": start, "end": end, "unit_id": unit_id}, headers={}, body=None, form=False, as_json=True)
         return answer
+
+    def delete_device_group(self, group: str) -> None:
+        """Delete a group."""
+        self._request("DELETE", f"/api/v1/device-groups/{_part(group)}", query={}, headers={}, body=None, form=False, as_json=False)
 
     def enrol_device(self, body: models.Enrolment) -> models.IssuedCertificate:
         """Enrol."""
@@ -372,9 +381,14 @@ class Operations:
         answer: models.DeadLetterPage = self._request("GET", "/api/v1/dead-letters", query={"limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
         return answer
 
-    def list_devices(self, *, site: str | None = None, limit: int | None = None, cursor: str | None = None) -> models.DevicePage:
+    def list_device_groups(self, *, limit: int | None = None, cursor: str | None = None) -> models.DeviceGroupPage:
+        """Groups of devices."""
+        answer: models.DeviceGroupPage = self._request("GET", "/api/v1/device-groups", query={"limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    def list_devices(self, *, site: str | None = None, tag: str | None = None, group: str | None = None, limit: int | None = None, cursor: str | None = None) -> models.DevicePage:
         """Devices."""
-        answer: models.DevicePage = self._request("GET", "/api/v1/devices", query={"site": site, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
+        answer: models.DevicePage = self._request("GET", "/api/v1/devices", query={"site": site, "tag": tag, "group": group, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
         return answer
 
     def list_drift_alerts(self, *, site: str | None = None, unit_id: int | None = None, open: bool | None = None, limit: int | None = None, cursor: str | None = None) -> models.DriftAlertPage:
@@ -570,6 +584,16 @@ class Operations:
         answer: models.Alarm = self._request("PUT", f"/api/v1/alarms/{_part(alarm_id)}/assignee", query={}, headers={}, body=body, form=False, as_json=True)
         return answer
 
+    def set_device_group(self, group: str, body: models.GroupMembers) -> models.DeviceGroup:
+        """Make or change a group."""
+        answer: models.DeviceGroup = self._request("PUT", f"/api/v1/device-groups/{_part(group)}", query={}, headers={}, body=body, form=False, as_json=True)
+        return answer
+
+    def set_device_tags(self, site: str, device: str, body: models.DeviceTags) -> models.Device:
+        """Tags of a device."""
+        answer: models.Device = self._request("PUT", f"/api/v1/sites/{_part(site)}/devices/{_part(device)}/tags", query={}, headers={}, body=body, form=False, as_json=True)
+        return answer
+
     def set_ladders(self, site: str, body: models.SiteLadders) -> models.ShownLadders:
         """Set escalation ladders."""
         answer: models.ShownLadders = self._request("PUT", f"/api/v1/sites/{_part(site)}/ladders", query={}, headers={}, body=body, form=False, as_json=True)
@@ -658,6 +682,11 @@ class AsyncOperations:
         answer: models.TaskOut = await self._request("POST", "/api/v1/tasks", query={}, headers={"idempotency-key": idempotency_key}, body=body, form=False, as_json=True)
         return answer
 
+    async def approve_rollout(self, rollout_id: str, body: models.Approval) -> models.RolloutView:
+        """Approve a rollout."""
+        answer: models.RolloutView = await self._request("POST", f"/api/v1/rollouts/{_part(rollout_id)}/approval", query={}, headers={}, body=body, form=False, as_json=True)
+        return answer
+
     async def ask_rollout(self, body: models.NewRollout) -> models.RolloutView:
         """Roll out a release."""
         answer: models.RolloutView = await self._request("POST", "/api/v1/rollouts", query={}, headers={}, body=body, form=False, as_json=True)
@@ -696,6 +725,10 @@ class AsyncOperations:
         """What was recognized."""
         answer: models.SpeciesOut = await self._request("GET", "/api/v1/predictions/species", query={"start": start, "end": end, "unit_id": unit_id}, headers={}, body=None, form=False, as_json=True)
         return answer
+
+    async def delete_device_group(self, group: str) -> None:
+        """Delete a group."""
+        await self._request("DELETE", f"/api/v1/device-groups/{_part(group)}", query={}, headers={}, body=None, form=False, as_json=False)
 
     async def enrol_device(self, body: models.Enrolment) -> models.IssuedCertificate:
         """Enrol."""
@@ -972,9 +1005,14 @@ class AsyncOperations:
         answer: models.DeadLetterPage = await self._request("GET", "/api/v1/dead-letters", query={"limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
         return answer
 
-    async def list_devices(self, *, site: str | None = None, limit: int | None = None, cursor: str | None = None) -> models.DevicePage:
+    async def list_device_groups(self, *, limit: int | None = None, cursor: str | None = None) -> models.DeviceGroupPage:
+        """Groups of devices."""
+        answer: models.DeviceGroupPage = await self._request("GET", "/api/v1/device-groups", query={"limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    async def list_devices(self, *, site: str | None = None, tag: str | None = None, group: str | None = None, limit: int | None = None, cursor: str | None = None) -> models.DevicePage:
         """Devices."""
-        answer: models.DevicePage = await self._request("GET", "/api/v1/devices", query={"site": site, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
+        answer: models.DevicePage = await self._request("GET", "/api/v1/devices", query={"site": site, "tag": tag, "group": group, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
         return answer
 
     async def list_drift_alerts(self, *, site: str | None = None, unit_id: int | None = None, open: bool | None = None, limit: int | None = None, cursor: str | None = None) -> models.DriftAlertPage:
@@ -1168,6 +1206,16 @@ class AsyncOperations:
     async def set_alarm_assignee(self, alarm_id: str, body: models.NewAssignee) -> models.Alarm:
         """Assign an alarm."""
         answer: models.Alarm = await self._request("PUT", f"/api/v1/alarms/{_part(alarm_id)}/assignee", query={}, headers={}, body=body, form=False, as_json=True)
+        return answer
+
+    async def set_device_group(self, group: str, body: models.GroupMembers) -> models.DeviceGroup:
+        """Make or change a group."""
+        answer: models.DeviceGroup = await self._request("PUT", f"/api/v1/device-groups/{_part(group)}", query={}, headers={}, body=body, form=False, as_json=True)
+        return answer
+
+    async def set_device_tags(self, site: str, device: str, body: models.DeviceTags) -> models.Device:
+        """Tags of a device."""
+        answer: models.Device = await self._request("PUT", f"/api/v1/sites/{_part(site)}/devices/{_part(device)}/tags", query={}, headers={}, body=body, form=False, as_json=True)
         return answer
 
     async def set_ladders(self, site: str, body: models.SiteLadders) -> models.ShownLadders:

@@ -1,4 +1,4 @@
-"""``shoal fleet``: keys, the repository of releases, and what two people sign before any box runs a model."""
+"""``shoal fleet``: keys, the repository of releases, what two people sign before any box runs a model, and rollouts."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from contracts.errors import ConfigurationError
+from shoal.fleet.rollouts import devices, groups, rollout, tag
 
 if TYPE_CHECKING:
     from securesystemslib.signer import Key, Signer
@@ -17,15 +18,19 @@ if TYPE_CHECKING:
     from models.releases.repository import Repository
 
 app = typer.Typer(
-    help="Model releases: keys, the signed repository, assignments. docs/fleet.md walks through it.",
+    help="Releases, rollouts, groups of devices: keys, the signed repository, what goes where. docs/fleet.md walks through it.",
     no_args_is_help=True,
 )
 keys = typer.Typer(help="Signing keys, on disk or in a token or cloud service.", no_args_is_help=True)
 model = typer.Typer(help="Who releases which model.", no_args_is_help=True)
 release = typer.Typer(help="Propose a release, sign it, publish it.", no_args_is_help=True)
 root = typer.Typer(help="The root of trust: rotate it, export it for devices.", no_args_is_help=True)
-for name, group in (("keys", keys), ("model", model), ("release", release), ("root", root)):
+for name, group in (
+    ("keys", keys), ("model", model), ("release", release), ("root", root), ("rollout", rollout), ("groups", groups),
+):  # fmt: skip
     app.add_typer(group, name=name)
+app.command("devices")(devices)
+app.command("tag")(tag)
 
 # typer reads these annotations at run time, so they stay in the form of Python 3.10 and typer both.
 Folder = Annotated[Path, typer.Option("--repository", "-r", envvar="SHOAL_REPOSITORY", help="Folder of the repository")]

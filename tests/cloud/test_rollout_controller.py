@@ -62,13 +62,22 @@ class Fleet:
         assert isinstance(message.body, DesiredState)
         self.told.append((message.device, decode_desired(message.body.document.state.desired)))
 
-    def ask(self, version: str = "1.1.0", *, back_to: str | None = "1.0.0") -> UUID:
+    def ask(
+        self,
+        version: str = "1.1.0",
+        *,
+        back_to: str | None = "1.0.0",
+        groups: list[str] | None = None,
+        tags: list[str] | None = None,
+        leave_out: bool = False,
+    ) -> UUID:
         key = uuid4()
+        chosen = (None if groups is None else Jsonb(groups), None if tags is None else Jsonb(tags), leave_out)
         self.execute(
             "INSERT INTO rollout (id, organization_id, name, model, version, back_to, plan, seed, status, created_at,"
-            " created_by) SELECT %s, organization_id, 'better eyes', 'tiny', %s, %s, %s, 1, 'asked', %s, 'ada' FROM site"
-            " WHERE slug = 'fjord'",
-            (key, version, back_to, Jsonb(PLAN.model_dump(mode="json")), self.now),
+            " created_by, groups, tags, leave_out) SELECT %s, organization_id, 'better eyes', 'tiny', %s, %s, %s, 1,"
+            " 'asked', %s, 'ada', %s, %s, %s FROM site WHERE slug = 'fjord'",
+            (key, version, back_to, Jsonb(PLAN.model_dump(mode="json")), self.now, *chosen),
         )
         return key
 
@@ -239,3 +248,58 @@ def test_a_second_rollout_leaves_the_boxes_of_the_first_alone(fleet: Fleet) -> N
     status, reason = fleet.status(second)
     assert status == "refused"
     assert "take part in a rollout" in reason
+
+
+def test_a_rollout_reaches_its_group_and_tags_alone(fleet: Fleet) -> None:
+    fleet.execute(
+        "INSERT INTO device_group (organization_id, name, created_at, created_by)"
+        " SELECT organization_id, 'pilot', now(), 'ada' FROM site WHERE slug = 'fjord'"
+    )
+    fleet.execute(
+        "INSERT INTO device_group_member (group_id, device_id) SELECT g.id, d.id FROM device_group AS g, device AS d"
+        " WHERE d.slug IN ('box-1', 'box-2')"
+    )
+    fleet.execute("INSERT INTO device_tag (device_id, tag) SELECT id, 'turbid' FROM device WHERE slug <> 'box-1'")
+    key = fleet.ask(groups=["pilot"], tags=["turbid"])
+    fleet.later()
+    assert fleet.steps(key).keys() == {"box-2"}
+    nobody = fleet.ask(tags=["clear"])
+    fleet.later()
+    assert fleet.status(nobody)[0] == "refused"
+
+
+def test_devices_that_cannot_take_it_are_named_before_anything_begins(fleet: Fleet) -> None:
+    fleet.execute(
+        "UPDATE device SET inventory = inventory || '{\"opset_max\": 9}' WHERE slug = 'box-3'"
+    )  # its runtime is older than every model
+    refused = fleet.ask()
+    assert fleet.later() == []
+    status, reason = fleet.status(refused)
+    assert status == "refused"
+    assert "1 of 3 devices cannot take it: fjord/box-3: it needs ONNX operator set" in reason
+    key = fleet.ask(leave_out=True)
+    fleet.later()
+    assert fleet.steps(key).keys() == {"box-1", "box-2"}
+    assert "1 of 3 devices are left out: fjord/box-3" in fleet.execute("SELECT words FROM rollout_entry")[1][0]
+
+
+def test_programs_are_told_how_a_rollout_stands(fleet: Fleet) -> None:
+    fleet.execute(
+        "INSERT INTO contact (organization_id, name, webhook_url, webhook_nonce) SELECT organization_id, 'ci',"
+        " 'https://ci.example/hook', 'n' FROM site WHERE slug = 'fjord'"
+    )
+    key = fleet.ask()
+    fleet.later()
+    fleet.later()
+    told = [row[0] for row in fleet.execute("SELECT told FROM notification WHERE kind = 'rollout' ORDER BY due_at")]
+    assert [(each["rollout"], each["status"], each["version"]) for each in told] == [(str(key), "running", "1.1.0")]
+    fleet.execute(
+        "INSERT INTO rollout_order (organization_id, rollout_id, kind, reason, ordered_by, ordered_at)"
+        " SELECT organization_id, id, 'pause', 'storm', 'ada', %s FROM rollout",
+        (fleet.now,),
+    )
+    fleet.later()
+    told = [
+        row[0] for row in fleet.execute("SELECT told FROM notification WHERE kind = 'rollout' ORDER BY due_at, step")
+    ]
+    assert (told[-1]["status"], told[-1]["reason"]) == ("paused", "paused: storm")

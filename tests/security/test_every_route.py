@@ -41,6 +41,7 @@ NEEDS: dict[str, Role] = {
     "getDetailedHealth": F, "getPerformance": F, "resetPerformance": F, "listRollouts": F, "askRollout": F,
     "getRollout": F, "listRolloutDevices": F, "listRolloutDecisions": F, "orderRollout": F, "cancelTask": Q,
     "acceptDrift": M,
+    "approveRollout": F, "setDeviceTags": F, "setDeviceGroup": F, "deleteDeviceGroup": F,
     "listOrganizations": P, "addOrganization": P,
 }  # fmt: skip
 """Least role of every operation that a viewer may not call."""
@@ -48,6 +49,7 @@ OF_NOBODY = frozenset(
     {
         "exportAuditLog",  # one's own log, in a form
         "setRationale",  # one's own, under the name of a definition that all share
+        "setDeviceGroup",  # one's own, under a name that others may use too
         "getMlModel",  # models are the platform's
         "repositoryFile",  # and so are their signed files
     }
@@ -77,6 +79,9 @@ BODIES: dict[str, Any] = {
     "changeUser": {"name": "Taken over"},
     "revokeCertificate": {"reason": "spite"},
     "orderRollout": {"kind": "pause", "reason": "spite"},
+    "approveRollout": {},
+    "setDeviceTags": {"tags": []},
+    "setDeviceGroup": {"devices": []},
     "addRecord": {
         "id": str(uuid4()), "kind": "mortality", "occurred_at": "2026-01-01T00:00:00Z", "unit": "tank-1",
         "batch": "none", "count": 1, "cause": "unknown",

@@ -30,8 +30,8 @@ def shoal(api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable
     monkeypatch.delenv("SHOAL_API_KEY", raising=False)
     runner = CliRunner()
 
-    def run(*arguments: str) -> str:
-        done = runner.invoke(app, ["admin", *arguments], catch_exceptions=False)
+    def run(*arguments: str, of: str = "admin") -> str:
+        done = runner.invoke(app, [of, *arguments], catch_exceptions=False)
         assert done.exit_code == 0, done.output
         return done.output
 
@@ -115,3 +115,22 @@ def test_an_admin_looks_after_a_farm_from_a_terminal(shoal: Callable[..., str], 
     assert "export" in shoal("tasks", "list")
     assert "Signed out" in shoal("logout")
     assert not session_file().exists()
+
+
+def test_the_fleet_is_grouped_and_rolled_out_to_from_a_terminal(shoal: Callable[..., str]) -> None:
+    (box,) = json.loads(shoal("devices", "--site", "fjord", "--json", of="fleet"))[:1]
+    name = f"fjord/{box['slug']}"
+    assert name in shoal("groups", "set", "pilot", name, "--note", "first ones", of="fleet")
+    assert "turbid" in shoal("tag", name, "turbid", of="fleet")
+    chosen = ("--group", "pilot", "--tag", "turbid")
+    assert [each["slug"] for each in json.loads(shoal("devices", *chosen, "--json", of="fleet"))] == [box["slug"]]
+    asked = json.loads(
+        shoal("rollout", "create", "fish-detector", "1.1.0", "--back-to", "1.0.0", *chosen, "--json", of="fleet")
+    )[0]
+    assert (asked["status"], asked["groups"], asked["tags"]) == ("asked", ["pilot"], ["turbid"])
+    assert asked["id"] in shoal("rollout", "list", of="fleet")
+    shoal("rollout", "pause", asked["id"], "--reason", "storm warning", of="fleet")
+    assert "canary" in shoal("rollout", "show", asked["id"], "--devices", of="fleet")
+    shoal("tag", name, of="fleet")
+    shoal("groups", "delete", "pilot", of="fleet")
+    assert "pilot" not in shoal("groups", "list", of="fleet")

@@ -69,3 +69,31 @@ def test_forged_cursors_are_bad_requests(fleet_admin: httpx.Client, rollout: dic
     for path in ("", f"/{rollout['id']}/devices", f"/{rollout['id']}/decisions"):
         answer = fleet_admin.get(f"/api/v1/rollouts{path}", params={"cursor": "WyIyMDI2IiwgIngiXQ"})
         assert answer.status_code in {200, 400}, answer.text
+
+
+def test_a_group_that_is_not_there_is_not_found(fleet_admin: httpx.Client) -> None:
+    answer = fleet_admin.post("/api/v1/rollouts", json=NEW | {"groups": ["nobody"]})
+    assert answer.status_code == 404
+    assert "nobody" in answer.text
+
+
+def test_what_needs_two_people_waits_for_the_second(fleet_admin: httpx.Client, platform_admin: httpx.Client) -> None:
+    asked = fleet_admin.post("/api/v1/rollouts", json=NEW | {"second_person": True, "tags": ["turbid"]}).json()
+    path = f"/api/v1/rollouts/{asked['id']}"
+    assert (asked["status"], asked["tags"]) == ("proposed", ["turbid"])
+    own = fleet_admin.post(f"{path}/approval", json={})
+    assert own.status_code == 409
+    assert "Whoever proposed" in own.text
+    assert fleet_admin.post(f"{path}/orders", json={"kind": "pause", "reason": "storm"}).status_code == 409
+    approved = platform_admin.post(f"{path}/approval", json={"reason": "looked at the gallery"}).json()
+    assert (approved["status"], approved["approved_by"]) == ("asked", "admin@fjord.example")
+    words = fleet_admin.get(f"{path}/decisions").json()["items"]
+    assert [each["words"] for each in words] == ["approved by admin@fjord.example: looked at the gallery"]
+    assert platform_admin.post(f"{path}/approval", json={}).status_code == 409
+
+
+def test_a_proposal_can_be_withdrawn(fleet_admin: httpx.Client) -> None:
+    asked = fleet_admin.post("/api/v1/rollouts", json=NEW | {"second_person": True}).json()
+    order = {"kind": "cancel", "reason": "wrong version"}
+    answer = fleet_admin.post(f"/api/v1/rollouts/{asked['id']}/orders", json=order)
+    assert answer.json()["status"] == "canceled"

@@ -641,12 +641,76 @@ export interface paths {
         };
         /**
          * Devices
-         * @description Edge boxes with their connection state, by site and slug.
+         * @description Edge boxes with their connection state, tags and groups, by site and slug.
          */
         get: operations["listDevices"];
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/devices/{device}/tags": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Tags of a device
+         * @description Replace the tags of a device. Rollouts and lists choose devices by them.
+         */
+        put: operations["setDeviceTags"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/device-groups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Groups of devices
+         * @description Groups by name, with their devices.
+         */
+        get: operations["listDeviceGroups"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/device-groups/{group}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Make or change a group
+         * @description Make a group, or replace its members. Devices of sites that you may not see stay as they are.
+         */
+        put: operations["setDeviceGroup"];
+        post?: never;
+        /**
+         * Delete a group
+         * @description Forget a group; its devices and what they run stay. Rollouts that have begun keep their devices.
+         */
+        delete: operations["deleteDeviceGroup"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2047,9 +2111,30 @@ export interface paths {
         put?: never;
         /**
          * Roll out a release
-         * @description Ask for a rollout. The controller begins it within seconds, or refuses it: the release must be published, signed by enough people.
+         * @description Ask for a rollout. The controller begins it within seconds, or refuses it: the release must be published, signed by enough
+         *     people, and every device must be able to take it. Where two people are the rule it waits for the second one.
          */
         post: operations["askRollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/rollouts/{rollout_id}/approval": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Approve a rollout
+         * @description Let a proposed rollout begin. Whoever proposed it cannot approve it.
+         */
+        post: operations["approveRollout"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2671,6 +2756,23 @@ export interface components {
              */
             next_cursor?: string | null;
         };
+        /**
+         * Approval
+         * @description A second person's word.
+         */
+        Approval: {
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+        };
+        /**
+         * ArtifactKind
+         * @description What a rollout can bring to devices.
+         * @enum {string}
+         */
+        ArtifactKind: "model" | "config" | "agent";
         /**
          * Assignee
          * @description A person whose work an alarm is, or could be.
@@ -3547,6 +3649,16 @@ export interface components {
             last_seen_at: string | null;
             /** Agent Version */
             agent_version: string | null;
+            /**
+             * Tags
+             * @description Words that people put on it.
+             */
+            tags?: string[];
+            /**
+             * Groups
+             * @description Names of its groups.
+             */
+            groups?: string[];
         };
         /**
          * DeviceCertificate
@@ -3580,6 +3692,41 @@ export interface components {
             revoked_because: string | null;
         };
         /**
+         * DeviceGroup
+         * @description Devices that people name together.
+         */
+        DeviceGroup: {
+            /** Name */
+            name: string;
+            /** Note */
+            note: string;
+            /**
+             * Devices
+             * @description ``site/device``, those that you may see.
+             */
+            devices: string[];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Created By */
+            created_by: string;
+        };
+        /**
+         * DeviceGroupPage
+         * @description Some groups, by name.
+         */
+        DeviceGroupPage: {
+            /** Items */
+            items: components["schemas"]["DeviceGroup"][];
+            /**
+             * Next Cursor
+             * @description Give it back as ``cursor`` for the next page; null on the last page.
+             */
+            next_cursor?: string | null;
+        };
+        /**
          * DevicePage
          * @description Some devices.
          */
@@ -3591,6 +3738,14 @@ export interface components {
              * @description Give it back as ``cursor`` for the next page; null on the last page.
              */
             next_cursor?: string | null;
+        };
+        /**
+         * DeviceTags
+         * @description The tags of a device, all of them.
+         */
+        DeviceTags: {
+            /** Tags */
+            tags: string[];
         };
         /**
          * DeviceView
@@ -3959,6 +4114,22 @@ export interface components {
             location: string;
             /** Message */
             message: string;
+        };
+        /**
+         * GroupMembers
+         * @description What a group should be.
+         */
+        GroupMembers: {
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /**
+             * Devices
+             * @description ``site/device`` of every member; those that were members and are not named are members no longer.
+             */
+            devices: string[];
         };
         /**
          * Happening
@@ -5125,7 +5296,15 @@ export interface components {
         NewRollout: {
             /** Name */
             name: string;
-            /** Model */
+            /**
+             * @description What is rolled out: a model, a configuration of boxes, or a version of the agent.
+             * @default model
+             */
+            kind: components["schemas"]["ArtifactKind"];
+            /**
+             * Model
+             * @description Name of the model or configuration; ``agent`` for the agent.
+             */
             model: string;
             /**
              * Version
@@ -5142,6 +5321,28 @@ export interface components {
              * @description Null: every site that you may see.
              */
             sites?: string[] | null;
+            /**
+             * Groups
+             * @description Only devices of one of these groups. Null: whatever their group.
+             */
+            groups?: string[] | null;
+            /**
+             * Tags
+             * @description Only devices that have all of these tags. Null: whatever their tags.
+             */
+            tags?: string[] | null;
+            /**
+             * Leave Out Incompatible
+             * @description True leaves out devices that are known to be unable to take it; else they are a reason to refuse the rollout.
+             * @default false
+             */
+            leave_out_incompatible: boolean;
+            /**
+             * Second Person
+             * @description True makes it wait until somebody else approves it, even where that is not the rule.
+             * @default false
+             */
+            second_person: boolean;
             /**
              * @default {
              *       "waves": [
@@ -5288,7 +5489,7 @@ export interface components {
             id: string;
             /**
              * Kind
-             * @description ``alarm``, ``cleared`` or ``self_test``.
+             * @description ``alarm``, ``cleared``, ``self_test`` or ``rollout``.
              */
             kind: string;
             /** Alarm Id */
@@ -6335,7 +6536,11 @@ export interface components {
             id: string;
             /** Name */
             name: string;
-            /** Model */
+            kind: components["schemas"]["ArtifactKind"];
+            /**
+             * Model
+             * @description Name of the model or configuration; ``agent`` for the agent.
+             */
             model: string;
             /** Version */
             version: string;
@@ -6343,7 +6548,7 @@ export interface components {
             back_to: string | null;
             /**
              * Status
-             * @description ``asked``, ``refused``, ``running``, ``paused``, ``finished``, ``rolling_back``, ``rolled_back`` or ``canceled``.
+             * @description ``proposed`` (a second person must approve), ``asked``, ``refused``, ``running``, ``paused``, ``finished``, ``rolling_back``, ``rolled_back`` or ``canceled``.
              */
             status: string;
             /**
@@ -6358,6 +6563,13 @@ export interface components {
             created_at: string;
             /** Created By */
             created_by: string;
+            /** Approved At */
+            approved_at: string | null;
+            /**
+             * Approved By
+             * @description Who agreed to it; null where nobody had to.
+             */
+            approved_by: string | null;
             /** Began At */
             began_at: string | null;
             /**
@@ -6378,7 +6590,11 @@ export interface components {
             id: string;
             /** Name */
             name: string;
-            /** Model */
+            kind: components["schemas"]["ArtifactKind"];
+            /**
+             * Model
+             * @description Name of the model or configuration; ``agent`` for the agent.
+             */
             model: string;
             /** Version */
             version: string;
@@ -6386,7 +6602,7 @@ export interface components {
             back_to: string | null;
             /**
              * Status
-             * @description ``asked``, ``refused``, ``running``, ``paused``, ``finished``, ``rolling_back``, ``rolled_back`` or ``canceled``.
+             * @description ``proposed`` (a second person must approve), ``asked``, ``refused``, ``running``, ``paused``, ``finished``, ``rolling_back``, ``rolled_back`` or ``canceled``.
              */
             status: string;
             /**
@@ -6401,6 +6617,13 @@ export interface components {
             created_at: string;
             /** Created By */
             created_by: string;
+            /** Approved At */
+            approved_at: string | null;
+            /**
+             * Approved By
+             * @description Who agreed to it; null where nobody had to.
+             */
+            approved_by: string | null;
             /** Began At */
             began_at: string | null;
             /**
@@ -6411,6 +6634,10 @@ export interface components {
             plan: components["schemas"]["Plan"];
             /** Sites */
             sites: string[] | null;
+            /** Groups */
+            groups: string[] | null;
+            /** Tags */
+            tags: string[] | null;
             /**
              * Wave
              * @description The open wave, by index; null before the start.
@@ -9526,6 +9753,10 @@ export interface operations {
             query?: {
                 /** @description Slug of a site; without it, all of the organization. */
                 site?: string | null;
+                /** @description Only devices with this tag. */
+                tag?: string | null;
+                /** @description Only devices of this group. */
+                group?: string | null;
                 /** @description Items per page. */
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
@@ -9557,6 +9788,239 @@ export interface operations {
             };
             /** @description Unauthorized */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setDeviceTags: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                site: string;
+                device: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeviceTags"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Device"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDeviceGroups: {
+        parameters: {
+            query?: {
+                /** @description Items per page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceGroupPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setDeviceGroup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                group: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GroupMembers"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceGroup"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteDeviceGroup: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                group: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -14243,6 +14707,77 @@ export interface operations {
             };
             /** @description Not Found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    approveRollout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rollout_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Approval"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolloutView"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,0 +1,67 @@
+"""What the server says, as a table for people or as JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from shoal.client import Client
+
+AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of a table")]
+
+
+def show(
+    rows: Callable[[Client], Sequence[Any]],
+    columns: Sequence[str],
+    as_json: bool,  # noqa: FBT001  (as typer gives it)
+) -> Sequence[Any]:
+    """Ask the server and print what it says.
+
+    Args:
+        rows: asks for what is to be shown.
+        columns: of the table, by the names of the fields.
+        as_json: everything as JSON instead.
+    """
+    from shoal.admin.session import connected
+
+    with connected() as client:
+        found = rows(client)
+    if as_json:
+        typer.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        return found
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column.replace("_", " "), overflow="fold")
+    for row in found:
+        table.add_row(*(_cell(row.get(column)) for column in columns))
+    Console().print(table)
+    return found
+
+
+def every_page(page: Callable[..., Mapping[str, Any]], *, limit: int = 5000) -> list[Any]:
+    """Items of every page, at most so many."""
+    items: list[Any] = []
+    cursor: str | None = None
+    while len(items) < limit:
+        answer = page(cursor=cursor)
+        items += answer["items"]
+        cursor = answer.get("next_cursor")
+        if cursor is None:
+            break
+    return items[:limit]
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return str(value)

@@ -1,0 +1,212 @@
+"""``shoal fleet rollout``, ``devices`` and ``groups``: the fleet through the platform's API, as whoever is signed in.
+
+Sign in with ``shoal admin login URL``; programs set SHOAL_API_URL and SHOAL_API_KEY.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from contracts.errors import ConfigurationError
+from shoal.admin.table import AsJson, every_page, show
+
+if TYPE_CHECKING:
+    from shoal.client import Client
+
+rollout = typer.Typer(
+    help="Roll a model, a configuration or an agent's version out, and watch it.", no_args_is_help=True
+)
+groups = typer.Typer(help="Groups of devices that something can be rolled out to.", no_args_is_help=True)
+
+_COLUMNS = ("id", "name", "kind", "model", "version", "status", "created_by", "approved_by", "reason")
+_ORDERS = {"pause": "pause", "resume": "resume", "cancel": "cancel", "rollback": "roll_back"}
+Id = Annotated[str, typer.Argument(help="Id of the rollout")]
+Reason = Annotated[str, typer.Option("--reason", prompt="Why", help="Stays in the decision log")]
+Boxes = Annotated[list[str], typer.Argument(metavar="SITE/DEVICE...", help="Devices")]
+
+
+@rollout.command("create")
+def rollout_create(
+    model: Annotated[str, typer.Argument(help="Name of the model or configuration; agent for the agent")],
+    version: Annotated[str, typer.Argument(help="Version, published in the repository")],
+    name: Annotated[str | None, typer.Option(help="For people. [default: model and version]")] = None,
+    kind: Annotated[str, typer.Option(help="model, config or agent")] = "model",
+    back_to: Annotated[str | None, typer.Option(help="Version that devices go back to when it is rolled back")] = None,
+    site: Annotated[list[str] | None, typer.Option(help="Only this site; may be repeated")] = None,
+    group: Annotated[list[str] | None, typer.Option(help="Only devices of this group; may be repeated")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="Only devices with this tag; all of those given")] = None,
+    plan: Annotated[Path | None, typer.Option(help="JSON file with the plan. [default: the careful one]")] = None,
+    leave_out: Annotated[
+        bool, typer.Option("--leave-out-incompatible", help="Go on without those that cannot")
+    ] = False,
+    second_person: Annotated[bool, typer.Option("--second-person", help="Wait until somebody else approves")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Ask for a rollout. The controller begins it within seconds, or refuses it with the reason."""
+    body: dict[str, Any] = {
+        "name": name or f"{model} {version}",
+        "kind": kind,
+        "model": model,
+        "version": version,
+        "back_to": back_to,
+        "sites": site or None,
+        "groups": group or None,
+        "tags": tag or None,
+        "leave_out_incompatible": leave_out,
+        "second_person": second_person,
+    }
+    if plan is not None:
+        body["plan"] = _plan(plan)
+    show(lambda client: [client.ask_rollout(body)], _COLUMNS, as_json)  # type: ignore[arg-type]  # options are text
+
+
+@rollout.command("list")
+def rollout_list(limit: Annotated[int, typer.Option(min=1, max=5000)] = 20, as_json: AsJson = False) -> None:
+    """Rollouts, newest first."""
+    show(lambda client: every_page(client.list_rollouts, limit=limit), _COLUMNS, as_json)
+
+
+@rollout.command("show")
+def rollout_show(
+    rollout_id: Id,
+    devices: Annotated[bool, typer.Option("--devices", help="Also every device with its step and why")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """One rollout: its waves, gates that have not passed, and the newest decisions."""
+    if as_json:
+        show(lambda client: [_whole(client, rollout_id, devices=devices)], (), as_json=True)
+        return
+    show(lambda client: [client.get_rollout(rollout_id)], _COLUMNS, as_json=False)
+    waves = ("name", "share", "began_at", "released_at", "passed_at", "devices", "steps")
+    show(lambda client: client.get_rollout(rollout_id)["waves"], waves, as_json=False)
+    gates = ("phase", "metric", "stratum", "verdict", "devices", "mean", "low", "high", "at_least", "at_most")
+    show(
+        lambda client: [gate for gate in client.get_rollout(rollout_id)["gates"] if gate["verdict"] != "passed"],
+        gates,
+        as_json=False,
+    )
+    show(lambda client: client.list_rollout_decisions(rollout_id, limit=20)["items"], ("at", "words"), as_json=False)
+    if devices:
+        columns = ("site", "device", "wave", "step", "reason", "active_at", "ended_at")
+        show(
+            lambda client: every_page(lambda **page: client.list_rollout_devices(rollout_id, **page)),
+            columns,
+            as_json=False,
+        )
+
+
+@rollout.command("approve")
+def rollout_approve(
+    rollout_id: Id, reason: Annotated[str, typer.Option(help="Stays in the decision log")] = "", as_json: AsJson = False
+) -> None:
+    """Agree to a rollout that somebody else has proposed; then it begins."""
+    show(lambda client: [client.approve_rollout(rollout_id, {"reason": reason})], _COLUMNS, as_json)
+
+
+@rollout.command("pause")
+def rollout_pause(rollout_id: Id, reason: Reason, as_json: AsJson = False) -> None:
+    """Tell nobody new; what is under way goes on and is watched."""
+    _order(rollout_id, "pause", reason, as_json=as_json)
+
+
+@rollout.command("resume")
+def rollout_resume(rollout_id: Id, reason: Reason, as_json: AsJson = False) -> None:
+    """Go on."""
+    _order(rollout_id, "resume", reason, as_json=as_json)
+
+
+@rollout.command("cancel")
+def rollout_cancel(rollout_id: Id, reason: Reason, as_json: AsJson = False) -> None:
+    """Stop where it is: what has the release keeps it."""
+    _order(rollout_id, "cancel", reason, as_json=as_json)
+
+
+@rollout.command("rollback")
+def rollout_rollback(rollout_id: Id, reason: Reason, as_json: AsJson = False) -> None:
+    """Send everybody back to what they had."""
+    _order(rollout_id, "rollback", reason, as_json=as_json)
+
+
+def devices(
+    site: Annotated[str | None, typer.Option(help="Of one site")] = None,
+    tag: Annotated[str | None, typer.Option(help="With this tag")] = None,
+    group: Annotated[str | None, typer.Option(help="Of this group")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Devices with their groups and tags."""
+    columns = ("site", "slug", "state", "last_seen_at", "agent_version", "groups", "tags")
+    show(
+        lambda client: every_page(lambda **page: client.list_devices(site=site, tag=tag, group=group, **page)),
+        columns,
+        as_json,
+    )
+
+
+def tag(
+    device: Annotated[str, typer.Argument(metavar="SITE/DEVICE", help="Device")],
+    tags: Annotated[list[str] | None, typer.Argument(help="All of its tags; none takes them away")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Replace the tags of a device."""
+    site, _, name = device.partition("/")
+    if not name:
+        raise ConfigurationError("device", device, "Write it as SITE/DEVICE.")
+    columns = ("site", "slug", "groups", "tags")
+    show(lambda client: [client.set_device_tags(site, name, {"tags": tags or []})], columns, as_json)
+
+
+_GROUP = ("name", "note", "devices", "created_by", "created_at")
+
+
+@groups.command("list")
+def groups_list(as_json: AsJson = False) -> None:
+    """Groups with their devices."""
+    show(lambda client: every_page(client.list_device_groups), _GROUP, as_json)
+
+
+@groups.command("set")
+def groups_set(
+    name: Annotated[str, typer.Argument(help="Of the group")],
+    devices: Boxes,
+    note: Annotated[str, typer.Option(help="What it is for")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Make a group, or replace its devices."""
+    show(lambda client: [client.set_device_group(name, {"note": note, "devices": devices})], _GROUP, as_json)
+
+
+@groups.command("delete")
+def groups_delete(name: Annotated[str, typer.Argument(help="Of the group")]) -> None:
+    """Forget a group; its devices stay as they are."""
+    from shoal.admin.session import connected
+
+    with connected() as client:
+        client.delete_device_group(name)
+    typer.echo(f"{name} is gone")
+
+
+def _order(rollout_id: str, order: str, reason: str, *, as_json: bool) -> None:
+    body: Any = {"kind": _ORDERS[order], "reason": reason}
+    show(lambda client: [client.order_rollout(rollout_id, body)], _COLUMNS, as_json)
+
+
+def _whole(client: Client, rollout_id: str, *, devices: bool) -> dict[str, Any]:
+    found: dict[str, Any] = dict(client.get_rollout(rollout_id))
+    found["decisions"] = every_page(lambda **page: client.list_rollout_decisions(rollout_id, **page), limit=100)
+    if devices:
+        found["device_steps"] = every_page(lambda **page: client.list_rollout_devices(rollout_id, **page))
+    return found
+
+
+def _plan(path: Path) -> dict[str, Any]:
+    try:
+        plan = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigurationError("plan", str(path), f"{error}. Give a JSON file with a rollout's plan.") from error
+    if not isinstance(plan, dict):
+        raise ConfigurationError("plan", str(path), 'A plan is a JSON object, such as {"lease_s": 3600}.')
+    return plan
