@@ -46,7 +46,7 @@ def score(results: Sequence[FrameResult], threshold: float) -> DetectionScores:
     confidence = np.concatenate([r.scores for r in results]) if results else np.zeros(0, np.float32)
     order = np.argsort(-confidence, kind="stable")
     confidence = confidence[order]
-    hits = np.concatenate([_match(r) for r in results]) if results else np.zeros((0, len(IOU_THRESHOLDS)), bool)
+    hits = np.concatenate([match(r) for r in results]) if results else np.zeros((0, len(IOU_THRESHOLDS)), bool)
     hits = hits[order]
     precisions = [average_precision(hits[:, index], objects) for index in range(len(IOU_THRESHOLDS))]
     best_f1, best_threshold = _best_f1(hits[:, 0], confidence, objects)
@@ -77,7 +77,7 @@ def average_precision(hits: npt.NDArray[np.bool_], objects: int) -> float:
     return float(np.append(envelope, 0.0)[places].mean())
 
 
-def _match(result: FrameResult) -> npt.NDArray[np.bool_]:
+def match(result: FrameResult) -> npt.NDArray[np.bool_]:
     """For every detection and IoU threshold: does it hit an object that no better detection has taken?"""
     hits = np.zeros((len(result.boxes), len(IOU_THRESHOLDS)), bool)
     if not len(result.boxes) or not len(result.truth):
