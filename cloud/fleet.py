@@ -9,6 +9,7 @@ import signal
 import threading
 
 import structlog
+from prometheus_client import generate_latest
 
 from cloud.consumers.kafka import access
 from cloud.kit.logs import configure_logging
@@ -18,6 +19,7 @@ from cloud.rollouts.controller import Controller
 from cloud.settings import RolloutSettings
 from contracts.downlink import Downlink
 from contracts.errors import ConfigurationError
+from contracts.probes import Condition, ProbeServer
 from contracts.topics import KafkaTopic
 from models.releases.keys import load_signer
 
@@ -63,10 +65,20 @@ def run_rollouts(settings: RolloutSettings) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    probes = ProbeServer(
+        settings.rollouts_metrics_host,
+        settings.rollouts_metrics_port,
+        # One that waits for another's lock is well: there is nothing in its way.
+        condition=lambda: Condition(alive=controller.alive, obstacles=()),
+        metrics=generate_latest,
+        field="rollouts_metrics_port",
+    )
+    probes.start()
     controller.start()
     log.info("rollouts.started", repository=str(settings.repository_dir))
     while controller.alive and not stop.wait(ALIVE_S):
         pass
     controller.stop()
+    probes.stop()
     publisher.close()
     return 0 if stop.is_set() else 1

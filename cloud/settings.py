@@ -240,6 +240,10 @@ class RolloutSettings(KafkaSettings):
     names a token or cloud service that holds it."""
     assigner_passphrase: SecretStr | None = None
     """Of that key. None: it needs none."""
+    rollouts_metrics_host: str = "127.0.0.1"
+    """Address of /healthz, /readyz and /metrics; 0.0.0.0 in a container."""
+    rollouts_metrics_port: int = Field(default=9469, ge=0, le=65535)
+    """TCP port of the same; 0 takes a free one."""
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     """Least severe event that is logged."""
 

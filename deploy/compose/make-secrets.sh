@@ -13,12 +13,17 @@ random() { # NAME
 random database_password
 random shoal_secret_key
 random grafana_password
+random shoal_assigner_passphrase
+random minio_user
+random minio_password
 [ -s shoal_database_url ] || printf 'postgresql://shoal:%s@database:5432/shoal' "$(cat database_password)" >shoal_database_url
 random redis_password
 [ -s shoal_redis_url ] || printf 'redis://:%s@redis:6379/0' "$(cat redis_password)" >shoal_redis_url
 [ -s shoal_tasks_broker_url ] || printf 'redis://:%s@redis:6379/1' "$(cat redis_password)" >shoal_tasks_broker_url
 [ -s redis_configuration ] || printf 'requirepass %s\nmaxmemory 256mb\nmaxmemory-policy allkeys-lru\nsave ""\n' "$(cat redis_password)" >redis_configuration
 : >nothing
+mkdir -p keys
+chmod 0755 keys
 [ -e alertmanager_token ] || printf 'replace-me' >alertmanager_token
 
 if [ ! -s ca.pem ]; then
@@ -35,6 +40,6 @@ certificate() { # FILE COMMON_NAME ALTERNATIVE_NAME
 certificate broker mosquitto "${SHOAL_BROKER_NAME:-mosquitto}"
 certificate bridge bridge bridge
 # Compose mounts secrets as they are on the disk; the programs run as other users.
-chmod 0644 ./*.pem bridge.key broker.key shoal_database_url shoal_redis_url shoal_tasks_broker_url redis_configuration nothing shoal_secret_key database_password grafana_password alertmanager_token
+chmod 0644 ./*.pem bridge.key broker.key shoal_database_url shoal_redis_url shoal_tasks_broker_url redis_configuration nothing shoal_secret_key shoal_assigner_passphrase minio_user minio_password database_password grafana_password alertmanager_token
 chmod 0711 .
 echo "secrets are in $(pwd); ca.key signs every device: keep it elsewhere"

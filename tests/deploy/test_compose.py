@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from bridge.settings import BridgeSettings
-from cloud.settings import load_ingest_settings, load_settings
+from cloud.settings import load_ingest_settings, load_rollout_settings, load_settings
 from contracts.errors import ConfigurationError
 from contracts.topics import KafkaTopic
 from tests.deploy.files import DEPLOY, is_known, passes
@@ -62,6 +62,29 @@ def test_the_cluster_has_two_of_what_must_not_be_missed(cluster: dict[str, Any])
     assert len(names) == 2, "two sessions at the broker need two names"
 
 
+def test_what_not_everybody_needs_waits_for_its_profile(cluster: dict[str, Any]) -> None:
+    profiles: dict[str, set[str]] = {}
+    for name, service in cluster["services"].items():
+        for profile in service.get("profiles") or ["always"]:
+            profiles.setdefault(profile, set()).add(name)
+    assert profiles["fleet"] == {"rollouts", "minio", "buckets"}
+    assert profiles["logs"] == {"loki", "log-collector"}
+    assert {"api", "ingest", "watch"} <= profiles["always"]
+
+
+def test_the_controller_reads_the_repository_that_the_api_serves_and_changes_nothing_in_it(
+    cluster: dict[str, Any],
+) -> None:
+    mounts = {
+        name: {volume["target"]: volume for volume in cluster["services"][name]["volumes"]}
+        for name in ("rollouts", "api")
+    }
+    ours, apis = (mounts[name]["/var/lib/shoal/repository"] for name in ("rollouts", "api"))
+    assert ours["source"] == apis["source"]
+    assert ours["read_only"]
+    assert apis["read_only"]
+
+
 def test_every_variable_is_a_setting_of_a_program(cluster: dict[str, Any]) -> None:
     used = {name for service in cluster["services"].values() for name in service.get("environment") or {}}
     ours = {name for name in used if name.startswith("SHOAL_")}
@@ -78,7 +101,7 @@ def test_no_password_stands_in_the_file_or_the_environment(cluster: dict[str, An
 
 def test_programs_of_ours_run_read_only_and_without_capabilities(cluster: dict[str, Any]) -> None:
     ours = {name: s for name, s in cluster["services"].items() if s["image"].startswith("shoal/")}
-    assert len(ours) == 8
+    assert len(ours) == 9
     for name, service in ours.items():
         assert service["read_only"], name
         assert service["cap_drop"] == ["ALL"], name
@@ -107,6 +130,8 @@ def test_the_programs_accept_what_compose_gives_them(
     assert api.secret_key is not None
     environment_of("ingest")
     assert load_ingest_settings().kafka_bootstrap == "kafka:9092"
+    environment_of("rollouts")
+    assert load_rollout_settings().assigner_passphrase is not None
     environment_of("bridge-1")
     assert BridgeSettings().shared_group == "bridge"
 
@@ -118,9 +143,9 @@ def test_a_missing_folder_of_secrets_stops_before_anything_connects(monkeypatch:
 
 
 def test_secrets_are_made_once(secrets: Path) -> None:
-    before = {path.name: path.read_bytes() for path in secrets.iterdir()}
+    before = {path.name: path.read_bytes() for path in secrets.iterdir() if path.is_file()}
     passes("sh", str(COMPOSE / "make-secrets.sh"), str(secrets))
-    assert {path.name: path.read_bytes() for path in secrets.iterdir()} == before
+    assert {path.name: path.read_bytes() for path in secrets.iterdir() if path.is_file()} == before
     needed = yaml.safe_load((COMPOSE / "cluster.yaml").read_text())["secrets"]
     assert [s["file"] for s in needed.values() if not (secrets / Path(s["file"]).name).exists()] == []
     passes(

@@ -208,3 +208,28 @@ def test_the_examples_are_objects() -> None:
     for path in sorted((DEPLOY / "kubernetes/examples").glob("*.yaml")):
         for document in yaml.safe_load_all(path.read_text()):
             assert {"apiVersion", "kind", "metadata", "spec"} <= document.keys(), path.name
+
+
+def test_the_controller_of_rollouts_reaches_its_servers_and_reads_the_repository_that_the_api_serves() -> None:
+    chart = rendered("production")
+    controller = named(chart, "Deployment", "shoal-rollouts")
+    assert controller["spec"]["replicas"] == 1
+    pod = controller["spec"]["template"]["spec"]
+    claims = {v["name"]: v["persistentVolumeClaim"] for v in pod["volumes"] if "persistentVolumeClaim" in v}
+    assert claims == {"repository": {"claimName": "shoal-repository", "readOnly": True}}
+    for colour in ("blue", "green"):
+        api = named(chart, "Deployment", f"shoal-api-{colour}")["spec"]["template"]["spec"]
+        assert {"name": "repository", "persistentVolumeClaim": claims["repository"]} in api["volumes"]
+    policy = named(chart, "NetworkPolicy", "shoal-rollouts")
+    assert [port["port"] for rule in policy["spec"]["egress"][1:] for port in rule["ports"]] == [5432, 9092, 9093]
+    assert named(chart, "PodDisruptionBudget", "shoal-rollouts")
+
+
+def test_the_controller_is_refused_without_its_repository() -> None:
+    values = str(CHART / "values-staging.yaml")
+    done = run(
+        need("helm"), "template", "shoal", str(CHART), "--kube-version", KUBERNETES, "--values", values,
+        "--set", "rollouts.enabled=true",
+    )  # fmt: skip
+    assert done.returncode != 0
+    assert "rollouts.repositoryClaim" in done.stderr

@@ -145,14 +145,26 @@ def test_the_dashboards_are_what_their_program_writes() -> None:
         assert (OBSERVABILITY / f"grafana/dashboards/{name}.json").read_text() == program.text(name), "run build.py"
 
 
-def test_the_collector_uses_only_parts_that_it_configures() -> None:
-    config = yaml.safe_load((OBSERVABILITY / "otel/collector.yml").read_text())
+@pytest.mark.parametrize("name", ["collector", "logs"])
+def test_a_collector_uses_only_parts_that_it_configures(name: str) -> None:
+    config = yaml.safe_load((OBSERVABILITY / f"otel/{name}.yml").read_text())
     for pipeline in config["service"]["pipelines"].values():
         for kind in ("receivers", "processors", "exporters"):
             assert set(pipeline[kind]) <= config[kind].keys()
         assert pipeline["processors"][0] == "memory_limiter"
         assert pipeline["processors"][-1] == "batch"
     assert set(config["service"]["extensions"]) <= config["extensions"].keys()
+
+
+def test_logs_are_kept_for_a_while_and_go_where_grafana_looks() -> None:
+    loki = yaml.safe_load((OBSERVABILITY / "loki/loki.yml").read_text())
+    assert loki["compactor"]["retention_enabled"], "or nothing is ever deleted, whatever the period says"
+    assert loki["limits_config"]["retention_period"] == "336h"
+    port = loki["server"]["http_listen_port"]
+    logs = yaml.safe_load((OBSERVABILITY / "otel/logs.yml").read_text())
+    source = yaml.safe_load((OBSERVABILITY / "grafana/provisioning/datasources/loki.yml").read_text())
+    assert source["datasources"][0]["url"] == f"http://loki:{port}"
+    assert logs["exporters"]["otlphttp/loki"]["endpoint"] == f"http://loki:{port}/otlp"
 
 
 @contextmanager
