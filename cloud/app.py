@@ -59,6 +59,7 @@ from cloud.kit.rate_limit import Limiter, ProcessLimiter, Rate, RateLimit, Redis
 from cloud.kit.repository import Database
 from cloud.kpis import endpoints as kpis
 from cloud.kpis.business import BusinessMetrics
+from cloud.labels import endpoints as labels
 from cloud.live import endpoints as live
 from cloud.live.hub import LiveHub
 from cloud.live.service import Seats
@@ -78,6 +79,7 @@ from cloud.registry import endpoints as registry
 from cloud.reports import endpoints as reports
 from cloud.reports.service import MAX_AT_ONCE as REPORTS_AT_ONCE
 from cloud.rollouts import endpoints as rollouts
+from cloud.samples import endpoints as samples
 from cloud.settings import CloudSettings, secret_key
 from cloud.task_kinds import kinds
 from cloud.tasks import endpoints as tasks
@@ -122,6 +124,8 @@ _FEATURES = (
     dead_letters,
     registry,
     rollouts,
+    samples,
+    labels,
 )
 _RESERVED = frozenset({"a", "api", "live", "ready", "health", "metrics"})
 _DESCRIPTION = """
@@ -143,6 +147,8 @@ _TAGS = [
     {"name": "observations", "description": "What the cameras saw, with images."},
     {"name": "predictions", "description": "What models say of pictures, and the models behind it."},
     {"name": "drift", "description": "Whether models still see what they were made for."},
+    {"name": "samples", "description": "Frames that boxes offer for labels, by resumable upload."},
+    {"name": "labels", "description": "The label queue, review, what models had wrong, and frozen data sets."},
     {"name": "registry", "description": "Signed releases of models, as boxes and mirrors fetch them."},
     {"name": "alarms", "description": "Alarms, acknowledging them, and advice on abnormal series."},
     {"name": "notifications", "description": "Who is told of alarms, and what was told."},
@@ -357,7 +363,7 @@ def _add_middleware(app: FastAPI, settings: CloudSettings) -> None:
     app.add_middleware(
         Border,
         max_request_bytes=settings.max_request_bytes,
-        larger=dict.fromkeys(predictions.UPLOADS, settings.max_upload_bytes),
+        larger=dict.fromkeys(predictions.UPLOADS | labels.UPLOADS, settings.max_upload_bytes),
         observe=_observer(app.state.performance),
     )
 

@@ -199,6 +199,22 @@ class PayloadTooLargeError(ApiError):
     title = "Payload too large"
 
 
+class ChecksumMismatchError(ApiError):
+    """The bytes of an upload are not those that were announced (tus checksum extension)."""
+
+    status = 460
+    code = "checksum_mismatch"
+    title = "Checksum mismatch"
+
+
+class WrongProtocolVersionError(ApiError):
+    """The request speaks another version of the upload protocol, or does not say which."""
+
+    status = 412
+    code = "wrong_protocol_version"
+    title = "Another version of the upload protocol"
+
+
 class LockedOutError(ApiError):
     """Too many failed logins.
 
@@ -263,6 +279,17 @@ class UnavailableError(ApiError):
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail, headers={"Retry-After": "2"})
+
+
+class StoreFullError(ApiError):
+    """There is no room, and nothing that may be dropped to make some."""
+
+    status = 507
+    code = "store_full"
+    title = "The store is full"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, headers={"Retry-After": "3600"})
 
 
 class BusyError(ApiError):

@@ -35,6 +35,8 @@ EVALUATOR_ALARMS = Counter(
 )
 EVALUATOR_FAILURES = Counter("shoal_evaluator_failures_total", "Batches or rounds that failed; storage goes on")
 IMAGES_SERVED_BYTES = Counter("shoal_images_served_bytes_total", "Bytes of evidence images that were sent")
+SAMPLES_STORED = Counter("shoal_samples_stored_total", "Frames that arrived for the label queue")
+SAMPLES_REFUSED = Counter("shoal_samples_refused_total", "Uploads of frames that were whole and not a usable picture")
 ROLLOUT_ACTIONS = Counter(
     "shoal_rollout_actions_total", "What the controller told devices: assign, activate, revert", ["kind"]
 )

@@ -180,6 +180,9 @@ class CloudSettings(RetentionSettings, PredictionSettings):
     """Larger request bodies are refused with 413, but for pictures."""
     max_upload_bytes: int = Field(default=64_000_000, ge=1024)
     """The same for requests that carry pictures, all of their pictures together."""
+    samples_max_bytes: int = Field(default=20_000_000_000, ge=1_000_000)
+    """Bytes of frames for labels that each organization may keep; beyond it frames that nobody has labelled go, the least worth
+    first."""
     predict_keep_days: float = Field(default=365, ge=1)
     """Days that predictions are kept in the history."""
     predict_task_keep_days: float = Field(default=7, ge=0.01)

@@ -54,5 +54,8 @@ class Label(WireModel):
     labelled_at: UtcDatetime
     boxes: tuple[LabelledBox, ...] = ()
     classes: tuple[str, ...] = ()
+    """Of the whole frame."""
+    scores: dict[str, Fraction] = Field(default_factory=dict)
+    """Of the whole frame by name, such as signs of bad health."""
     accepted: bool = False
     note: str | None = Field(default=None, max_length=1000)

@@ -41,6 +41,11 @@ AUDITED: dict[str, str] = {
     "device_group": "",
     "device_group_member": "",
     "device_tag": "",
+    "label_setting": "",
+    "label": "",
+    "label_review": "",
+    "label_mark": "",
+    "dataset": "",
 }
 """Tables that people change, with the columns whose values are not shown (separated by commas). A later migration adds
 its own table by ``audit_table``; a test compares this with the triggers of the database."""
@@ -61,6 +66,7 @@ NOT_AUDITED: dict[str, str] = {
     "task": "tells who asked for what; its progress is no change of the farm",
     "device_shadow": "written by the controller of rollouts",
     "device_timeline": "told by devices",
+    "dataset_image": "written once with its dataset, which is audited",
     "diary_change": "is itself a history that is only added to",
     "idempotency_key": "answers that are kept for a day",
     "image": "told by devices",
@@ -68,6 +74,7 @@ NOT_AUDITED: dict[str, str] = {
     "drift_series": "kept by the judging of drift; taking a change for normal is an entry of drift_alert",
     "drift_signal": "computed",
     "ingest_stream": "written by the ingest",
+    "label_lease": "who looks at which frame for some minutes",
     "login_counter": "failed logins of some minutes",
     "message_free": "written by the ingest",
     "observation": "told by devices",
@@ -76,6 +83,8 @@ NOT_AUDITED: dict[str, str] = {
     "reading": "told by devices",
     "reading_free": "told by devices",
     "reading_latest": "told by devices",
+    "sample": "told by devices; labels and reviews of it have tables of their own",
+    "sample_upload": "told by devices",
     "rollout": "asked for by an event of its own, and then kept by the controller",
     "rollout_cursor": "kept by the controller",
     "rollout_device": "kept by the controller",

@@ -95,6 +95,21 @@ class AdviceSettings(TypedDict):
 
 
 
+class AgreementOut(TypedDict):
+    """How far two people agree on a frame."""
+    first: str
+    second: str
+    overall: float
+    """Mean of the parts that follow, as far as there are any."""
+    boxes: float | None
+    """F1 of boxes of the same class whose overlap (IoU) is 0.5 and more."""
+    overlap: float | None
+    """Mean overlap of the objects that both marked."""
+    classes: float | None
+    scores: float | None
+
+
+
 class Alarm(TypedDict):
     """One occurrence of an alarm. Two facts, not one state: is it active, and has a person acknowledged it."""
     id: str
@@ -197,6 +212,30 @@ class AlarmStep(TypedDict):
     actor: str | None
     assignee: str | None
     """E-mail of the person that it was assigned to; with the change ``assigned`` alone."""
+
+
+
+class Annotator(TypedDict):
+    """One person's work of the last 30 days."""
+    annotator: str
+    labels: int
+    accepted: int
+    """Of these, in accepted frames and the one that was accepted."""
+    returned: int
+    """Sent back by a reviewer."""
+    seconds_median: float | None
+
+
+
+class AnnotatorPair(TypedDict):
+    """How two people agree over the frames that both labelled."""
+    first: str
+    second: str
+    frames: int
+    agreement: float
+    """Mean over the frames, 0 to 1."""
+    kappa: float | None
+    """Cohen's kappa over what each called every object; null when chance alone explains everything."""
 
 
 
@@ -446,6 +485,13 @@ class Box(TypedDict):
 
 
 
+class BoxIn(TypedDict):
+    """A box with its class."""
+    label: str
+    box: Box
+
+
+
 class CacheStats(TypedDict):
     """Remembered results."""
     entries: int
@@ -582,6 +628,38 @@ class DataSource(_DataSourceAlways, total=False):
 
 
 
+class _DatasetPageAlways(TypedDict):
+    items: list[DatasetVersion]
+
+
+class DatasetPage(_DatasetPageAlways, total=False):
+    """Some data sets, newest first."""
+    next_cursor: str | None
+    """Give it back as ``cursor`` for the next page; null on the last page."""
+
+
+
+class DatasetVersion(TypedDict):
+    """A frozen version: the same images and labels for ever."""
+    id: str
+    name: str
+    number: int
+    sha256: str
+    """Of ``annotations.json``: names what a model was trained on."""
+    images: int
+    bytes: int
+    """Of the images."""
+    licence: str
+    note: str | None
+    counts: dict[str, Any]
+    """Boxes and frames by class, frames by site, camera and reason, and frames without any box."""
+    lineage: dict[str, Any]
+    """The version before with what came and went since, annotators, reviewers, agreement, and the models that proposed."""
+    created_at: str
+    created_by: str
+
+
+
 class DayUse(TypedDict):
     """One day in UTC."""
     day: str
@@ -621,6 +699,10 @@ class DeadLetterPage(_DeadLetterPageAlways, total=False):
     """Some dead letters, newest first."""
     next_cursor: str | None
     """Give it back as ``cursor`` for the next page; null on the last page."""
+
+
+Decision: TypeAlias = "Literal['accept', 'return', 'reject', 'reopen']"
+"""What a reviewer decides."""
 
 
 
@@ -920,6 +1002,10 @@ Export: TypeAlias = "Literal['csv', 'jsonl']"
 """Forms of an export."""
 
 
+ExportFormat: TypeAlias = "Literal['coco', 'label_studio']"
+"""How labels are written."""
+
+
 
 class FailedTest(TypedDict):
     """A quality test that did not pass, or could not be made yet."""
@@ -961,6 +1047,20 @@ class FieldProblem(TypedDict):
     location: str
     """Where, e.g. ``query.limit``."""
     message: str
+
+
+
+class GivenLabel(TypedDict):
+    """One person's answer."""
+    id: str
+    annotator: str
+    labelled_at: str
+    seconds: float | None
+    source: Literal['hand', 'import']
+    boxes: list[LabelledBox]
+    classes: list[str]
+    scores: dict[str, float]
+    note: str | None
 
 
 
@@ -1066,6 +1166,20 @@ class Imported(TypedDict):
 
 
 
+class ImportedLabels(TypedDict):
+    """What came of an import."""
+    labels: int
+    """Labels that the file has for frames of this organization."""
+    stored: int
+    """Of these, stored now."""
+    known: int
+    """Were here already."""
+    closed: int
+    """For frames that are accepted or rejected; left as they are."""
+    dry_run: bool
+
+
+
 class Interval(TypedDict):
     """95 % interval of a number."""
     low: float
@@ -1135,6 +1249,132 @@ class KpiTarget(TypedDict):
     value: float
     below: bool
     """True: below the value. False: at least the value."""
+
+
+
+class LabelMarkOut(TypedDict):
+    """Somebody says that a model was wrong."""
+    id: str
+    subject: Literal['observation', 'prediction']
+    subject_id: str
+    fault: str
+    note: str | None
+    model: ModelRef | None
+    task_id: str | None
+    """The frame in the queue; null when its picture is not kept."""
+    marked_at: str
+    marked_by: str
+
+
+
+class _LabelMarkPageAlways(TypedDict):
+    items: list[LabelMarkOut]
+
+
+class LabelMarkPage(_LabelMarkPageAlways, total=False):
+    """Some marks, newest first."""
+    next_cursor: str | None
+    """Give it back as ``cursor`` for the next page; null on the last page."""
+
+
+
+class LabelProgress(TypedDict):
+    """Where the labelling stands."""
+    open: int
+    review: int
+    accepted: int
+    rejected: int
+    marked: int
+    """Open frames on which somebody saw the model fail."""
+    mine_today: int
+    """The caller's labels since midnight UTC."""
+    annotators: list[Annotator]
+    pairs: list[AnnotatorPair]
+    """Over the newest 300 frames with two labels and more."""
+
+
+
+class LabelSettings(TypedDict, total=False):
+    """What the organization labels."""
+    classes: list[str]
+    """Of boxes, in the order of the number keys."""
+    image_classes: list[str]
+    """Of whole frames, such as the species of a crop."""
+    scores: list[str]
+    """Given to whole frames between 0 and 1, such as signs of bad health."""
+    annotators: int
+    """People who label each frame before it is reviewed. With two and more their agreement is told."""
+    licence: str
+    """Under which the frames are in data sets."""
+
+
+
+class LabelTask(TypedDict):
+    """A frame in the queue."""
+    id: str
+    site: str
+    unit: str
+    device: str
+    camera: str
+    captured_at: str
+    sha256: str
+    width: int
+    height: int
+    image_url: str
+    """Signed address of the frame."""
+    source: Literal['edge', 'evidence']
+    """Uploaded as a sample, or the image behind an observation."""
+    reason: SampleReason
+    """Why it is here."""
+    priority: float
+    """The higher, the sooner: 0.6 times the uncertainty and 0.4 times the novelty; 1 more when returned, 2 more when marked."""
+    uncertainty: float
+    novelty: float
+    """How different it looks from the frames of its camera that came before, 0 to 1."""
+    model: ModelRef | None
+    """Which made the proposals."""
+    proposals: list[Detection]
+    status: TaskStatus
+    labels: int
+    """Labels that count."""
+    wanted: int
+    """Labels before the review."""
+    marks: int
+    """Times that somebody said the model is wrong here."""
+    agreement: float | None
+    """Of the labels, 0 to 1; null with fewer than two."""
+    review_note: str | None
+
+
+
+class LabelTaskDetail(TypedDict):
+    """A frame with its labels. Until it is accepted, annotators see their own answer alone; reviewers see all."""
+    task: LabelTask
+    settings: LabelSettings
+    labels: list[GivenLabel]
+    agreements: list[AgreementOut]
+    marks: list[LabelMarkOut]
+    accepted_label: str | None
+    leased_until: str | None
+    """Until then the frame is the caller's."""
+
+
+
+class _LabelTaskPageAlways(TypedDict):
+    items: list[LabelTask]
+
+
+class LabelTaskPage(_LabelTaskPageAlways, total=False):
+    """Some of the queue, most urgent first."""
+    next_cursor: str | None
+    """Give it back as ``cursor`` for the next page; null on the last page."""
+
+
+
+class LabelledBox(TypedDict):
+    """A box that a person drew or confirmed."""
+    label: str
+    box: Box
 
 
 
@@ -1556,6 +1796,23 @@ class NewContact(_NewContactAlways, total=False):
 
 
 
+class _NewDatasetAlways(TypedDict):
+    name: str
+    """The first under a name is version 1; later ones count on."""
+
+
+class NewDataset(_NewDatasetAlways, total=False):
+    """A version of a data set to be frozen from accepted labels."""
+    sites: list[str] | None
+    """Of some sites; without it, of all that the caller sees."""
+    captured_from: str | None
+    captured_before: str | None
+    note: str | None
+    licence: str | None
+    """Without it, the one of the settings."""
+
+
+
 class _NewEnrolmentAlways(TypedDict):
     site: str
     device: str
@@ -1581,6 +1838,38 @@ class NewInvitation(_NewInvitationAlways, total=False):
     """Another organization than one's own; for platform admins."""
     days: int
     """How long it can be used."""
+
+
+
+class _NewLabelAlways(TypedDict):
+    id: str
+    """Made by whoever labels: sent again it is the same label."""
+
+
+class NewLabel(_NewLabelAlways, total=False):
+    """An answer for a frame. No boxes and no classes say that there is nothing in it."""
+    boxes: list[BoxIn]
+    classes: list[str]
+    scores: dict[str, Any]
+    note: str | None
+    seconds: float | None
+    """How long it took."""
+
+
+
+class _NewMarkAlways(TypedDict):
+    id: str
+    """Made by whoever says it: sent again it is the same mark."""
+    subject: Literal['observation', 'prediction']
+    subject_id: str
+    """Id of the observation or the prediction."""
+    fault: Literal['missed', 'false', 'wrong_class', 'wrong_count', 'other']
+    """Fish that were missed, what is no fish, another class, another count."""
+
+
+class NewMark(_NewMarkAlways, total=False):
+    """A model was wrong."""
+    note: str | None
 
 
 
@@ -1646,6 +1935,24 @@ class NewTask(TypedDict):
     params: dict[str, Any]
     """Of the kind: ``report`` takes site, name, format, start, end, batch, region; ``export`` takes site, quantities, format,
     start, end, resolution."""
+
+
+
+class NextFrame(TypedDict, total=False):
+    """What to label next."""
+    site: str | None
+    """Of one site; without it, of all."""
+    skip: list[str]
+    """Frames that the annotator has passed over."""
+
+
+
+class NextTask(TypedDict):
+    """The next frame, now held by the caller."""
+    task: LabelTaskDetail | None
+    """Null when nothing waits for the caller."""
+    waiting: int
+    """Open frames in all."""
 
 
 
@@ -2170,6 +2477,19 @@ Resolution: TypeAlias = "Literal['raw', '1m', '1h', '1d']"
 
 
 
+class _ReviewAlways(TypedDict):
+    decision: Decision
+
+
+class Review(_ReviewAlways, total=False):
+    """A reviewer's decision."""
+    label_id: str | None
+    """The label that is accepted; without it the newest."""
+    note: str | None
+    """Needed to return a frame: what is to be done better."""
+
+
+
 class Revocation(TypedDict):
     """Why a certificate is to be refused."""
     reason: str
@@ -2289,6 +2609,10 @@ class RowFault(TypedDict):
     field: str
     value: str
     message: str
+
+
+SampleReason: TypeAlias = "Literal['near_threshold', 'rare_class', 'disagreement', 'drift', 'random', 'operator']"
+"""Why the edge kept a frame."""
 
 
 
@@ -2576,6 +2900,10 @@ class TaskPage(_TaskPageAlways, total=False):
     """Some tasks, newest first."""
     next_cursor: str | None
     """Give it back as ``cursor`` for the next page; null on the last page."""
+
+
+TaskStatus: TypeAlias = "Literal['open', 'review', 'accepted', 'rejected']"
+"""How far the labels of a frame are."""
 
 
 

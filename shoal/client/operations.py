@@ -43,6 +43,16 @@ class Operations:
         answer: models.AddedContact = self._request("POST", "/api/v1/contacts", query={}, headers={}, body=body, form=False, as_json=True)
         return answer
 
+    def add_label(self, task_id: str, body: models.NewLabel) -> models.LabelTaskDetail:
+        """Label a frame."""
+        answer: models.LabelTaskDetail = self._request("POST", f"/api/v1/labels/tasks/{_part(task_id)}/labels", query={}, headers={}, body=body, form=False, as_json=True)
+        return answer
+
+    def add_label_mark(self, body: models.NewMark) -> models.LabelMarkOut:
+        """Say that a model was wrong."""
+        answer: models.LabelMarkOut = self._request("POST", "/api/v1/labels/marks", query={}, headers={}, body=body, form=False, as_json=True)
+        return answer
+
     def add_organization(self, body: models.NewOrganization) -> models.Organization:
         """Make an organization."""
         answer: models.Organization = self._request("POST", "/api/v1/organizations", query={}, headers={}, body=body, form=False, as_json=True)
@@ -57,6 +67,10 @@ class Operations:
         """Ask for work."""
         answer: models.TaskOut = self._request("POST", "/api/v1/tasks", query={}, headers={"idempotency-key": idempotency_key}, body=body, form=False, as_json=True)
         return answer
+
+    def append_to_upload(self, upload_id: str, body: bytes, *, tus_resumable: str | None = None, upload_offset: int | None = None) -> None:
+        """Go on with an upload."""
+        self._request("PATCH", f"/api/v1/samples/{_part(upload_id)}", query={}, headers={"Tus-Resumable": tus_resumable, "Upload-Offset": upload_offset}, body=body, form=False, as_json=False)
 
     def approve_rollout(self, rollout_id: str, body: models.Approval) -> models.RolloutView:
         """Approve a rollout."""
@@ -102,6 +116,10 @@ class Operations:
         answer: models.SpeciesOut = self._request("GET", "/api/v1/predictions/species", query={"start": start, "end": end, "unit_id": unit_id}, headers={}, body=None, form=False, as_json=True)
         return answer
 
+    def create_upload(self, *, tus_resumable: str | None = None, upload_length: int | None = None, upload_metadata: str | None = None) -> None:
+        """Begin to upload a frame."""
+        self._request("POST", "/api/v1/samples", query={}, headers={"Tus-Resumable": tus_resumable, "Upload-Length": upload_length, "Upload-Metadata": upload_metadata}, body=None, form=False, as_json=False)
+
     def delete_device_group(self, group: str) -> None:
         """Delete a group."""
         self._request("DELETE", f"/api/v1/device-groups/{_part(group)}", query={}, headers={}, body=None, form=False, as_json=False)
@@ -116,6 +134,11 @@ class Operations:
         answer: bytes = self._request("GET", f"/api/v1/audit/export.{_part(kind)}", query={}, headers={}, body=None, form=False, as_json=False)
         return answer
 
+    def export_labels(self, *, format: models.ExportFormat | None = None, status: models.TaskStatus | None = None, site: str | None = None, after: str | None = None) -> Any:
+        """Labels as a file."""
+        answer: Any = self._request("GET", "/api/v1/labels/export", query={"format": format, "status": status, "site": site, "after": after}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
     def export_site_csv(self, site: str, *, start: str, end: str, quantities: list[str] | None = None, resolution: models.Resolution | None = None) -> bytes:
         """All channels of a site as a CSV file."""
         answer: bytes = self._request("GET", f"/api/v1/sites/{_part(site)}/export.csv", query={"start": start, "end": end, "quantities": quantities, "resolution": resolution}, headers={}, body=None, form=False, as_json=False)
@@ -124,6 +147,11 @@ class Operations:
     def export_site_parquet(self, site: str, *, start: str, end: str, quantities: list[str] | None = None, resolution: models.Resolution | None = None) -> bytes:
         """All channels of a site as a Parquet file."""
         answer: bytes = self._request("GET", f"/api/v1/sites/{_part(site)}/export.parquet", query={"start": start, "end": end, "quantities": quantities, "resolution": resolution}, headers={}, body=None, form=False, as_json=False)
+        return answer
+
+    def freeze_dataset(self, body: models.NewDataset) -> models.DatasetVersion:
+        """Freeze a data set."""
+        answer: models.DatasetVersion = self._request("POST", "/api/v1/datasets", query={}, headers={}, body=body, form=False, as_json=True)
         return answer
 
     def get_advice_settings(self, site: str) -> models.AdviceSettings:
@@ -171,6 +199,21 @@ class Operations:
         answer: models.Series = self._request("GET", f"/api/v1/channels/{_part(channel_id)}/series", query={"start": start, "end": end, "max_points": max_points}, headers={}, body=None, form=False, as_json=True)
         return answer
 
+    def get_dataset(self, dataset_id: str) -> models.DatasetVersion:
+        """A version of a data set."""
+        answer: models.DatasetVersion = self._request("GET", f"/api/v1/datasets/{_part(dataset_id)}", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    def get_dataset_annotations(self, dataset_id: str) -> Any:
+        """The labels of a data set."""
+        answer: Any = self._request("GET", f"/api/v1/datasets/{_part(dataset_id)}/annotations.json", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    def get_dataset_archive(self, dataset_id: str) -> bytes:
+        """A data set with its images."""
+        answer: bytes = self._request("GET", f"/api/v1/datasets/{_part(dataset_id)}/archive.zip", query={}, headers={}, body=None, form=False, as_json=False)
+        return answer
+
     def get_detailed_health(self) -> models.DetailedHealth:
         """Everything this process depends on."""
         answer: models.DetailedHealth = self._request("GET", "/health/detailed", query={}, headers={}, body=None, form=False, as_json=True)
@@ -199,6 +242,21 @@ class Operations:
     def get_kpis(self, site: str, *, start: str, end: str, unit: str | None = None, batch: str | None = None, cost: float | None = None) -> models.SiteKpis:
         """How the farm does."""
         answer: models.SiteKpis = self._request("GET", f"/api/v1/sites/{_part(site)}/kpis", query={"start": start, "end": end, "unit": unit, "batch": batch, "cost": cost}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    def get_label_progress(self) -> models.LabelProgress:
+        """How the labelling stands."""
+        answer: models.LabelProgress = self._request("GET", "/api/v1/labels/progress", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    def get_label_settings(self) -> models.LabelSettings:
+        """What is labelled."""
+        answer: models.LabelSettings = self._request("GET", "/api/v1/labels/settings", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    def get_label_task(self, task_id: str) -> models.LabelTaskDetail:
+        """A frame and its labels."""
+        answer: models.LabelTaskDetail = self._request("GET", f"/api/v1/labels/tasks/{_part(task_id)}", query={}, headers={}, body=None, form=False, as_json=True)
         return answer
 
     def get_ladders(self, site: str) -> models.ShownLadders:
@@ -281,6 +339,11 @@ class Operations:
         answer: models.Roster = self._request("GET", f"/api/v1/sites/{_part(site)}/on-call", query={}, headers={}, body=None, form=False, as_json=True)
         return answer
 
+    def get_sample_image(self, sample_id: str, *, expires: int | None = None, signature: str | None = None, if_none_match: str | None = None) -> bytes:
+        """The frame of a sample."""
+        answer: bytes = self._request("GET", f"/api/v1/samples/{_part(sample_id)}/image", query={"expires": expires, "signature": signature}, headers={"if-none-match": if_none_match}, body=None, form=False, as_json=False)
+        return answer
+
     def get_site(self, site: str) -> models.Site:
         """One site."""
         answer: models.Site = self._request("GET", f"/api/v1/sites/{_part(site)}", query={}, headers={}, body=None, form=False, as_json=True)
@@ -306,9 +369,32 @@ class Operations:
         answer: models.Unit = self._request("GET", f"/api/v1/units/{_part(unit_id)}", query={}, headers={}, body=None, form=False, as_json=True)
         return answer
 
+    def get_upload_offset(self, upload_id: str, *, tus_resumable: str | None = None) -> None:
+        """How far an upload is."""
+        self._request("HEAD", f"/api/v1/samples/{_part(upload_id)}", query={}, headers={"Tus-Resumable": tus_resumable}, body=None, form=False, as_json=False)
+
+    def get_upload_options(self) -> None:
+        """What the upload can do."""
+        self._request("OPTIONS", "/api/v1/samples", query={}, headers={}, body=None, form=False, as_json=False)
+
     def get_user(self, user_id: int) -> models.Person:
         """One user."""
         answer: models.Person = self._request("GET", f"/api/v1/users/{_part(user_id)}", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    def give_next_label_task(self, body: models.NextFrame) -> models.NextTask:
+        """The next frame to label."""
+        answer: models.NextTask = self._request("POST", "/api/v1/labels/next", query={}, headers={}, body=body, form=False, as_json=True)
+        return answer
+
+    def hold_label_task(self, task_id: str) -> models.LabelTaskDetail:
+        """Hold a frame."""
+        answer: models.LabelTaskDetail = self._request("POST", f"/api/v1/labels/tasks/{_part(task_id)}/lease", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    def import_labels(self, body: Any, *, format: models.ExportFormat | None = None, dry_run: bool | None = None) -> models.ImportedLabels:
+        """Labels from a file."""
+        answer: models.ImportedLabels = self._request("POST", "/api/v1/labels/import", query={"format": format, "dry_run": dry_run}, headers={}, body=body, form=False, as_json=True)
         return answer
 
     def import_records(self, site: str, body: bytes, *, kind: Literal['stocking', 'transfer', 'harvest', 'cull', 'escape', 'mortality', 'adjustment', 'feeding', 'weight_sample', 'treatment', 'lice_count', 'welfare_sample', 'calibration', 'note'], dry_run: bool | None = None) -> models.Imported:
@@ -376,6 +462,11 @@ class Operations:
         answer: list[models.Contact] = self._request("GET", "/api/v1/contacts", query={}, headers={}, body=None, form=False, as_json=True)
         return answer
 
+    def list_datasets(self, *, name: str | None = None, limit: int | None = None, cursor: str | None = None) -> models.DatasetPage:
+        """Data sets."""
+        answer: models.DatasetPage = self._request("GET", "/api/v1/datasets", query={"name": name, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
     def list_dead_letters(self, *, limit: int | None = None, cursor: str | None = None) -> models.DeadLetterPage:
         """Messages that failed."""
         answer: models.DeadLetterPage = self._request("GET", "/api/v1/dead-letters", query={"limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
@@ -409,6 +500,16 @@ class Operations:
     def list_invitations(self, *, limit: int | None = None, cursor: str | None = None) -> models.InvitationPage:
         """Invitations."""
         answer: models.InvitationPage = self._request("GET", "/api/v1/invitations", query={"limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    def list_label_marks(self, *, model: str | None = None, limit: int | None = None, cursor: str | None = None) -> models.LabelMarkPage:
+        """What models had wrong."""
+        answer: models.LabelMarkPage = self._request("GET", "/api/v1/labels/marks", query={"model": model, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    def list_label_tasks(self, *, site: str | None = None, status: models.TaskStatus | None = None, camera: str | None = None, limit: int | None = None, cursor: str | None = None) -> models.LabelTaskPage:
+        """The label queue."""
+        answer: models.LabelTaskPage = self._request("GET", "/api/v1/labels/tasks", query={"site": site, "status": status, "camera": camera, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
         return answer
 
     def list_lice(self, site: str, *, region: str | None = None) -> list[models.LiceStatus]:
@@ -540,6 +641,10 @@ class Operations:
         answer: models.LoginAnswer = self._request("POST", "/api/v1/auth/register", query={}, headers={}, body=body, form=False, as_json=True)
         return answer
 
+    def release_label_task(self, task_id: str) -> None:
+        """Let a frame go."""
+        self._request("DELETE", f"/api/v1/labels/tasks/{_part(task_id)}/lease", query={}, headers={}, body=None, form=False, as_json=False)
+
     def remove_contact(self, contact_id: int) -> None:
         """Remove a contact."""
         self._request("DELETE", f"/api/v1/contacts/{_part(contact_id)}", query={}, headers={}, body=None, form=False, as_json=False)
@@ -564,6 +669,11 @@ class Operations:
     def reset_user(self, user_id: int) -> models.OneTimeToken:
         """Reset a password."""
         answer: models.OneTimeToken = self._request("POST", f"/api/v1/users/{_part(user_id)}/reset", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    def review_label_task(self, task_id: str, body: models.Review) -> models.LabelTaskDetail:
+        """Decide on a frame."""
+        answer: models.LabelTaskDetail = self._request("POST", f"/api/v1/labels/tasks/{_part(task_id)}/review", query={}, headers={}, body=body, form=False, as_json=True)
         return answer
 
     def revoke_api_key(self, key_id: int) -> None:
@@ -592,6 +702,11 @@ class Operations:
     def set_device_tags(self, site: str, device: str, body: models.DeviceTags) -> models.Device:
         """Tags of a device."""
         answer: models.Device = self._request("PUT", f"/api/v1/sites/{_part(site)}/devices/{_part(device)}/tags", query={}, headers={}, body=body, form=False, as_json=True)
+        return answer
+
+    def set_label_settings(self, body: models.LabelSettings) -> models.LabelSettings:
+        """Change what is labelled."""
+        answer: models.LabelSettings = self._request("PUT", "/api/v1/labels/settings", query={}, headers={}, body=body, form=False, as_json=True)
         return answer
 
     def set_ladders(self, site: str, body: models.SiteLadders) -> models.ShownLadders:
@@ -626,6 +741,11 @@ class Operations:
     def test_alarm_path(self, site: str) -> models.Proofs:
         """Test the alarm path."""
         answer: models.Proofs = self._request("POST", f"/api/v1/sites/{_part(site)}/alarm-path/test", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    def undo_label(self, task_id: str) -> models.LabelTaskDetail:
+        """Take one's label back."""
+        answer: models.LabelTaskDetail = self._request("POST", f"/api/v1/labels/tasks/{_part(task_id)}/undo", query={}, headers={}, body=None, form=False, as_json=True)
         return answer
 
     def unshelve_alarm(self, alarm_id: str) -> models.Alarm:
@@ -667,6 +787,16 @@ class AsyncOperations:
         answer: models.AddedContact = await self._request("POST", "/api/v1/contacts", query={}, headers={}, body=body, form=False, as_json=True)
         return answer
 
+    async def add_label(self, task_id: str, body: models.NewLabel) -> models.LabelTaskDetail:
+        """Label a frame."""
+        answer: models.LabelTaskDetail = await self._request("POST", f"/api/v1/labels/tasks/{_part(task_id)}/labels", query={}, headers={}, body=body, form=False, as_json=True)
+        return answer
+
+    async def add_label_mark(self, body: models.NewMark) -> models.LabelMarkOut:
+        """Say that a model was wrong."""
+        answer: models.LabelMarkOut = await self._request("POST", "/api/v1/labels/marks", query={}, headers={}, body=body, form=False, as_json=True)
+        return answer
+
     async def add_organization(self, body: models.NewOrganization) -> models.Organization:
         """Make an organization."""
         answer: models.Organization = await self._request("POST", "/api/v1/organizations", query={}, headers={}, body=body, form=False, as_json=True)
@@ -681,6 +811,10 @@ class AsyncOperations:
         """Ask for work."""
         answer: models.TaskOut = await self._request("POST", "/api/v1/tasks", query={}, headers={"idempotency-key": idempotency_key}, body=body, form=False, as_json=True)
         return answer
+
+    async def append_to_upload(self, upload_id: str, body: bytes, *, tus_resumable: str | None = None, upload_offset: int | None = None) -> None:
+        """Go on with an upload."""
+        await self._request("PATCH", f"/api/v1/samples/{_part(upload_id)}", query={}, headers={"Tus-Resumable": tus_resumable, "Upload-Offset": upload_offset}, body=body, form=False, as_json=False)
 
     async def approve_rollout(self, rollout_id: str, body: models.Approval) -> models.RolloutView:
         """Approve a rollout."""
@@ -726,6 +860,10 @@ class AsyncOperations:
         answer: models.SpeciesOut = await self._request("GET", "/api/v1/predictions/species", query={"start": start, "end": end, "unit_id": unit_id}, headers={}, body=None, form=False, as_json=True)
         return answer
 
+    async def create_upload(self, *, tus_resumable: str | None = None, upload_length: int | None = None, upload_metadata: str | None = None) -> None:
+        """Begin to upload a frame."""
+        await self._request("POST", "/api/v1/samples", query={}, headers={"Tus-Resumable": tus_resumable, "Upload-Length": upload_length, "Upload-Metadata": upload_metadata}, body=None, form=False, as_json=False)
+
     async def delete_device_group(self, group: str) -> None:
         """Delete a group."""
         await self._request("DELETE", f"/api/v1/device-groups/{_part(group)}", query={}, headers={}, body=None, form=False, as_json=False)
@@ -740,6 +878,11 @@ class AsyncOperations:
         answer: bytes = await self._request("GET", f"/api/v1/audit/export.{_part(kind)}", query={}, headers={}, body=None, form=False, as_json=False)
         return answer
 
+    async def export_labels(self, *, format: models.ExportFormat | None = None, status: models.TaskStatus | None = None, site: str | None = None, after: str | None = None) -> Any:
+        """Labels as a file."""
+        answer: Any = await self._request("GET", "/api/v1/labels/export", query={"format": format, "status": status, "site": site, "after": after}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
     async def export_site_csv(self, site: str, *, start: str, end: str, quantities: list[str] | None = None, resolution: models.Resolution | None = None) -> bytes:
         """All channels of a site as a CSV file."""
         answer: bytes = await self._request("GET", f"/api/v1/sites/{_part(site)}/export.csv", query={"start": start, "end": end, "quantities": quantities, "resolution": resolution}, headers={}, body=None, form=False, as_json=False)
@@ -748,6 +891,11 @@ class AsyncOperations:
     async def export_site_parquet(self, site: str, *, start: str, end: str, quantities: list[str] | None = None, resolution: models.Resolution | None = None) -> bytes:
         """All channels of a site as a Parquet file."""
         answer: bytes = await self._request("GET", f"/api/v1/sites/{_part(site)}/export.parquet", query={"start": start, "end": end, "quantities": quantities, "resolution": resolution}, headers={}, body=None, form=False, as_json=False)
+        return answer
+
+    async def freeze_dataset(self, body: models.NewDataset) -> models.DatasetVersion:
+        """Freeze a data set."""
+        answer: models.DatasetVersion = await self._request("POST", "/api/v1/datasets", query={}, headers={}, body=body, form=False, as_json=True)
         return answer
 
     async def get_advice_settings(self, site: str) -> models.AdviceSettings:
@@ -795,6 +943,21 @@ class AsyncOperations:
         answer: models.Series = await self._request("GET", f"/api/v1/channels/{_part(channel_id)}/series", query={"start": start, "end": end, "max_points": max_points}, headers={}, body=None, form=False, as_json=True)
         return answer
 
+    async def get_dataset(self, dataset_id: str) -> models.DatasetVersion:
+        """A version of a data set."""
+        answer: models.DatasetVersion = await self._request("GET", f"/api/v1/datasets/{_part(dataset_id)}", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    async def get_dataset_annotations(self, dataset_id: str) -> Any:
+        """The labels of a data set."""
+        answer: Any = await self._request("GET", f"/api/v1/datasets/{_part(dataset_id)}/annotations.json", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    async def get_dataset_archive(self, dataset_id: str) -> bytes:
+        """A data set with its images."""
+        answer: bytes = await self._request("GET", f"/api/v1/datasets/{_part(dataset_id)}/archive.zip", query={}, headers={}, body=None, form=False, as_json=False)
+        return answer
+
     async def get_detailed_health(self) -> models.DetailedHealth:
         """Everything this process depends on."""
         answer: models.DetailedHealth = await self._request("GET", "/health/detailed", query={}, headers={}, body=None, form=False, as_json=True)
@@ -823,6 +986,21 @@ class AsyncOperations:
     async def get_kpis(self, site: str, *, start: str, end: str, unit: str | None = None, batch: str | None = None, cost: float | None = None) -> models.SiteKpis:
         """How the farm does."""
         answer: models.SiteKpis = await self._request("GET", f"/api/v1/sites/{_part(site)}/kpis", query={"start": start, "end": end, "unit": unit, "batch": batch, "cost": cost}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    async def get_label_progress(self) -> models.LabelProgress:
+        """How the labelling stands."""
+        answer: models.LabelProgress = await self._request("GET", "/api/v1/labels/progress", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    async def get_label_settings(self) -> models.LabelSettings:
+        """What is labelled."""
+        answer: models.LabelSettings = await self._request("GET", "/api/v1/labels/settings", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    async def get_label_task(self, task_id: str) -> models.LabelTaskDetail:
+        """A frame and its labels."""
+        answer: models.LabelTaskDetail = await self._request("GET", f"/api/v1/labels/tasks/{_part(task_id)}", query={}, headers={}, body=None, form=False, as_json=True)
         return answer
 
     async def get_ladders(self, site: str) -> models.ShownLadders:
@@ -905,6 +1083,11 @@ class AsyncOperations:
         answer: models.Roster = await self._request("GET", f"/api/v1/sites/{_part(site)}/on-call", query={}, headers={}, body=None, form=False, as_json=True)
         return answer
 
+    async def get_sample_image(self, sample_id: str, *, expires: int | None = None, signature: str | None = None, if_none_match: str | None = None) -> bytes:
+        """The frame of a sample."""
+        answer: bytes = await self._request("GET", f"/api/v1/samples/{_part(sample_id)}/image", query={"expires": expires, "signature": signature}, headers={"if-none-match": if_none_match}, body=None, form=False, as_json=False)
+        return answer
+
     async def get_site(self, site: str) -> models.Site:
         """One site."""
         answer: models.Site = await self._request("GET", f"/api/v1/sites/{_part(site)}", query={}, headers={}, body=None, form=False, as_json=True)
@@ -930,9 +1113,32 @@ class AsyncOperations:
         answer: models.Unit = await self._request("GET", f"/api/v1/units/{_part(unit_id)}", query={}, headers={}, body=None, form=False, as_json=True)
         return answer
 
+    async def get_upload_offset(self, upload_id: str, *, tus_resumable: str | None = None) -> None:
+        """How far an upload is."""
+        await self._request("HEAD", f"/api/v1/samples/{_part(upload_id)}", query={}, headers={"Tus-Resumable": tus_resumable}, body=None, form=False, as_json=False)
+
+    async def get_upload_options(self) -> None:
+        """What the upload can do."""
+        await self._request("OPTIONS", "/api/v1/samples", query={}, headers={}, body=None, form=False, as_json=False)
+
     async def get_user(self, user_id: int) -> models.Person:
         """One user."""
         answer: models.Person = await self._request("GET", f"/api/v1/users/{_part(user_id)}", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    async def give_next_label_task(self, body: models.NextFrame) -> models.NextTask:
+        """The next frame to label."""
+        answer: models.NextTask = await self._request("POST", "/api/v1/labels/next", query={}, headers={}, body=body, form=False, as_json=True)
+        return answer
+
+    async def hold_label_task(self, task_id: str) -> models.LabelTaskDetail:
+        """Hold a frame."""
+        answer: models.LabelTaskDetail = await self._request("POST", f"/api/v1/labels/tasks/{_part(task_id)}/lease", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    async def import_labels(self, body: Any, *, format: models.ExportFormat | None = None, dry_run: bool | None = None) -> models.ImportedLabels:
+        """Labels from a file."""
+        answer: models.ImportedLabels = await self._request("POST", "/api/v1/labels/import", query={"format": format, "dry_run": dry_run}, headers={}, body=body, form=False, as_json=True)
         return answer
 
     async def import_records(self, site: str, body: bytes, *, kind: Literal['stocking', 'transfer', 'harvest', 'cull', 'escape', 'mortality', 'adjustment', 'feeding', 'weight_sample', 'treatment', 'lice_count', 'welfare_sample', 'calibration', 'note'], dry_run: bool | None = None) -> models.Imported:
@@ -1000,6 +1206,11 @@ class AsyncOperations:
         answer: list[models.Contact] = await self._request("GET", "/api/v1/contacts", query={}, headers={}, body=None, form=False, as_json=True)
         return answer
 
+    async def list_datasets(self, *, name: str | None = None, limit: int | None = None, cursor: str | None = None) -> models.DatasetPage:
+        """Data sets."""
+        answer: models.DatasetPage = await self._request("GET", "/api/v1/datasets", query={"name": name, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
     async def list_dead_letters(self, *, limit: int | None = None, cursor: str | None = None) -> models.DeadLetterPage:
         """Messages that failed."""
         answer: models.DeadLetterPage = await self._request("GET", "/api/v1/dead-letters", query={"limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
@@ -1033,6 +1244,16 @@ class AsyncOperations:
     async def list_invitations(self, *, limit: int | None = None, cursor: str | None = None) -> models.InvitationPage:
         """Invitations."""
         answer: models.InvitationPage = await self._request("GET", "/api/v1/invitations", query={"limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    async def list_label_marks(self, *, model: str | None = None, limit: int | None = None, cursor: str | None = None) -> models.LabelMarkPage:
+        """What models had wrong."""
+        answer: models.LabelMarkPage = await self._request("GET", "/api/v1/labels/marks", query={"model": model, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    async def list_label_tasks(self, *, site: str | None = None, status: models.TaskStatus | None = None, camera: str | None = None, limit: int | None = None, cursor: str | None = None) -> models.LabelTaskPage:
+        """The label queue."""
+        answer: models.LabelTaskPage = await self._request("GET", "/api/v1/labels/tasks", query={"site": site, "status": status, "camera": camera, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
         return answer
 
     async def list_lice(self, site: str, *, region: str | None = None) -> list[models.LiceStatus]:
@@ -1164,6 +1385,10 @@ class AsyncOperations:
         answer: models.LoginAnswer = await self._request("POST", "/api/v1/auth/register", query={}, headers={}, body=body, form=False, as_json=True)
         return answer
 
+    async def release_label_task(self, task_id: str) -> None:
+        """Let a frame go."""
+        await self._request("DELETE", f"/api/v1/labels/tasks/{_part(task_id)}/lease", query={}, headers={}, body=None, form=False, as_json=False)
+
     async def remove_contact(self, contact_id: int) -> None:
         """Remove a contact."""
         await self._request("DELETE", f"/api/v1/contacts/{_part(contact_id)}", query={}, headers={}, body=None, form=False, as_json=False)
@@ -1188,6 +1413,11 @@ class AsyncOperations:
     async def reset_user(self, user_id: int) -> models.OneTimeToken:
         """Reset a password."""
         answer: models.OneTimeToken = await self._request("POST", f"/api/v1/users/{_part(user_id)}/reset", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    async def review_label_task(self, task_id: str, body: models.Review) -> models.LabelTaskDetail:
+        """Decide on a frame."""
+        answer: models.LabelTaskDetail = await self._request("POST", f"/api/v1/labels/tasks/{_part(task_id)}/review", query={}, headers={}, body=body, form=False, as_json=True)
         return answer
 
     async def revoke_api_key(self, key_id: int) -> None:
@@ -1216,6 +1446,11 @@ class AsyncOperations:
     async def set_device_tags(self, site: str, device: str, body: models.DeviceTags) -> models.Device:
         """Tags of a device."""
         answer: models.Device = await self._request("PUT", f"/api/v1/sites/{_part(site)}/devices/{_part(device)}/tags", query={}, headers={}, body=body, form=False, as_json=True)
+        return answer
+
+    async def set_label_settings(self, body: models.LabelSettings) -> models.LabelSettings:
+        """Change what is labelled."""
+        answer: models.LabelSettings = await self._request("PUT", "/api/v1/labels/settings", query={}, headers={}, body=body, form=False, as_json=True)
         return answer
 
     async def set_ladders(self, site: str, body: models.SiteLadders) -> models.ShownLadders:
@@ -1250,6 +1485,11 @@ class AsyncOperations:
     async def test_alarm_path(self, site: str) -> models.Proofs:
         """Test the alarm path."""
         answer: models.Proofs = await self._request("POST", f"/api/v1/sites/{_part(site)}/alarm-path/test", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    async def undo_label(self, task_id: str) -> models.LabelTaskDetail:
+        """Take one's label back."""
+        answer: models.LabelTaskDetail = await self._request("POST", f"/api/v1/labels/tasks/{_part(task_id)}/undo", query={}, headers={}, body=None, form=False, as_json=True)
         return answer
 
     async def unshelve_alarm(self, alarm_id: str) -> models.Alarm:

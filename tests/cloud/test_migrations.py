@@ -20,10 +20,12 @@ import cloud.drift.tables
 import cloud.enrolment.tables
 import cloud.farms.tables
 import cloud.husbandry.tables
+import cloud.labels.tables
 import cloud.notifications.tables
 import cloud.observations.tables
 import cloud.predictions.tables
 import cloud.rollouts.tables
+import cloud.samples.tables
 import cloud.tasks.tables
 import cloud.telemetry.tables
 import cloud.users.tables  # noqa: F401  (each registers its tables)

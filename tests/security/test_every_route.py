@@ -42,6 +42,9 @@ NEEDS: dict[str, Role] = {
     "getRollout": F, "listRolloutDevices": F, "listRolloutDecisions": F, "orderRollout": F, "cancelTask": Q,
     "acceptDrift": M,
     "approveRollout": F, "setDeviceTags": F, "setDeviceGroup": F, "deleteDeviceGroup": F,
+    "getUploadOptions": Q, "createUpload": Q, "getUploadOffset": Q, "appendToUpload": Q, "giveNextLabelTask": Q,
+    "holdLabelTask": Q, "releaseLabelTask": Q, "addLabel": Q, "undoLabel": Q, "addLabelMark": Q, "reviewLabelTask": M,
+    "setLabelSettings": M, "importLabels": M, "freezeDataset": M,
     "listOrganizations": P, "addOrganization": P,
 }  # fmt: skip
 """Least role of every operation that a viewer may not call."""
@@ -61,7 +64,7 @@ NOWHERE = {
     "key_id": 2**31 - 1, "serial": "ff", "kind": "csv", "name": "daily-log", "version": "9.9.9", "path": "nothing",
     "model_sha256": "0" * 64,
 }  # fmt: skip
-NOT_MADE = frozenset({"task_id", "rollout_id", "alert_id"})
+NOT_MADE = frozenset({"alert_id", "dataset_id", "rollout_id", "sample_id", "task_id", "upload_id"})
 """Things that this test does not make; that they are of one organization is tested with their features."""
 RANGE = {"start": "2026-01-01T00:00:00Z", "end": "2026-01-02T00:00:00Z"}
 QUERIES: dict[str, dict[str, Any]] = {
@@ -78,6 +81,8 @@ BODIES: dict[str, Any] = {
     "setAdviceSettings": {"quantities": {}},
     "changeUser": {"name": "Taken over"},
     "revokeCertificate": {"reason": "spite"},
+    "addLabel": {"id": str(uuid4())},
+    "reviewLabelTask": {"decision": "reject"},
     "orderRollout": {"kind": "pause", "reason": "spite"},
     "approveRollout": {},
     "setDeviceTags": {"tags": []},

@@ -23,6 +23,8 @@ from cloud.db import migrate
 from cloud.kit.logs import configure_logging
 from cloud.settings import CloudSettings
 from tests.cloud.api import farm as farms
+from tests.cloud.api.kelp import Kelp
+from tests.cloud.api.kelp import build as build_kelp
 from tests.cloud.api.skerry import MANAGER, Skerry, live_a_month
 from tests.cloud.api.skerry import build as build_skerry
 
@@ -172,6 +174,14 @@ def platform_admin(api: Api, token_of: Callable[[str], str]) -> Iterator[httpx.C
 def rival(api: Api, token_of: Callable[[str], str]) -> Iterator[httpx.Client]:
     with api.client(token_of("rival")) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def kelp(api: Api, farm_url: str) -> Iterator[Kelp]:
+    """A farm whose frames are labelled."""
+    built = build_kelp(api, farm_url)
+    yield built
+    built.close()
 
 
 @pytest.fixture(scope="session")

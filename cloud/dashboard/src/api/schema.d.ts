@@ -2221,6 +2221,416 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/samples": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin to upload a frame
+         * @description Begin, with what is known of the frame; the same content again finds the upload that there is.
+         *
+         *     Give each box a key of its own for this: role `operator`, scopes `samples:read` and `samples:write`, limited to its site.
+         */
+        post: operations["createUpload"];
+        delete?: never;
+        /**
+         * What the upload can do
+         * @description Version, extension and largest size.
+         */
+        options: operations["getUploadOptions"];
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/samples/{upload_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        /**
+         * How far an upload is
+         * @description Bytes that are safe on the disk; 404 when the upload was forgotten and has to begin anew.
+         */
+        head: operations["getUploadOffset"];
+        /**
+         * Go on with an upload
+         * @description Add bytes at the offset that the server has. A cut line loses nothing of what came before the cut.
+         *
+         *     With its last byte the frame is checked and enters the label queue.
+         */
+        patch: operations["appendToUpload"];
+        trace?: never;
+    };
+    "/api/v1/samples/{sample_id}/image": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The frame of a sample
+         * @description By signed address (`expires`, `signature`) or with an access token.
+         */
+        get: operations["getSampleImage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/labels/tasks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The label queue
+         * @description Frames with what a model proposes, most urgent first: marked by people, returned, then by uncertainty and novelty.
+         */
+        get: operations["listLabelTasks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/labels/next": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * The next frame to label
+         * @description The most urgent frame that the caller has not labelled and nobody else holds, held for 15 minutes.
+         *
+         *     A camera of which many frames were labelled just now waits for others.
+         */
+        post: operations["giveNextLabelTask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/labels/progress": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How the labelling stands
+         * @description Frames by status, each person's work of 30 days, and how far people agree.
+         */
+        get: operations["getLabelProgress"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/labels/settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is labelled
+         * @description Classes, scores, and how many people label each frame.
+         */
+        get: operations["getLabelSettings"];
+        /**
+         * Change what is labelled
+         * @description For the whole organization. Labels that were given keep their names.
+         */
+        put: operations["setLabelSettings"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/labels/tasks/{task_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A frame and its labels
+         * @description Until it is accepted, annotators see their own answer alone.
+         */
+        get: operations["getLabelTask"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/labels/tasks/{task_id}/lease": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Hold a frame
+         * @description For 15 minutes from now; what the caller held before is let go.
+         */
+        post: operations["holdLabelTask"];
+        /**
+         * Let a frame go
+         * @description Others get it again at once.
+         */
+        delete: operations["releaseLabelTask"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/labels/tasks/{task_id}/labels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Label a frame
+         * @description The caller's answer, instead of any that they gave before. Sent again with the same id it changes nothing.
+         */
+        post: operations["addLabel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/labels/tasks/{task_id}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take one's label back
+         * @description As long as no reviewer has decided; the frame is the caller's again.
+         */
+        post: operations["undoLabel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/labels/tasks/{task_id}/review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Decide on a frame
+         * @description Accept a label, return the frame with a note, reject it, or reopen one that was decided.
+         */
+        post: operations["reviewLabelTask"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/labels/marks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What models had wrong
+         * @description Marks of people, newest first.
+         */
+        get: operations["listLabelMarks"];
+        put?: never;
+        /**
+         * Say that a model was wrong
+         * @description Of an observation or a prediction. Where its picture is kept, it goes to the head of the label queue.
+         */
+        post: operations["addLabelMark"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/labels/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Labels as a file
+         * @description Up to 5,000 frames, each with its accepted label or the newest one; for Label Studio with the model's proposals.
+         */
+        get: operations["exportLabels"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/labels/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Labels from a file
+         * @description Labels for frames that are here (known by their sha256) go to review: all of the file, or with any fault none.
+         */
+        post: operations["importLabels"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Data sets
+         * @description Versions, newest first.
+         */
+        get: operations["listDatasets"];
+        put?: never;
+        /**
+         * Freeze a data set
+         * @description Accepted labels as the next version under a name: it never changes again, and its frames are never dropped.
+         */
+        post: operations["freezeDataset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/{dataset_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A version of a data set
+         * @description Its hash, counts and lineage.
+         */
+        get: operations["getDataset"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/{dataset_id}/annotations.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The labels of a data set
+         * @description COCO with further keys per image: site, camera, track, captured_at, annotator, licence and more; its sha256 is the version's.
+         */
+        get: operations["getDatasetAnnotations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/datasets/{dataset_id}/archive.zip": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A data set with its images
+         * @description `annotations.json` and `images/`, sent while it is packed; the same to the byte every time.
+         */
+        get: operations["getDatasetArchive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/live": {
         parameters: {
             query?: never;
@@ -2483,6 +2893,35 @@ export interface components {
             };
         };
         /**
+         * AgreementOut
+         * @description How far two people agree on a frame.
+         */
+        AgreementOut: {
+            /** First */
+            first: string;
+            /** Second */
+            second: string;
+            /**
+             * Overall
+             * @description Mean of the parts that follow, as far as there are any.
+             */
+            overall: number;
+            /**
+             * Boxes
+             * @description F1 of boxes of the same class whose overlap (IoU) is 0.5 and more.
+             */
+            boxes: number | null;
+            /**
+             * Overlap
+             * @description Mean overlap of the objects that both marked.
+             */
+            overlap: number | null;
+            /** Classes */
+            classes: number | null;
+            /** Scores */
+            scores: number | null;
+        };
+        /**
          * Alarm
          * @description One occurrence of an alarm. Two facts, not one state: is it active, and has a person acknowledged it.
          */
@@ -2713,6 +3152,50 @@ export interface components {
              * @description E-mail of the person that it was assigned to; with the change ``assigned`` alone.
              */
             assignee: string | null;
+        };
+        /**
+         * Annotator
+         * @description One person's work of the last 30 days.
+         */
+        Annotator: {
+            /** Annotator */
+            annotator: string;
+            /** Labels */
+            labels: number;
+            /**
+             * Accepted
+             * @description Of these, in accepted frames and the one that was accepted.
+             */
+            accepted: number;
+            /**
+             * Returned
+             * @description Sent back by a reviewer.
+             */
+            returned: number;
+            /** Seconds Median */
+            seconds_median: number | null;
+        };
+        /**
+         * AnnotatorPair
+         * @description How two people agree over the frames that both labelled.
+         */
+        AnnotatorPair: {
+            /** First */
+            first: string;
+            /** Second */
+            second: string;
+            /** Frames */
+            frames: number;
+            /**
+             * Agreement
+             * @description Mean over the frames, 0 to 1.
+             */
+            agreement: number;
+            /**
+             * Kappa
+             * @description Cohen's kappa over what each called every object; null when chance alone explains everything.
+             */
+            kappa: number | null;
         };
         /**
          * ApiKey
@@ -3163,6 +3646,15 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * BoxIn
+         * @description A box with its class.
+         */
+        BoxIn: {
+            /** Label */
+            label: string;
+            box: components["schemas"]["Box"];
+        };
+        /**
          * CacheStats
          * @description Remembered results.
          */
@@ -3407,6 +3899,71 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * DatasetPage
+         * @description Some data sets, newest first.
+         */
+        DatasetPage: {
+            /** Items */
+            items: components["schemas"]["DatasetVersion"][];
+            /**
+             * Next Cursor
+             * @description Give it back as ``cursor`` for the next page; null on the last page.
+             */
+            next_cursor?: string | null;
+        };
+        /**
+         * DatasetVersion
+         * @description A frozen version: the same images and labels for ever.
+         */
+        DatasetVersion: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
+            /** Number */
+            number: number;
+            /**
+             * Sha256
+             * @description Of ``annotations.json``: names what a model was trained on.
+             */
+            sha256: string;
+            /** Images */
+            images: number;
+            /**
+             * Bytes
+             * @description Of the images.
+             */
+            bytes: number;
+            /** Licence */
+            licence: string;
+            /** Note */
+            note: string | null;
+            /**
+             * Counts
+             * @description Boxes and frames by class, frames by site, camera and reason, and frames without any box.
+             */
+            counts: {
+                [key: string]: unknown;
+            };
+            /**
+             * Lineage
+             * @description The version before with what came and went since, annotators, reviewers, agreement, and the models that proposed.
+             */
+            lineage: {
+                [key: string]: unknown;
+            };
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Created By */
+            created_by: string;
+        };
+        /**
          * DayUse
          * @description One day in UTC.
          */
@@ -3484,6 +4041,12 @@ export interface components {
              */
             next_cursor?: string | null;
         };
+        /**
+         * Decision
+         * @description What a reviewer decides.
+         * @enum {string}
+         */
+        Decision: "accept" | "return" | "reject" | "reopen";
         /**
          * DecisionPage
          * @description Some decisions, newest first.
@@ -4032,6 +4595,12 @@ export interface components {
          */
         Export: "csv" | "jsonl";
         /**
+         * ExportFormat
+         * @description How labels are written.
+         * @enum {string}
+         */
+        ExportFormat: "coco" | "label_studio";
+        /**
          * FailedTest
          * @description A quality test that did not pass, or could not be made yet.
          */
@@ -4114,6 +4683,41 @@ export interface components {
             location: string;
             /** Message */
             message: string;
+        };
+        /**
+         * GivenLabel
+         * @description One person's answer.
+         */
+        GivenLabel: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Annotator */
+            annotator: string;
+            /**
+             * Labelled At
+             * Format: date-time
+             */
+            labelled_at: string;
+            /** Seconds */
+            seconds: number | null;
+            /**
+             * Source
+             * @enum {string}
+             */
+            source: "hand" | "import";
+            /** Boxes */
+            boxes: components["schemas"]["LabelledBox"][];
+            /** Classes */
+            classes: string[];
+            /** Scores */
+            scores: {
+                [key: string]: number;
+            };
+            /** Note */
+            note: string | null;
         };
         /**
          * GroupMembers
@@ -4312,6 +4916,34 @@ export interface components {
             dry_run: boolean;
         };
         /**
+         * ImportedLabels
+         * @description What came of an import.
+         */
+        ImportedLabels: {
+            /**
+             * Labels
+             * @description Labels that the file has for frames of this organization.
+             */
+            labels: number;
+            /**
+             * Stored
+             * @description Of these, stored now.
+             */
+            stored: number;
+            /**
+             * Known
+             * @description Were here already.
+             */
+            known: number;
+            /**
+             * Closed
+             * @description For frames that are accepted or rejected; left as they are.
+             */
+            closed: number;
+            /** Dry Run */
+            dry_run: boolean;
+        };
+        /**
          * Interval
          * @description 95 % interval of a number.
          */
@@ -4434,6 +5066,245 @@ export interface components {
              * @description True: below the value. False: at least the value.
              */
             below: boolean;
+        };
+        /**
+         * LabelMarkOut
+         * @description Somebody says that a model was wrong.
+         */
+        LabelMarkOut: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /**
+             * Subject
+             * @enum {string}
+             */
+            subject: "observation" | "prediction";
+            /** Subject Id */
+            subject_id: string;
+            /** Fault */
+            fault: string;
+            /** Note */
+            note: string | null;
+            model: components["schemas"]["ModelRef"] | null;
+            /**
+             * Task Id
+             * @description The frame in the queue; null when its picture is not kept.
+             */
+            task_id: string | null;
+            /**
+             * Marked At
+             * Format: date-time
+             */
+            marked_at: string;
+            /** Marked By */
+            marked_by: string;
+        };
+        /**
+         * LabelMarkPage
+         * @description Some marks, newest first.
+         */
+        LabelMarkPage: {
+            /** Items */
+            items: components["schemas"]["LabelMarkOut"][];
+            /**
+             * Next Cursor
+             * @description Give it back as ``cursor`` for the next page; null on the last page.
+             */
+            next_cursor?: string | null;
+        };
+        /**
+         * LabelProgress
+         * @description Where the labelling stands.
+         */
+        LabelProgress: {
+            /** Open */
+            open: number;
+            /** Review */
+            review: number;
+            /** Accepted */
+            accepted: number;
+            /** Rejected */
+            rejected: number;
+            /**
+             * Marked
+             * @description Open frames on which somebody saw the model fail.
+             */
+            marked: number;
+            /**
+             * Mine Today
+             * @description The caller's labels since midnight UTC.
+             */
+            mine_today: number;
+            /** Annotators */
+            annotators: components["schemas"]["Annotator"][];
+            /**
+             * Pairs
+             * @description Over the newest 300 frames with two labels and more.
+             */
+            pairs: components["schemas"]["AnnotatorPair"][];
+        };
+        /**
+         * LabelSettings
+         * @description What the organization labels.
+         */
+        LabelSettings: {
+            /**
+             * Classes
+             * @description Of boxes, in the order of the number keys.
+             */
+            classes?: string[];
+            /**
+             * Image Classes
+             * @description Of whole frames, such as the species of a crop.
+             */
+            image_classes?: string[];
+            /**
+             * Scores
+             * @description Given to whole frames between 0 and 1, such as signs of bad health.
+             */
+            scores?: string[];
+            /**
+             * Annotators
+             * @description People who label each frame before it is reviewed. With two and more their agreement is told.
+             * @default 1
+             */
+            annotators: number;
+            /**
+             * Licence
+             * @description Under which the frames are in data sets.
+             * @default all rights reserved by the farm
+             */
+            licence: string;
+        };
+        /**
+         * LabelTask
+         * @description A frame in the queue.
+         */
+        LabelTask: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Site */
+            site: string;
+            /** Unit */
+            unit: string;
+            /** Device */
+            device: string;
+            /** Camera */
+            camera: string;
+            /**
+             * Captured At
+             * Format: date-time
+             */
+            captured_at: string;
+            /** Sha256 */
+            sha256: string;
+            /** Width */
+            width: number;
+            /** Height */
+            height: number;
+            /**
+             * Image Url
+             * @description Signed address of the frame.
+             */
+            image_url: string;
+            /**
+             * Source
+             * @description Uploaded as a sample, or the image behind an observation.
+             * @enum {string}
+             */
+            source: "edge" | "evidence";
+            /** @description Why it is here. */
+            reason: components["schemas"]["SampleReason"];
+            /**
+             * Priority
+             * @description The higher, the sooner: 0.6 times the uncertainty and 0.4 times the novelty; 1 more when returned, 2 more when marked.
+             */
+            priority: number;
+            /** Uncertainty */
+            uncertainty: number;
+            /**
+             * Novelty
+             * @description How different it looks from the frames of its camera that came before, 0 to 1.
+             */
+            novelty: number;
+            /** @description Which made the proposals. */
+            model: components["schemas"]["ModelRef"] | null;
+            /** Proposals */
+            proposals: components["schemas"]["Detection"][];
+            status: components["schemas"]["TaskStatus"];
+            /**
+             * Labels
+             * @description Labels that count.
+             */
+            labels: number;
+            /**
+             * Wanted
+             * @description Labels before the review.
+             */
+            wanted: number;
+            /**
+             * Marks
+             * @description Times that somebody said the model is wrong here.
+             */
+            marks: number;
+            /**
+             * Agreement
+             * @description Of the labels, 0 to 1; null with fewer than two.
+             */
+            agreement: number | null;
+            /** Review Note */
+            review_note: string | null;
+        };
+        /**
+         * LabelTaskDetail
+         * @description A frame with its labels. Until it is accepted, annotators see their own answer alone; reviewers see all.
+         */
+        LabelTaskDetail: {
+            task: components["schemas"]["LabelTask"];
+            settings: components["schemas"]["LabelSettings"];
+            /** Labels */
+            labels: components["schemas"]["GivenLabel"][];
+            /** Agreements */
+            agreements: components["schemas"]["AgreementOut"][];
+            /** Marks */
+            marks: components["schemas"]["LabelMarkOut"][];
+            /** Accepted Label */
+            accepted_label: string | null;
+            /**
+             * Leased Until
+             * @description Until then the frame is the caller's.
+             */
+            leased_until: string | null;
+        };
+        /**
+         * LabelTaskPage
+         * @description Some of the queue, most urgent first.
+         */
+        LabelTaskPage: {
+            /** Items */
+            items: components["schemas"]["LabelTask"][];
+            /**
+             * Next Cursor
+             * @description Give it back as ``cursor`` for the next page; null on the last page.
+             */
+            next_cursor?: string | null;
+        };
+        /**
+         * LabelledBox
+         * @description A box that a person drew or confirmed.
+         */
+        LabelledBox: {
+            /** Label */
+            label: string;
+            box: components["schemas"]["Box"];
+        } & {
+            [key: string]: unknown;
         };
         /**
          * Ladder
@@ -5209,6 +6080,33 @@ export interface components {
             webhook_url?: string | null;
         };
         /**
+         * NewDataset
+         * @description A version of a data set to be frozen from accepted labels.
+         */
+        NewDataset: {
+            /**
+             * Name
+             * @description The first under a name is version 1; later ones count on.
+             */
+            name: string;
+            /**
+             * Sites
+             * @description Of some sites; without it, of all that the caller sees.
+             */
+            sites?: string[] | null;
+            /** Captured From */
+            captured_from?: string | null;
+            /** Captured Before */
+            captured_before?: string | null;
+            /** Note */
+            note?: string | null;
+            /**
+             * Licence
+             * @description Without it, the one of the settings.
+             */
+            licence?: string | null;
+        };
+        /**
          * NewEnrolment
          * @description A device that is to get its first certificate.
          */
@@ -5248,6 +6146,63 @@ export interface components {
              * @default 7
              */
             days: number;
+        };
+        /**
+         * NewLabel
+         * @description An answer for a frame. No boxes and no classes say that there is nothing in it.
+         */
+        NewLabel: {
+            /**
+             * Id
+             * Format: uuid
+             * @description Made by whoever labels: sent again it is the same label.
+             */
+            id: string;
+            /** Boxes */
+            boxes?: components["schemas"]["BoxIn"][];
+            /** Classes */
+            classes?: string[];
+            /** Scores */
+            scores?: {
+                [key: string]: number;
+            };
+            /** Note */
+            note?: string | null;
+            /**
+             * Seconds
+             * @description How long it took.
+             */
+            seconds?: number | null;
+        };
+        /**
+         * NewMark
+         * @description A model was wrong.
+         */
+        NewMark: {
+            /**
+             * Id
+             * Format: uuid
+             * @description Made by whoever says it: sent again it is the same mark.
+             */
+            id: string;
+            /**
+             * Subject
+             * @enum {string}
+             */
+            subject: "observation" | "prediction";
+            /**
+             * Subject Id
+             * @description Id of the observation or the prediction.
+             */
+            subject_id: string;
+            /**
+             * Fault
+             * @description Fish that were missed, what is no fish, another class, another count.
+             * @enum {string}
+             */
+            fault: "missed" | "false" | "wrong_class" | "wrong_count" | "other";
+            /** Note */
+            note?: string | null;
         };
         /**
          * NewOrganization
@@ -5441,6 +6396,35 @@ export interface components {
             params: {
                 [key: string]: unknown;
             };
+        };
+        /**
+         * NextFrame
+         * @description What to label next.
+         */
+        NextFrame: {
+            /**
+             * Site
+             * @description Of one site; without it, of all.
+             */
+            site?: string | null;
+            /**
+             * Skip
+             * @description Frames that the annotator has passed over.
+             */
+            skip?: string[];
+        };
+        /**
+         * NextTask
+         * @description The next frame, now held by the caller.
+         */
+        NextTask: {
+            /** @description Null when nothing waits for the caller. */
+            task: components["schemas"]["LabelTaskDetail"] | null;
+            /**
+             * Waiting
+             * @description Open frames in all.
+             */
+            waiting: number;
         };
         /**
          * Note
@@ -6485,6 +7469,23 @@ export interface components {
          */
         Resolution: "raw" | "1m" | "1h" | "1d";
         /**
+         * Review
+         * @description A reviewer's decision.
+         */
+        Review: {
+            decision: components["schemas"]["Decision"];
+            /**
+             * Label Id
+             * @description The label that is accepted; without it the newest.
+             */
+            label_id?: string | null;
+            /**
+             * Note
+             * @description Needed to return a frame: what is to be done better.
+             */
+            note?: string | null;
+        };
+        /**
          * Revocation
          * @description Why a certificate is to be refused.
          */
@@ -6708,6 +7709,12 @@ export interface components {
             /** Message */
             message: string;
         };
+        /**
+         * SampleReason
+         * @description Why the edge kept a frame.
+         * @enum {string}
+         */
+        SampleReason: "near_threshold" | "rare_class" | "disagreement" | "drift" | "random" | "operator";
         /**
          * Series
          * @description A channel over time. A bucket without readings is absent: gaps stay visible.
@@ -7231,6 +8238,12 @@ export interface components {
              */
             next_cursor?: string | null;
         };
+        /**
+         * TaskStatus
+         * @description How far the labels of a frame are.
+         * @enum {string}
+         */
+        TaskStatus: "open" | "review" | "accepted" | "rejected";
         /**
          * Transfer
          * @description Fish move to another unit of the site; grading and splitting are transfers.
@@ -15051,6 +16064,1573 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createUpload: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `1.0.0` */
+                "Tus-Resumable"?: string | null;
+                /** @description Bytes of the whole frame. */
+                "Upload-Length"?: number | null;
+                /** @description `sha256` of the frame and `sample`, its description as JSON (contracts.samples.Sample), each in base64. */
+                "Upload-Metadata"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description This frame, or a part of it, is here already */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Begun; `Location` is its address */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Insufficient Storage */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getUploadOptions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description In the headers */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getUploadOffset: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `1.0.0` */
+                "Tus-Resumable"?: string | null;
+            };
+            path: {
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description In `Upload-Offset` */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    appendToUpload: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description `1.0.0` */
+                "Tus-Resumable"?: string | null;
+                /** @description Where these bytes begin. */
+                "Upload-Offset"?: number | null;
+            };
+            path: {
+                upload_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/offset+octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Safe on the disk, up to `Upload-Offset` */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Precondition Failed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The whole frame has another sha256; begin anew */
+            460: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSampleImage: {
+        parameters: {
+            query?: {
+                /** @description From the signed address. */
+                expires?: number | null;
+                /** @description From the signed address. */
+                signature?: string | null;
+            };
+            header?: {
+                "if-none-match"?: string | null;
+            };
+            path: {
+                sample_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The image */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": unknown;
+                    "image/png": unknown;
+                };
+            };
+            /** @description The cached image is the one */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listLabelTasks: {
+        parameters: {
+            query?: {
+                /** @description Of one site; without it, all. */
+                site?: string | null;
+                /** @description Of one status; without it, all. */
+                status?: components["schemas"]["TaskStatus"] | null;
+                /** @description Of cameras with this name. */
+                camera?: string | null;
+                /** @description Items per page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabelTaskPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    giveNextLabelTask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NextFrame"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NextTask"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getLabelProgress: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabelProgress"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getLabelSettings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabelSettings"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setLabelSettings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LabelSettings"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabelSettings"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getLabelTask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabelTaskDetail"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    holdLabelTask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabelTaskDetail"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    releaseLabelTask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addLabel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewLabel"];
+            };
+        };
+        responses: {
+            /** @description It is here already */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabelTaskDetail"];
+                };
+            };
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabelTaskDetail"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    undoLabel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabelTaskDetail"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reviewLabelTask: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                task_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Review"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabelTaskDetail"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listLabelMarks: {
+        parameters: {
+            query?: {
+                /** @description Only of this model. */
+                model?: string | null;
+                /** @description Items per page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabelMarkPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addLabelMark: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewMark"];
+            };
+        };
+        responses: {
+            /** @description It is here already */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabelMarkOut"];
+                };
+            };
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabelMarkOut"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Insufficient Storage */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportLabels: {
+        parameters: {
+            query?: {
+                /** @description How it is written. */
+                format?: components["schemas"]["ExportFormat"];
+                /** @description Of one status; without it, all. */
+                status?: components["schemas"]["TaskStatus"] | null;
+                /** @description Of one site; without it, all. */
+                site?: string | null;
+                /** @description `Shoal-Next-After` of the file before. */
+                after?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file; `Shoal-Next-After` says where a further one goes on */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    importLabels: {
+        parameters: {
+            query?: {
+                /** @description How it is written. */
+                format?: components["schemas"]["ExportFormat"];
+                /** @description Check alone. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": unknown;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportedLabels"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDatasets: {
+        parameters: {
+            query?: {
+                /** @description Of one name. */
+                name?: string | null;
+                /** @description Items per page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    freezeDataset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewDataset"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetVersion"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getDataset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DatasetVersion"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getDatasetAnnotations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description COCO */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getDatasetArchive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The archive */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": unknown;
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

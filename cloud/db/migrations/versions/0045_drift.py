@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP, UUID
 from cloud.db import audit
 
 revision = "0045"
-down_revision = "0041"
+down_revision = "0042"
 
 MOMENT = TIMESTAMP(timezone=True)
 
