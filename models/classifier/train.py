@@ -23,6 +23,7 @@ from rich.progress import Progress
 from contracts.bundles import ClassificationOutput, DataSource, ImageInput, ModelManifest, Task
 from contracts.errors import ConfigurationError, ShoalError
 from models.classifier.data import Crop, read_crops, snapshot_sha256
+from models.classifier.figures import told_figures
 from models.classifier.model import Features, SpeciesClassifier, fit_head
 from models.data.errors import DatasetError
 from models.export.onnx_export import export_onnx, opset_of
@@ -34,8 +35,6 @@ from models.runtime.preprocess import FrameArray, preprocess
 
 SIZE = 224
 """Pixels a side, as the backbone was trained. Crops are mostly smaller; at 128 the same layer was right in 85 % instead of 91 %."""
-RIGHT_WHEN_SURE = 0.97
-"""Share of right answers that ``unknown_below`` is chosen for."""
 _BATCH = 32
 _STEPS = 300
 _WEIGHT_DECAY = 0.05
@@ -76,7 +75,8 @@ def train(
     y_N = torch.tensor([labels.index(crop.label) for crop in crops])
     folds = np.array([crop.fold for crop in crops])
     judged_NK = _judged(x_NF, y_N, folds, len(labels), seed)
-    metrics, threshold = _figures(judged_NK, y_N.numpy())
+    told, threshold = told_figures(judged_NK, y_N.numpy())
+    metrics = {f"by_track.{name}": value for name, value in told.items()}
     console.print(f"judged by track over five folds: {metrics}; unknown below {threshold:.2f}")
 
     model = SpeciesClassifier(
@@ -149,32 +149,6 @@ def _judged(
         with torch.no_grad():
             judged_NK[unseen] = torch.softmax(head(x_NF[unseen]), dim=1)
     return np.asarray(judged_NK.numpy(), np.float32)
-
-
-def _figures(judged_NK: npt.NDArray[np.float32], y_N: npt.NDArray[np.int_]) -> tuple[dict[str, float], float]:
-    """Figures, and the lowest confidence from which answers are right often enough (chosen on the same crops)."""
-    best, sure = judged_NK.argmax(1), judged_NK.max(1)
-    right = best == y_N
-    threshold = 0.95
-    for candidate in np.arange(0.3, 0.96, 0.01):
-        told = sure >= candidate
-        if told.any() and right[told].mean() >= RIGHT_WHEN_SURE:
-            threshold = round(float(candidate), 2)
-            break
-    told = sure >= threshold
-    return {
-        "by_track.accuracy": round(float(right.mean()), 4),
-        "by_track.macro_f1": round(_macro_f1(y_N, best), 4),
-        "by_track.told": round(float(told.mean()), 4),
-        "by_track.accuracy_of_told": round(float(right[told].mean()) if told.any() else 0.0, 4),
-    }, threshold
-
-
-def _macro_f1(y_N: npt.NDArray[np.int_], best_N: npt.NDArray[np.int_]) -> float:
-    """Mean over the classes of 2 * right / (there + said)."""
-    return float(
-        np.mean([2 * ((y_N == k) & (best_N == k)).sum() / ((y_N == k).sum() + (best_N == k).sum()) for k in set(y_N)])
-    )
 
 
 def _write_golden(

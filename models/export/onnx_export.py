@@ -46,6 +46,29 @@ def export_onnx(module: nn.Module, image: ImageInput, outputs: tuple[str, ...], 
     onnx.checker.check_model(str(path))
 
 
+def export_torchvision_detector(module: nn.Module, image: ImageInput, path: Path) -> None:
+    """Write a detector of torchvision (outputs ``boxes``, ``scores``, ``classes`` of one picture) by the older exporter.
+
+    Args:
+        module: a :class:`~models.zoo.torchvision_detector.TorchvisionDetector` in evaluation mode.
+        image: the input; its batch is fixed at 1.
+        path: of the ONNX file.
+    """
+    example: Tensor = torch.randint(0, 255, (1, image.height, image.width, 3), dtype=torch.uint8)
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of tracing through loops, and of the exporter's own age
+        torch.onnx.export(
+            module,
+            (example,),
+            str(path),
+            dynamo=False,
+            input_names=[image.name],
+            output_names=["boxes", "scores", "classes"],
+            opset_version=OPSET,
+        )
+    onnx.checker.check_model(str(path))
+
+
 def _forget_the_exporting_machine(path: Path) -> None:
     """Drop the stack traces that the exporter leaves in every node: paths of one machine, in a file whose hash is its name."""
     model = onnx.load(str(path))

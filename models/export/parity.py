@@ -48,17 +48,29 @@ def check_detector_parity(module: nn.Module, path: Path, images_BHWC: FrameArray
     return parity
 
 
-def check_classifier_parity(module: nn.Module, path: Path, images_BHWC: FrameArray) -> float:
+def check_classifier_parity(
+    module: nn.Module, path: Path, images_BHWC: FrameArray, *, independent: bool = False
+) -> float:
     """Run both on the same images and return the largest difference of a probability.
+
+    Args:
+        module: the trained network.
+        path: of the exported graph.
+        images_BHWC: uint8 pictures.
+        independent: every label has a probability of its own, instead of one over all.
 
     Raises:
         ParityError: it is above :data:`TOLERANCE`.
     """
+
+    def activate(logits_BK: torch.Tensor) -> torch.Tensor:
+        return torch.sigmoid(logits_BK) if independent else torch.softmax(logits_BK, dim=1)
+
     with torch.no_grad():
-        ours_BK = torch.softmax(module(torch.from_numpy(images_BHWC)), dim=1).numpy()
+        ours_BK = activate(module(torch.from_numpy(images_BHWC))).numpy()
     session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     (logits_BK,) = session.run(None, {session.get_inputs()[0].name: images_BHWC})
-    theirs_BK = torch.softmax(torch.from_numpy(np.asarray(logits_BK)), dim=1).numpy()
+    theirs_BK = activate(torch.from_numpy(np.asarray(logits_BK))).numpy()
     difference = float(np.abs(ours_BK - theirs_BK).max())
     if difference > TOLERANCE:
         raise ParityError(f"exported graph differs: probability by {difference:.2e}")

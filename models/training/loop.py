@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from contracts.errors import ShoalError
-from models.detector.loss import detection_loss
-from models.detector.model import FishDetector
-from models.training.batches import Batch
 from models.training.config import ScheduleConfig
 
 MAX_GRADIENT_NORM = 10.0
@@ -21,14 +18,6 @@ MAX_GRADIENT_NORM = 10.0
 
 class NonFiniteLossError(ShoalError):
     """The loss is not a number: the run stops before it ruins the weights; lower the rate or look at the data."""
-
-
-class EpochLoss(NamedTuple):
-    """Means over the epoch."""
-
-    total: float
-    heat: float
-    box: float
 
 
 class AverageModel:
@@ -51,6 +40,26 @@ class AverageModel:
                 self.state[name].copy_(value)
 
 
+class Scaler(Protocol):
+    """What of torch's ``GradScaler`` is used: it keeps small float16 gradients from becoming 0."""
+
+    def scale(self, loss: Tensor) -> Tensor:
+        """The loss, multiplied."""
+        ...
+
+    def unscale_(self, optimizer: Optimizer) -> None:
+        """Gradients as they are."""
+        ...
+
+    def step(self, optimizer: Optimizer) -> float | None:
+        """A step, unless a gradient overflowed."""
+        ...
+
+    def update(self) -> None:
+        """Another factor after an overflow."""
+        ...
+
+
 def learning_rate(step: int, total_steps: int, warmup_steps: int) -> float:
     """Share of the peak rate: linear warm-up, then half a cosine down to 1 %."""
     if step < warmup_steps:
@@ -59,17 +68,24 @@ def learning_rate(step: int, total_steps: int, warmup_steps: int) -> float:
     return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
 
 
-def make_optimizer(model: FishDetector, schedule: ScheduleConfig) -> Optimizer:
+def in_backbone(name: str) -> bool:
+    """Is the parameter part of the pretrained network?"""
+    return name.startswith("backbone.")
+
+
+def make_optimizer(
+    model: nn.Module, schedule: ScheduleConfig, is_backbone: Callable[[str], bool] = in_backbone
+) -> Optimizer:
     """AdamW with a slower backbone and no decay of biases and norms."""
     groups = []
-    for in_backbone in (True, False):
+    for slow in (True, False):
         for decay in (True, False):
             parameters = [
                 p
                 for name, p in model.named_parameters()
-                if p.requires_grad and name.startswith("backbone.") == in_backbone and (p.ndim > 1) == decay
+                if p.requires_grad and is_backbone(name) == slow and (p.ndim > 1) == decay
             ]
-            rate = schedule.learning_rate * (schedule.backbone_rate if in_backbone else 1.0)
+            rate = schedule.learning_rate * (schedule.backbone_rate if slow else 1.0)
             groups.append(
                 {
                     "params": parameters,
@@ -82,42 +98,80 @@ def make_optimizer(model: FishDetector, schedule: ScheduleConfig) -> Optimizer:
 
 
 def train_one_epoch(
-    model: FishDetector,
+    model: nn.Module,
     average: AverageModel,
     optimizer: Optimizer,
-    batches: Iterable[Batch],
+    batches: Iterable[Any],
     *,
+    losses_of: Callable[[nn.Module, Any], Mapping[str, Tensor]],
     rate_of_step: Callable[[int], float],
     on_step: Callable[[float], None],
-) -> EpochLoss:
-    """Learn from every batch.
+    plain: nn.Module | None = None,
+    accumulate: int = 1,
+    scaler: Scaler | None = None,
+) -> dict[str, float]:
+    """Learn from every batch and return the mean losses by name.
 
     Args:
         model: changed in place.
         average: follows the model.
         optimizer: from :func:`make_optimizer`.
         batches: of one epoch.
-        rate_of_step: share of the peak learning rate, by step within the epoch.
-        on_step: told the loss of every step, for progress.
+        losses_of: the job's losses of a batch; ``total`` is minimised.
+        rate_of_step: share of the peak learning rate, by batch within the epoch.
+        on_step: told the loss of every batch, for progress.
+        plain: the model without what spreads or compiles it; None when it is plain.
+        accumulate: batches whose gradients make one step.
+        scaler: for float16.
 
     Raises:
         NonFiniteLossError: before the optimizer has touched the weights.
     """
+    plain = model if plain is None else plain
     model.train()
-    sums = torch.zeros(3)
+    sums: dict[str, float] = {}
     step = 0
+    pending = 0
+    optimizer.zero_grad(set_to_none=True)
     for step, batch in enumerate(batches, start=1):
         for group in optimizer.param_groups:
             group["lr"] = group["peak_lr"] * rate_of_step(step - 1)
-        loss = detection_loss(model(batch.images), batch.heat, batch.boxes, batch.weight)
-        if not torch.isfinite(loss.total):
-            raise NonFiniteLossError(f"loss is {loss.total.item()} (heat {loss.heat.item()}, box {loss.box.item()})")
-        optimizer.zero_grad(set_to_none=True)
-        loss.total.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), MAX_GRADIENT_NORM, error_if_nonfinite=True)
+        losses = losses_of(model, batch)
+        told = {name: float(part.detach()) for name, part in losses.items()}
+        if not math.isfinite(told["total"]):
+            parts = ", ".join(f"{name} {value}" for name, value in told.items() if name != "total")
+            raise NonFiniteLossError(
+                f"loss is {told['total']}{f' ({parts})' if parts else ''} at batch {step} of the epoch. The last good checkpoint is "
+                "kept: lower schedule.learning_rate, use precision float32, or look at the pictures of this epoch"
+            )
+        total = losses["total"] / accumulate
+        (scaler.scale(total) if scaler is not None else total).backward()
+        pending += 1
+        if pending == accumulate:
+            _step(plain, optimizer, scaler)
+            average.update(plain)
+            pending = 0
+        for name, value in told.items():
+            sums[name] = sums.get(name, 0.0) + value
+        on_step(told["total"])
+    if pending:
+        _step(plain, optimizer, scaler)
+        average.update(plain)
+    return {name: value / max(1, step) for name, value in sums.items()}
+
+
+def _step(model: nn.Module, optimizer: Optimizer, scaler: Scaler | None) -> None:
+    if scaler is None:
+        try:
+            nn.utils.clip_grad_norm_(model.parameters(), MAX_GRADIENT_NORM, error_if_nonfinite=True)
+        except RuntimeError as error:
+            raise NonFiniteLossError(
+                f"a gradient is not a number ({error}). The last good checkpoint is kept: lower schedule.learning_rate"
+            ) from error
         optimizer.step()
-        average.update(model)
-        sums += torch.stack([part.detach() for part in loss])
-        on_step(loss.total.item())
-    total, heat, box = (sums / max(1, step)).tolist()
-    return EpochLoss(total, heat, box)
+    else:
+        scaler.unscale_(optimizer)
+        nn.utils.clip_grad_norm_(model.parameters(), MAX_GRADIENT_NORM)
+        scaler.step(optimizer)
+        scaler.update()
+    optimizer.zero_grad(set_to_none=True)

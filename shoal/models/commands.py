@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from shoal.models import dataset, evaluation
+from shoal.models import dataset, evaluation, training
 
 _HELP = """From a farm's frames to a better model.
 
@@ -21,6 +21,7 @@ sha256 what it has read. docs/models.md walks through all of it.
 models = typer.Typer(help=_HELP, no_args_is_help=True)
 dataset.register(models)
 evaluation.register(models)
+training.register(models)
 
 
 @models.command("verify")

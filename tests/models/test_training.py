@@ -152,6 +152,9 @@ def test_a_loss_that_is_no_number_stops_before_the_weights_change(root: Path) ->
             AverageModel(model, 0.9),
             make_optimizer(model, config.schedule),
             [batch],
+            losses_of=lambda net, batch: detection_loss(
+                net(batch.images), batch.heat, batch.boxes, batch.weight
+            )._asdict(),
             rate_of_step=lambda _: 1.0,
             on_step=lambda _: None,
         )

@@ -1,0 +1,149 @@
+"""``shoal models export``: a run folder → its data again → bundle → smaller bundles that pass the gate."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from contracts.bundles import ModelManifest, Task
+from contracts.errors import ConfigurationError
+from models.data.frames import Located, read_picture
+from models.evaluation.evaluate import evaluate
+from models.export.quantise import gate, to_fp16, to_int8
+from models.publishing.bundle_writer import identity, write_golden_result, write_manifest
+from models.publishing.publish import publish_prepared
+from models.publishing.publish_classifier import gate_figure, publish_classifier
+from models.publishing.sbom import write_sbom
+from models.runtime import Classifier, Detector, check_golden, load_bundle, open_session
+from models.runtime.golden import GoldenExpectation, read_frame
+from models.runtime.preprocess import preprocess
+from models.runtime.scorer import Scorer
+from models.training.config import ClassifierTrainingConfig
+from models.training.open_dataset import open_dataset, parts_for
+from models.training.start import prepare_detection, read_origin
+
+CALIBRATION = 200
+"""Pictures of the training part that ranges are measured on."""
+
+Judge = Callable[[Path], float]
+
+
+def export_run(
+    run: Path,
+    output: Path,
+    *,
+    int8: bool = False,
+    fp16: bool = False,
+    max_loss: float = 0.01,
+    command: str = "",
+    console: Console | None = None,
+) -> list[ModelManifest]:
+    """Write the bundle of a run, and the smaller ones that are asked for.
+
+    Args:
+        run: its folder.
+        output: bundle to write or replace; the smaller ones lie beside it.
+        int8: also with eight-bit weights.
+        fp16: also with half-precision weights.
+        max_loss: what the smaller ones may lose.
+        command: for the card.
+        console: where figures go.
+
+    Raises:
+        ConfigurationError: the run or its data is not there.
+        ParityError: the exported graph computes something else.
+        QuantisationLossError: a smaller one loses too much; the float bundle stays.
+    """
+    console = console or Console()
+    origin = read_origin(run)
+    dataset = Path(origin.dataset)
+    if isinstance(origin.config, ClassifierTrainingConfig):
+        config = origin.config
+        snapshot, roots = open_dataset(dataset, config.name, config.labels, folds=config.folds)
+        train, judges = parts_for(snapshot, roots, origin.judge)
+        manifest = publish_classifier(config, snapshot, train, judges, run, output, command=command, console=console)
+        held_out = [located for part, members in judges.items() if part != "unknown" for located in members]
+        judge: Judge = lambda folder: gate_figure(folder, held_out)  # noqa: E731 - one of two
+    else:
+        prepared = prepare_detection(origin.config, dataset, origin.judge)
+        manifest = publish_prepared(origin.config, prepared, run, output, command=command, console=console)
+        train = prepared.train
+        held_out = next(iter(prepared.judges.values()), [])
+        judge = lambda folder: evaluate(folder, {"judge": held_out})["judge"].map50  # noqa: E731 - one of two
+    kinds = [kind for kind, wanted in (("int8", int8), ("fp16", fp16)) if wanted]
+    if kinds and not held_out:
+        raise ConfigurationError(
+            "--int8, --fp16", "no judge", "The run kept nothing back: train with a part that judges."
+        )
+    return [manifest, *(_smaller(kind, output, train, judge, max_loss, console) for kind in kinds)]
+
+
+def _smaller(
+    kind: str, output: Path, train: Sequence[Located], judge: Judge, max_loss: float, console: Console
+) -> ModelManifest:
+    """A copy of the bundle with smaller weights, behind the gate; nothing is left of one that does not pass."""
+    base = load_bundle(output)
+    target = output.with_name(f"{output.name}-{kind}")
+    draft = target.with_name(f".{target.name}.draft")
+    shutil.rmtree(draft, ignore_errors=True)
+    shutil.copytree(output, draft)
+    source, path = base.model_path, draft / base.manifest.file
+    if kind == "int8":
+        sample = list(train)[:: max(1, len(train) // CALIBRATION)][:CALIBRATION]
+        images, _ = preprocess([read_picture(*located) for located in sample], base.manifest.input)
+        to_int8(source, path, base.manifest.input.name, images)
+    else:
+        to_fp16(source, path)
+    sha256, size = identity(path)
+    manifest = base.manifest.model_copy(
+        update={
+            "name": f"{base.manifest.name}-{kind}",
+            "sha256": sha256,
+            "bytes": size,
+            "training": {**base.manifest.training, "precision": kind, "float_sha256": base.manifest.sha256},
+        }
+    )
+    write_manifest(draft, manifest)
+    try:
+        was, is_now = gate(f"{target.name}: figure on what was held out", judge, output, draft, max_loss=max_loss)
+    except Exception:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    console.print(f"{kind}: {was:.4f} -> {is_now:.4f}, {base.manifest.bytes / 1e6:.1f} -> {size / 1e6:.1f} MB")
+    manifest = manifest.model_copy(
+        update={"metrics": {**manifest.metrics, "gate.float": round(was, 4), f"gate.{kind}": round(is_now, 4)}}
+    )
+    write_manifest(draft, manifest)
+    _write_golden_again(draft, manifest)
+    write_sbom(draft, manifest)
+    card = draft / "README.md"
+    card.write_text(
+        f"> {kind} copy of {base.manifest.name} {base.manifest.version} (sha256 `{base.manifest.sha256}`): {was:.4f} became "
+        f"{is_now:.4f} on what was held out. The figures below are those of the float file.\n\n{card.read_text()}"
+    )
+    result = check_golden(open_session(load_bundle(draft)))
+    if not result.passed:
+        raise ConfigurationError("golden", kind, "; ".join(result.failures))
+    shutil.rmtree(target, ignore_errors=True)
+    draft.replace(target)
+    return manifest
+
+
+def _write_golden_again(folder: Path, manifest: ModelManifest) -> None:
+    """Golden results are of this very file."""
+    session = open_session(load_bundle(folder))
+    for name in manifest.golden:
+        if manifest.task is Task.DETECTION:
+            write_golden_result(folder, name, Detector(session))
+            continue
+        frame = read_frame(folder / name)
+        if manifest.task is Task.SCORES:
+            expected, include = GoldenExpectation(scores=Scorer(session).score([frame])[0].scores), {"scores"}
+        else:
+            (said,) = Classifier(session).classify([frame])
+            expected, include = GoldenExpectation(label=said.label, confidence=said.confidence), {"label", "confidence"}
+        text = expected.model_dump_json(indent=1, include=include)
+        (folder / name).with_suffix(".json").write_text(text + "\n")

@@ -1,0 +1,86 @@
+"""From a configuration file and a data set to a run, and from a run back to its data: what the command line does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, Field, ValidationError
+from rich.console import Console
+
+from contracts.errors import ConfigurationError
+from models.training.classifier_job import ClassifierJob, open_classifier_job
+from models.training.config import ClassifierTrainingConfig, TrainingConfig, load_any_config
+from models.training.detector_job import DetectorJob, prepare_dataset
+from models.training.prepare import Prepared, prepare
+from models.training.train import CONFIG, run
+
+
+class RunOrigin(BaseModel):
+    """``config.json`` of a run: enough to find its data again when it is exported."""
+
+    config: Annotated[TrainingConfig | ClassifierTrainingConfig, Field(discriminator="task")]
+    dataset: str
+    judge: str | None = None
+
+
+def start(
+    config_path: Path,
+    dataset: Path,
+    out: Path,
+    *,
+    seed: int | None = None,
+    judge: str | None = None,
+    console: Console | None = None,
+) -> Path:
+    """Train what the file says on the data set, and return the path of the weights.
+
+    Args:
+        config_path: YAML; ``models/zoo`` has one for every network.
+        dataset: a frozen data set, a folder of classes, a YOLO folder, or the folder that holds the configuration's sources.
+        out: folder of the run.
+        seed: instead of the configuration's.
+        judge: the fold that judges, of data that has no training part; ``none`` trains on everything.
+        console: where progress goes.
+
+    Raises:
+        ConfigurationError: configuration or data cannot be used, or ``out`` holds another run.
+        NonFiniteLossError: the loss stopped being a number.
+    """
+    config = load_any_config(config_path)
+    if seed is not None:
+        config = config.model_copy(update={"seed": seed})
+    origin = RunOrigin(config=config, dataset=str(dataset.resolve()), judge=judge)
+    job: DetectorJob | ClassifierJob
+    if isinstance(config, ClassifierTrainingConfig):
+        job = open_classifier_job(config, dataset, judge=judge)
+    else:
+        job = DetectorJob(config, prepare_detection(config, dataset, judge))
+    return run(job, out, config_json=origin.model_dump_json(indent=1), console=console)
+
+
+def prepare_detection(config: TrainingConfig, dataset: Path, judge: str | None = None) -> Prepared:
+    """The data of a detector: the configuration's sources below the folder, or one data set.
+
+    Raises:
+        DatasetError: it cannot be used.
+    """
+    if dataset.is_dir() and config.sources and not (dataset / "labels").is_dir():
+        return prepare(config, [dataset])
+    return prepare_dataset(config, dataset, judge)
+
+
+def read_origin(run_folder: Path) -> RunOrigin:
+    """What a run was made of.
+
+    Raises:
+        ConfigurationError: the folder holds no run.
+    """
+    try:
+        return RunOrigin.model_validate_json((run_folder / CONFIG).read_bytes())
+    except (OSError, ValidationError) as error:
+        raise ConfigurationError(
+            "RUN",
+            str(run_folder),
+            f"There is no {CONFIG} of a run in it. Give the --output folder of shoal models train.",
+        ) from error

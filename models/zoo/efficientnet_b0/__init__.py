@@ -1,0 +1,1 @@
+"""EfficientNet-B0 as a classifier of fish."""

@@ -1,0 +1,1 @@
+"""Shoal's own detector; its code is models/detector."""

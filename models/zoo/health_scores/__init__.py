@@ -1,0 +1,1 @@
+"""A health head: several labels with a score of their own each."""

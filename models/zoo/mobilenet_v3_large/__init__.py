@@ -1,0 +1,1 @@
+"""MobileNetV3-Large as a classifier of fish."""

@@ -1,0 +1,1 @@
+"""ResNet-101 as a classifier of fish."""

@@ -1,0 +1,1 @@
+"""ViT-B/16 as a classifier of fish."""

@@ -1,0 +1,121 @@
+"""``shoal models train``, ``adapt`` and ``export``: from a data set to a bundle."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Seed = Annotated[int | None, typer.Option(help="Instead of the configuration's")]
+
+
+def register(group: typer.Typer) -> None:
+    """Add the commands to ``shoal models``."""
+    group.command("train")(train)
+    group.command("adapt")(adapt)
+    group.command("export")(export)
+    group.command("zoo")(zoo)
+
+
+def train(
+    config: Annotated[Path, typer.Argument(help="Training configuration (YAML); models/zoo has one for each network")],
+    dataset: Annotated[
+        Path,
+        typer.Option(
+            help="A frozen data set (.json), a folder of classes, a YOLO folder, or what holds the sources' folders"
+        ),
+    ],
+    output: Annotated[Path, typer.Option(help="Folder of the run; give it again to continue a killed run")],
+    seed: Seed = None,
+    judge: Annotated[
+        str | None, typer.Option(help="Fold that judges, or none to train on everything. [default: the first]")
+    ] = None,
+    *,
+    folds: Annotated[
+        bool, typer.Option("--folds", help="Cross-validate a classifier: every fold judges once; folds.json")
+    ] = False,
+    fold: Annotated[list[str] | None, typer.Option(help="With --folds: only this fold; may be repeated")] = None,
+) -> None:
+    """Train a detector or a classifier. Progress is told every epoch; curve.jsonl has the losses.
+
+    A killed run goes on where it was, to the same losses, when the same command is given again. On several GPUs, or to try it on
+    a processor: torchrun --nproc-per-node 2 -m shoal models train ...
+    """
+    from models.training.config import ClassifierTrainingConfig, load_any_config
+    from models.training.start import start
+
+    if not folds:
+        typer.echo(f"weights: {start(config, dataset, output, seed=seed, judge=judge)}")
+        return
+    from contracts.errors import ConfigurationError
+    from models.training.folds import cross_validate
+
+    loaded = load_any_config(config)
+    if not isinstance(loaded, ClassifierTrainingConfig):
+        raise ConfigurationError(
+            "--folds", str(config), "Detectors are judged by site: hold sites out when freezing the data."
+        )
+    if seed is not None:
+        loaded = loaded.model_copy(update={"seed": seed})
+    told = cross_validate(loaded, dataset, output, only=fold or ())
+    typer.echo(f"all folds: {told.get('all')}")
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run")],
+    output: Annotated[Path, typer.Option(help="Bundle to write or replace")],
+    *,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="Also OUTPUT-int8, if it loses no more than --max-loss on what was held out")
+    ] = False,
+    fp16: Annotated[bool, typer.Option("--fp16", help="Also OUTPUT-fp16, for GPUs, behind the same gate")] = False,
+    max_loss: Annotated[float, typer.Option(help="Of accuracy, AUROC or mAP50; 0.01 is one point")] = 0.01,
+) -> None:
+    """Write the bundle of a run: ONNX with normalisation inside, manifest, golden frames, card, NOTICE, bill of materials.
+
+    The exported graph is compared with the trained network on real pictures (1e-4), judged through the runtime that devices
+    use, and tested on its own golden frames; a bundle that fails replaces nothing. TensorRT builds its engine on the device.
+    """
+    from models.publishing.export_run import export_run
+
+    for manifest in export_run(run, output, int8=int8, fp16=fp16, max_loss=max_loss, command=_command()):
+        typer.echo(f"{manifest.name} {manifest.version}: {manifest.bytes / 1e6:.1f} MB, sha256 {manifest.sha256}")
+
+
+def adapt(
+    site: Annotated[str, typer.Option(help="Site whose camera it is made for; goes into name, card and lineage")],
+    bundle: Annotated[str, typer.Option(help="Name of a shipped detector, or the path of a bundle folder")],
+    frames: Annotated[
+        Path, typer.Option(help="YOLO folder (images, labels) or frozen data set with about 20 labelled frames")
+    ],
+    output: Annotated[Path, typer.Option(help="Bundle to write or replace")],
+    steps: Annotated[int, typer.Option(help="Steps of four frames")] = 150,
+    seed: Seed = None,
+) -> None:
+    """Calibrate a detector to one site with about 20 labelled frames, in minutes on a processor.
+
+    The bundle's own weights are read from its ONNX file; the first two thirds of the backbone stay. Label frames of different hours
+    and densities, those without fish too.
+    """
+    from models.training.adapt import adapt as program
+
+    manifest = program(site, bundle, frames, output, steps=steps, seed=seed or 1, command=_command())
+    typer.echo(f"{manifest.name} {manifest.version} for {site}: sha256 {manifest.sha256}")
+
+
+def zoo(name: Annotated[str | None, typer.Argument(help="Show the card of this entry")] = None) -> None:
+    """List the networks that training can start from, or show the card of one."""
+    from models.zoo.names import CLASSIFIERS, DETECTORS, HEADS, card_of
+
+    if name is not None:
+        typer.echo(card_of(name).read_text())
+        return
+    for title, names in (("classifiers", CLASSIFIERS), ("detectors", DETECTORS), ("heads", HEADS)):
+        typer.echo(f"{title}: {', '.join(names)}")
+
+
+def _command() -> str:
+    return shlex.join(["shoal", *sys.argv[1:]])
