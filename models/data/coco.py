@@ -1,8 +1,8 @@
 """A COCO document becomes dataset images; the label queue exports the same document with a few words more for each image.
 
 Beside COCO's own ``file_name``, ``width`` and ``height`` an image may say ``site``, ``camera``, ``track``, ``captured_at``, ``annotator``
-(one name or a list), ``sha256``, ``licence`` and ``provenance``. COCO has no classes of whole images: an annotation without
-``bbox`` is one.
+(one name or a list), ``sha256``, ``licence``, ``provenance`` and ``classes`` of the whole image; an annotation without ``bbox`` is such
+a class, too. An image of the queue that nobody has labelled is refused: as an empty picture it would teach that there are no fish.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def import_coco(
     Args:
         document: the JSON file.
         labels: categories that may occur; empty takes the document's.
-        images: folder that ``file_name`` starts from; None takes ``images`` beside the document, else the document's folder.
+        images: folder that ``file_name`` starts from; None takes the document's folder, else ``images`` in it.
             Paths of the dataset start with this folder's own name.
         licence: of images that do not name one, themselves or by COCO's ``license``.
         provenance: of images that do not tell it.
@@ -49,7 +49,7 @@ def import_coco(
         DatasetError: not a COCO document, a missing or altered image, a box outside its image, an unknown category.
     """
     content = _read(document)
-    root = images or (document.parent / "images" if (document.parent / "images").is_dir() else document.parent)
+    root = images or _root_of(document, content["images"])
     names = {c.get("id"): str(c.get("name")) for c in content["categories"]}
     licences = {entry.get("id"): str(entry.get("name")) for entry in content.get("licenses") or ()}
     for identity, name in names.items():
@@ -67,6 +67,11 @@ def import_coco(
     for place, entry in enumerate(watch(content["images"])):
         where = f"{document}: images.{place}"
         boxes, classes = _labels_of(of_image.get(entry.get("id"), ()), entry, names, str(document))
+        classes = tuple(sorted({*classes, *_image_classes(entry, labels, where)}))
+        if "annotator" in entry and entry["annotator"] is None and not boxes and not classes:
+            raise DatasetError(
+                f"{where}.annotator", None, "Nobody has labelled it. Export accepted labels only, or remove the image."
+            )
         found.append(
             _image(entry, root, where, boxes, classes).model_copy(
                 update={
@@ -78,7 +83,14 @@ def import_coco(
         )
     if not found:
         raise DatasetError("data.document", str(document), "It has no images.")
-    return sorted(found, key=lambda image: image.path), labels or tuple(names.values())
+    of_images = sorted({label for image in found for label in image.classes} - set(names.values()))
+    return sorted(found, key=lambda image: image.path), labels or (*names.values(), *of_images)
+
+
+def _root_of(document: Path, images: list[dict[str, Any]]) -> Path:
+    beside = document.resolve().parent
+    first = str(images[0].get("file_name") or "") if images else ""
+    return beside if (beside / first).is_file() or not (beside / "images").is_dir() else beside / "images"
 
 
 def _read(document: Path) -> dict[str, Any]:
@@ -134,6 +146,16 @@ def _image(
         licence="",
         provenance="",
     )
+
+
+def _image_classes(entry: dict[str, Any], labels: tuple[str, ...], where: str) -> list[str]:
+    classes = entry.get("classes") or []
+    if not isinstance(classes, list) or not all(isinstance(name, str) and name for name in classes):
+        raise DatasetError(f"{where}.classes", classes, "classes is a list of names.")
+    for name in classes:
+        if labels and name not in labels:
+            raise DatasetError(f"{where}.classes", name, f"The classes are {', '.join(labels)}.")
+    return classes
 
 
 def _labels_of(

@@ -36,7 +36,8 @@ class GateRule(_Part):
     """In units of the metric, whichever way is better for it; 0 demands proof that it is not worse at all."""
     better_by_at_least: float | None = Field(default=None, ge=0)
     inconclusive_passes: bool = False
-    """For slices that may stay small: what cannot be told does not stand in the way."""
+    """For slices that may stay small: what cannot be told does not stand in the way, as long as the figure itself is on the right
+    side. Nine sites of three videos each need no proof, but the one that collapsed is looked at."""
 
     @model_validator(mode="after")
     def _demands_something(self) -> GateRule:
@@ -142,7 +143,7 @@ def _floors(rule: GateRule, m: Measured) -> Iterable[Reason]:
         value = m.candidate.value
         far = m.candidate.low if sign > 0 else m.candidate.high
         if value is None or (rule.sure and far is None):
-            yield _reason(rule, m.slice, Verdict.INCONCLUSIVE, f"{told}; {m.groups} groups are too few to tell")
+            yield _reason(rule, m.slice, Verdict.INCONCLUSIVE, f"{told}; {_groups(m.groups)} too few to tell")
         elif sign * value < sign * bound:
             yield _reason(rule, m.slice, Verdict.FAILED, told)
         elif rule.sure and far is not None and sign * far < sign * bound:
@@ -166,21 +167,27 @@ def _comparisons(rule: GateRule, m: Measured) -> Iterable[Reason]:
         gain = _as_gain(m.difference, higher_is_better=m.higher_is_better)
         told = f"{m.metric} on {m.slice} changes for the better by {_words(gain)}, needed is {words}"
         if gain.value is None or gain.low is None or gain.high is None:
-            yield _reason(rule, m.slice, Verdict.INCONCLUSIVE, f"{told}; {m.groups} groups are too few to tell")
+            looks_good = gain.value is None or gain.value >= bound
+            text = f"{told}; {_groups(m.groups)} too few to tell"
+            yield _reason(rule, m.slice, Verdict.INCONCLUSIVE, text, looks_good=looks_good)
         elif gain.low >= bound:
             yield _reason(rule, m.slice, Verdict.PASSED, told)
         elif gain.high < bound:
             yield _reason(rule, m.slice, Verdict.FAILED, told)
         else:
             more = _needed(m.groups, spread=gain.value - gain.low, distance=gain.value - bound)
-            yield _reason(rule, m.slice, Verdict.INCONCLUSIVE, f"{told}: it may be either{more}")
+            text = f"{told}: it may be either{more}"
+            yield _reason(rule, m.slice, Verdict.INCONCLUSIVE, text, looks_good=gain.value >= bound)
 
 
 def _as_gain(difference: Figure, *, higher_is_better: bool) -> Figure:
     if higher_is_better or difference.value is None:
         return difference
     low, high = difference.low, difference.high
-    return Figure(value=-difference.value, low=None if high is None else -high, high=None if low is None else -low)
+    # 0.0 - x and not -x: nothing changed is no "-0.000".
+    return Figure(
+        value=0.0 - difference.value, low=None if high is None else 0.0 - high, high=None if low is None else 0.0 - low
+    )
 
 
 def _needed(groups: int, *, spread: float, distance: float) -> str:
@@ -188,6 +195,10 @@ def _needed(groups: int, *, spread: float, distance: float) -> str:
     if distance <= 0 or spread <= 0:
         return ""
     return f"; about {math.ceil(groups * (spread / distance) ** 2 - 1e-9)} groups would tell (there are {groups})"
+
+
+def _groups(count: int) -> str:
+    return "one group is" if count == 1 else f"{count} groups are"
 
 
 def _words(figure: Figure) -> str:
@@ -198,6 +209,6 @@ def _words(figure: Figure) -> str:
     return f"{figure.value:.3f} ({figure.low:.3f} to {figure.high:.3f})"
 
 
-def _reason(rule: GateRule, where: str, verdict: Verdict, text: str) -> Reason:
-    waived = verdict is Verdict.INCONCLUSIVE and rule.inconclusive_passes
+def _reason(rule: GateRule, where: str, verdict: Verdict, text: str, *, looks_good: bool = True) -> Reason:
+    waived = verdict is Verdict.INCONCLUSIVE and rule.inconclusive_passes and looks_good
     return Reason(metric=rule.metric, slice=where, verdict=verdict, text=text, waived=waived)

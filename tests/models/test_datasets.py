@@ -207,6 +207,7 @@ def test_the_label_queues_coco_keeps_site_camera_track_time_and_annotators(tmp_p
         ("images", {"file_name": "../labels.json"}, "lie inside"),
         ("images", {"file_name": None}, "needs its file_name"),
         ("images", {"captured_at": "noon"}, "captured_at"),
+        ("images", {"classes": "turbid"}, "list of names"),
     ],
 )
 def test_a_wrong_coco_document_stops_with_its_place(
@@ -214,6 +215,19 @@ def test_a_wrong_coco_document_stops_with_its_place(
 ) -> None:
     with pytest.raises(DatasetError, match=message):
         import_coco(change(coco(tmp_path / "queue"), part, **values))
+
+
+def test_an_unpacked_export_of_the_label_queue_is_read_as_it_lies(tmp_path: Path) -> None:
+    document = change(
+        coco(tmp_path / "tank-fish-3"), "images", file_name="images/a.png", classes=["murky"], annotator="ann"
+    )
+    (image,), labels = import_coco(document)
+    assert image.path == "tank-fish-3/images/a.png"
+    assert (image.classes, labels) == (("murky", "turbid"), ("fish", "turbid", "murky"))
+    empty = json.loads(change(document, "images", annotator=None, classes=[]).read_text())
+    document.write_text(json.dumps(empty | {"annotations": []}))
+    with pytest.raises(DatasetError, match="Nobody has labelled it"):
+        import_coco(document)
 
 
 def test_a_document_that_is_no_coco_stops(tmp_path: Path) -> None:

@@ -70,6 +70,17 @@ def test_what_cannot_be_told_is_never_passed() -> None:
     assert verdict(few, worse_by_at_most=0.1, inconclusive_passes=True)[0] is Decision.PROMOTE
 
 
+def test_a_small_site_needs_no_proof_unless_it_looks_bad() -> None:
+    small = told(0.5, change=Figure(value=-0.02), where="site=pond", groups=1)
+    rule = {"slices": ("site=*",), "worse_by_at_most": 0.1, "inconclusive_passes": True}
+    decision, text = verdict(small, **rule)
+    assert decision is Decision.PROMOTE
+    assert "one group is too few" in text
+    assert verdict(small._replace(difference=Figure(value=-0.4)), **rule)[0] is Decision.INCONCLUSIVE
+    unsure = small._replace(difference=Figure(value=-0.2, low=-0.5, high=0.1))
+    assert verdict(unsure, **rule)[0] is Decision.INCONCLUSIVE
+
+
 def test_one_bad_site_refuses_a_model_that_is_better_on_average() -> None:
     rules = GateRules(
         name="farm",
