@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from models.data.frames import LabelledFrame
+from models.data.underwater import immerse
 from models.runtime.preprocess import PAD_VALUE, FloatArray, FrameArray
 
 MIN_VISIBLE = 0.35
@@ -17,9 +18,14 @@ MIN_VISIBLE = 0.35
 MIN_SIDE_PX = 2.0
 
 
-def augment(labelled: LabelledFrame, rng: np.random.Generator) -> LabelledFrame:
-    """Return a random variation of the same size."""
+def augment(labelled: LabelledFrame, rng: np.random.Generator, *, underwater: float = 0.0) -> LabelledFrame:
+    """Return a random variation of the same size; a share ``underwater`` of them in other water and light.
+
+    ``underwater`` is off until somebody asks: with 0 a seed draws what it always drew.
+    """
     frame, boxes = _reframe(labelled.frame, labelled.boxes, rng)
+    if underwater and rng.random() < underwater:
+        frame = immerse(frame, rng)
     return LabelledFrame(_degrade(_recolour(frame, rng), rng), boxes, labelled.site)
 
 

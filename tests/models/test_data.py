@@ -13,6 +13,7 @@ from models.data.errors import DatasetError
 from models.data.frames import LabelledFrame, Located, load_frame
 from models.data.snapshot import freeze, write_snapshot
 from models.data.splits import SAME_VIDEO, TRAIN, UNSEEN_SITE, fingerprint, refuse_leaks, split_by_site
+from models.data.underwater import haze, immerse, lamp, ripples
 from models.data.yolo import Crop, import_yolo
 from tests.models.farm_pictures import paint_dataset
 
@@ -142,3 +143,42 @@ def test_the_same_seed_gives_the_same_variation() -> None:
     first, second = (augment(labelled, np.random.default_rng([1, 2])) for _ in range(2))
     assert (first.frame == second.frame).all()
     assert (first.boxes == second.boxes).all()
+
+
+def test_haze_takes_red_first_and_contrast_with_the_distance() -> None:
+    scene = np.full((60, 100, 3), 200, np.float32)
+    scene[:, ::2] = 60
+    for seed in range(12):
+        hazy = haze(scene, np.random.default_rng(seed))
+        kept = np.abs(np.diff(hazy, axis=1)).mean(axis=(0, 1)) / 140
+        assert (kept < 1).all()
+        assert kept[0] < kept[1] + 0.01  # no water lets more red through than green
+        rows = np.abs(np.diff(hazy, axis=1)).mean(axis=(1, 2))
+        assert max(rows[0], rows[-1]) > min(rows[0], rows[-1])
+
+
+def test_ripples_and_a_lamp_change_the_light_and_not_the_scene() -> None:
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        for gain in (ripples((40, 70), rng), lamp((40, 70), rng)):
+            assert gain.shape == (40, 70)
+            assert 0.2 < gain.min() < 1.2
+            assert gain.max() < 1.6
+            assert gain.std() > 0.01
+
+
+def test_water_is_drawn_from_the_seed_and_only_when_asked_for() -> None:
+    frame = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
+    one, other = (immerse(frame, np.random.default_rng(5)) for _ in range(2))
+    assert (one == other).all()
+    assert len({immerse(frame, np.random.default_rng(n)).tobytes() for n in range(8)}) > 5
+    labelled = LabelledFrame(frame, np.array([[10, 10, 30, 30]], np.float32), "x")
+    plain = augment(labelled, np.random.default_rng(1))
+    assert (plain.frame == augment(labelled, np.random.default_rng(1), underwater=0.0).frame).all()
+    assert any(
+        (
+            augment(labelled, np.random.default_rng(n), underwater=1.0).frame
+            != augment(labelled, np.random.default_rng(n)).frame
+        ).any()
+        for n in range(4)
+    )
