@@ -10,7 +10,7 @@ from fastapi.security import OAuth2PasswordRequestForm
 
 from cloud.auth.dependencies import Viewer
 from cloud.auth.repository import SessionRepository, UserRepository
-from cloud.auth.schemas import LoginAnswer, NewPassword, RefreshToken, User
+from cloud.auth.schemas import LoginAnswer, NewPassword, RefreshToken, SignInWays, User
 from cloud.auth.service import LoginService
 from cloud.auth.sessions import Caller, Sessions
 from cloud.errors import ForbiddenError
@@ -32,6 +32,12 @@ async def login(
     service: LoginService = request.app.state.login
     response.headers["Cache-Control"] = "no-store"
     return await service.login(form.username, form.password, caller_of(request))
+
+
+@router.get("/ways", summary="Ways to sign in")
+async def list_sign_in_ways(request: Request) -> SignInWays:
+    """What a login page may offer beside e-mail and password."""
+    return SignInWays(identity_provider=request.app.state.oidc is not None)
 
 
 @router.post("/refresh", summary="Stay signed in", responses=problems(401))

@@ -38,6 +38,13 @@ class LoginAnswer(ApiModel):
     user: User
 
 
+class SignInWays(ApiModel):
+    """How people come in here; nothing about who they are."""
+
+    identity_provider: bool
+    """There is one: send the browser to ``/api/v1/auth/oidc/start``."""
+
+
 class RefreshToken(ApiModel):
     """A refresh token, to be used or to be given up."""
 

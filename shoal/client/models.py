@@ -2699,6 +2699,13 @@ class ShownLimit(_ShownLimitAlways, total=False):
     """Where it comes from, with its evidence tag; a limit that must be confirmed says so. Null when the box does not tell."""
 
 
+
+class SignInWays(TypedDict):
+    """How people come in here; nothing about who they are."""
+    identity_provider: bool
+    """There is one: send the browser to ``/api/v1/auth/oidc/start``."""
+
+
 Signal: TypeAlias = "Literal['image_quality', 'light', 'glare', 'clarity', 'clean', 'confidence', 'count', 'classes', 'errors']"
 """One number per hour."""
 

@@ -562,6 +562,11 @@ class Operations:
         answer: models.RolloutPage = self._request("GET", "/api/v1/rollouts", query={"limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
         return answer
 
+    def list_sign_in_ways(self) -> models.SignInWays:
+        """Ways to sign in."""
+        answer: models.SignInWays = self._request("GET", "/api/v1/auth/ways", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
     def list_sites(self, *, limit: int | None = None, cursor: str | None = None) -> models.SitePage:
         """Sites."""
         answer: models.SitePage = self._request("GET", "/api/v1/sites", query={"limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
@@ -1304,6 +1309,11 @@ class AsyncOperations:
     async def list_rollouts(self, *, limit: int | None = None, cursor: str | None = None) -> models.RolloutPage:
         """Rollouts."""
         answer: models.RolloutPage = await self._request("GET", "/api/v1/rollouts", query={"limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    async def list_sign_in_ways(self) -> models.SignInWays:
+        """Ways to sign in."""
+        answer: models.SignInWays = await self._request("GET", "/api/v1/auth/ways", query={}, headers={}, body=None, form=False, as_json=True)
         return answer
 
     async def list_sites(self, *, limit: int | None = None, cursor: str | None = None) -> models.SitePage:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from tests.dashboard.conftest import sign_in
@@ -32,6 +33,8 @@ PAGES = (
     "/rollouts",
     "/dead-letters",
     "/settings",
+    "/settings?part=on-call",
+    "/settings?part=access",
 )
 
 
@@ -153,6 +156,98 @@ def test_an_alarm_is_shelved_with_a_reason_and_taken_off_again(page: Page, farm:
     card.get_by_role("button", name="Take off the shelf").click()
     card.get_by_test_id("shelved").wait_for(state="detached")
     farm.oxygen["tank-2"] = 8.9
+
+
+def test_an_alarm_is_made_somebodys_work_and_still_calls(page: Page, farm: RealFarm) -> None:
+    farm.oxygen["tank-2"] = 4.1
+    go(page, f"/sites/{SITE}/alarms")
+    card = page.get_by_test_id("alarm-card").filter(has_text="not acknowledged")
+    card.get_by_role("button", name="Assign…").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Person").click()
+    page.get_by_role("option", name=re.compile("operator@fjord.example")).click()
+    dialog.get_by_role("button", name="Save").click()
+    card.get_by_text("Work of Operator").wait_for()
+    assert "not acknowledged" in card.inner_text()
+    card.get_by_role("button", name="Details").click()
+    card.get_by_text("Assigned: operator@fjord.example").wait_for()
+    farm.oxygen["tank-2"] = 8.9
+    card.get_by_role("button", name="Acknowledge").click()
+    card.wait_for(state="detached")
+
+
+def test_somebody_is_invited_comes_in_by_the_link_and_is_let_go(page: Page, browser: Browser, farm: RealFarm) -> None:
+    go(page, f"/sites/{SITE}/settings?part=access")
+    form = page.get_by_role("form", name="Invite")
+    form.get_by_label("Email").fill("deckhand@fjord.example")
+    form.get_by_role("button", name="Invite").click()
+    link = page.get_by_test_id("secret").inner_text()
+    assert link.startswith(f"{farm.url}/join#token=")
+    page.get_by_role("button", name="Close").click()
+    context = browser.new_context(base_url=farm.url)
+    other = context.new_page()
+    other.set_default_timeout(40_000)
+    other.goto(link)
+    other.get_by_label("Your name").fill("Deck Hand")
+    other.get_by_label("Password").fill("nine herrings swim")
+    other.get_by_role("button", name="Come in").click()
+    other.get_by_test_id("unit-tile").first.wait_for()
+    page.reload()
+    page.get_by_role("button", name="Change deckhand@fjord.example").click()
+    page.get_by_role("dialog").get_by_role("button", name="Disable").click()
+    page.get_by_role("dialog", name="Disable").get_by_role("button", name="Disable").click()
+    page.get_by_role("row", name=re.compile("deckhand.*Disabled")).wait_for()
+    other.reload()
+    other.get_by_role("button", name="Sign in").wait_for()
+    context.close()
+    page.get_by_text("changeUser").first.wait_for()
+    page.get_by_role("button", name="Check the log").click()
+    page.get_by_text("Nothing was changed or removed").wait_for()
+
+
+def test_a_key_is_shown_once_opens_what_it_may_and_is_revoked(page: Page, farm: RealFarm) -> None:
+    go(page, f"/sites/{SITE}/settings?part=access")
+    form = page.get_by_role("form", name="Make a key")
+    form.get_by_label("Name").fill("feed computer")
+    form.get_by_role("button", name="Make a key").click()
+    key = page.get_by_test_id("secret").inner_text()
+    page.get_by_role("button", name="Close").click()
+    assert key not in page.content()
+    headers = {"Authorization": f"Bearer {key}"}
+    series = f"{farm.url}/api/v1/channels/1/series.csv"
+    assert httpx.get(series, headers=headers).status_code != 401
+    assert httpx.get(f"{farm.url}/api/v1/alarms", headers=headers).status_code == 403
+    page.get_by_role("button", name="Revoke feed computer").click()
+    page.get_by_role("dialog").get_by_role("button", name="Revoke").click()
+    page.get_by_role("dialog").wait_for(state="detached")
+    assert httpx.get(series, headers=headers).status_code == 401
+
+
+def test_shifts_and_a_ladder_are_changed_and_taken_back(page: Page, farm: RealFarm) -> None:
+    with farm.client("farm_manager") as client:
+        client.post("/api/v1/contacts", json={"name": "Night watch", "phone": "+4712345678"}).raise_for_status()
+        go(page, f"/sites/{SITE}/settings?part=on-call")
+        page.get_by_role("button", name="Change the shifts").click()
+        page.get_by_role("button", name="Add a shift").click()
+        shift = page.get_by_test_id("shift")
+        shift.get_by_label("From").fill("22:00")
+        shift.get_by_label("To").fill("06:00")
+        shift.get_by_text("on the next day").wait_for()
+        page.get_by_role("button", name="Save").click()
+        page.get_by_role("cell", name=re.compile("22:00.06:00")).wait_for()
+        page.get_by_role("button", name="Change Warning").click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_role("button", name="Add a step").click()
+        dialog.get_by_label("After (min)").last.fill("90")
+        dialog.get_by_role("button", name="Save").click()
+        dialog.wait_for(state="detached")
+        kept = client.get(f"/api/v1/sites/{SITE}/ladders").json()
+        assert kept["own"] == ["warning"]
+        assert kept["ladders"]["warning"]["steps"][-1]["after_s"] == 5400
+        page.get_by_role("button", name="Change Warning").click()
+        dialog.get_by_role("button", name="Back to the shipped one").click()
+        dialog.wait_for(state="detached")
+        assert client.get(f"/api/v1/sites/{SITE}/ladders").json()["own"] == []
 
 
 def test_dead_fish_are_written_down_without_a_network_and_arrive_once(page: Page, farm: RealFarm) -> None:

@@ -15,6 +15,7 @@ import { useMode } from './kit/mode';
 import { Loading, Note } from './kit/States';
 import { themeOf } from './kit/theme';
 
+const JoinPage = lazy(() => import('./features/auth/JoinPage'));
 const AlarmsPage = lazy(() => import('./features/alarms/AlarmsPage'));
 const RecordsPage = lazy(() => import('./features/husbandry/RecordsPage'));
 const KpisPage = lazy(() => import('./features/kpis/KpisPage'));
@@ -59,6 +60,7 @@ export function App(): JSX.Element {
               <Suspense fallback={<Loading />}>
                 <Routes>
                   <Route path="/login" element={<LoginPage />} />
+                  <Route path="/join" element={<JoinPage />} />
                   <Route element={<RequireSession />}>
                     <Route path="/" element={<HomePage />} />
                     <Route path="/sites/:site" element={<RememberedWall />} />

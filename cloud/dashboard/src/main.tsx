@@ -2,6 +2,7 @@
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 import { App } from './app';
+import { arrive } from './features/auth/arrival';
 import { loadLanguage } from './i18n';
 
 const root = document.getElementById('root');
@@ -11,7 +12,7 @@ if (import.meta.env.PROD && 'serviceWorker' in navigator)
   void navigator.serviceWorker.register('/sw.js').catch(() => undefined);
 
 // The first words are already in the reader's language.
-await loadLanguage();
+await Promise.all([loadLanguage(), arrive()]);
 createRoot(root).render(
   <StrictMode>
     <App />

@@ -186,7 +186,7 @@ def test_openapi_file_is_current() -> None:
 OPEN = {
     f"/api/v1/{path}"
     for path in (
-        *("auth/login", "auth/refresh", "auth/register", "auth/password/reset"),
+        *("auth/login", "auth/ways", "auth/refresh", "auth/register", "auth/password/reset"),
         *("enrolment/certificate", "enrolment/renewal", "enrolment/revoked.pem"),
     )
 }

@@ -81,6 +81,13 @@ def test_whoever_was_invited_is_recognized_and_stays_so_under_another_address(
         assert signed_in(running, travel(running))["email"] == "ana@farm.example"
 
 
+def test_the_login_page_is_told_that_there_is_a_provider(serve: Callable[..., Serving]) -> None:
+    with serve() as running, running.client() as client:
+        assert client.get("/api/v1/auth/ways").json() == {"identity_provider": True}
+    with serve(oidc_issuer=None) as running, running.client() as client:
+        assert client.get("/api/v1/auth/ways").json() == {"identity_provider": False}
+
+
 def test_strangers_come_in_only_where_a_role_is_set(serve: Callable[..., Serving], provider: IdentityProvider) -> None:
     provider.person = {"sub": "2", "email": "Ben@Farm.example", "email_verified": True, "name": "Ben"}
     with serve() as running:

@@ -52,13 +52,14 @@ let renewing: Promise<void> | null = null;
 export async function freshToken(): Promise<string | null> {
   const session = presentSession();
   if (session !== null && session.expiresAtMs - Date.now() < RENEW_BEFORE_MS) {
-    renewing ??= renew(session.refreshToken).finally(() => (renewing = null));
+    renewing ??= refreshSession(session.refreshToken).finally(() => (renewing = null));
     await renewing;
   }
   return presentSession()?.token ?? null;
 }
 
-async function renew(refreshToken: string): Promise<void> {
+/** The next pair of tokens for a refresh token, which works once. */
+export async function refreshSession(refreshToken: string): Promise<void> {
   let response: Response;
   try {
     response = await fetch('/api/v1/auth/refresh', {
@@ -116,15 +117,22 @@ async function fetchFile(path: string): Promise<{ response: Response; blob: Blob
   return { response, blob: await response.blob() };
 }
 
+const WITHOUT_BODY = new Set([204, 205, 304]);
+
+/** What somebody asks who is not signed in. */
+const WITHOUT_TOKEN = /\/api\/v1\/auth\/(login|ways|register|password\/reset)$/;
+
 async function send(request: Request): Promise<Response> {
-  const token = request.url.includes('/api/v1/auth/login') ? null : await freshToken();
+  const token = WITHOUT_TOKEN.test(request.url) ? null : await freshToken();
   if (token !== null) request.headers.set('authorization', `Bearer ${token}`);
   const signal = AbortSignal.any([request.signal, AbortSignal.timeout(TIMEOUT_MS)]);
   let response: Response;
   try {
     response = await fetch(request, { signal });
     // Read here, within the timeout: a server can freeze between head and body.
-    response = new Response(await response.blob(), response);
+    const body = await response.blob();
+    // A Response of such a status refuses any body, an empty one too.
+    response = new Response(WITHOUT_BODY.has(response.status) ? null : body, response);
   } catch (error) {
     if (request.signal.aborted) throw error;
     throw new ApiError('connection', t('error.no_answer'));

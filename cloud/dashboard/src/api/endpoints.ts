@@ -8,7 +8,9 @@ import type {
   AlarmStep,
   AnyRecord,
   ApiKey,
-  AuditEntry,
+  Assignee,
+  AuditCheck,
+  AuditPage,
   Batch,
   Before,
   CalibrationChange,
@@ -18,12 +20,17 @@ import type {
   Device,
   Holding,
   Imported,
+  Invitation,
   LiceStatus,
   Login,
+  MadeApiKey,
+  NewApiKey,
   NewBatch,
   NewContact,
+  NewInvitation,
   NewRollout,
   Notification,
+  OneTimeToken,
   OrderKind,
   Observation,
   Proofs,
@@ -39,9 +46,12 @@ import type {
   ShownLadders,
   Site,
   SiteKpis,
+  SiteLadders,
   SiteLatest,
   Unit,
   Person,
+  PersonChange,
+  SignInWays,
   Withdrawal,
 } from './types';
 
@@ -147,6 +157,22 @@ export function alarmRationales(signal: AbortSignal): Promise<Rationale[]> {
 
 export function siteLadders(site: string, signal: AbortSignal): Promise<ShownLadders> {
   return answerOf(api.GET('/api/v1/sites/{site}/ladders', { params: { path: { site } }, signal }));
+}
+
+export function setSiteLadders(site: string, body: SiteLadders): Promise<ShownLadders> {
+  return answerOf(api.PUT('/api/v1/sites/{site}/ladders', { params: { path: { site } }, body }));
+}
+
+/** People who may see an alarm's site. */
+export function alarmAssignees(id: string, signal: AbortSignal): Promise<Assignee[]> {
+  const params = { path: { alarm_id: id } };
+  return answerOf(api.GET('/api/v1/alarms/{alarm_id}/assignees', { params, signal }));
+}
+
+/** Make an alarm somebody's work, or (null) nobody's. */
+export function assignAlarm(id: string, userId: number | null): Promise<Alarm> {
+  const params = { path: { alarm_id: id } };
+  return answerOf(api.PUT('/api/v1/alarms/{alarm_id}/assignee', { params, body: { user_id: userId } }));
 }
 
 /** Messages that an alarm has caused, newest first. */
@@ -287,14 +313,72 @@ export async function listUsers(signal: AbortSignal): Promise<Person[]> {
   return page.items;
 }
 
+export function changeUser(id: number, body: PersonChange): Promise<Person> {
+  return answerOf(api.PATCH('/api/v1/users/{user_id}', { params: { path: { user_id: id } }, body }));
+}
+
+export function resetUser(id: number): Promise<OneTimeToken> {
+  return answerOf(api.POST('/api/v1/users/{user_id}/reset', { params: { path: { user_id: id } } }));
+}
+
+export function signUserOut(id: number): Promise<void> {
+  return doneOf(api.POST('/api/v1/users/{user_id}/sign-out', { params: { path: { user_id: id } } }));
+}
+
+export async function listInvitations(signal: AbortSignal): Promise<Invitation[]> {
+  const page = await answerOf(api.GET('/api/v1/invitations', { params: { query: { limit: 100 } }, signal }));
+  return page.items;
+}
+
+export function invite(body: NewInvitation): Promise<OneTimeToken> {
+  return answerOf(api.POST('/api/v1/invitations', { body }));
+}
+
+export function withdrawInvitation(id: number): Promise<void> {
+  const params = { path: { invitation_id: id } };
+  return doneOf(api.DELETE('/api/v1/invitations/{invitation_id}', { params }));
+}
+
+/** Come in by an invitation. */
+export function register(token: string, name: string, password: string): Promise<Login> {
+  return answerOf(api.POST('/api/v1/auth/register', { body: { token, name, password } }));
+}
+
+export function setForgottenPassword(token: string, password: string): Promise<void> {
+  return doneOf(api.POST('/api/v1/auth/password/reset', { body: { token, password } }));
+}
+
+export function signInWays(signal: AbortSignal): Promise<SignInWays> {
+  return answerOf(api.GET('/api/v1/auth/ways', { signal }));
+}
+
 export async function listKeys(signal: AbortSignal): Promise<ApiKey[]> {
   const page = await answerOf(api.GET('/api/v1/api-keys', { params: { query: { limit: 200 } }, signal }));
   return page.items;
 }
 
-export async function auditLog(signal: AbortSignal): Promise<AuditEntry[]> {
-  const page = await answerOf(api.GET('/api/v1/audit', { params: { query: { limit: 100 } }, signal }));
-  return page.items;
+export function makeKey(body: NewApiKey): Promise<MadeApiKey> {
+  return answerOf(api.POST('/api/v1/api-keys', { body }));
+}
+
+export function revokeKey(id: number): Promise<void> {
+  return doneOf(api.DELETE('/api/v1/api-keys/{key_id}', { params: { path: { key_id: id } } }));
+}
+
+export interface AuditQuery {
+  actor?: string;
+  action?: string;
+  subject?: string;
+}
+
+export function auditLog(query: AuditQuery, cursor: string | null, signal: AbortSignal): Promise<AuditPage> {
+  const asked = { limit: 50, ...query, ...(cursor === null ? {} : { cursor }) };
+  return answerOf(api.GET('/api/v1/audit', { params: { query: asked }, signal }));
+}
+
+/** Follow the hashes of the audit log from its first entry to its last. */
+export function checkAuditLog(): Promise<AuditCheck> {
+  return answerOf(api.GET('/api/v1/audit/check'));
 }
 
 export function listRollouts(cursor: string | null, signal: AbortSignal): Promise<RolloutPage> {

@@ -26,6 +26,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/auth/ways": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Ways to sign in
+         * @description What a login page may offer beside e-mail and password.
+         */
+        get: operations["listSignInWays"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/auth/refresh": {
         parameters: {
             query?: never;
@@ -7856,6 +7876,17 @@ export interface components {
             source?: string | null;
         };
         /**
+         * SignInWays
+         * @description How people come in here; nothing about who they are.
+         */
+        SignInWays: {
+            /**
+             * Identity Provider
+             * @description There is one: send the browser to ``/api/v1/auth/oidc/start``.
+             */
+            identity_provider: boolean;
+        };
+        /**
          * Signal
          * @description One number per hour.
          * @enum {string}
@@ -8827,6 +8858,26 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSignInWays: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignInWays"];
                 };
             };
         };

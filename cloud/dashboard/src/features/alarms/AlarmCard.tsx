@@ -94,6 +94,11 @@ export function AlarmCard({ alarm, skewMs, showUnit = true, actions, children }:
           ? t('alarms.acknowledged_by', { who: alarm.acknowledged_by ?? t('alarms.someone') })
           : t('alarms.unacknowledged')}
       </Typography>
+      {alarm.assignee !== null && (
+        <Typography variant="body2" data-testid="assignee" sx={{ fontWeight: 600 }}>
+          {t('assign.to', { who: alarm.assignee.name || alarm.assignee.email })}
+        </Typography>
+      )}
       <ShelvedLine alarm={alarm} skewMs={skewMs} />
       {alarm.suppressed_by !== null && (
         <Typography variant="body2" color="textSecondary">

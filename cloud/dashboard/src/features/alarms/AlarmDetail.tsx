@@ -84,6 +84,7 @@ function History({ id, timezone }: { id: string; timezone: string }): JSX.Elemen
         steps.map((step) => (
           <Line key={`${step.change} ${step.occurred_at}`} at={step.occurred_at} timezone={timezone}>
             {word('change', step.change)}
+            {step.assignee !== null && `: ${step.assignee}`}
             {step.actor !== null && ` · ${step.actor}`}
           </Line>
         ))

@@ -19,6 +19,7 @@ import { useSession } from '../auth/session';
 import { FarmFrame, type FarmView } from '../farms/FarmFrame';
 import { AlarmCard } from './AlarmCard';
 import { AlarmDetail } from './AlarmDetail';
+import { AssignDialog } from './AssignDialog';
 import { isShelved, rationaleOf } from './escalation';
 import { inAlarmOrder, messageOf, severityText, tidy } from './order';
 import { Performance } from './Performance';
@@ -80,6 +81,8 @@ function Open({ site, snapshot, open, skewMs }: FarmView & { site: string }): JS
   const rationales = useRationales();
   const [chosen, setChosen] = useState<string | null>(null);
   const [shelving, setShelving] = useState<Alarm | null>(null);
+  const [assigning, setAssigning] = useState<Alarm | null>(null);
+  const mayAct = reaches(useSession()?.user.role ?? 'viewer', 'operator');
   if (!open.known) return open.error === null ? <Loading /> : <Failed error={open.error} />;
   if (open.alarms.length === 0) {
     return <Note icon={<CheckIcon />} title={t('alarms.none')} text={t('alarms.none_text')} />;
@@ -94,6 +97,11 @@ function Open({ site, snapshot, open, skewMs }: FarmView & { site: string }): JS
           actions={
             <>
               <ShelfButton alarm={alarm} skewMs={skewMs} onShelve={() => setShelving(alarm)} />
+              {mayAct && (
+                <Button color="inherit" onClick={() => setAssigning(alarm)}>
+                  {t('assign.open')}
+                </Button>
+              )}
               <Button
                 color="inherit"
                 aria-expanded={chosen === alarm.id}
@@ -115,6 +123,7 @@ function Open({ site, snapshot, open, skewMs }: FarmView & { site: string }): JS
           )}
         </AlarmCard>
       ))}
+      {assigning !== null && <AssignDialog alarm={assigning} onClose={() => setAssigning(null)} />}
       {shelving !== null && <ShelveDialog alarm={shelving} onClose={() => setShelving(null)} />}
     </Box>
   );

@@ -11,10 +11,12 @@ import {
 } from '@tanstack/react-query';
 import {
   acknowledgeAlarm,
+  alarmAssignees,
   alarmHistory,
   alarmMessages,
   alarmPerformance,
   alarmRationales,
+  assignAlarm,
   closedAlarms,
   openAlarms,
   shelveAlarm,
@@ -26,6 +28,7 @@ import type {
   AlarmPage,
   AlarmPerformance,
   AlarmStep,
+  Assignee,
   Notification,
   Rationale,
   ShownLadders,
@@ -102,6 +105,18 @@ export interface Shelving {
 
 export function useShelve(): UseMutationResult<Alarm, Error, Shelving> {
   return useChange(({ alarm, reason, minutes }) => shelveAlarm(alarm.id, reason, minutes));
+}
+
+export function useAssignees(id: string): UseQueryResult<Assignee[]> {
+  return useQuery({
+    queryKey: ['alarm', id, 'assignees'],
+    queryFn: ({ signal }) => alarmAssignees(id, signal),
+    staleTime: 60_000,
+  });
+}
+
+export function useAssign(): UseMutationResult<Alarm, Error, { alarm: Alarm; userId: number | null }> {
+  return useChange(({ alarm, userId }) => assignAlarm(alarm.id, userId));
 }
 
 export function useUnshelve(): UseMutationResult<Alarm, Error, { alarm: Alarm }> {

@@ -1,16 +1,13 @@
-/** Sign in with email and password. */
+/** Sign in with email and password, or by way of the identity provider where there is one. */
 import Alert from '@mui/material/Alert';
-import Box from '@mui/material/Box';
 import Button from '@mui/material/Button';
-import Paper from '@mui/material/Paper';
 import TextField from '@mui/material/TextField';
-import Typography from '@mui/material/Typography';
-import { useMutation } from '@tanstack/react-query';
-import { useState, type SyntheticEvent, type JSX } from 'react';
+import { useMutation, useQuery } from '@tanstack/react-query';
+import { useState, type JSX } from 'react';
 import { Navigate, useLocation } from 'react-router';
 import { ApiError } from '../../api/client';
-import { login } from '../../api/endpoints';
-import { ShoalMark } from '../../kit/icons';
+import { login, signInWays } from '../../api/endpoints';
+import { Entrance } from './Entrance';
 import { beginSession, lastEnd, useSession } from './session';
 import { t } from '../../i18n';
 
@@ -20,75 +17,60 @@ export function LoginPage(): JSX.Element {
   const [email, setEmail] = useState('');
   const [password, setPassword] = useState('');
   const signIn = useMutation({ mutationFn: () => login(email.trim(), password), onSuccess: beginSession });
+  const ways = useQuery({
+    queryKey: ['sign-in ways'],
+    queryFn: ({ signal }) => signInWays(signal),
+    staleTime: 300_000,
+  });
 
   if (session !== null) return <Navigate to={cameFrom(location.state)} replace />;
 
-  const submit = (event: SyntheticEvent): void => {
-    event.preventDefault();
-    signIn.mutate();
-  };
   const note =
     signIn.error === null ? (lastEnd() === 'expired' ? t('login.expired') : null) : whyNot(signIn.error);
   return (
-    <Box
-      component="main"
-      sx={{ minHeight: '100dvh', display: 'grid', placeItems: 'center', p: 2, bgcolor: 'background.default' }}
-    >
-      <Paper
-        component="form"
-        variant="outlined"
-        onSubmit={submit}
-        sx={{
-          width: '100%',
-          maxWidth: '25rem',
-          p: { xs: 3, sm: 4 },
-          display: 'grid',
-          gap: 2.5,
-          borderRadius: '0.875rem',
-        }}
+    <Entrance title={t('login.title')} text={t('login.text')} onSubmit={() => signIn.mutate()}>
+      {note !== null && <Alert severity={signIn.error === null ? 'info' : 'error'}>{note}</Alert>}
+      <TextField
+        label={t('login.email')}
+        type="email"
+        name="email"
+        autoComplete="username"
+        autoFocus
+        required
+        value={email}
+        onChange={(event) => setEmail(event.target.value)}
+      />
+      <TextField
+        label={t('login.password')}
+        type="password"
+        name="password"
+        autoComplete="current-password"
+        required
+        value={password}
+        onChange={(event) => setPassword(event.target.value)}
+      />
+      <Button
+        type="submit"
+        variant="contained"
+        size="large"
+        disableElevation
+        disabled={signIn.isPending}
+        sx={{ minHeight: '3.25rem' }}
       >
-        <Box sx={{ display: 'flex', alignItems: 'center', gap: 1.25, color: 'primary.main' }}>
-          <ShoalMark size="2.5rem" />
-          <Typography sx={{ fontSize: '1.5rem', fontWeight: 700, color: 'text.primary' }}>Shoal</Typography>
-        </Box>
-        <Box>
-          <Typography variant="h1">{t('login.title')}</Typography>
-          <Typography color="textSecondary" sx={{ mt: 0.5 }}>
-            {t('login.text')}
-          </Typography>
-        </Box>
-        {note !== null && <Alert severity={signIn.error === null ? 'info' : 'error'}>{note}</Alert>}
-        <TextField
-          label={t('login.email')}
-          type="email"
-          name="email"
-          autoComplete="username"
-          autoFocus
-          required
-          value={email}
-          onChange={(event) => setEmail(event.target.value)}
-        />
-        <TextField
-          label={t('login.password')}
-          type="password"
-          name="password"
-          autoComplete="current-password"
-          required
-          value={password}
-          onChange={(event) => setPassword(event.target.value)}
-        />
+        {signIn.isPending ? t('login.signing_in') : t('login.sign_in')}
+      </Button>
+      {ways.data?.identity_provider === true && (
         <Button
-          type="submit"
-          variant="contained"
+          variant="outlined"
+          color="inherit"
           size="large"
-          disableElevation
-          disabled={signIn.isPending}
+          href="/api/v1/auth/oidc/start"
           sx={{ minHeight: '3.25rem' }}
         >
-          {signIn.isPending ? t('login.signing_in') : t('login.sign_in')}
+          {t('login.identity_provider')}
         </Button>
-      </Paper>
-    </Box>
+      )}
+    </Entrance>
   );
 }
 

@@ -6,26 +6,18 @@ import TextField from '@mui/material/TextField';
 import Typography from '@mui/material/Typography';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState, type JSX, type SyntheticEvent } from 'react';
-import {
-  addContact,
-  alarmPath,
-  listContacts,
-  onCall,
-  removeContact,
-  testAlarmPath,
-} from '../../api/endpoints';
-import type { Severity } from '../../api/types';
-import { locale, t } from '../../i18n';
+import { addContact, alarmPath, removeContact, testAlarmPath } from '../../api/endpoints';
+import { t } from '../../i18n';
 import { Answer } from '../../kit/Answer';
 import { Card } from '../../kit/Card';
 import { CheckIcon, CloseIcon } from '../../kit/icons';
 import { Table } from '../../kit/Table';
-import { farmDateTime, shortAgeText } from '../../kit/time';
-import { SEVERITIES, severityText } from '../alarms/order';
-import { useLadders } from '../alarms/queries';
-import { SeverityMark } from '../alarms/SeverityMark';
+import { farmDateTime } from '../../kit/time';
 import { reaches } from '../auth/rules';
 import { useSession } from '../auth/session';
+import { Ladders } from './Ladders';
+import { useContacts } from './queries';
+import { Shifts } from './Shifts';
 
 export function OnCall({ site, timezone }: { site: string; timezone: string }): JSX.Element {
   return (
@@ -36,14 +28,6 @@ export function OnCall({ site, timezone }: { site: string; timezone: string }): 
       <Path site={site} timezone={timezone} />
     </Box>
   );
-}
-
-function useContacts() {
-  return useQuery({
-    queryKey: ['contacts'],
-    queryFn: ({ signal }) => listContacts(signal),
-    refetchInterval: 60_000,
-  });
 }
 
 function Contacts(): JSX.Element {
@@ -145,90 +129,6 @@ function NewContactForm(): JSX.Element {
   );
 }
 
-function Shifts({ site }: { site: string }): JSX.Element {
-  const contacts = useContacts();
-  const query = useQuery({
-    queryKey: ['on call', site],
-    queryFn: ({ signal }) => onCall(site, signal),
-    refetchInterval: 60_000,
-  });
-  return (
-    <Card title={t('oncall.shifts')}>
-      <Answer query={query}>
-        {({ shifts }) =>
-          shifts.length === 0 ? (
-            <Typography color="textSecondary">{t('oncall.no_shifts')}</Typography>
-          ) : (
-            <Table
-              label={t('oncall.shifts')}
-              rows={shifts}
-              rowKey={(each) => JSON.stringify(each)}
-              columns={[
-                {
-                  head: t('oncall.name'),
-                  cell: (each) =>
-                    contacts.data?.find(({ id }) => id === each.contact_id)?.name ?? `#${each.contact_id}`,
-                },
-                { head: t('oncall.duty'), cell: (each) => t(`duty.${each.duty}`) },
-                { head: t('oncall.days'), cell: (each) => each.weekdays.map(weekday).join(', ') },
-                { head: t('oncall.hours'), cell: (each) => `${each.start}–${each.end}` },
-              ]}
-            />
-          )
-        }
-      </Answer>
-    </Card>
-  );
-}
-
-function Ladders({ site }: { site: string }): JSX.Element {
-  const query = useLadders(site);
-  return (
-    <Card title={t('oncall.ladders')}>
-      <Answer query={query}>
-        {({ ladders, own }) => (
-          <Table
-            label={t('oncall.ladders')}
-            rows={SEVERITIES}
-            rowKey={(severity) => severity}
-            columns={[
-              {
-                head: t('column.severity'),
-                cell: (severity) => (
-                  <Box sx={{ display: 'flex', gap: 1, alignItems: 'center' }}>
-                    <SeverityMark severity={severity} silent />
-                    {severityText(severity)}
-                  </Box>
-                ),
-              },
-              {
-                head: t('oncall.steps'),
-                cell: (severity: Severity) => (
-                  <Box component="ol" sx={{ m: 0, pl: 2.5 }}>
-                    {(ladders[severity]?.steps ?? []).map((step) => (
-                      <li key={`${step.after_s} ${step.to}`}>
-                        {t('oncall.step', {
-                          time: shortAgeText(step.after_s),
-                          who: t(`duty.${step.to}`),
-                          channels: step.channels.map((channel) => t(`channel.${channel}`)).join(', '),
-                        })}
-                      </li>
-                    ))}
-                  </Box>
-                ),
-              },
-              {
-                head: t('column.owner'),
-                cell: (severity) => (own.includes(severity) ? t('oncall.own') : t('oncall.shipped')),
-              },
-            ]}
-          />
-        )}
-      </Answer>
-    </Card>
-  );
-}
-
 function Path({ site, timezone }: { site: string; timezone: string }): JSX.Element {
   const client = useQueryClient();
   const query = useQuery({
@@ -294,12 +194,5 @@ function Path({ site, timezone }: { site: string; timezone: string }): JSX.Eleme
       )}
       {test.error !== null && <Alert severity="error">{test.error.message}</Alert>}
     </Card>
-  );
-}
-
-/** Short name of a day; 0 is Monday. The first of January 2024 was one. */
-function weekday(day: number): string {
-  return new Intl.DateTimeFormat(locale(), { weekday: 'short', timeZone: 'UTC' }).format(
-    Date.UTC(2024, 0, 1 + day),
   );
 }

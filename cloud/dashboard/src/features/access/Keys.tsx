@@ -1,0 +1,192 @@
+/** Keys with which machines ask the API: made with a secret that is shown once, limited, and revoked at once. */
+import Alert from '@mui/material/Alert';
+import Box from '@mui/material/Box';
+import Button from '@mui/material/Button';
+import MenuItem from '@mui/material/MenuItem';
+import TextField from '@mui/material/TextField';
+import Typography from '@mui/material/Typography';
+import { useMutation, useQuery } from '@tanstack/react-query';
+import { useState, type JSX, type SyntheticEvent } from 'react';
+import { listKeys, makeKey, revokeKey } from '../../api/endpoints';
+import type { ApiKey, Role } from '../../api/types';
+import { t } from '../../i18n';
+import { Answer } from '../../kit/Answer';
+import { Card } from '../../kit/Card';
+import { Confirm } from '../../kit/Confirm';
+import { Secret } from '../../kit/Secret';
+import { Table } from '../../kit/Table';
+import { SiteChoice } from '../farms/SiteChoice';
+import { useAskAgain } from './queries';
+import { RoleChoice } from './RoleChoice';
+import { momentText, sitesText } from './words';
+
+/** What a machine usually needs; the server knows more tags, and the client can ask for those. */
+const SCOPES = [
+  '*:read',
+  '*:write',
+  'telemetry:read',
+  'alarms:read',
+  'alarms:write',
+  'husbandry:read',
+  'husbandry:write',
+  'predictions:write',
+] as const;
+
+const DAYS = [30, 90, 365, 730] as const;
+
+export function Keys({ timezone }: { timezone: string }): JSX.Element {
+  const askAgain = useAskAgain('api keys');
+  const [revoking, setRevoking] = useState<ApiKey | null>(null);
+  const query = useQuery({
+    queryKey: ['api keys'],
+    queryFn: ({ signal }) => listKeys(signal),
+    refetchInterval: 60_000,
+  });
+  const revoke = useMutation({
+    mutationFn: revokeKey,
+    onSuccess: () => setRevoking(null),
+    onSettled: askAgain,
+  });
+  return (
+    <Card title={t('access.keys')}>
+      <Answer query={query}>
+        {(all) =>
+          all.length === 0 ? (
+            <Typography color="textSecondary">{t('state.nothing')}</Typography>
+          ) : (
+            <Table
+              label={t('access.keys')}
+              rows={all}
+              rowKey={(each) => each.id}
+              columns={[
+                { head: t('oncall.name'), cell: (each) => each.name },
+                { head: t('access.role'), cell: (each) => t(`role.${each.role}`) },
+                { head: t('access.scopes'), cell: (each) => <code>{each.scopes.join(' ')}</code> },
+                { head: t('access.sites'), cell: (each) => sitesText(each.sites) },
+                { head: t('access.until'), cell: (each) => momentText(each.expires_at, timezone) },
+                { head: t('access.revoked'), cell: (each) => momentText(each.revoked_at, timezone) },
+                {
+                  head: '',
+                  cell: (each) =>
+                    each.revoked_at === null && (
+                      <Button
+                        color="inherit"
+                        aria-label={`${t('access.revoke')} ${each.name}`}
+                        onClick={() => setRevoking(each)}
+                      >
+                        {t('access.revoke')}
+                      </Button>
+                    ),
+                },
+              ]}
+            />
+          )
+        }
+      </Answer>
+      <NewKeyForm />
+      {revoking !== null && (
+        <Confirm
+          title={t('access.revoke')}
+          text={t('access.revoke_text', { name: revoking.name })}
+          action={t('access.revoke')}
+          pending={revoke.isPending}
+          error={revoke.error}
+          onDo={() => revoke.mutate(revoking.id)}
+          onClose={() => setRevoking(null)}
+        />
+      )}
+    </Card>
+  );
+}
+
+function NewKeyForm(): JSX.Element {
+  const askAgain = useAskAgain('api keys');
+  const [name, setName] = useState('');
+  const [role, setRole] = useState<Role>('viewer');
+  const [scopes, setScopes] = useState<readonly string[]>(['telemetry:read']);
+  const [sites, setSites] = useState<readonly string[]>([]);
+  const [days, setDays] = useState<number>(365);
+  const make = useMutation({
+    mutationFn: () =>
+      makeKey({
+        name: name.trim(),
+        role,
+        scopes: [...scopes],
+        sites: sites.length === 0 ? null : [...sites],
+        days,
+      }),
+    onSuccess: async () => {
+      setName('');
+      await askAgain();
+    },
+  });
+  const submit = (event: SyntheticEvent): void => {
+    event.preventDefault();
+    make.mutate();
+  };
+  return (
+    <>
+      <Box component="form" onSubmit={submit} aria-label={t('access.make_key')} sx={formSx}>
+        <TextField
+          label={t('oncall.name')}
+          required
+          value={name}
+          onChange={(event) => setName(event.target.value)}
+          slotProps={{ htmlInput: { maxLength: 64 } }}
+        />
+        <RoleChoice role={role} machine onChange={setRole} />
+        <TextField
+          select
+          label={t('access.scopes')}
+          value={scopes}
+          onChange={(event) => setScopes(event.target.value as unknown as string[])}
+          slotProps={{ select: { multiple: true, renderValue: (value) => (value as string[]).join(', ') } }}
+        >
+          {SCOPES.map((scope) => (
+            <MenuItem key={scope} value={scope}>
+              <code>{scope}</code>
+            </MenuItem>
+          ))}
+        </TextField>
+        <SiteChoice chosen={sites} onChange={setSites} allText={t('access.all_sites')} />
+        <TextField
+          select
+          label={t('access.lasts')}
+          value={days}
+          onChange={(event) => setDays(Number(event.target.value))}
+        >
+          {DAYS.map((each) => (
+            <MenuItem key={each} value={each}>
+              {t('period.days', { n: each })}
+            </MenuItem>
+          ))}
+        </TextField>
+        <Button
+          type="submit"
+          variant="outlined"
+          color="inherit"
+          disabled={make.isPending || scopes.length === 0}
+          sx={{ minHeight: '3.5rem' }}
+        >
+          {t('access.make_key')}
+        </Button>
+      </Box>
+      {make.error !== null && <Alert severity="error">{make.error.message}</Alert>}
+      {make.data !== undefined && (
+        <Secret
+          title={t('access.key_once', { name: make.data.api_key.name })}
+          text={make.data.key}
+          onClose={() => make.reset()}
+        />
+      )}
+    </>
+  );
+}
+
+const formSx = {
+  mt: 2,
+  display: 'grid',
+  gap: 1.5,
+  alignItems: 'start',
+  gridTemplateColumns: 'repeat(auto-fit, minmax(min(13rem, 100%), 1fr))',
+};

@@ -1,0 +1,175 @@
+/** People of the organization: what each may do and where, and letting them go. */
+import Alert from '@mui/material/Alert';
+import Box from '@mui/material/Box';
+import Button from '@mui/material/Button';
+import Dialog from '@mui/material/Dialog';
+import DialogActions from '@mui/material/DialogActions';
+import DialogContent from '@mui/material/DialogContent';
+import DialogTitle from '@mui/material/DialogTitle';
+import TextField from '@mui/material/TextField';
+import Typography from '@mui/material/Typography';
+import { useMutation, useQuery } from '@tanstack/react-query';
+import { useState, type JSX, type SyntheticEvent } from 'react';
+import { changeUser, listUsers, resetUser, signUserOut } from '../../api/endpoints';
+import type { Person, PersonChange, Role } from '../../api/types';
+import { t } from '../../i18n';
+import { Answer } from '../../kit/Answer';
+import { Card } from '../../kit/Card';
+import { Confirm } from '../../kit/Confirm';
+import { Secret } from '../../kit/Secret';
+import { Table } from '../../kit/Table';
+import { reaches } from '../auth/rules';
+import { useSession } from '../auth/session';
+import { SiteChoice } from '../farms/SiteChoice';
+import { useAskAgain } from './queries';
+import { RoleChoice } from './RoleChoice';
+import { momentText, sitesText } from './words';
+
+export function Users({ timezone }: { timezone: string }): JSX.Element {
+  const me = useSession()?.user;
+  const [changing, setChanging] = useState<Person | null>(null);
+  const query = useQuery({
+    queryKey: ['users'],
+    queryFn: ({ signal }) => listUsers(signal),
+    refetchInterval: 60_000,
+  });
+  return (
+    <Card title={t('access.users')}>
+      <Answer query={query} empty={{ when: (all) => all.length === 0, title: t('state.nothing') }}>
+        {(all) => (
+          <Table
+            label={t('access.users')}
+            rows={all}
+            rowKey={(each) => each.id}
+            columns={[
+              { head: t('oncall.name'), cell: (each) => each.name },
+              { head: t('login.email'), cell: (each) => each.email },
+              { head: t('access.role'), cell: (each) => t(`role.${each.role}`) },
+              { head: t('access.sites'), cell: (each) => sitesText(each.sites) },
+              { head: t('devices.heard'), cell: (each) => momentText(each.last_seen_at, timezone) },
+              {
+                head: t('rollouts.status'),
+                cell: (each) => (each.disabled_at === null ? t('access.may_sign_in') : t('access.disabled')),
+              },
+              {
+                head: '',
+                cell: (each) =>
+                  me !== undefined &&
+                  each.id !== me.id &&
+                  reaches(me.role, each.role) && (
+                    <Button
+                      color="inherit"
+                      aria-label={`${t('access.change')} ${each.email}`}
+                      onClick={() => setChanging(each)}
+                    >
+                      {t('access.change')}
+                    </Button>
+                  ),
+              },
+            ]}
+          />
+        )}
+      </Answer>
+      {changing !== null && (
+        <UserDialog key={changing.id} person={changing} onClose={() => setChanging(null)} />
+      )}
+    </Card>
+  );
+}
+
+function UserDialog({ person, onClose }: { person: Person; onClose: () => void }): JSX.Element {
+  const askAgain = useAskAgain('users');
+  const [name, setName] = useState(person.name);
+  const [role, setRole] = useState<Role>(person.role);
+  const [sites, setSites] = useState<readonly string[]>(person.sites ?? []);
+  const [asking, setAsking] = useState(false);
+  const settled = { onSettled: askAgain };
+  const change = useMutation({
+    mutationFn: (body: PersonChange) => changeUser(person.id, body),
+    onSuccess: onClose,
+    ...settled,
+  });
+  const signOut = useMutation({ mutationFn: () => signUserOut(person.id), ...settled });
+  const reset = useMutation({ mutationFn: () => resetUser(person.id) });
+  const disabled = person.disabled_at !== null;
+  const submit = (event: SyntheticEvent): void => {
+    event.preventDefault();
+    change.mutate({ name: name.trim(), role, sites: sites.length === 0 ? null : [...sites] });
+  };
+  const error = signOut.error ?? reset.error ?? (asking ? null : change.error);
+  return (
+    <Dialog open onClose={onClose} fullWidth maxWidth="sm" aria-labelledby="user-title">
+      <form onSubmit={submit}>
+        <DialogTitle id="user-title">{person.email}</DialogTitle>
+        <DialogContent sx={{ display: 'grid', gap: 2 }}>
+          <TextField
+            label={t('oncall.name')}
+            required
+            value={name}
+            sx={{ mt: 1 }}
+            onChange={(event) => setName(event.target.value)}
+          />
+          <RoleChoice role={role} onChange={setRole} />
+          <SiteChoice chosen={sites} onChange={setSites} allText={t('access.all_sites')} />
+          <Box sx={{ display: 'flex', flexWrap: 'wrap', gap: 1 }}>
+            <Button variant="outlined" color="inherit" onClick={() => signOut.mutate()}>
+              {t('access.sign_out')}
+            </Button>
+            {person.has_password && (
+              <Button variant="outlined" color="inherit" onClick={() => reset.mutate()}>
+                {t('access.reset')}
+              </Button>
+            )}
+            {disabled ? (
+              <Button variant="outlined" color="inherit" onClick={() => change.mutate({ disabled: false })}>
+                {t('access.enable')}
+              </Button>
+            ) : (
+              <Button variant="outlined" color="error" onClick={() => setAsking(true)}>
+                {t('access.disable')}
+              </Button>
+            )}
+          </Box>
+          {signOut.isSuccess && <Typography role="status">{t('access.signed_out')}</Typography>}
+          {reset.data !== undefined && (
+            <Secret
+              title={t('access.reset_link', { email: person.email })}
+              text={joinLink(reset.data.token, true)}
+              onClose={() => reset.reset()}
+            />
+          )}
+          {error !== null && <Alert severity="error">{error.message}</Alert>}
+        </DialogContent>
+        <DialogActions sx={{ p: 2, pt: 0 }}>
+          <Button color="inherit" onClick={onClose}>
+            {t('action.cancel')}
+          </Button>
+          <Button
+            type="submit"
+            variant="contained"
+            disableElevation
+            disabled={name.trim() === '' || change.isPending}
+          >
+            {t('records.save')}
+          </Button>
+        </DialogActions>
+      </form>
+      {asking && (
+        <Confirm
+          title={t('access.disable')}
+          text={t('access.disable_text', { email: person.email })}
+          action={t('access.disable')}
+          pending={change.isPending}
+          error={change.error}
+          onDo={() => change.mutate({ disabled: true })}
+          onClose={() => setAsking(false)}
+        />
+      )}
+    </Dialog>
+  );
+}
+
+/** Where a one-time token is used. It stands in the fragment, which browsers send to no server. */
+export function joinLink(token: string, reset: boolean): string {
+  return `${window.location.origin}/join#${reset ? 'reset' : 'token'}=${encodeURIComponent(token)}`;
+}
