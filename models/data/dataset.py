@@ -16,7 +16,15 @@ from models.data.class_folders import import_class_folders
 from models.data.coco import import_coco
 from models.data.errors import DatasetError
 from models.data.frames import Located
-from models.data.near_duplicates import THRESHOLD, Looks, describe, join_near_duplicates, refuse_near_duplicates
+from models.data.near_duplicates import (
+    SHOWN,
+    THRESHOLD,
+    Looks,
+    contradictions,
+    describe,
+    join_near_duplicates,
+    refuse_near_duplicates,
+)
 from models.data.pictures import Watch, unwatched
 from models.data.snapshot import (
     check_files,
@@ -100,6 +108,11 @@ def freeze_dataset(
     looks = _looks(located, labels, console)
     if guard.join:
         images = join_near_duplicates(images, looks, threshold=guard.threshold, watch=_shown("joining", console))
+    wrong = contradictions(images, looks, watch=_shown("labels", console))
+    for line in wrong[:SHOWN]:
+        console.print(f"warning: {line}", soft_wrap=True)
+    if len(wrong) > SHOWN:
+        console.print(f"warning: and {len(wrong) - SHOWN} more such pairs")
     split = apply_rule(images, rule)
     refuse_shared_groups(split, rule)
     result = refuse_near_duplicates(
@@ -110,7 +123,7 @@ def freeze_dataset(
         labels,
         split,
         rule=rule.model_dump(mode="json", exclude_defaults=True) | {"by": rule.by},
-        guard=result | {"joined": guard.join},
+        guard=result | {"joined": guard.join, "contradictions": len(wrong)},
     )
     path = frozen_path(snapshot, folder)
     write_snapshot(snapshot, path)

@@ -37,6 +37,8 @@ left out (and counted)."""
 MOST_PAIRS = 1000
 """Pairs that are kept for the message; the rest is counted."""
 SHOWN = 10
+SAME = 0.99
+"""From here on two pictures are one; like silhouettes of two fish stay below."""
 _BLOCK = 512
 
 
@@ -139,6 +141,19 @@ def join_near_duplicates(
     names = {number: images[int(np.argmax(codes_N == number))].group for number in {root(n) for n in parent}}
     return [
         image.model_copy(update={"group": names[root(int(code))]}) for image, code in zip(images, codes_N, strict=True)
+    ]
+
+
+def contradictions(images: Sequence[DatasetImage], looks: Looks, *, watch: Watch = unwatched) -> list[str]:
+    """Pictures that are one and the same (:data:`SAME`) under different classes, in words: one of the labels is wrong."""
+    names = {classes: number for number, classes in enumerate(dict.fromkeys(image.classes for image in images))}
+    if len(names) < 2:  # noqa: PLR2004 - one class for all, or boxes alone
+        return []
+    codes_N = np.array([names[image.classes] for image in images])
+    # A crop may be found from one side only.
+    found = {tuple(sorted(pair[:2])) for pair in find_pairs(looks, codes_N, threshold=SAME, watch=watch)}
+    return [
+        f"{images[one].path} and {images[other].path} are one picture under two labels" for one, other in sorted(found)
     ]
 
 

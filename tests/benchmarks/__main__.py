@@ -29,6 +29,7 @@ BENCHMARKS: dict[str, str] = {
     "quality": "readings/s made and judged by all quality tests, against readings made unjudged; precision and recall on labelled series",
     "abnormal": "buckets/s judged against the stream's habit, against seasonal naive; precision, recall and false advice on labels",
     "drift": "daily comparisons/s of a signal with its reference, against a KS test on raw hours; false alarms and delays",
+    "near_duplicates": "pictures/s described by the guard of data sets, against a difference hash; copies found, strangers matched",
     "outbox": "readings/s made durable in the outbox, against raw SQLite with the same commits; alarms, kills, backlog, a week",
     "rollout_sim": "share of a simulated fleet that a silently worse model harms, against rollouts that ask for success reports alone",
     "fleet_live": "ms of a box's warm look at the signed repository, against a bare GET of its timestamp; a fleet's update, cuts, deltas",

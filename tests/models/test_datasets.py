@@ -436,3 +436,16 @@ def test_by_time_one_camera_may_look_alike_but_two_cameras_may_not(tmp_path: Pat
     write_snapshot(draft("farm", ("trout",), moved), tmp_path / "farm.json")
     with pytest.raises(ConfigurationError, match="near-duplicate"):
         shoal("freeze", tmp_path / "farm.json", "-o", tmp_path / "frozen", "--by", "time")
+
+
+def test_one_picture_under_two_labels_is_told(tmp_path: Path) -> None:
+    folder = crops(tmp_path / "crops")
+    for number in range(3):
+        cv2.imwrite(str(folder / "bream" / f"{number}.png"), scene(number))
+    cv2.imwrite(str(folder / "trout" / "1.png"), scene(2))
+    (folder / "trout" / "1.png").write_bytes((folder / "bream" / "2.png").read_bytes() + b"padding")
+    shoal("import", "classes", folder, "-o", tmp_path / "crops.json")
+    out = shoal("freeze", tmp_path / "crops.json", "-o", tmp_path / "frozen", "--join-near-duplicates")
+    assert "crops/bream/2.png and crops/trout/1.png are one picture under two labels" in out
+    (frozen,) = (tmp_path / "frozen").iterdir()
+    assert read_snapshot(frozen).guard["contradictions"] == 1
