@@ -81,7 +81,7 @@ from cloud.reports.service import MAX_AT_ONCE as REPORTS_AT_ONCE
 from cloud.rollouts import endpoints as rollouts
 from cloud.samples import endpoints as samples
 from cloud.settings import CloudSettings, secret_key
-from cloud.task_kinds import kinds
+from cloud.task_kinds import kinds, training_from
 from cloud.tasks import endpoints as tasks
 from cloud.tasks.gauges import TaskGauges
 from cloud.tasks.inside import InsideWorker
@@ -90,6 +90,7 @@ from cloud.telemetry import endpoints as telemetry
 from cloud.telemetry.exports import MAX_AT_ONCE
 from cloud.telemetry.service import ChannelLimits, ChannelPeriods, daily_temperatures
 from cloud.timeline import endpoints as timeline
+from cloud.training import endpoints as training
 from cloud.users import endpoints as users
 from contracts.bundles import Task
 from contracts.errors import ConfigurationError
@@ -114,6 +115,7 @@ _FEATURES = (
     observations,
     predictions,
     drift,
+    training,
     alarms,
     abnormal,
     notifications,
@@ -149,6 +151,7 @@ _TAGS = [
     {"name": "drift", "description": "Whether models still see what they were made for."},
     {"name": "samples", "description": "Frames that boxes offer for labels, by resumable upload."},
     {"name": "labels", "description": "The label queue, review, what models had wrong, and frozen data sets."},
+    {"name": "training", "description": "Training models again: when, runs, and the candidates that came of them."},
     {"name": "registry", "description": "Signed releases of models, as boxes and mirrors fetch them."},
     {"name": "alarms", "description": "Alarms, acknowledging them, and advice on abnormal series."},
     {"name": "notifications", "description": "Who is told of alarms, and what was told."},
@@ -333,7 +336,8 @@ def _add_tasks(app: FastAPI, settings: CloudSettings, database: Database) -> Non
     """Workers behind a broker where one is named, else one inside this process."""
     folder = settings.storage_dir / "tasks"
     app.state.task_folder = folder
-    app.state.task_kinds = kinds(folder)
+    app.state.training = training_from(settings, settings.storage_dir)
+    app.state.task_kinds = kinds(folder, app.state.training)
     app.state.task_gauges = TaskGauges()
     if settings.tasks_broker_url is not None:
         from cloud.tasks.broker import celery_app, hint_through

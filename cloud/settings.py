@@ -110,7 +110,57 @@ class PredictionSettings(BaseSettings):
     """Million pixels that a picture may unfold to; three bytes each while it is decoded."""
 
 
-class CloudSettings(RetentionSettings, PredictionSettings):
+class TrainingRecipe(BaseModel):
+    """How a model is trained again. Paths are of the machine that trains."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    config: Path
+    """Training configuration, such as ``models/detector/deepfish.yaml``."""
+    dataset: str = Field(min_length=1)
+    """Frozen data set; ``{folder}`` stands for the folder of the run, where ``prepare`` may have made it."""
+    prepare: tuple[str, ...] = ()
+    """Command that makes the data set first, as a list of words with ``{folder}``; empty: it is there."""
+    production: str | None = None
+    """Bundle in production, by name or folder, that the candidate is compared with. None: the gate finds nothing to compare with."""
+    rules: str | None = None
+    """File of gate rules. None: those of the task."""
+    seed: int = Field(default=1, ge=0)
+    """Of the first run; later ones count on."""
+
+
+class TrainingSettings(BaseSettings):
+    """How models are trained again."""
+
+    model_config = SettingsConfigDict(env_prefix="SHOAL_", extra="ignore", frozen=True)
+
+    training_recipes: dict[str, TrainingRecipe] = Field(default_factory=dict)
+    """By name of a model, as JSON. Empty, the default: nothing is ever trained."""
+    training_launcher: Literal["process", "celery", "kubernetes"] = "process"
+    """``process``: a process of this machine (right for a box with a training environment); ``celery``: a worker of the queue ``ml``;
+    ``kubernetes``: a Job through kubectl."""
+    training_program: tuple[str, ...] | None = Field(default=None, min_length=1)
+    """Words before ``models train``, where training has an environment of its own. None: this Python with ``-m shoal``."""
+    training_image: str | None = None
+    """Image of a Kubernetes Job, with the training environment."""
+    training_claim: str = "shoal-storage"
+    """PersistentVolumeClaim that the API's storage is on."""
+    training_namespace: str = "shoal"
+    """Namespace of the Jobs."""
+    training_gpus: int = Field(default=0, ge=0, le=16)
+    """GPUs of a Job."""
+    training_kubectl: tuple[str, ...] = Field(default=("kubectl",), min_length=1)
+    """How to call kubectl."""
+
+    @model_validator(mode="after")
+    def _job_has_an_image(self) -> TrainingSettings:
+        """A Job without an image would fail in the night in which it is wanted."""
+        if self.training_launcher == "kubernetes" and self.training_image is None:
+            raise ValueError("training_launcher is kubernetes, so training_image is needed too")
+        return self
+
+
+class CloudSettings(RetentionSettings, PredictionSettings, TrainingSettings):
     """What the API needs to know. Lists are written as JSON in the environment."""
 
     storage_dir: Path = Path("storage")
@@ -309,7 +359,7 @@ class StreamPredictorSettings(PredictionSettings, KafkaSettings):
     """Least severe event that is logged."""
 
 
-class WorkerSettings(BaseSettings):
+class WorkerSettings(TrainingSettings):
     """What a worker needs to know (``shoal cloud worker``)."""
 
     model_config = SettingsConfigDict(env_prefix="SHOAL_", extra="ignore", frozen=True)

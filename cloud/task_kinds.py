@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,11 +17,14 @@ from cloud.auth.rules import Role
 from cloud.drift.judging import drift_kind
 from cloud.kit.schemas import ApiModel
 from cloud.reports import service as reports
+from cloud.settings import TrainingSettings
 from cloud.tasks.kinds import Kind, Kinds, NoParams, Work
 from cloud.tasks.repository import QueueRepository
 from cloud.telemetry import exports
 from cloud.telemetry import service as telemetry
 from cloud.telemetry.rules import Resolution
+from cloud.training.launchers import CeleryLauncher, KubernetesLauncher, Launcher, ProcessLauncher
+from cloud.training.work import Training, training_kinds
 from contracts.base import Slug, UtcDatetime
 
 KEPT = timedelta(days=7)
@@ -108,13 +112,35 @@ def clean_up(folder: Path) -> Kind[NoParams]:
     return Kind("clean_up", "data", NoParams, run, timedelta(minutes=10), every=timedelta(hours=1))
 
 
-def kinds(folder: Path) -> Kinds:
-    """Every kind by name; ``folder`` holds one folder a task."""
+def training_from(settings: TrainingSettings, storage_dir: Path) -> Training:
+    """How an installation trains, by its settings; folders of runs lie below ``storage_dir``."""
+    program = settings.training_program or (sys.executable, "-m", "shoal")
+    return Training(settings, storage_dir, program, _launcher(settings))
+
+
+def _launcher(settings: TrainingSettings) -> Launcher:
+    if settings.training_launcher == "celery":
+        return CeleryLauncher()
+    if settings.training_launcher == "process":
+        return ProcessLauncher()
+    assert settings.training_image is not None  # noqa: S101  (the settings have checked it)
+    return KubernetesLauncher(
+        image=settings.training_image,
+        claim=settings.training_claim,
+        namespace=settings.training_namespace,
+        gpus=settings.training_gpus,
+        kubectl=settings.training_kubectl,
+    )
+
+
+def kinds(folder: Path, training: Training | None = None) -> Kinds:
+    """Every kind by name; ``folder`` holds one folder a task. Without ``training`` nothing is trained."""
     every: tuple[Kind[Any], ...] = (
         Kind("report", "data", ReportParams, make_report, timedelta(minutes=10), role=Role.VIEWER),
         Kind("export", "data", ExportParams, export_site, timedelta(hours=1), role=Role.VIEWER),
         clean_up(folder),
         drift_kind(),
+        *(() if training is None else training_kinds(training)),
     )
     return {kind.name: kind for kind in every}
 

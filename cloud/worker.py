@@ -21,7 +21,7 @@ from cloud.db.session import sqlalchemy_url
 from cloud.kit.logs import configure_logging
 from cloud.kit.repository import Database
 from cloud.settings import WorkerSettings
-from cloud.task_kinds import kinds
+from cloud.task_kinds import kinds, training_from
 from cloud.tasks import broker
 from cloud.tasks.repository import QueueRepository
 from cloud.tasks.runner import TaskRunner, schedule
@@ -37,7 +37,7 @@ _Answer = TypeVar("_Answer")
 def make_worker(settings: WorkerSettings) -> Celery:
     """The Celery application with the messages that it answers. Connects to nothing."""
     folder = settings.storage_dir / "tasks"
-    every = kinds(folder)
+    every = kinds(folder, training_from(settings, settings.storage_dir))
 
     async def on_a_pool(do: Callable[[Database], Awaitable[_Answer]]) -> _Answer:
         database = Database(

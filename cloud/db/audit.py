@@ -46,6 +46,8 @@ AUDITED: dict[str, str] = {
     "label_review": "",
     "label_mark": "",
     "dataset": "",
+    "training_run": "",
+    "retrain_rule": "",
 }
 """Tables that people change, with the columns whose values are not shown (separated by commas). A later migration adds
 its own table by ``audit_table``; a test compares this with the triggers of the database."""

@@ -31,8 +31,8 @@ import cloud.worker as worker
 from cloud.settings import load_worker_settings
 from cloud.task_kinds import kinds
 
-def slow_kinds(folder):
-    every = dict(kinds(folder))
+def slow_kinds(folder, training):
+    every = dict(kinds(folder, training))
     real = every["export"].run
     async def run(work, params):
         result = await real(work, params)

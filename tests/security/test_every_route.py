@@ -40,11 +40,12 @@ NEEDS: dict[str, Role] = {
     "listDeadLetters": F, "makeEnrolmentToken": F, "listCertificates": F, "revokeCertificate": F,
     "getDetailedHealth": F, "getPerformance": F, "resetPerformance": F, "listRollouts": F, "askRollout": F,
     "getRollout": F, "listRolloutDevices": F, "listRolloutDecisions": F, "orderRollout": F, "cancelTask": Q,
-    "acceptDrift": M,
     "approveRollout": F, "setDeviceTags": F, "setDeviceGroup": F, "deleteDeviceGroup": F,
     "getUploadOptions": Q, "createUpload": Q, "getUploadOffset": Q, "appendToUpload": Q, "giveNextLabelTask": Q,
     "holdLabelTask": Q, "releaseLabelTask": Q, "addLabel": Q, "undoLabel": Q, "addLabelMark": Q, "reviewLabelTask": M,
     "setLabelSettings": M, "importLabels": M, "freezeDataset": M,
+    "acceptDrift": M, "listTrainingRuns": F, "listRetrainRules": F, "askTrainingRun": P, "getTrainingRun": P,
+    "cancelTrainingRun": P, "setRetrainRule": P,
     "listOrganizations": P, "addOrganization": P,
 }  # fmt: skip
 """Least role of every operation that a viewer may not call."""
@@ -54,6 +55,9 @@ OF_NOBODY = frozenset(
         "setRationale",  # one's own, under the name of a definition that all share
         "setDeviceGroup",  # one's own, under a name that others may use too
         "getMlModel",  # models are the platform's
+        "getTrainingRun",  # and so is their training
+        "cancelTrainingRun",
+        "setRetrainRule",
         "repositoryFile",  # and so are their signed files
     }
 )
@@ -62,9 +66,10 @@ NOWHERE = {
     "site": "nowhere", "unit_id": 2**31 - 1, "channel_id": 2**31 - 1, "sha256": "0" * 64, "definition": "do.low.critical",
     "contact_id": 2**31 - 1, "code": "no-such-batch", "user_id": 2**31 - 1, "invitation_id": 2**31 - 1,
     "key_id": 2**31 - 1, "serial": "ff", "kind": "csv", "name": "daily-log", "version": "9.9.9", "path": "nothing",
-    "model_sha256": "0" * 64,
+    "model_sha256": "0" * 64, "model": "no-such-model",
 }  # fmt: skip
 NOT_MADE = frozenset({"alert_id", "dataset_id", "rollout_id", "sample_id", "task_id", "upload_id"})
+NOT_MADE = frozenset({"task_id", "rollout_id", "alert_id", "run_id"})
 """Things that this test does not make; that they are of one organization is tested with their features."""
 RANGE = {"start": "2026-01-01T00:00:00Z", "end": "2026-01-02T00:00:00Z"}
 QUERIES: dict[str, dict[str, Any]] = {

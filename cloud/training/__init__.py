@@ -1,0 +1,1 @@
+"""When to train again, the run that does it, and the candidate that comes of it. It proposes; people decide."""

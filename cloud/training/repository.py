@@ -1,0 +1,116 @@
+"""SQL of training. Models are the platform's, and so are their runs: no organization is named here; endpoints say who may."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, select, text, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+
+from cloud.drift.tables import DriftAlert
+from cloud.kit.repository import Repository, Row
+from cloud.training.tables import RetrainRuleRow, TrainingRun
+
+# A frame of unknown model teaches every model.
+_NEW_LABELS = text("""
+SELECT count(*) AS n FROM sample
+WHERE status = 'accepted' AND reviewed_at > :since AND (model_name = :model OR model_name IS NULL)
+""")
+_WRONG_MARKS = text("SELECT count(*) AS n FROM label_mark WHERE model_name = :model AND marked_at > :since")
+
+
+class TrainingRepository(Repository):
+    """Runs and rules."""
+
+    async def ask(self, row: dict[str, Any]) -> bool:
+        """Ask for a run; False when one of this model is under way."""
+        statement = insert(TrainingRun).values(row).on_conflict_do_nothing().returning(TrainingRun.id)
+        return await self._one(statement) is not None
+
+    async def run(self, run_id: UUID) -> Row | None:
+        """One run."""
+        return await self._one(select(*TrainingRun.__table__.columns).where(TrainingRun.id == run_id))
+
+    async def runs(
+        self, *, model: str | None, states: Collection[str], before: tuple[datetime, UUID] | None, rows: int
+    ) -> list[Row]:
+        """Newest runs, those before (asked_at, id)."""
+        statement = select(*TrainingRun.__table__.columns).order_by(TrainingRun.asked_at.desc(), TrainingRun.id.desc())
+        if model is not None:
+            statement = statement.where(TrainingRun.model == model)
+        if states:
+            statement = statement.where(TrainingRun.state.in_(states))
+        if before is not None:
+            statement = statement.where(tuple_(TrainingRun.asked_at, TrainingRun.id) < before)
+        return await self._all(statement.limit(rows))
+
+    async def unfinished(self) -> list[Row]:
+        """Runs that are not over; one for each model at most."""
+        statement = select(*TrainingRun.__table__.columns).where(TrainingRun.finished_at.is_(None))
+        return await self._all(statement.order_by(TrainingRun.asked_at))
+
+    async def change(self, run_id: UUID, **values: Any) -> bool:
+        """Write how a run stands; False when it is over."""
+        statement = update(TrainingRun).where(TrainingRun.id == run_id, TrainingRun.finished_at.is_(None))
+        return bool((await self._connection.execute(statement.values(**values))).rowcount)
+
+    async def count(self, model: str) -> int:
+        """Runs of a model so far."""
+        row = await self._one(
+            select(func.count().label("n")).select_from(TrainingRun).where(TrainingRun.model == model)
+        )
+        return 0 if row is None else int(row["n"])
+
+    async def facts(self, model: str, now: datetime, day_ago: datetime) -> Row:
+        """What the rules ask of a model."""
+        asked = await self._all(
+            select(TrainingRun.trigger, func.max(TrainingRun.asked_at).label("at"))
+            .where(TrainingRun.model == model)
+            .group_by(TrainingRun.trigger)
+        )
+        counted = await self._one(
+            select(
+                func.count().filter(TrainingRun.finished_at.is_(None)).label("running"),
+                func.count().filter(TrainingRun.asked_at > day_ago).label("within_a_day"),
+                func.max(TrainingRun.asked_at).label("last"),
+            ).where(TrainingRun.model == model)
+        )
+        drift = await self._one(
+            select(func.count(DriftAlert.unit_id.distinct()).label("n")).where(
+                DriftAlert.ended_at.is_(None),
+                DriftAlert.model_name == model,
+                DriftAlert.family.in_(("prediction", "performance")),
+            )
+        )
+        assert counted is not None  # noqa: S101  (an aggregate always answers with one row)
+        assert drift is not None  # noqa: S101
+        since = {"model": model, "since": counted["last"] or datetime.min.replace(tzinfo=now.tzinfo)}
+        labels, marks = await self._one(_NEW_LABELS, since), await self._one(_WRONG_MARKS, since)
+        return {
+            "fired_at": {row["trigger"]: row["at"] for row in asked},
+            "running": counted["running"] > 0,
+            "runs_within_a_day": counted["within_a_day"],
+            "last_run_at": counted["last"],
+            "drift_units": drift["n"],
+            "new_labels": 0 if labels is None else labels["n"],
+            "wrong_marks": 0 if marks is None else marks["n"],
+        }
+
+    async def rules(self) -> dict[str, Row]:
+        """What has been set and said, by model."""
+        return {row["model"]: row for row in await self._all(select(*RetrainRuleRow.__table__.columns))}
+
+    async def set_rule(self, model: str, body: dict[str, Any], who: str, now: datetime) -> None:
+        """Replace a model's rule."""
+        values = {"body": body, "changed_at": now, "changed_by": who}
+        statement = insert(RetrainRuleRow).values(model=model, **values)
+        await self._connection.execute(statement.on_conflict_do_update(index_elements=["model"], set_=values))
+
+    async def said(self, model: str, words: str, now: datetime) -> None:
+        """Remember what a look at a model said."""
+        values = {"looked_at": now, "said": words}
+        statement = insert(RetrainRuleRow).values(model=model, body={}, **values)
+        await self._connection.execute(statement.on_conflict_do_update(index_elements=["model"], set_=values))

@@ -1,0 +1,63 @@
+"""The commands of a run: train → export → judge the candidate and the model in production → gate. Pure; standard library alone.
+
+Each is a command of its own (``shoal models ...``), so that torch enters no process of the cloud, and another program that
+understands the same words can stand in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+RUN, BUNDLE = "run", "bundle"
+"""Folders of the training itself and of the candidate's bundle, within the run's folder."""
+CANDIDATE, PRODUCTION, GATE, REPORT = "candidate.json", "production.json", "gate.json", "report.html"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command. It has succeeded with one of ``fine``, and when ``makes`` is there."""
+
+    name: str
+    command: tuple[str, ...]
+    makes: str | None = None
+    fine: tuple[int, ...] = (0,)
+
+
+def steps_of(order: dict[str, Any], folder: Path) -> list[Step]:
+    """The steps of an order.
+
+    Args:
+        order: ``program`` (the words before ``models``), ``config``, ``dataset``, ``seed``, ``production`` (a bundle or None),
+            ``rules`` (of the gate, or None), ``prepare`` (a command that makes the data set first; may be empty).
+        folder: of the run.
+    """
+    program = [*order["program"], "models"]
+    dataset = str(order["dataset"])
+    place = {"folder": str(folder), "dataset": dataset}
+    steps = []
+    if order.get("prepare"):
+        steps.append(Step("prepare", tuple(word.format(**place) for word in order["prepare"])))
+    dataset = dataset.format(**place)
+    train = [*program, "train", str(order["config"]), "--dataset", dataset, "--output", str(folder / RUN)]
+    steps.append(Step("train", (*train, "--seed", str(order["seed"]))))
+    steps.append(
+        Step(
+            "export",
+            (*program, "export", str(folder / RUN), "--output", str(folder / BUNDLE)),
+            f"{BUNDLE}/manifest.json",
+        )
+    )
+    judge = [*program, "evaluate", "--dataset", dataset]
+    report = ["--json", str(folder / CANDIDATE), "--report", str(folder / REPORT)]
+    steps.append(Step("evaluate", (*judge, "--bundle", str(folder / BUNDLE), *report), CANDIDATE))
+    gate = [*program, "gate", "--candidate", str(folder / CANDIDATE), "--json", str(folder / GATE)]
+    if order.get("production"):
+        other = ["--bundle", str(order["production"]), "--json", str(folder / PRODUCTION)]
+        steps.append(Step("evaluate_production", (*judge, *other), PRODUCTION))
+        gate += ["--production", str(folder / PRODUCTION)]
+    if order.get("rules"):
+        gate += ["--rules", str(order["rules"])]
+    steps.append(Step("gate", tuple(gate), GATE, fine=(0, 1)))  # 1: not promoted, which is an answer too
+    return steps

@@ -1,0 +1,143 @@
+"""When a model is trained again, what becomes of a run, and the commands and Job that it is made of."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cloud.training.launchers import manifest
+from cloud.training.rules import (
+    ALIVE,
+    MOST_STARTS,
+    Facts,
+    Next,
+    Outcome,
+    RetrainRule,
+    Trigger,
+    decide,
+    next_of,
+    outcome_of,
+)
+from cloud.training.schemas import RetrainRuleBody
+from cloud.training.steps import steps_of
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=timezone.utc)
+RULE = RetrainRule()
+LABELS = Facts(new_labels=200)
+
+
+@pytest.mark.parametrize(
+    ("facts", "trigger"),
+    [
+        (Facts(), None),
+        (Facts(new_labels=199), None),
+        (LABELS, Trigger.NEW_LABELS),
+        (Facts(wrong_marks=20), Trigger.WRONG_MARKS),
+        (Facts(wrong_marks=20, new_labels=500, drift_units=3), Trigger.WRONG_MARKS),
+        (Facts(drift_units=1), None),  # nothing new to learn from
+        (Facts(drift_units=1, new_labels=20), Trigger.DRIFT),
+        (replace(LABELS, running=True), None),
+        (replace(LABELS, runs_within_a_day=2), None),
+    ],
+)
+def test_the_most_urgent_trigger_fires(facts: Facts, trigger: Trigger | None) -> None:
+    assert decide(RULE, facts, NOW).trigger is trigger
+
+
+def test_a_trigger_cools_down_and_another_may_fire_meanwhile() -> None:
+    fired = replace(LABELS, fired_at={Trigger.NEW_LABELS: NOW - timedelta(hours=23)})
+    held = decide(RULE, fired, NOW)
+    assert held.trigger is None
+    assert "cools down until 2026-11-20 13:00" in held.reason
+    assert decide(RULE, fired, NOW + timedelta(hours=1)).trigger is Trigger.NEW_LABELS
+    assert decide(RULE, replace(fired, drift_units=2), NOW).trigger is Trigger.DRIFT
+
+
+def test_a_schedule_waits_for_something_new() -> None:
+    rule = RetrainRule(new_labels=None, every_days=30)
+    last = NOW - timedelta(days=31)
+    assert decide(rule, Facts(last_run_at=last), NOW).trigger is None
+    assert decide(rule, Facts(last_run_at=last, new_labels=1), NOW).trigger is Trigger.SCHEDULE
+    assert decide(rule, Facts(last_run_at=NOW - timedelta(days=29), new_labels=1), NOW).trigger is None
+    assert decide(replace(rule, enabled=False), Facts(new_labels=1), NOW).trigger is None
+
+
+@given(
+    labels=st.integers(0, 1000), marks=st.integers(0, 100), units=st.integers(0, 10), runs=st.integers(0, 5),
+    hours=st.floats(0, 200),
+)  # fmt: skip
+def test_the_daily_bound_holds_whatever_asks(labels: int, marks: int, units: int, runs: int, hours: float) -> None:
+    fired = dict.fromkeys(Trigger, NOW - timedelta(hours=hours))
+    decision = decide(RULE, Facts(False, labels, marks, units, None, runs, fired), NOW)
+    if decision.trigger is not None:
+        assert runs < RULE.most_per_day
+        assert hours >= RULE.cooldown_hours[decision.trigger]
+    assert decision.reason
+
+
+def test_what_is_shipped_and_what_the_api_says_are_the_same() -> None:
+    assert RetrainRuleBody().rule() == RULE
+
+
+@pytest.mark.parametrize(
+    ("state", "heard", "started", "starts", "then"),
+    [
+        (None, None, None, 0, Next.START),
+        (None, None, NOW, 1, Next.WAIT),  # it has just been started
+        (None, None, NOW - ALIVE, 1, Next.START),
+        ("running", NOW - timedelta(seconds=10), NOW - timedelta(hours=5), 1, Next.WAIT),
+        ("running", NOW - ALIVE, NOW - timedelta(hours=5), 1, Next.START),
+        ("running", NOW - ALIVE, NOW - timedelta(hours=5), MOST_STARTS, Next.GIVE_UP),
+        ("succeeded", NOW - timedelta(days=1), NOW, 1, Next.FINISH),
+        ("failed", NOW, NOW, MOST_STARTS, Next.FINISH),
+    ],
+)
+def test_a_run_is_started_until_it_lives_and_given_up_when_it_never_does(
+    state: str | None, heard: datetime | None, started: datetime | None, starts: int, then: Next
+) -> None:
+    assert next_of(state, heard, started, starts, NOW) is then
+
+
+def test_only_a_gate_that_says_promote_makes_a_proposal() -> None:
+    assert outcome_of("promote") is Outcome.PROPOSED
+    assert outcome_of("refuse") is Outcome.REFUSED
+    assert {outcome_of(word) for word in ("inconclusive", "yes", "")} == {Outcome.INCONCLUSIVE}
+
+
+def test_a_run_trains_exports_judges_both_and_asks_the_gate() -> None:
+    order = {
+        "program": ["shoal"], "config": "c.yaml", "dataset": "{folder}/d.json", "seed": 7, "production": "fish-detector",
+        "rules": "gate.yaml", "prepare": ["make-dataset", "{folder}/d.json"],
+    }  # fmt: skip
+    steps = {step.name: step for step in steps_of(order, Path("/runs/1"))}
+    assert list(steps) == ["prepare", "train", "export", "evaluate", "evaluate_production", "gate"]
+    assert steps["prepare"].command == ("make-dataset", "/runs/1/d.json")
+    assert " ".join(steps["train"].command) == (
+        "shoal models train c.yaml --dataset /runs/1/d.json --output /runs/1/run --seed 7"
+    )
+    assert steps["gate"].command[-4:] == ("--production", "/runs/1/production.json", "--rules", "gate.yaml")
+    assert steps["gate"].fine == (0, 1)
+    alone = steps_of({**order, "production": None, "rules": None, "prepare": []}, Path("/runs/1"))
+    assert [step.name for step in alone] == ["train", "export", "evaluate", "gate"]
+    assert "--production" not in alone[-1].command
+
+
+def test_a_kubernetes_job_is_one_for_each_run_and_runs_as_nobody() -> None:
+    run = UUID(int=7)
+    job = manifest(run, str(run), image="shoal-train:1", claim="farm", namespace="shoal", gpus=1)
+    assert job == manifest(run, str(run), image="shoal-train:1", claim="farm", namespace="shoal", gpus=1)
+    assert (job["apiVersion"], job["kind"], job["metadata"]["name"]) == ("batch/v1", "Job", f"shoal-training-{run}")
+    pod = job["spec"]["template"]["spec"]
+    container = pod["containers"][0]
+    assert container["command"][-1] == f"/storage/training/{run}"
+    assert container["resources"]["limits"]["nvidia.com/gpu"] == "1"
+    assert pod["securityContext"]["runAsNonRoot"]
+    assert pod["restartPolicy"] == "OnFailure"  # a pod that dies goes on with the step that was under way
+    assert pod["volumes"][0]["persistentVolumeClaim"] == {"claimName": "farm"}
+    assert len(job["metadata"]["name"]) <= 63
