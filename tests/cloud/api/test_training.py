@@ -1,0 +1,81 @@
+"""Training over HTTP: runs that somebody asks for, rules, and who may."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import psycopg
+import pytest
+
+from cloud.settings import TrainingRecipe, TrainingSettings
+from cloud.training.work import Training
+from tests.cloud.api.conftest import Api
+from tests.cloud.api.test_access import is_problem
+
+MODEL = "koi-detector"
+
+
+@pytest.fixture
+def recipe(api: Api, farm_url: str) -> Iterator[None]:
+    """The API knows how to train a model; nothing is ever started, for its paths are nowhere."""
+    before: Training = api.app.state.training
+    settings = TrainingSettings(
+        training_recipes={MODEL: TrainingRecipe.model_validate({"config": "/c", "dataset": "/d"})}
+    )
+    api.app.state.training = Training(settings, before.storage, before.program, before.launcher)
+    yield
+    api.app.state.training = before
+    with psycopg.connect(farm_url, autocommit=True) as database:
+        for table in ("training_run", "retrain_rule"):
+            database.execute(f"DELETE FROM {table} WHERE model = %s", (MODEL,))  # noqa: S608  (our own names)
+
+
+@pytest.mark.usefixtures("recipe")
+def test_a_platform_admin_asks_for_a_run_and_cancels_it(
+    platform_admin: httpx.Client, fleet_admin: httpx.Client, api: Api
+) -> None:
+    wish = {"model": MODEL, "reason": "new cameras"}
+    assert is_problem(fleet_admin.post("/api/v1/training/runs", json=wish), 403, "forbidden")
+    answer = platform_admin.post("/api/v1/training/runs", json=wish)
+    assert answer.status_code == 202, answer.text
+    run = answer.json()
+    assert (run["state"], run["trigger"], run["asked_by"]) == ("waiting", "asked", "admin@fjord.example")
+    assert is_problem(platform_admin.post("/api/v1/training/runs", json=wish), 409, "conflict")
+    listed = fleet_admin.get(f"/api/v1/training/runs?model={MODEL}&state=waiting&state=running").json()["items"]
+    assert [each["id"] for each in listed] == [run["id"]]
+    assert "reasons" not in listed[0]  # slices name sites of everybody
+    path = f"/api/v1/training/runs/{run['id']}"
+    assert is_problem(fleet_admin.get(path), 403, "forbidden")
+    cancelled = platform_admin.post(f"{path}/cancel").json()
+    assert (cancelled["state"], cancelled["error"]) == ("cancelled", "Cancelled by admin@fjord.example")
+    assert (api.app.state.training.folder(run["id"]) / "cancel").exists()
+    assert platform_admin.get(path).json() == platform_admin.post(f"{path}/cancel").json() == cancelled
+
+
+@pytest.mark.usefixtures("recipe")
+def test_rules_are_shown_as_shipped_until_somebody_sets_them(
+    platform_admin: httpx.Client, fleet_admin: httpx.Client
+) -> None:
+    def shown() -> dict[str, object]:
+        items = fleet_admin.get("/api/v1/training/rules").json()["items"]
+        return next(each for each in items if each["model"] == MODEL)  # type: ignore[no-any-return]
+
+    before = shown()
+    assert (before["can_train"], before["changed_by"]) == (True, None)
+    path = f"/api/v1/training/rules/{MODEL}"
+    body = {"new_labels": 50, "wrong_marks": None, "every_days": 30}
+    assert is_problem(fleet_admin.put(path, json=body), 403, "forbidden")
+    answer = platform_admin.put(path, json=body)
+    assert answer.status_code == 200, answer.text
+    rule = answer.json()["rule"]
+    assert (rule["new_labels"], rule["wrong_marks"], rule["most_per_day"]) == (50, None, 2)
+    assert shown() == answer.json()
+    for wrong in ({"new_labels": 0}, {"cooldown_hours": {"drift": 0}}, {"gold": 1}):
+        assert is_problem(platform_admin.put(path, json=wrong), 422, "invalid_request")
+
+
+def test_a_model_without_a_recipe_cannot_be_trained(platform_admin: httpx.Client) -> None:
+    answer = platform_admin.post("/api/v1/training/runs", json={"model": "no-such-model", "reason": "try"})
+    assert is_problem(answer, 404, "not_found")
+    assert "SHOAL_TRAINING_RECIPES" in answer.json()["detail"]

@@ -1,0 +1,244 @@
+"""Training again in a real database: rules ask once, runs are started, die, go on and end as proposals that nobody has promoted."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+
+from cloud.db.session import sqlalchemy_url
+from cloud.errors import UnavailableError
+from cloud.farms.writer import ensure_organization
+from cloud.kit.repository import Database, Row
+from cloud.settings import TrainingRecipe, TrainingSettings
+from cloud.task_kinds import kinds
+from cloud.tasks.runner import TaskRunner, schedule
+from cloud.training.launchers import CeleryLauncher, KubernetesLauncher, Launcher, ProcessLauncher
+from cloud.training.repository import TrainingRepository
+from cloud.training.rules import Decision, Trigger
+from cloud.training.work import Training, look, order_of, tend
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=timezone.utc)
+MODEL = "fish-detector"
+STANDIN = (sys.executable, str(Path(__file__).with_name("standin_training.py")))
+
+
+def training_in(folder: Path, launcher: Launcher | None = None) -> Training:
+    for name in ("c.yaml", "d.json"):
+        (folder / name).write_text("{}")
+    recipe = TrainingRecipe(config=folder / "c.yaml", dataset=str(folder / "d.json"), production=MODEL)
+    settings = TrainingSettings(training_recipes={MODEL: recipe})
+    return Training(settings, folder, STANDIN, launcher or ProcessLauncher())
+
+
+def story(url: str, tell: Callable[[Database], Awaitable[None]]) -> None:
+    async def run() -> None:
+        database = Database(sqlalchemy_url(url), pool_size=4, statement_timeout_s=30)
+        database.start()
+        try:
+            await tell(database)
+        finally:
+            await database.stop()
+
+    asyncio.run(run())
+
+
+def marked_wrong(url: str, count: int, at: datetime) -> None:
+    with psycopg.connect(url) as database:
+        organization = ensure_organization(database, "fjord")
+        for number in range(count):
+            database.execute(
+                "INSERT INTO label_mark (id, organization_id, subject, subject_id, fault, model_name, marked_at, marked_by)"
+                " VALUES (%s, %s, 'prediction', %s, 'missed', %s, %s, 'ana@fjord.example')",
+                (uuid4(), organization, str(number), MODEL, at),
+            )
+
+
+async def runs(database: Database) -> list[Row]:
+    async with database.read() as reader:
+        return await TrainingRepository(reader).runs(model=MODEL, states=(), before=None, rows=10)
+
+
+async def asked(database: Database, training: Training) -> UUID:
+    recipe, decision = training.settings.training_recipes[MODEL], Decision(Trigger.ASKED, "a test")
+    async with database.write() as writer:
+        repository = TrainingRepository(writer)
+        row = await order_of(repository, training, MODEL, recipe, decision, asked_by="ana", now=NOW)
+        assert await repository.ask(row)
+    run_id: UUID = row["id"]
+    return run_id
+
+
+async def tended(database: Database, training: Training, run_id: UUID, until: set[str]) -> Row:
+    """See to a run until it is in one of these states."""
+    for _ in range(600):
+        await tend(training, database, datetime.now(timezone.utc))
+        async with database.read() as reader:
+            row = await TrainingRepository(reader).run(run_id)
+        assert row is not None
+        if row["state"] in until:
+            return row
+        await asyncio.sleep(0.1)
+    raise AssertionError(row)
+
+
+def test_wrong_marks_ask_once_and_the_candidate_waits_for_people(database_url: str, tmp_path: Path) -> None:
+    training = training_in(tmp_path)
+
+    async def tell(database: Database) -> None:
+        assert await look(training, database, NOW) == {MODEL: "nothing asks for it"}
+        marked_wrong(database_url, 20, NOW)
+        said = await asyncio.gather(*(look(training, database, NOW) for _ in range(3)))
+        assert sum(each[MODEL].startswith("wrong_marks: 20 answers") for each in said) == 1
+        (run,) = await runs(database)
+        assert (run["trigger"], run["asked_by"], run["state"]) == ("wrong_marks", "schedule", "waiting")
+        ended = await tended(database, training, run["id"], {"proposed", "failed"})
+        assert (ended["state"], ended["version"], ended["starts"]) == ("proposed", "1.1.0", 1), ended["error"]
+        assert ended["lineage"]["dataset_sha256"] == "da" * 32
+        assert ended["lineage"]["git_sha"] == "0123abc"
+        assert ended["metrics"]["site=reef"]["map50"]["value"] == 0.5
+        assert (tmp_path / ended["bundle"] / "manifest.json").is_file()
+        # The marks have been answered by that run, and the trigger cools down.
+        assert (await look(training, database, NOW + timedelta(hours=1)))[MODEL] == "nothing asks for it"
+        marked_wrong(database_url, 20, NOW + timedelta(hours=2))
+        assert "cools down" in (await look(training, database, NOW + timedelta(hours=3)))[MODEL]
+        assert (await look(training, database, NOW + timedelta(hours=25)))[MODEL].startswith("wrong_marks")
+        assert [run["order"]["seed"] for run in await runs(database)] == [2, 1]
+
+    story(database_url, tell)
+
+
+def test_accepted_labels_and_drift_ask_too(database_url: str, tmp_path: Path) -> None:
+    training = training_in(tmp_path)
+    with psycopg.connect(database_url) as database:
+        database.execute("INSERT INTO organization (slug, name) VALUES ('fjord', 'Fjord')")
+        database.execute("INSERT INTO site (organization_id, slug, name) SELECT id, 'fjord', 'Fjord' FROM organization")
+        database.execute("INSERT INTO unit (site_id, slug, name) SELECT id, 'tank-1', 'Tank 1' FROM site")
+        database.execute(
+            "INSERT INTO drift_alert SELECT gen_random_uuid(), site_id, id, %s, '1.0.0', 'ab', 'confidence', 'prediction',"
+            " now(), now(), NULL, NULL, NULL, 1, 0.0001, -2, 'fell', '[]', '[]' FROM unit",
+            (MODEL,),
+        )
+        database.execute(
+            "INSERT INTO sample (id, organization_id, site_id, unit, device, camera, captured_at, sha256, media_type, width,"
+            " height, bytes, source, reason, score, detections, look, uncertainty, novelty, priority, stored_at, stored_by,"
+            " status, reviewed_at, model_name)"
+            " SELECT gen_random_uuid(), organization_id, id, 'tank-1', 'box', 'cam', now(), 'sha-' || n, 'image/jpeg', 1, 1, 1,"
+            " 'edge', 'random', 1, '[]', '[]', 0, 0, 0, now(), 'box', CASE WHEN n <= 20 THEN 'accepted' ELSE 'open' END,"
+            " %s::timestamptz, %s FROM site, generate_series(1, 30) AS n",
+            (NOW, MODEL),
+        )
+
+    async def tell(database: Database) -> None:
+        said = await look(training, database, NOW)
+        assert said == {MODEL: "drift: answers drift at 1 units, and 20 labels are new"}
+
+    story(database_url, tell)
+
+
+def test_a_run_that_dies_is_started_again_and_one_that_always_dies_is_given_up(
+    database_url: str, tmp_path: Path
+) -> None:
+    class Deadly:
+        starts = 0
+
+        async def start(self, run_id: UUID, folder: Path, database: Database) -> None:
+            self.starts += 1
+            if self.starts == 2:
+                raise UnavailableError("no room for another process")
+
+    deadly = Deadly()
+    training = training_in(tmp_path, deadly)
+
+    async def tell(database: Database) -> None:
+        run_id = await asked(database, training)
+        states, said = [], []
+        for minute in range(20):
+            states += (await tend(training, database, NOW + timedelta(minutes=minute))).values()
+            said.append((await runs(database))[0]["error"])
+        assert (deadly.starts, states[-1]) == (5, "failed")
+        assert "no room for another process" in said
+        row = (await runs(database))[0]
+        assert (row["id"], row["error"]) == (run_id, "Given up: it died 5 times")
+        assert await tend(training, database, NOW + timedelta(days=1)) == {}
+
+    story(database_url, tell)
+
+
+def test_a_worse_candidate_is_refused_and_a_broken_run_tells_why(database_url: str, tmp_path: Path) -> None:
+    training = training_in(tmp_path)
+
+    async def tell(database: Database) -> None:
+        (tmp_path / "worse").touch()
+        refused = await tended(database, training, await asked(database, training), {"refused", "proposed", "failed"})
+        assert refused["state"] == "refused"
+        assert refused["gate"]["reasons"][0]["verdict"] == "failed"
+        (tmp_path / "broken").touch()
+        broken = await tended(database, training, await asked(database, training), {"proposed", "failed"})
+        assert broken["state"] == "failed"
+        assert "loss is nan at step 17" in broken["error"]
+        assert broken["bundle"] is None
+
+    story(database_url, tell)
+
+
+def test_a_celery_worker_takes_it_from_the_queue_for_models(database_url: str, tmp_path: Path) -> None:
+    training = training_in(tmp_path, CeleryLauncher())
+
+    async def tell(database: Database) -> None:
+        run_id = await asked(database, training)
+        await tend(training, database, datetime.now(timezone.utc))
+        every = kinds(tmp_path / "tasks", training)
+        data, ml = (TaskRunner(database, every, tmp_path / "tasks") for _ in range(2))
+        assert not await data.run_one(queues=("data",))
+        assert await ml.run_one(queues=("ml",))
+        assert (await tended(database, training, run_id, {"proposed", "failed"}))["state"] == "proposed"
+
+    story(database_url, tell)
+
+
+@pytest.mark.parametrize(("status", "starts"), [(0, True), (1, False)])
+def test_kubectl_is_given_a_job(database_url: str, tmp_path: Path, status: int, starts: bool) -> None:
+    kubectl = tmp_path / "kubectl.py"
+    kubectl.write_text(
+        "import sys\nfrom pathlib import Path\n"
+        f"Path({str(tmp_path / 'applied.json')!r}).write_text(sys.stdin.read())\n"
+        f"print('forbidden: quota')\nsys.exit({status})\n"
+    )
+    launcher = KubernetesLauncher(
+        image="shoal-train:1", claim="farm", namespace="shoal", gpus=1, kubectl=(sys.executable, str(kubectl))
+    )
+    training = training_in(tmp_path, launcher)
+
+    async def tell(database: Database) -> None:
+        run_id = await asked(database, training)
+        await tend(training, database, NOW)
+        job = json.loads((tmp_path / "applied.json").read_text())
+        assert job["metadata"]["name"] == f"shoal-training-{run_id}"
+        row = (await runs(database))[0]
+        assert row["state"] == "running"
+        assert (row["error"] is None) is starts
+        assert starts or "forbidden: quota" in row["error"]
+
+    story(database_url, tell)
+
+
+def test_the_schedule_asks_for_both_looks_once(database_url: str, tmp_path: Path) -> None:
+    async def tell(database: Database) -> None:
+        every = {name: kind for name, kind in kinds(tmp_path, training_in(tmp_path)).items() if "train" in name}
+        made = [await schedule(database, every, NOW + timedelta(minutes=minute)) for minute in (0, 0, 1, 15)]
+        assert made == [
+            2,
+            0,
+            1,
+            2,
+        ]  # tending every minute, looking every quarter of an hour; a run is never on a schedule
+
+    story(database_url, tell)
