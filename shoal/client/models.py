@@ -594,6 +594,15 @@ class Contact(TypedDict):
 
 
 
+class CooldownHours(TypedDict, total=False):
+    """Hours after a trigger has fired in which it does not fire again."""
+    wrong_marks: float
+    drift: float
+    new_labels: float
+    schedule: float
+
+
+
 class _CullAlways(TypedDict):
     id: str
     """Made by whoever writes the record down; the same record sent again changes nothing."""
@@ -1047,6 +1056,19 @@ class FieldProblem(TypedDict):
     location: str
     """Where, e.g. ``query.limit``."""
     message: str
+
+
+
+class _GateReasonAlways(TypedDict):
+    metric: str
+    slice: str
+    verdict: Literal['passed', 'failed', 'inconclusive']
+    text: str
+
+
+class GateReason(_GateReasonAlways, total=False):
+    """One rule of the gate on one slice."""
+    waived: bool
 
 
 
@@ -1938,6 +1960,13 @@ class NewTask(TypedDict):
 
 
 
+class NewTrainingRun(TypedDict):
+    """A run that somebody asks for."""
+    model: str
+    reason: str
+
+
+
 class NextFrame(TypedDict, total=False):
     """What to label next."""
     site: str | None
@@ -2099,6 +2128,10 @@ class OrganizationPage(_OrganizationPageAlways, total=False):
     """Some organizations."""
     next_cursor: str | None
     """Give it back as ``cursor`` for the next page; null on the last page."""
+
+
+Outcome: TypeAlias = "Literal['waiting', 'running', 'proposed', 'inconclusive', 'refused', 'failed', 'cancelled']"
+"""State of a run."""
 
 
 
@@ -2474,6 +2507,45 @@ class ReportedActor(TypedDict):
 
 Resolution: TypeAlias = "Literal['raw', '1m', '1h', '1d']"
 """What a series or an export is read from."""
+
+
+
+class RetrainRuleBody(TypedDict, total=False):
+    """When a model is trained again. A trigger that is null is off."""
+    enabled: bool
+    wrong_marks: int | None
+    """Answers marked wrong since the last run."""
+    drift_units: int | None
+    """Units whose answers have drifted, by open advice; drift of pictures alone trains nothing."""
+    drift_labels: int
+    """Accepted labels since the last run without which drift trains nothing."""
+    new_labels: int | None
+    """Accepted labels since the last run."""
+    every_days: int | None
+    """Days since the last run; skipped without new labels."""
+    cooldown_hours: CooldownHours
+    most_per_day: int
+    """Runs within 24 hours, whatever asks."""
+
+
+
+class RetrainRuleOut(TypedDict):
+    """A model's rule, and what the last look said."""
+    model: str
+    rule: RetrainRuleBody
+    can_train: bool
+    """There is a recipe for it in the settings."""
+    changed_at: str | None
+    changed_by: str | None
+    looked_at: str | None
+    said: str | None
+    """Why a run was asked for, or why not."""
+
+
+
+class RetrainRules(TypedDict):
+    """Rules of the models that can be trained."""
+    items: list[RetrainRuleOut]
 
 
 
@@ -2914,6 +2986,92 @@ TaskStatus: TypeAlias = "Literal['open', 'review', 'accepted', 'rejected']"
 
 
 
+class _TrainingFigureAlways(TypedDict):
+    value: float | None
+
+
+class TrainingFigure(_TrainingFigureAlways, total=False):
+    """A figure with its 95 % interval."""
+    low: float | None
+    high: float | None
+
+
+
+class TrainingRunDetail(TypedDict):
+    """A run with its lineage, every slice and every reason."""
+    id: str
+    model: str
+    trigger: Trigger
+    reason: str
+    asked_at: str
+    asked_by: str
+    state: Outcome
+    step: str | None
+    """prepare, train, export, evaluate, evaluate_production or gate."""
+    starts: int
+    """More than 1: it died and went on."""
+    started_at: str | None
+    heard_at: str | None
+    finished_at: str | None
+    error: str | None
+    version: str | None
+    """Of the candidate."""
+    sha256: str | None
+    bundle: str | None
+    """Folder of the candidate's bundle below the storage, for ``shoal fleet``."""
+    metrics: dict[str, TrainingFigure]
+    """Of the candidate, over everything that was held out."""
+    production_metrics: dict[str, TrainingFigure]
+    """Of the model in production, on the same pictures."""
+    lineage: dict[str, Any]
+    """Data set with its hash, git revision, configuration with its hash, seed, and what the bundle itself tells."""
+    slices: dict[str, dict[str, TrainingFigure]]
+    production_slices: dict[str, dict[str, TrainingFigure]]
+    reasons: list[GateReason]
+    """Failures first."""
+
+
+
+class TrainingRunOut(TypedDict):
+    """One run, and the candidate that came of it. Nothing is promoted by it: a proposal waits for people's signatures."""
+    id: str
+    model: str
+    trigger: Trigger
+    reason: str
+    asked_at: str
+    asked_by: str
+    state: Outcome
+    step: str | None
+    """prepare, train, export, evaluate, evaluate_production or gate."""
+    starts: int
+    """More than 1: it died and went on."""
+    started_at: str | None
+    heard_at: str | None
+    finished_at: str | None
+    error: str | None
+    version: str | None
+    """Of the candidate."""
+    sha256: str | None
+    bundle: str | None
+    """Folder of the candidate's bundle below the storage, for ``shoal fleet``."""
+    metrics: dict[str, TrainingFigure]
+    """Of the candidate, over everything that was held out."""
+    production_metrics: dict[str, TrainingFigure]
+    """Of the model in production, on the same pictures."""
+
+
+
+class _TrainingRunPageAlways(TypedDict):
+    items: list[TrainingRunOut]
+
+
+class TrainingRunPage(_TrainingRunPageAlways, total=False):
+    """Some runs, newest first."""
+    next_cursor: str | None
+    """Give it back as ``cursor`` for the next page; null on the last page."""
+
+
+
 class _TransferAlways(TypedDict):
     id: str
     """Made by whoever writes the record down; the same record sent again changes nothing."""
@@ -2956,6 +3114,10 @@ class Treatment(_TreatmentAlways, total=False):
     note: str
     kind: Literal['treatment']
     withdrawal_days: float
+
+
+Trigger: TypeAlias = "Literal['wrong_marks', 'drift', 'new_labels', 'schedule', 'asked']"
+"""Why a model is trained again, the most urgent first."""
 
 
 

@@ -82,9 +82,19 @@ class Operations:
         answer: models.RolloutView = self._request("POST", "/api/v1/rollouts", query={}, headers={}, body=body, form=False, as_json=True)
         return answer
 
+    def ask_training_run(self, body: models.NewTrainingRun) -> models.TrainingRunDetail:
+        """Ask for a training run."""
+        answer: models.TrainingRunDetail = self._request("POST", "/api/v1/training/runs", query={}, headers={}, body=body, form=False, as_json=True)
+        return answer
+
     def cancel_task(self, task_id: str) -> models.TaskOut:
         """End a task."""
         answer: models.TaskOut = self._request("DELETE", f"/api/v1/tasks/{_part(task_id)}", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    def cancel_training_run(self, run_id: str) -> models.TrainingRunDetail:
+        """Cancel a training run."""
+        answer: models.TrainingRunDetail = self._request("POST", f"/api/v1/training/runs/{_part(run_id)}/cancel", query={}, headers={}, body=None, form=False, as_json=True)
         return answer
 
     def change_contact(self, contact_id: int, body: models.NewContact) -> models.AddedContact:
@@ -364,6 +374,11 @@ class Operations:
         answer: bytes = self._request("GET", f"/api/v1/tasks/{_part(task_id)}/file", query={}, headers={}, body=None, form=False, as_json=False)
         return answer
 
+    def get_training_run(self, run_id: str) -> models.TrainingRunDetail:
+        """One training run."""
+        answer: models.TrainingRunDetail = self._request("GET", f"/api/v1/training/runs/{_part(run_id)}", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
     def get_unit(self, unit_id: int) -> models.Unit:
         """One unit."""
         answer: models.Unit = self._request("GET", f"/api/v1/units/{_part(unit_id)}", query={}, headers={}, body=None, form=False, as_json=True)
@@ -547,6 +562,11 @@ class Operations:
         answer: models.RecordPage = self._request("GET", f"/api/v1/sites/{_part(site)}/records", query={"kind": kind, "unit": unit, "batch": batch, "start": start, "end": end, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
         return answer
 
+    def list_retrain_rules(self) -> models.RetrainRules:
+        """When models are trained again."""
+        answer: models.RetrainRules = self._request("GET", "/api/v1/training/rules", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
     def list_rollout_decisions(self, rollout_id: str, *, limit: int | None = None, cursor: str | None = None) -> models.DecisionPage:
         """Decision log."""
         answer: models.DecisionPage = self._request("GET", f"/api/v1/rollouts/{_part(rollout_id)}/decisions", query={"limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
@@ -575,6 +595,11 @@ class Operations:
     def list_tasks(self, *, state: Literal['queued', 'running', 'succeeded', 'failed', 'cancelled'] | None = None, kind: str | None = None, limit: int | None = None, cursor: str | None = None) -> models.TaskPage:
         """Tasks."""
         answer: models.TaskPage = self._request("GET", "/api/v1/tasks", query={"state": state, "kind": kind, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    def list_training_runs(self, *, model: str | None = None, state: list[models.Outcome] | None = None, limit: int | None = None, cursor: str | None = None) -> models.TrainingRunPage:
+        """Training runs."""
+        answer: models.TrainingRunPage = self._request("GET", "/api/v1/training/runs", query={"model": model, "state": state, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
         return answer
 
     def list_unit_observations(self, unit_id: int, *, limit: int | None = None, before: str | None = None) -> models.ObservationPage:
@@ -724,6 +749,11 @@ class Operations:
         answer: models.Rationale = self._request("PUT", f"/api/v1/alarm-rationales/{_part(definition)}", query={}, headers={}, body=body, form=False, as_json=True)
         return answer
 
+    def set_retrain_rule(self, model: str, body: models.RetrainRuleBody) -> models.RetrainRuleOut:
+        """Set when a model is trained again."""
+        answer: models.RetrainRuleOut = self._request("PUT", f"/api/v1/training/rules/{_part(model)}", query={}, headers={}, body=body, form=False, as_json=True)
+        return answer
+
     def set_roster(self, site: str, body: models.Roster) -> models.Roster:
         """Set who is on call."""
         answer: models.Roster = self._request("PUT", f"/api/v1/sites/{_part(site)}/on-call", query={}, headers={}, body=body, form=False, as_json=True)
@@ -831,9 +861,19 @@ class AsyncOperations:
         answer: models.RolloutView = await self._request("POST", "/api/v1/rollouts", query={}, headers={}, body=body, form=False, as_json=True)
         return answer
 
+    async def ask_training_run(self, body: models.NewTrainingRun) -> models.TrainingRunDetail:
+        """Ask for a training run."""
+        answer: models.TrainingRunDetail = await self._request("POST", "/api/v1/training/runs", query={}, headers={}, body=body, form=False, as_json=True)
+        return answer
+
     async def cancel_task(self, task_id: str) -> models.TaskOut:
         """End a task."""
         answer: models.TaskOut = await self._request("DELETE", f"/api/v1/tasks/{_part(task_id)}", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    async def cancel_training_run(self, run_id: str) -> models.TrainingRunDetail:
+        """Cancel a training run."""
+        answer: models.TrainingRunDetail = await self._request("POST", f"/api/v1/training/runs/{_part(run_id)}/cancel", query={}, headers={}, body=None, form=False, as_json=True)
         return answer
 
     async def change_contact(self, contact_id: int, body: models.NewContact) -> models.AddedContact:
@@ -1113,6 +1153,11 @@ class AsyncOperations:
         answer: bytes = await self._request("GET", f"/api/v1/tasks/{_part(task_id)}/file", query={}, headers={}, body=None, form=False, as_json=False)
         return answer
 
+    async def get_training_run(self, run_id: str) -> models.TrainingRunDetail:
+        """One training run."""
+        answer: models.TrainingRunDetail = await self._request("GET", f"/api/v1/training/runs/{_part(run_id)}", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
     async def get_unit(self, unit_id: int) -> models.Unit:
         """One unit."""
         answer: models.Unit = await self._request("GET", f"/api/v1/units/{_part(unit_id)}", query={}, headers={}, body=None, form=False, as_json=True)
@@ -1296,6 +1341,11 @@ class AsyncOperations:
         answer: models.RecordPage = await self._request("GET", f"/api/v1/sites/{_part(site)}/records", query={"kind": kind, "unit": unit, "batch": batch, "start": start, "end": end, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
         return answer
 
+    async def list_retrain_rules(self) -> models.RetrainRules:
+        """When models are trained again."""
+        answer: models.RetrainRules = await self._request("GET", "/api/v1/training/rules", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
     async def list_rollout_decisions(self, rollout_id: str, *, limit: int | None = None, cursor: str | None = None) -> models.DecisionPage:
         """Decision log."""
         answer: models.DecisionPage = await self._request("GET", f"/api/v1/rollouts/{_part(rollout_id)}/decisions", query={"limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
@@ -1324,6 +1374,11 @@ class AsyncOperations:
     async def list_tasks(self, *, state: Literal['queued', 'running', 'succeeded', 'failed', 'cancelled'] | None = None, kind: str | None = None, limit: int | None = None, cursor: str | None = None) -> models.TaskPage:
         """Tasks."""
         answer: models.TaskPage = await self._request("GET", "/api/v1/tasks", query={"state": state, "kind": kind, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    async def list_training_runs(self, *, model: str | None = None, state: list[models.Outcome] | None = None, limit: int | None = None, cursor: str | None = None) -> models.TrainingRunPage:
+        """Training runs."""
+        answer: models.TrainingRunPage = await self._request("GET", "/api/v1/training/runs", query={"model": model, "state": state, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
         return answer
 
     async def list_unit_observations(self, unit_id: int, *, limit: int | None = None, before: str | None = None) -> models.ObservationPage:
@@ -1471,6 +1526,11 @@ class AsyncOperations:
     async def set_rationale(self, definition: str, body: models.NewRationale) -> models.Rationale:
         """Review why an alarm exists."""
         answer: models.Rationale = await self._request("PUT", f"/api/v1/alarm-rationales/{_part(definition)}", query={}, headers={}, body=body, form=False, as_json=True)
+        return answer
+
+    async def set_retrain_rule(self, model: str, body: models.RetrainRuleBody) -> models.RetrainRuleOut:
+        """Set when a model is trained again."""
+        answer: models.RetrainRuleOut = await self._request("PUT", f"/api/v1/training/rules/{_part(model)}", query={}, headers={}, body=body, form=False, as_json=True)
         return answer
 
     async def set_roster(self, site: str, body: models.Roster) -> models.Roster:

@@ -1402,6 +1402,110 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/training/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Training runs
+         * @description Newest first. ``proposed`` is a candidate that passed the gate; only people's signatures make it a release.
+         */
+        get: operations["listTrainingRuns"];
+        put?: never;
+        /**
+         * Ask for a training run
+         * @description By the recipe of the model in the settings; it begins within a minute.
+         */
+        post: operations["askTrainingRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/training/runs/{run_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One training run
+         * @description With lineage, figures by slice and site, and every reason of the gate. Slices name sites, so it is not for everybody.
+         */
+        get: operations["getTrainingRun"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/training/runs/{run_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel a training run
+         * @description What it has made stays in its folder and is not read. One that is over stays as it is.
+         */
+        post: operations["cancelTrainingRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/training/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * When models are trained again
+         * @description Of every model with a recipe, and what the last look said. Looked at every quarter of an hour.
+         */
+        get: operations["listRetrainRules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/training/rules/{model}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set when a model is trained again
+         * @description Triggers with their cool-downs and the daily bound; it replaces what was set.
+         */
+        put: operations["setRetrainRule"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/alarms": {
         parameters: {
             query?: never;
@@ -3855,6 +3959,32 @@ export interface components {
             webhook_url: string | null;
         };
         /**
+         * CooldownHours
+         * @description Hours after a trigger has fired in which it does not fire again.
+         */
+        CooldownHours: {
+            /**
+             * Wrong Marks
+             * @default 24
+             */
+            wrong_marks: number;
+            /**
+             * Drift
+             * @default 72
+             */
+            drift: number;
+            /**
+             * New Labels
+             * @default 24
+             */
+            new_labels: number;
+            /**
+             * Schedule
+             * @default 24
+             */
+            schedule: number;
+        };
+        /**
          * Cull
          * @description Fish are killed and taken out on purpose.
          */
@@ -4703,6 +4833,28 @@ export interface components {
             location: string;
             /** Message */
             message: string;
+        };
+        /**
+         * GateReason
+         * @description One rule of the gate on one slice.
+         */
+        GateReason: {
+            /** Metric */
+            metric: string;
+            /** Slice */
+            slice: string;
+            /**
+             * Verdict
+             * @enum {string}
+             */
+            verdict: "passed" | "failed" | "inconclusive";
+            /** Text */
+            text: string;
+            /**
+             * Waived
+             * @default false
+             */
+            waived: boolean;
         };
         /**
          * GivenLabel
@@ -6418,6 +6570,16 @@ export interface components {
             };
         };
         /**
+         * NewTrainingRun
+         * @description A run that somebody asks for.
+         */
+        NewTrainingRun: {
+            /** Model */
+            model: string;
+            /** Reason */
+            reason: string;
+        };
+        /**
          * NextFrame
          * @description What to label next.
          */
@@ -6719,6 +6881,12 @@ export interface components {
              */
             next_cursor?: string | null;
         };
+        /**
+         * Outcome
+         * @description State of a run.
+         * @enum {string}
+         */
+        Outcome: "waiting" | "running" | "proposed" | "inconclusive" | "refused" | "failed" | "cancelled";
         /**
          * PasswordReset
          * @description A new password by a one-time token.
@@ -7488,6 +7656,94 @@ export interface components {
          * @enum {string}
          */
         Resolution: "raw" | "1m" | "1h" | "1d";
+        /**
+         * RetrainRuleBody
+         * @description When a model is trained again. A trigger that is null is off.
+         */
+        RetrainRuleBody: {
+            /**
+             * Enabled
+             * @default true
+             */
+            enabled: boolean;
+            /**
+             * Wrong Marks
+             * @description Answers marked wrong since the last run.
+             * @default 20
+             */
+            wrong_marks: number | null;
+            /**
+             * Drift Units
+             * @description Units whose answers have drifted, by open advice; drift of pictures alone trains nothing.
+             * @default 1
+             */
+            drift_units: number | null;
+            /**
+             * Drift Labels
+             * @description Accepted labels since the last run without which drift trains nothing.
+             * @default 20
+             */
+            drift_labels: number;
+            /**
+             * New Labels
+             * @description Accepted labels since the last run.
+             * @default 200
+             */
+            new_labels: number | null;
+            /**
+             * Every Days
+             * @description Days since the last run; skipped without new labels.
+             */
+            every_days?: number | null;
+            /**
+             * @default {
+             *       "wrong_marks": 24,
+             *       "drift": 72,
+             *       "new_labels": 24,
+             *       "schedule": 24
+             *     }
+             */
+            cooldown_hours: components["schemas"]["CooldownHours"];
+            /**
+             * Most Per Day
+             * @description Runs within 24 hours, whatever asks.
+             * @default 2
+             */
+            most_per_day: number;
+        };
+        /**
+         * RetrainRuleOut
+         * @description A model's rule, and what the last look said.
+         */
+        RetrainRuleOut: {
+            /** Model */
+            model: string;
+            rule: components["schemas"]["RetrainRuleBody"];
+            /**
+             * Can Train
+             * @description There is a recipe for it in the settings.
+             */
+            can_train: boolean;
+            /** Changed At */
+            changed_at: string | null;
+            /** Changed By */
+            changed_by: string | null;
+            /** Looked At */
+            looked_at: string | null;
+            /**
+             * Said
+             * @description Why a run was asked for, or why not.
+             */
+            said: string | null;
+        };
+        /**
+         * RetrainRules
+         * @description Rules of the models that can be trained.
+         */
+        RetrainRules: {
+            /** Items */
+            items: components["schemas"]["RetrainRuleOut"][];
+        };
         /**
          * Review
          * @description A reviewer's decision.
@@ -8276,6 +8532,191 @@ export interface components {
          */
         TaskStatus: "open" | "review" | "accepted" | "rejected";
         /**
+         * TrainingFigure
+         * @description A figure with its 95 % interval.
+         */
+        TrainingFigure: {
+            /** Value */
+            value: number | null;
+            /** Low */
+            low?: number | null;
+            /** High */
+            high?: number | null;
+        };
+        /**
+         * TrainingRunDetail
+         * @description A run with its lineage, every slice and every reason.
+         */
+        TrainingRunDetail: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Model */
+            model: string;
+            trigger: components["schemas"]["Trigger"];
+            /** Reason */
+            reason: string;
+            /**
+             * Asked At
+             * Format: date-time
+             */
+            asked_at: string;
+            /** Asked By */
+            asked_by: string;
+            state: components["schemas"]["Outcome"];
+            /**
+             * Step
+             * @description prepare, train, export, evaluate, evaluate_production or gate.
+             */
+            step: string | null;
+            /**
+             * Starts
+             * @description More than 1: it died and went on.
+             */
+            starts: number;
+            /** Started At */
+            started_at: string | null;
+            /** Heard At */
+            heard_at: string | null;
+            /** Finished At */
+            finished_at: string | null;
+            /** Error */
+            error: string | null;
+            /**
+             * Version
+             * @description Of the candidate.
+             */
+            version: string | null;
+            /** Sha256 */
+            sha256: string | null;
+            /**
+             * Bundle
+             * @description Folder of the candidate's bundle below the storage, for ``shoal fleet``.
+             */
+            bundle: string | null;
+            /**
+             * Metrics
+             * @description Of the candidate, over everything that was held out.
+             */
+            metrics: {
+                [key: string]: components["schemas"]["TrainingFigure"];
+            };
+            /**
+             * Production Metrics
+             * @description Of the model in production, on the same pictures.
+             */
+            production_metrics: {
+                [key: string]: components["schemas"]["TrainingFigure"];
+            };
+            /**
+             * Lineage
+             * @description Data set with its hash, git revision, configuration with its hash, seed, and what the bundle itself tells.
+             */
+            lineage: {
+                [key: string]: unknown;
+            };
+            /** Slices */
+            slices: {
+                [key: string]: {
+                    [key: string]: components["schemas"]["TrainingFigure"];
+                };
+            };
+            /** Production Slices */
+            production_slices: {
+                [key: string]: {
+                    [key: string]: components["schemas"]["TrainingFigure"];
+                };
+            };
+            /**
+             * Reasons
+             * @description Failures first.
+             */
+            reasons: components["schemas"]["GateReason"][];
+        };
+        /**
+         * TrainingRunOut
+         * @description One run, and the candidate that came of it. Nothing is promoted by it: a proposal waits for people's signatures.
+         */
+        TrainingRunOut: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Model */
+            model: string;
+            trigger: components["schemas"]["Trigger"];
+            /** Reason */
+            reason: string;
+            /**
+             * Asked At
+             * Format: date-time
+             */
+            asked_at: string;
+            /** Asked By */
+            asked_by: string;
+            state: components["schemas"]["Outcome"];
+            /**
+             * Step
+             * @description prepare, train, export, evaluate, evaluate_production or gate.
+             */
+            step: string | null;
+            /**
+             * Starts
+             * @description More than 1: it died and went on.
+             */
+            starts: number;
+            /** Started At */
+            started_at: string | null;
+            /** Heard At */
+            heard_at: string | null;
+            /** Finished At */
+            finished_at: string | null;
+            /** Error */
+            error: string | null;
+            /**
+             * Version
+             * @description Of the candidate.
+             */
+            version: string | null;
+            /** Sha256 */
+            sha256: string | null;
+            /**
+             * Bundle
+             * @description Folder of the candidate's bundle below the storage, for ``shoal fleet``.
+             */
+            bundle: string | null;
+            /**
+             * Metrics
+             * @description Of the candidate, over everything that was held out.
+             */
+            metrics: {
+                [key: string]: components["schemas"]["TrainingFigure"];
+            };
+            /**
+             * Production Metrics
+             * @description Of the model in production, on the same pictures.
+             */
+            production_metrics: {
+                [key: string]: components["schemas"]["TrainingFigure"];
+            };
+        };
+        /**
+         * TrainingRunPage
+         * @description Some runs, newest first.
+         */
+        TrainingRunPage: {
+            /** Items */
+            items: components["schemas"]["TrainingRunOut"][];
+            /**
+             * Next Cursor
+             * @description Give it back as ``cursor`` for the next page; null on the last page.
+             */
+            next_cursor?: string | null;
+        };
+        /**
          * Transfer
          * @description Fish move to another unit of the site; grading and splitting are transfers.
          */
@@ -8376,6 +8817,12 @@ export interface components {
              */
             withdrawal_days: number;
         };
+        /**
+         * Trigger
+         * @description Why a model is trained again, the most urgent first.
+         * @enum {string}
+         */
+        Trigger: "wrong_marks" | "drift" | "new_labels" | "schedule" | "asked";
         /**
          * Unit
          * @description A tank, raceway, pond or net pen.
@@ -13187,6 +13634,356 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listTrainingRuns: {
+        parameters: {
+            query?: {
+                /** @description Only of this model. */
+                model?: string | null;
+                /** @description Only in these states. */
+                state?: components["schemas"]["Outcome"][] | null;
+                /** @description Items per page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrainingRunPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    askTrainingRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewTrainingRun"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrainingRunDetail"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getTrainingRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrainingRunDetail"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancelTrainingRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrainingRunDetail"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listRetrainRules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetrainRules"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setRetrainRule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RetrainRuleBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetrainRuleOut"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
