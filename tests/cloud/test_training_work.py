@@ -159,7 +159,8 @@ def test_a_run_that_dies_is_started_again_and_one_that_always_dies_is_given_up(
 
     async def tell(database: Database) -> None:
         run_id = await asked(database, training)
-        states, said = [], []
+        states: list[str] = []
+        said: list[str | None] = []
         for minute in range(20):
             states += (await tend(training, database, NOW + timedelta(minutes=minute))).values()
             said.append((await runs(database))[0]["error"])

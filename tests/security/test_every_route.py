@@ -68,8 +68,7 @@ NOWHERE = {
     "key_id": 2**31 - 1, "serial": "ff", "kind": "csv", "name": "daily-log", "version": "9.9.9", "path": "nothing",
     "model_sha256": "0" * 64, "model": "no-such-model",
 }  # fmt: skip
-NOT_MADE = frozenset({"alert_id", "dataset_id", "rollout_id", "sample_id", "task_id", "upload_id"})
-NOT_MADE = frozenset({"task_id", "rollout_id", "alert_id", "run_id"})
+NOT_MADE = frozenset({"alert_id", "dataset_id", "rollout_id", "run_id", "sample_id", "task_id", "upload_id"})
 """Things that this test does not make; that they are of one organization is tested with their features."""
 RANGE = {"start": "2026-01-01T00:00:00Z", "end": "2026-01-02T00:00:00Z"}
 QUERIES: dict[str, dict[str, Any]] = {
