@@ -21,7 +21,7 @@ from typing import Any
 import structlog
 import uvicorn
 from anyio import CapacityLimiter
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
@@ -37,6 +37,7 @@ from cloud.auth import oidc_pages
 from cloud.auth.callers import Callers
 from cloud.auth.idempotency import Idempotency
 from cloud.auth.oidc import Oidc, Provider
+from cloud.auth.recognition import Recognition
 from cloud.auth.service import LoginService
 from cloud.auth.sessions import Sessions
 from cloud.auth.tokens import AccessTokens, KeyTokens, RefreshTokens, UrlSigner
@@ -57,6 +58,7 @@ from cloud.kit.problems import document_problems, install
 from cloud.kit.rate_limit import HEADERS as RATE_HEADERS
 from cloud.kit.rate_limit import Limiter, ProcessLimiter, Rate, RateLimit, RedisLimiter
 from cloud.kit.repository import Database
+from cloud.kit.routing import add_flat, index_routes
 from cloud.kpis import endpoints as kpis
 from cloud.kpis.business import BusinessMetrics
 from cloud.labels import endpoints as labels
@@ -195,6 +197,7 @@ def create_app(settings: CloudSettings) -> FastAPI:
     app.state.secret = secret
     app.state.links = Links(secret, settings.public_url)
     app.state.keys = KeyTokens(secret)
+    app.state.recognition = Recognition(database, tokens, app.state.keys, lasts_s=settings.recognition_s)
     app.state.limiter = _limiter(settings)
     app.state.authority = _authority(settings)
     app.state.oidc = _oidc(settings, secret)
@@ -320,14 +323,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 def _add_routes(app: FastAPI, settings: CloudSettings) -> None:
-    api = APIRouter(prefix="/api/v1")
-    for feature in _FEATURES:
-        api.include_router(feature.router)
-    api.include_router(oidc_pages.router)
-    app.include_router(api)
-    app.include_router(health.router)
-    app.include_router(operations.probes)
-    app.include_router(alarm_links.router)
+    for router in (*(feature.router for feature in _FEATURES), oidc_pages.router):
+        add_flat(app, router, prefix="/api/v1")
+    for router in (health.router, operations.probes, alarm_links.router):
+        add_flat(app, router)
+    index_routes(app, prefix="/api/v1/")
     # Not mounted: a mount at "/" would answer before a wrong method could become a 405.
     app.router.default = SinglePageApp(settings.dashboard_dir, reserved=_RESERVED)
 

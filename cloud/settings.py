@@ -184,6 +184,9 @@ class CloudSettings(RetentionSettings, PredictionSettings, TrainingSettings):
     """Origins of other pages that may call this API. Empty, the default, means none: the dashboard is same-origin."""
     access_token_minutes: float = Field(default=60, gt=0, le=24 * 60)
     """How long an access token lasts; the longest time that a stolen one works."""
+    recognition_s: float = Field(default=2, ge=0, le=60)
+    """How long a process remembers who a token belongs to. A change through the same process counts at once; this is how late
+    one through another process, or in the database itself, may count. 0 asks the database on every request."""
     session_days: float = Field(default=30, gt=0, le=365)
     """Days after which a login ends whatever happens, and the password is asked for again."""
     session_idle_days: float = Field(default=7, gt=0, le=365)

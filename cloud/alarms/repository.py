@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from functools import cache
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, or_, select, true, tuple_, update
+from sqlalchemy import ColumnElement, Integer, bindparam, func, or_, select, true, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from cloud.alarms.tables import Alarm, AlarmChangeRow, AlarmRationale
 from cloud.auth.scope import Scope
 from cloud.auth.tables import User
-from cloud.farms.repository import own_sites
+from cloud.farms.repository import OF_SCOPE, own_sites, scoped
 from cloud.farms.tables import Site, Unit
+from cloud.kit.queries import Query
 from cloud.kit.repository import ReadConnection, Repository, Row, WriteConnection
 from contracts.alarms import AlarmChange
 
@@ -56,6 +58,29 @@ _ALARMS = (
     .join(Site, Site.id == Alarm.site_id)
     .outerjoin(Unit, Unit.id == Alarm.unit_id)
     .outerjoin(User, User.id == Alarm.assignee_id)
+)
+
+
+@cache
+def _alarms(limited: bool, of_site: bool, is_open: bool | None, assigned: bool, before: bool) -> Query:  # noqa: FBT001
+    rows = bindparam("rows", type_=Integer)
+    statement = _ALARMS.where(OF_SCOPE[limited]).order_by(Alarm.raised_at.desc(), Alarm.id.desc()).limit(rows)
+    if of_site:
+        statement = statement.where(Alarm.site_id == bindparam("site_id"))
+    if is_open is not None:
+        statement = statement.where(IS_OPEN if is_open else ~IS_OPEN)
+    if assigned:
+        statement = statement.where(Alarm.assignee_id == bindparam("assignee_id"))
+    if before:
+        place = tuple_(bindparam("before_at", type_=Alarm.raised_at.type), bindparam("before_id", type_=Alarm.id.type))
+        statement = statement.where(tuple_(Alarm.raised_at, Alarm.id) < place)
+    return Query(statement)
+
+
+_ACTIVE_COUNTS = Query(
+    select(Alarm.unit_id, Alarm.severity, func.count().label("alarms"))
+    .where(Alarm.site_id == bindparam("site_id"), Alarm.cleared_at.is_(None))
+    .group_by(Alarm.unit_id, Alarm.severity)
 )
 
 
@@ -110,16 +135,16 @@ class AlarmRepository(_Alarms):
         rows: int,
     ) -> list[Row]:
         """Newest alarms, those before (raised_at, id); ``is_open`` and ``assignee_id`` None mean all."""
-        statement = _ALARMS.where(self._own).order_by(Alarm.raised_at.desc(), Alarm.id.desc()).limit(rows)
+        values = scoped(self._scope, rows=rows)
         if site_id is not None:
-            statement = statement.where(Alarm.site_id == site_id)
-        if is_open is not None:
-            statement = statement.where(IS_OPEN if is_open else ~IS_OPEN)
+            values["site_id"] = site_id
         if assignee_id is not None:
-            statement = statement.where(Alarm.assignee_id == assignee_id)
+            values["assignee_id"] = assignee_id
         if before is not None:
-            statement = statement.where(tuple_(Alarm.raised_at, Alarm.id) < before)
-        return await self._all(statement)
+            values["before_at"], values["before_id"] = before
+        limited = self._scope.site_ids is not None
+        query = _alarms(limited, site_id is not None, is_open, assignee_id is not None, before is not None)
+        return await self._all(query, values)
 
     async def alarm(self, alarm_id: UUID) -> Row | None:
         """One alarm."""
@@ -255,8 +280,4 @@ class AlarmRepository(_Alarms):
 
     async def active_counts(self, site_id: int) -> list[Row]:
         """Active alarms of a site by unit (None: of no unit) and severity."""
-        return await self._all(
-            select(Alarm.unit_id, Alarm.severity, func.count().label("alarms"))
-            .where(Alarm.site_id == site_id, Alarm.cleared_at.is_(None))
-            .group_by(Alarm.unit_id, Alarm.severity)
-        )
+        return await self._all(_ACTIVE_COUNTS, {"site_id": site_id})

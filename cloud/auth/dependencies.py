@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from datetime import datetime, timezone
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, Query, Request
 from fastapi.security import OAuth2PasswordBearer
@@ -16,7 +16,7 @@ from cloud.auth.scope import Scope
 from cloud.auth.tokens import AccessTokens, KeyTokens, UrlSigner, hash_of
 from cloud.errors import ForbiddenError, UnauthenticatedError
 from cloud.kit.http import route_tags
-from cloud.kit.repository import Database, Row, database_of
+from cloud.kit.repository import Database, Row
 
 __all__ = ["FarmManager", "FleetAdmin", "ImageViewer", "Operator", "PlatformAdmin", "Principal", "Viewer", "principal"]
 
@@ -25,10 +25,22 @@ _OWN = frozenset({"get_me"})
 """Endpoints of people that a key may ask too."""
 
 
-async def principal(request: Request, token: Annotated[str | None, Depends(_BEARER)]) -> Principal:
-    """The user or the machine of the request's bearer token, read fresh: whoever is disabled is out at once.
+class Recognizes(Protocol):
+    """Tells whose a token is."""
 
-    The connection goes back before the endpoint takes its own: nobody waits for a second one while holding a first,
+    async def person(self, token: str) -> Principal:
+        """The user of an access token."""
+        ...
+
+    async def machine(self, token: str) -> tuple[Principal, frozenset[str]]:
+        """The machine of a key, with what the key opens."""
+        ...
+
+
+async def principal(request: Request, token: Annotated[str | None, Depends(_BEARER)]) -> Principal:
+    """The user or the machine of the request's bearer token, as ``cloud.auth.recognition`` knows them.
+
+    A connection goes back before the endpoint takes its own: nobody waits for a second one while holding a first,
     and nobody without a valid token costs one.
 
     Raises:
@@ -37,15 +49,15 @@ async def principal(request: Request, token: Annotated[str | None, Depends(_BEAR
     """
     if not token:
         raise UnauthenticatedError("This needs an access token: Authorization: Bearer ...")
-    database = database_of(request)
+    recognition: Recognizes = request.app.state.recognition
     if token.startswith(KeyTokens.PREFIX):
-        found, scopes = await machine_of(database, request.app.state.keys, token)
+        found, scopes = await recognition.machine(token)
         tags = route_tags(request.scope)
         endpoint = getattr(request.scope.get("endpoint"), "__name__", "")
         if endpoint not in _OWN and not key_allows(scopes, tags, request.method):
             raise ForbiddenError(f"This key is not for {request.method} of {', '.join(tags) or 'this'}")
     else:
-        found = await person_of(database, request.app.state.tokens, token)
+        found = await recognition.person(token)
     request.state.actor = found.actor
     return found
 

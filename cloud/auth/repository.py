@@ -6,12 +6,13 @@ from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, and_, column, delete, func, insert, literal, select, table, update
+from sqlalchemy import Connection, and_, bindparam, column, delete, func, insert, literal, select, table, update
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from cloud.auth.rules import LOCK_LIMITS, LOCK_TIME, LOCK_WINDOW, Role, count_attempt
 from cloud.auth.tables import ApiKey, IdempotencyKey, LoginCounter, Session, User
+from cloud.kit.queries import Query
 from cloud.kit.repository import Repository, Row
 
 _ORGANIZATION = table("organization", column("id"), column("slug"), column("name"))
@@ -32,6 +33,31 @@ _ACTIVE = (
     .join(_ORGANIZATION, _ORGANIZATION.c.id == User.organization_id)
     .where(User.disabled_at.is_(None))
 )
+_BY_ID = _ACTIVE.where(User.id == bindparam("user_id"))
+_ACTIVE_BY_ID = Query(_BY_ID)
+_ACTIVE_BY_SESSION = Query(
+    _BY_ID.join(
+        Session, and_(Session.user_id == User.id, Session.id == bindparam("session_id"), Session.ended_at.is_(None))
+    )
+)
+_ACTIVE_KEY = Query(
+    select(
+        ApiKey.id,
+        ApiKey.name,
+        ApiKey.role,
+        ApiKey.scopes,
+        ApiKey.site_ids,
+        ApiKey.organization_id,
+        _ORGANIZATION.c.slug.label("organization"),
+    )
+    .join(_ORGANIZATION, _ORGANIZATION.c.id == ApiKey.organization_id)
+    .where(
+        ApiKey.id == bindparam("key_id"),
+        ApiKey.secret_hash == bindparam("secret_hash"),
+        ApiKey.revoked_at.is_(None),
+        ApiKey.expires_at > bindparam("now"),
+    )
+)
 _SESSION_KEPT = timedelta(days=30)
 """Sessions that are over stay as long for whoever asks where they came from; the audit log keeps their beginning."""
 
@@ -45,11 +71,9 @@ class UserRepository(Repository):
 
     async def active_by_id(self, user_id: int, session_id: UUID | None = None) -> Row | None:
         """The user with this id; with a session, only while that lasts."""
-        statement = _ACTIVE.where(User.id == user_id)
-        if session_id is not None:
-            lasts = and_(Session.user_id == User.id, Session.id == session_id, Session.ended_at.is_(None))
-            statement = statement.join(Session, lasts)
-        return await self._one(statement)
+        if session_id is None:
+            return await self._one(_ACTIVE_BY_ID, {"user_id": user_id})
+        return await self._one(_ACTIVE_BY_SESSION, {"user_id": user_id, "session_id": session_id})
 
     async def active_by_subject(self, subject: str) -> Row | None:
         """The user whom the identity provider calls so."""
@@ -149,24 +173,7 @@ class KeyRepository(Repository):
 
     async def active(self, key_id: int, secret_hash: str, now: datetime) -> Row | None:
         """The key, while it is good."""
-        return await self._one(
-            select(
-                ApiKey.id,
-                ApiKey.name,
-                ApiKey.role,
-                ApiKey.scopes,
-                ApiKey.site_ids,
-                ApiKey.organization_id,
-                _ORGANIZATION.c.slug.label("organization"),
-            )
-            .join(_ORGANIZATION, _ORGANIZATION.c.id == ApiKey.organization_id)
-            .where(
-                ApiKey.id == key_id,
-                ApiKey.secret_hash == secret_hash,
-                ApiKey.revoked_at.is_(None),
-                ApiKey.expires_at > now,
-            )
-        )
+        return await self._one(_ACTIVE_KEY, {"key_id": key_id, "secret_hash": secret_hash, "now": now})
 
 
 class AttemptRepository(Repository):

@@ -10,6 +10,8 @@ import hashlib
 import hmac
 import re
 import secrets
+import time
+from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from uuid import UUID
@@ -23,6 +25,8 @@ _ISSUER = "shoal"
 _AUDIENCE = "shoal-api"
 _MAX_TOKEN = 4096
 _ID_LIMIT = 2**31  # keys are int4
+_READ_BEFORE = 4096
+"""Access tokens whose signature need not be computed again; beyond it the one read first is forgotten."""
 
 
 def derive_key(secret: bytes, purpose: str) -> bytes:
@@ -53,6 +57,7 @@ class AccessTokens:
     def __init__(self, secret: bytes, *, lifetime: timedelta) -> None:
         self._key = derive_key(secret, "access-token")
         self._lifetime = lifetime
+        self._read_before: OrderedDict[str, tuple[float, Claims]] = OrderedDict()
 
     def issue(self, user_id: int, session_id: UUID | None = None) -> AccessToken:
         """A token for this user, valid from now; it ends with its session, or by itself."""
@@ -76,6 +81,9 @@ class AccessTokens:
         """
         if len(token) > _MAX_TOKEN:
             raise UnauthenticatedError("The access token is not valid")
+        known = self._read_before.get(token)
+        if known is not None and time.time() < known[0]:
+            return known[1]
         try:
             claims = jwt.decode(
                 token,
@@ -94,7 +102,11 @@ class AccessTokens:
             raise UnauthenticatedError("The access token is not valid") from error
         if not 0 < user_id < _ID_LIMIT:
             raise UnauthenticatedError("The access token is not valid")
-        return Claims(user_id, issued_at, session_id)
+        read = Claims(user_id, issued_at, session_id)
+        self._read_before[token] = (float(claims["exp"]), read)
+        if len(self._read_before) > _READ_BEFORE:
+            self._read_before.popitem(last=False)
+        return read
 
 
 class RefreshTokens:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ARRAY, String, and_, cast, delete, func, literal, or_, select, tuple_
+from sqlalchemy import ARRAY, Integer, String, Text, and_, bindparam, cast, delete, func, literal, or_, select, tuple_
 from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
 
 from cloud.auth.scope import Scope
 from cloud.devices.tables import Channel, Device, DeviceEventRow, DeviceGroup, DeviceGroupMember, DeviceTag
-from cloud.farms.repository import own_sites
+from cloud.farms.repository import OF_SCOPE, own_sites, scoped
 from cloud.farms.tables import Site
+from cloud.kit.queries import Query
 from cloud.kit.repository import ReadConnection, Repository, Row, WriteConnection
 
 
@@ -33,17 +35,19 @@ class DeviceRepository(Repository):
         group: str | None = None,
     ) -> list[Row]:
         """Devices by site and slug, of one site or of all, with a tag or of a group; those after (site, device)."""
-        statement = _devices().where(own_sites(self._scope)).order_by(Site.slug, Device.slug).limit(rows)
-        if site_id is not None:
-            statement = statement.where(Device.site_id == site_id)
+        values = scoped(self._scope, rows=rows)
+        given = {"site_id": site_id, "tag": tag, "group": group}
+        values |= {name: value for name, value in given.items() if value is not None}
         if after is not None:
-            statement = statement.where(tuple_(Site.slug, Device.slug) > after)
-        if tag is not None:
-            tagged = select(DeviceTag.device_id).where(DeviceTag.tag == tag)
-            statement = statement.where(Device.id.in_(tagged))
-        if group is not None:
-            statement = statement.where(Device.id.in_(self._members_of(group)))
-        return await self._all(statement)
+            values["after_site"], values["after_device"] = after
+        query = _listed(
+            self._scope.site_ids is not None,
+            of_site=site_id is not None,
+            tagged=tag is not None,
+            grouped=group is not None,
+            after=after is not None,
+        )
+        return await self._all(query, values)
 
     async def device(self, device_id: int) -> Row:
         """One device."""
@@ -128,14 +132,6 @@ class DeviceRepository(Repository):
         columns = (group.id, group.name, group.note, group.created_at, group.created_by)
         return select(*columns).where(group.organization_id == self._scope.organization_id)
 
-    def _members_of(self, name: str) -> Any:
-        member = DeviceGroupMember
-        return (
-            select(member.device_id)
-            .join(DeviceGroup, DeviceGroup.id == member.group_id)
-            .where(DeviceGroup.organization_id == self._scope.organization_id, DeviceGroup.name == name)
-        )
-
     async def events_of_unit(self, unit_id: int, start: datetime, end: datetime, *, rows: int) -> list[Row]:
         """Events that concern a unit, or no unit but a device that measures in it, newest first."""
         there = select(Channel.device_id).where(Channel.unit_id == unit_id)
@@ -183,3 +179,26 @@ def _devices() -> Any:
         func.coalesce(tags, none).label("tags"),
         func.coalesce(groups, none).label("groups"),
     ).join(Site, Site.id == Device.site_id)
+
+
+@cache
+def _listed(limited: bool, *, of_site: bool, tagged: bool, grouped: bool, after: bool) -> Query:  # noqa: FBT001
+    # LIMIT NULL is no limit.
+    rows = bindparam("rows", type_=Integer)
+    statement = _devices().where(OF_SCOPE[limited]).order_by(Site.slug, Device.slug).limit(rows)
+    if of_site:
+        statement = statement.where(Device.site_id == bindparam("site_id"))
+    if tagged:
+        with_tag = select(DeviceTag.device_id).where(DeviceTag.tag == bindparam("tag"))
+        statement = statement.where(Device.id.in_(with_tag))
+    if grouped:
+        members = (
+            select(DeviceGroupMember.device_id)
+            .join(DeviceGroup, DeviceGroup.id == DeviceGroupMember.group_id)
+            .where(DeviceGroup.organization_id == bindparam("organization_id"), DeviceGroup.name == bindparam("group"))
+        )
+        statement = statement.where(Device.id.in_(members))
+    if after:
+        place = tuple_(bindparam("after_site", type_=Text), bindparam("after_device", type_=Text))
+        statement = statement.where(tuple_(Site.slug, Device.slug) > place)
+    return Query(statement)

@@ -28,7 +28,7 @@ from contracts.base import Slug
 router = APIRouter(prefix="/enrolment", tags=["enrolment"])
 
 
-def _authority(request: Request) -> Authority:
+async def _authority(request: Request) -> Authority:
     authority: Authority | None = request.app.state.authority
     if authority is None:
         raise NotInstalledError("This server has no authority: shoal cloud ca init, then set SHOAL_CA_DIR")

@@ -38,7 +38,8 @@ class PageQuery:
         return self.limit + 1
 
 
-def _page_query(
+# async, as every dependency: a plain function would be sent to a thread and back for each request.
+async def _page_query(
     limit: Annotated[int, Query(ge=1, le=500, description="Items per page.")] = 100,
     cursor: Annotated[str | None, Query(max_length=512, description="`next_cursor` of the page before.")] = None,
 ) -> PageQuery:

@@ -2,19 +2,24 @@
 
 A request reads on an autocommitting connection (no BEGIN and ROLLBACK round trips) or writes in exactly one transaction
 that commits before the response leaves. The two have different types, so that a reader cannot be handed to a writer.
+A pooled connection is asked whether it lives only when there is a reason to doubt it.
 """
 
 from __future__ import annotations
 
+import select
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from time import monotonic
 from typing import Annotated, Any, NewType, TypeAlias
 
 from fastapi import Depends, Request
-from sqlalchemy import Executable
+from sqlalchemy import Executable, TextClause, event
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from cloud.kit.origin import declaration, origin_of
+from cloud.kit.queries import Query, read_all
 
 Row: TypeAlias = dict[str, Any]
 """One row of a result by column label."""
@@ -37,6 +42,9 @@ class Database:
         self._pool_size = pool_size
         self._statement_timeout_ms = int(statement_timeout_s * 1000)
         self._engine: AsyncEngine | None = None
+        self.writes = 0
+        """Transactions that have ended here. What was read at one count is what the store holds while the count stays, as far
+        as this process has changed it."""
 
     @property
     def engine(self) -> AsyncEngine:
@@ -53,11 +61,11 @@ class Database:
             pool_size=self._pool_size,
             max_overflow=0,
             pool_timeout=5,
-            # A restarted server is noticed here and not by a user; it costs one empty statement per checkout.
-            pool_pre_ping=True,
             pool_recycle=1800,
+            isolation_level="AUTOCOMMIT",  # once per connection; transactions say theirs
             connect_args={"options": options, "application_name": "shoal-api", "connect_timeout": 5},
         )
+        _watch_pool(self._engine)
 
     async def stop(self) -> None:
         """Close every connection; safe twice."""
@@ -69,7 +77,7 @@ class Database:
     async def read(self) -> AsyncIterator[ReadConnection]:
         """A connection for queries."""
         async with self.engine.connect() as connection:
-            yield ReadConnection(await connection.execution_options(isolation_level="AUTOCOMMIT"))
+            yield ReadConnection(connection)
 
     @asynccontextmanager
     async def write(self, declared: Mapping[str, Any] | None = None) -> AsyncIterator[WriteConnection]:
@@ -78,10 +86,51 @@ class Database:
         Args:
             declared: who changes what, for the audit log (``cloud.kit.origin``); None for what is not audited.
         """
-        async with self.engine.begin() as connection:
-            if declared is not None:
-                await connection.execute(*declaration(declared))
-            yield WriteConnection(connection)
+        try:
+            async with self.engine.connect() as connection:
+                await connection.execution_options(isolation_level="READ COMMITTED")
+                async with connection.begin():
+                    if declared is not None:
+                        await connection.execute(*declaration(declared))
+                    yield WriteConnection(connection)
+        finally:
+            self.writes += 1
+
+
+_DOUBTFUL_S = 60.0
+"""After a rest of that long a connection is asked before it is used: firewalls forget idle ones in silence."""
+
+
+def _watch_pool(engine: AsyncEngine) -> None:
+    """Notice a restarted server before a user does, without a round trip for every request.
+
+    A server that goes says so on the line, so a connection that has something to read while nobody has asked is asked
+    whether it lives.
+    """
+
+    @event.listens_for(engine.sync_engine, "checkin")
+    def _returned(_connection: Any, record: Any) -> None:
+        record.info["rests_since"] = monotonic()
+
+    @event.listens_for(engine.sync_engine, "checkout")
+    def _taken(connection: Any, record: Any, _proxy: Any) -> None:
+        rests_since = record.info.get("rests_since")
+        if rests_since is None or (monotonic() - rests_since < _DOUBTFUL_S and not _has_news(record.driver_connection)):
+            return
+        dialect = engine.sync_engine.dialect
+        try:
+            dialect.do_ping(connection)
+        except dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError("The server has closed the connection") from error
+
+
+def _has_news(driver: Any) -> bool:
+    """Whether something came on an idle connection, or it is closed already."""
+    if driver.closed:
+        return True
+    line = select.poll()
+    line.register(driver.fileno(), select.POLLIN | select.POLLHUP | select.POLLERR)
+    return bool(line.poll(0))
 
 
 def database_of(request: Request) -> Database:
@@ -90,16 +139,14 @@ def database_of(request: Request) -> Database:
     return database
 
 
-async def _read(database: Annotated[Database, Depends(database_of)]) -> AsyncIterator[ReadConnection]:
-    async with database.read() as connection:
+async def _read(request: Request) -> AsyncIterator[ReadConnection]:
+    async with database_of(request).read() as connection:
         yield connection
 
 
-async def _write(
-    request: Request, database: Annotated[Database, Depends(database_of)]
-) -> AsyncIterator[WriteConnection]:
+async def _write(request: Request) -> AsyncIterator[WriteConnection]:
     declared = origin_of(request)
-    async with database.write(declared) as connection:
+    async with database_of(request).write(declared) as connection:
         yield connection
         # Entries are written at the commit, so whoever became known meanwhile is still in time.
         if (now_known := origin_of(request)) != declared:
@@ -117,11 +164,16 @@ class Repository:
     def __init__(self, connection: ReadConnection | WriteConnection) -> None:
         self._connection = connection
 
-    async def _all(self, statement: Executable, parameters: Row | None = None) -> list[Row]:
-        result = await self._connection.execute(statement, parameters)
+    async def _all(self, statement: Executable | Query, parameters: Row | None = None) -> list[Row]:
+        if isinstance(statement, Query | TextClause):
+            rows = await read_all(self._connection, statement, parameters or {})
+            if rows is not None:
+                return rows
+        executable: Any = statement.statement if isinstance(statement, Query) else statement
+        result = await self._connection.execute(executable, parameters)
         keys = list(result.keys())
         return [dict(zip(keys, row, strict=True)) for row in result]
 
-    async def _one(self, statement: Executable, parameters: Row | None = None) -> Row | None:
+    async def _one(self, statement: Executable | Query, parameters: Row | None = None) -> Row | None:
         rows = await self._all(statement, parameters)
         return rows[0] if rows else None

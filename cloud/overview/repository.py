@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ScalarSelect, func, select
+from sqlalchemy import Integer, ScalarSelect, bindparam, func, select
 
 from cloud.alarms.repository import IS_OPEN
 from cloud.alarms.tables import Alarm
 from cloud.auth.scope import Scope
 from cloud.devices.tables import Device
-from cloud.farms.repository import own_sites
+from cloud.farms.repository import OF_SCOPE, scoped
 from cloud.farms.tables import Site, Unit
+from cloud.kit.queries import Query
 from cloud.kit.repository import ReadConnection, Repository, Row
 
 
@@ -33,20 +35,32 @@ _SITES = select(
 )
 
 
+@cache
+def _sites(limited: bool, after: bool) -> Query:  # noqa: FBT001
+    statement = _SITES.where(OF_SCOPE[limited]).order_by(Site.slug).limit(bindparam("rows", type_=Integer))
+    return Query(statement.where(Site.slug > bindparam("after")) if after else statement)
+
+
+@cache
+def _site(limited: bool) -> Query:  # noqa: FBT001
+    return Query(_SITES.where(OF_SCOPE[limited], Site.slug == bindparam("slug")))
+
+
 class SiteRepository(Repository):
     """Sites of one organization."""
 
     def __init__(self, connection: ReadConnection, scope: Scope) -> None:
         super().__init__(connection)
-        self._own = own_sites(scope)
+        self._scope = scope
+        self._limited = scope.site_ids is not None
 
     async def sites(self, *, after: str | None, rows: int) -> list[Row]:
         """Sites by slug, those after the slug ``after``."""
-        statement = _SITES.where(self._own).order_by(Site.slug).limit(rows)
+        values = scoped(self._scope, rows=rows)
         if after is not None:
-            statement = statement.where(Site.slug > after)
-        return await self._all(statement)
+            values["after"] = after
+        return await self._all(_sites(self._limited, after is not None), values)
 
     async def site(self, slug: str) -> Row | None:
         """One site."""
-        return await self._one(_SITES.where(self._own, Site.slug == slug))
+        return await self._one(_site(self._limited), scoped(self._scope, slug=slug))

@@ -44,35 +44,40 @@ UPLOADS = frozenset(
 """Addresses that take pictures, and so larger bodies than the others."""
 
 
-def serving_of(request: Request) -> Serving:
+async def serving_of(request: Request) -> Serving:
     """The models of the application that serves this request."""
     serving: Serving = request.app.state.serving
     return serving
 
 
-def settings_of(request: Request) -> CloudSettings:
+async def settings_of(request: Request) -> CloudSettings:
     """The application's settings."""
     settings: CloudSettings = request.app.state.settings
     return settings
 
 
-def tasks_of(request: Request) -> PredictionTasks:
+async def tasks_of(request: Request) -> PredictionTasks:
     """Where predictions are asked for later."""
     tasks: PredictionTasks = request.app.state.prediction_tasks
     return tasks
 
 
-def secret_of(request: Request) -> bytes:
+async def secret_of(request: Request) -> bytes:
     """The application's secret."""
     secret: bytes = request.app.state.secret
     return secret
+
+
+async def pool_of(request: Request) -> Database:
+    """The application's connections."""
+    return database_of(request)
 
 
 Models = Annotated[Serving, Depends(serving_of)]
 Settings = Annotated[CloudSettings, Depends(settings_of)]
 Tasks = Annotated[PredictionTasks, Depends(tasks_of)]
 Secret = Annotated[bytes, Depends(secret_of)]
-Pool = Annotated[Database, Depends(database_of)]
+Pool = Annotated[Database, Depends(pool_of)]
 
 ModelName = Annotated[
     str | None,

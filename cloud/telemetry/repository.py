@@ -12,6 +12,7 @@ from cloud.auth.scope import Scope
 from cloud.devices.tables import Channel
 from cloud.farms.repository import own_sites
 from cloud.farms.tables import Site, Unit
+from cloud.kit.queries import Query
 from cloud.kit.repository import Repository, Row
 from cloud.telemetry.rules import Resolution
 from cloud.telemetry.tables import ChannelCalibration, ReadingLatest
@@ -140,31 +141,34 @@ ORDER BY channel.id
 """).bindparams(bindparam("unit_ids", expanding=True))
 
 
+_LATEST = Query(
+    select(
+        Channel.id.label("channel_id"),
+        Channel.name.label("channel"),
+        Channel.unit_id,
+        Channel.quantity,
+        Channel.ucum,
+        Channel.derived,
+        ReadingLatest.value,
+        ReadingLatest.observed_at,
+        ReadingLatest.quality,
+        ReadingLatest.test,
+        ReadingLatest.also,
+        ReadingLatest.calibration,
+    )
+    .join(Unit, Unit.id == Channel.unit_id)
+    .outerjoin(ReadingLatest, ReadingLatest.channel_id == Channel.id)
+    .where(Unit.site_id == bindparam("site_id"))
+    .order_by(Channel.unit_id, Channel.derived, Channel.id)
+)
+
+
 class TelemetryRepository(Repository):
     """Readings by channel."""
 
     async def latest_of_site(self, site_id: int) -> list[Row]:
         """Every channel of a site with its newest reading, in one query; silent channels have nulls."""
-        return await self._all(
-            select(
-                Channel.id.label("channel_id"),
-                Channel.name.label("channel"),
-                Channel.unit_id,
-                Channel.quantity,
-                Channel.ucum,
-                Channel.derived,
-                ReadingLatest.value,
-                ReadingLatest.observed_at,
-                ReadingLatest.quality,
-                ReadingLatest.test,
-                ReadingLatest.also,
-                ReadingLatest.calibration,
-            )
-            .join(Unit, Unit.id == Channel.unit_id)
-            .outerjoin(ReadingLatest, ReadingLatest.channel_id == Channel.id)
-            .where(Unit.site_id == site_id)
-            .order_by(Channel.unit_id, Channel.derived, Channel.id)
-        )
+        return await self._all(_LATEST, {"site_id": site_id})
 
     async def limits_of_site(self, site_id: int) -> list[Row]:
         """The limits that each box of a site watches, with the keys of its channels by name."""
