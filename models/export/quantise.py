@@ -50,20 +50,35 @@ def to_int8(
     """
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
-    logging.getLogger().setLevel(max(logging.getLogger().level, logging.WARNING))
-    quantize_static(
-        str(source),
-        str(out),
-        _Images(input_name, images_BHWC),
-        quant_format=QuantFormat.QDQ,
-        op_types_to_quantize=list(QUANTISED),
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-        per_channel=True,
-        reduce_range=not has_vnni(),
-        calibrate_method=CalibrationMethod.MinMax,
-        nodes_to_exclude=list(keep),
-    )
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)  # it advises a pass that the exporter has done
+    try:
+        quantize_static(
+            str(source),
+            str(out),
+            _Images(input_name, images_BHWC),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=list(QUANTISED),
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            per_channel=True,
+            reduce_range=not has_vnni(),
+            calibrate_method=CalibrationMethod.MinMax,
+            nodes_to_exclude=list(keep),
+        )
+    finally:
+        logging.disable(before)
+
+
+def sensitive_nodes(source: Path) -> list[str]:
+    """Convolutions that lose most and save least: those of one channel each (depthwise), and the first of all."""
+    convolutions = [node for node in onnx.load(str(source)).graph.node if node.op_type == "Conv"]
+    groups = [next((a.i for a in node.attribute if a.name == "group"), 1) for node in convolutions]
+    return [
+        node.name
+        for number, (node, group) in enumerate(zip(convolutions, groups, strict=True))
+        if group > 1 or not number
+    ]
 
 
 def to_fp16(source: Path, out: Path) -> None:

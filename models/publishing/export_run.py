@@ -5,19 +5,22 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy.typing as npt
 from rich.console import Console
 
 from contracts.bundles import ModelManifest, Task
 from contracts.errors import ConfigurationError
 from models.data.frames import Located, read_picture
 from models.evaluation.evaluate import evaluate
-from models.export.quantise import gate, to_fp16, to_int8
+from models.export.quantise import QuantisationLossError, gate, sensitive_nodes, to_fp16, to_int8
 from models.publishing.bundle_writer import identity, write_golden_result, write_manifest
 from models.publishing.publish import publish_prepared
 from models.publishing.publish_classifier import gate_figure, publish_classifier
 from models.publishing.sbom import write_sbom
 from models.runtime import Classifier, Detector, check_golden, load_bundle, open_session
+from models.runtime.bundle import Bundle
 from models.runtime.golden import GoldenExpectation, read_frame
 from models.runtime.preprocess import preprocess
 from models.runtime.scorer import Scorer
@@ -60,15 +63,16 @@ def export_run(
     console = console or Console()
     origin = read_origin(run)
     dataset = Path(origin.dataset)
+    roots = [Path(root) for root in origin.data]
     if isinstance(origin.config, ClassifierTrainingConfig):
         config = origin.config
-        snapshot, roots = open_dataset(dataset, config.name, config.labels, folds=config.folds)
-        train, judges = parts_for(snapshot, roots, origin.judge)
+        snapshot, places = open_dataset(dataset, config.name, config.labels, folds=config.folds, roots=roots)
+        train, judges = parts_for(snapshot, places, origin.judge)
         manifest = publish_classifier(config, snapshot, train, judges, run, output, command=command, console=console)
         held_out = [located for part, members in judges.items() if part != "unknown" for located in members]
         judge: Judge = lambda folder: gate_figure(folder, held_out)  # noqa: E731 - one of two
     else:
-        prepared = prepare_detection(origin.config, dataset, origin.judge)
+        prepared = prepare_detection(origin.config, dataset, origin.judge, roots)
         manifest = publish_prepared(origin.config, prepared, run, output, command=command, console=console)
         train = prepared.train
         held_out = next(iter(prepared.judges.values()), [])
@@ -90,28 +94,22 @@ def _smaller(
     draft = target.with_name(f".{target.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)
     shutil.copytree(output, draft)
-    source, path = base.model_path, draft / base.manifest.file
-    if kind == "int8":
-        sample = list(train)[:: max(1, len(train) // CALIBRATION)][:CALIBRATION]
-        images, _ = preprocess([read_picture(*located) for located in sample], base.manifest.input)
-        to_int8(source, path, base.manifest.input.name, images)
-    else:
-        to_fp16(source, path)
-    sha256, size = identity(path)
-    manifest = base.manifest.model_copy(
-        update={
-            "name": f"{base.manifest.name}-{kind}",
-            "sha256": sha256,
-            "bytes": size,
-            "training": {**base.manifest.training, "precision": kind, "float_sha256": base.manifest.sha256},
-        }
+    images, _ = preprocess(
+        [read_picture(*located) for located in list(train)[:: max(1, len(train) // CALIBRATION)][:CALIBRATION]],
+        base.manifest.input,
     )
-    write_manifest(draft, manifest)
-    try:
-        was, is_now = gate(f"{target.name}: figure on what was held out", judge, output, draft, max_loss=max_loss)
-    except Exception:
-        shutil.rmtree(draft, ignore_errors=True)
-        raise
+    attempts = [(), tuple(sensitive_nodes(base.model_path))] if kind == "int8" else [()]
+    for number, keep in enumerate(attempts):
+        manifest = _made_smaller(kind, base, draft, images, keep)
+        try:
+            was, is_now = gate(f"{target.name}: figure on what was held out", judge, output, draft, max_loss=max_loss)
+            break
+        except QuantisationLossError as error:
+            if number == len(attempts) - 1:
+                shutil.rmtree(draft, ignore_errors=True)
+                raise
+            console.print(f"{error}; once more with {len(attempts[-1])} sensitive convolutions in float")
+    size = manifest.bytes
     console.print(f"{kind}: {was:.4f} -> {is_now:.4f}, {base.manifest.bytes / 1e6:.1f} -> {size / 1e6:.1f} MB")
     manifest = manifest.model_copy(
         update={"metrics": {**manifest.metrics, "gate.float": round(was, 4), f"gate.{kind}": round(is_now, 4)}}
@@ -129,6 +127,24 @@ def _smaller(
         raise ConfigurationError("golden", kind, "; ".join(result.failures))
     shutil.rmtree(target, ignore_errors=True)
     draft.replace(target)
+    return manifest
+
+
+def _made_smaller(kind: str, base: Bundle, draft: Path, images: npt.NDArray[Any], keep: Sequence[str]) -> ModelManifest:
+    """Write the smaller graph and its manifest into the draft."""
+    path = draft / base.manifest.file
+    if kind == "int8":
+        to_int8(base.model_path, path, base.manifest.input.name, images, keep=keep)
+    else:
+        to_fp16(base.model_path, path)
+    sha256, size = identity(path)
+    training = {**base.manifest.training, "precision": kind, "float_sha256": base.manifest.sha256}
+    if keep:
+        training["kept_in_float"] = len(keep)
+    manifest = base.manifest.model_copy(
+        update={"name": f"{base.manifest.name}-{kind}", "sha256": sha256, "bytes": size, "training": training}
+    )
+    write_manifest(draft, manifest)
     return manifest
 
 

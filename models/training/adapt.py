@@ -7,6 +7,7 @@ names the site and what it came from; it is for that site alone.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -43,6 +44,7 @@ def adapt(
     *,
     steps: int = 150,
     seed: int = 1,
+    roots: Sequence[Path] = (),
     command: str = "",
     console: Console | None = None,
 ) -> ModelManifest:
@@ -55,6 +57,7 @@ def adapt(
         output: bundle to write or replace.
         steps: of four frames each.
         seed: of order and variation.
+        roots: folders that hold the pictures of a data set, when they do not lie beside it.
         command: for the card.
         console: where progress goes.
 
@@ -62,7 +65,7 @@ def adapt(
         ConfigurationError: another kind of bundle, or frames that cannot be used.
     """
     base = load_bundle(find_bundle(bundle))
-    prepared = _prepare(site, frames, base.manifest.labels)
+    prepared = _prepare(site, frames, base.manifest.labels, roots)
     config = calibration_config(base, site, steps=steps, seed=seed)
     job = calibration_job(base, config, prepared)
     with tempfile.TemporaryDirectory() as folder:
@@ -99,9 +102,9 @@ def calibration_job(base: Bundle, config: TrainingConfig, prepared: Prepared) ->
     return DetectorJob(config, prepared, model=network, base_sha256=base.manifest.sha256)
 
 
-def _prepare(site: str, frames: Path, labels: tuple[str, ...]) -> Prepared:
-    snapshot, roots = open_dataset(frames, f"frames of {site}", labels, folds=2)
-    located, _ = parts_for(snapshot, roots, "none")
+def _prepare(site: str, frames: Path, labels: tuple[str, ...], roots: Sequence[Path]) -> Prepared:
+    snapshot, places = open_dataset(frames, f"frames of {site}", labels, folds=1, roots=roots)
+    located, _ = parts_for(snapshot, places, "none")
     if not MIN_FRAMES <= len(located) <= MAX_FRAMES:
         raise DatasetError(
             "--frames",

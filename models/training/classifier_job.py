@@ -137,14 +137,16 @@ class ClassifierJob:
         return self._crops
 
 
-def open_classifier_job(config: ClassifierTrainingConfig, dataset: Path, *, judge: str | None = None) -> ClassifierJob:
+def open_classifier_job(
+    config: ClassifierTrainingConfig, dataset: Path, *, judge: str | None = None, roots: Sequence[Path] = ()
+) -> ClassifierJob:
     """The job of a configuration and a data set.
 
     Raises:
         ConfigurationError: the data cannot be used.
     """
-    snapshot, roots = open_dataset(dataset, config.name, config.labels, folds=config.folds)
-    train, judges = parts_for(snapshot, roots, judge)
+    snapshot, places = open_dataset(dataset, config.name, config.labels, folds=config.folds, roots=roots)
+    train, judges = parts_for(snapshot, places, judge)
     return ClassifierJob(config, snapshot, train, judges)
 
 

@@ -75,6 +75,8 @@ class ScheduleConfig(_Section):
     """Epochs without a better validation loss after which the run ends with its best weights; None runs to the end."""
     validation_images: int = Field(default=200, ge=1)
     """Most images of the judging split that a validation looks at, spread evenly."""
+    underwater: float = Field(default=0.0, ge=0, le=1)
+    """Share of a detector's training frames that are put under other water and light (``models/data/underwater.py``)."""
     tensorboard: bool = False
     """Also write the curve for TensorBoard, into the run folder."""
 
@@ -119,6 +121,8 @@ class ClassifierTrainingConfig(_Section):
     frozen_blocks: int = Field(default=5, ge=0)
     """First parts of the backbone that stay as ImageNet made them; 0 trains everything."""
     dropout: float = Field(default=0.2, ge=0, lt=1)
+    mirror: bool = False
+    """The exported graph looks at every picture and at its mirror: twice the time for some tenths of a point."""
     label_smoothing: float = Field(default=0.1, ge=0, lt=1)
     class_balance: float = Field(default=0.5, ge=0, le=1)
     """Rare classes count by 1 / size to this power; 0 as the data is, 1 all the same."""

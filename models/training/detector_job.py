@@ -87,6 +87,7 @@ class DetectorJob:
             seed=self.seed,
             epoch=epoch,
             rank=place.rank,
+            underwater=self.schedule.underwater,
         )
 
     def losses(self, model: nn.Module, batch: Any) -> Mapping[str, Tensor]:
@@ -117,7 +118,7 @@ class DetectorJob:
         rng = np.random.default_rng([self.seed, epoch, place.rank])
         for _ in range(self.steps(place)):
             chosen = rng.choice(len(self.frames), self.schedule.batch_size, p=self.prepared.weights)
-            yield as_boxes([augment(self.frames[index], rng) for index in chosen])
+            yield as_boxes([augment(self.frames[index], rng, underwater=self.schedule.underwater) for index in chosen])
 
 
 def as_boxes(frames: Sequence[LabelledFrame]) -> Boxes:
@@ -143,13 +144,13 @@ def model_input(config: DetectorConfig) -> ImageInput:
     return ImageInput(name="images", width=config.width, height=config.height)
 
 
-def prepare_dataset(config: TrainingConfig, dataset: Path, judge: str | None) -> Prepared:
+def prepare_dataset(config: TrainingConfig, dataset: Path, judge: str | None, roots: Sequence[Path] = ()) -> Prepared:
     """The data of one YOLO folder or frozen data set; sites are drawn by the root of their size.
 
     Raises:
         DatasetError: the data cannot be used.
     """
-    snapshot, roots = open_dataset(dataset, config.name, config.labels, folds=5)
-    train, judges = parts_for(snapshot, roots, judge)
+    snapshot, places = open_dataset(dataset, config.name, config.labels, folds=5, roots=roots)
+    train, judges = parts_for(snapshot, places, judge)
     sources: tuple[DataSource, ...] = sources_of(snapshot)
     return Prepared(train, site_weights([each.image for each in train]), judges, snapshot, sources)

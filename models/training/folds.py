@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from rich.console import Console
-from torch import Tensor
+from torch import Tensor, nn
 
 from models.classifier.figures import auroc, macro_f1
 from models.data.frames import Located
@@ -24,7 +24,7 @@ from models.training.config import ClassifierTrainingConfig
 from models.training.crops import as_device_sees, read_crops, vary
 from models.training.open_dataset import fold_names, open_dataset, parts_for
 from models.training.train import MODEL, run
-from models.zoo.network import ImageClassifier
+from models.zoo.network import Mirrored
 
 RESULTS = "folds.json"
 _CHUNK = 64
@@ -69,6 +69,7 @@ def cross_validate(
     out: Path,
     *,
     only: Sequence[str] = (),
+    roots: Sequence[Path] = (),
     console: Console | None = None,
 ) -> dict[str, Any]:
     """Train and judge every fold and return the figures, which are also written to ``folds.json``.
@@ -78,6 +79,7 @@ def cross_validate(
         dataset: frozen by folds, or a folder that is dealt.
         out: one folder for each fold below it.
         only: folds to do; empty does all.
+        roots: folders that hold the pictures of a frozen data set, when they do not lie beside it.
         console: where progress goes.
 
     Raises:
@@ -85,14 +87,14 @@ def cross_validate(
     """
     console = console or Console()
     torch.set_num_threads(config.schedule.threads)
-    snapshot, roots = open_dataset(dataset, config.name, config.labels, folds=config.folds)
+    snapshot, places = open_dataset(dataset, config.name, config.labels, folds=config.folds, roots=roots)
     names = [name for name in fold_names(snapshot) if not only or name in only]
-    views = FrozenViews(locate(snapshot.images, roots), config)
+    views = FrozenViews(locate(snapshot.images, places), config)
     done: dict[str, Any] = {}
     answers: list[np.ndarray] = []
     truths: list[np.ndarray] = []
     for name in names:
-        train, judges = parts_for(snapshot, roots, name)
+        train, judges = parts_for(snapshot, places, name)
         job = ClassifierJob(config, snapshot, train, {name: judges[name]})
         job.frozen_views = views
         run(job, out / name, config_json=config.model_dump_json(), console=console)
@@ -128,7 +130,7 @@ def figures(answer_NK: np.ndarray, truth: np.ndarray, labels: Sequence[str]) -> 
     return told
 
 
-def answers_of(model: ImageClassifier, images: Sequence[Located], job: ClassifierJob) -> np.ndarray:
+def answers_of(model: nn.Module, images: Sequence[Located], job: ClassifierJob) -> np.ndarray:
     """Probabilities (N, K) of pictures as a device sees them."""
     batch = as_device_sees(read_crops(images), job.input)
     activate: Callable[[Tensor], Tensor] = torch.sigmoid if job.config.task == "scores" else lambda x: x.softmax(1)
@@ -137,8 +139,10 @@ def answers_of(model: ImageClassifier, images: Sequence[Located], job: Classifie
     return np.asarray(torch.cat(parts).numpy())
 
 
-def load_classifier(config: ClassifierTrainingConfig, labels: int, weights: Path) -> ImageClassifier:
-    """The trained network, ready for inference."""
+def load_classifier(config: ClassifierTrainingConfig, labels: int, weights: Path) -> nn.Module:
+    """The trained network as it is judged and exported, ready for inference."""
     model = new_classifier(config, labels, pretrained=False)
     model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-    return model.to(memory_format=torch.channels_last).eval()
+    model = model.to(memory_format=torch.channels_last)
+    whole = Mirrored(model, independent=config.task == "scores") if config.mirror else model
+    return whole.eval()

@@ -23,7 +23,9 @@ DRAFT = "all"
 NOT_STATED = "not stated: do not pass on"
 
 
-def open_dataset(path: Path, name: str, labels: tuple[str, ...], *, folds: int) -> tuple[DatasetSnapshot, list[Path]]:
+def open_dataset(
+    path: Path, name: str, labels: tuple[str, ...], *, folds: int, roots: Sequence[Path] = ()
+) -> tuple[DatasetSnapshot, list[Path]]:
     """Return the data set and the folders that its paths start from.
 
     Args:
@@ -31,6 +33,7 @@ def open_dataset(path: Path, name: str, labels: tuple[str, ...], *, folds: int) 
         name: for a data set that is made here.
         labels: that may occur; empty takes what is there.
         folds: parts that images without a split are dealt into.
+        roots: folders that the pictures of a frozen data set are looked for in, before those beside it.
 
     Raises:
         DatasetError: unreadable, altered, wrong labels, broken images, or nothing to judge with.
@@ -44,7 +47,7 @@ def open_dataset(path: Path, name: str, labels: tuple[str, ...], *, folds: int) 
         if DRAFT in split:
             split = dealt(split.pop(DRAFT), folds)
             snapshot = freeze(snapshot.name, labels or snapshot.labels, split)
-        return snapshot, [path.parent, path.parent.parent, Path.cwd()]
+        return snapshot, [*roots, path.parent, path.parent.parent, Path.cwd()]
     if not path.is_dir():
         raise DatasetError("--dataset", str(path), "Give a frozen data set (JSON) or a folder of pictures.")
     if (path / "labels").is_dir():

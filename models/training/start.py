@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,7 @@ class RunOrigin(BaseModel):
     config: Annotated[TrainingConfig | ClassifierTrainingConfig, Field(discriminator="task")]
     dataset: str
     judge: str | None = None
+    data: tuple[str, ...] = ()
 
 
 def start(
@@ -31,6 +33,7 @@ def start(
     *,
     seed: int | None = None,
     judge: str | None = None,
+    roots: Sequence[Path] = (),
     console: Console | None = None,
 ) -> Path:
     """Train what the file says on the data set, and return the path of the weights.
@@ -41,6 +44,7 @@ def start(
         out: folder of the run.
         seed: instead of the configuration's.
         judge: the fold that judges, of data that has no training part; ``none`` trains on everything.
+        roots: folders that hold the pictures of a frozen data set, when they do not lie beside it.
         console: where progress goes.
 
     Raises:
@@ -50,16 +54,20 @@ def start(
     config = load_any_config(config_path)
     if seed is not None:
         config = config.model_copy(update={"seed": seed})
-    origin = RunOrigin(config=config, dataset=str(dataset.resolve()), judge=judge)
+    origin = RunOrigin(
+        config=config, dataset=str(dataset.resolve()), judge=judge, data=tuple(str(root.resolve()) for root in roots)
+    )
     job: DetectorJob | ClassifierJob
     if isinstance(config, ClassifierTrainingConfig):
-        job = open_classifier_job(config, dataset, judge=judge)
+        job = open_classifier_job(config, dataset, judge=judge, roots=roots)
     else:
-        job = DetectorJob(config, prepare_detection(config, dataset, judge))
+        job = DetectorJob(config, prepare_detection(config, dataset, judge, roots))
     return run(job, out, config_json=origin.model_dump_json(indent=1), console=console)
 
 
-def prepare_detection(config: TrainingConfig, dataset: Path, judge: str | None = None) -> Prepared:
+def prepare_detection(
+    config: TrainingConfig, dataset: Path, judge: str | None = None, roots: Sequence[Path] = ()
+) -> Prepared:
     """The data of a detector: the configuration's sources below the folder, or one data set.
 
     Raises:
@@ -67,7 +75,7 @@ def prepare_detection(config: TrainingConfig, dataset: Path, judge: str | None =
     """
     if dataset.is_dir() and config.sources and not (dataset / "labels").is_dir():
         return prepare(config, [dataset])
-    return prepare_dataset(config, dataset, judge)
+    return prepare_dataset(config, dataset, judge, roots)
 
 
 def read_origin(run_folder: Path) -> RunOrigin:

@@ -92,6 +92,29 @@ class Pooled(nn.Module):
         return x_BFhw.mean(dim=(2, 3))
 
 
+class Mirrored(nn.Module):
+    """A classifier that looks at the picture and at its mirror: twice the time, a little surer. Exported as one graph.
+
+    Args:
+        network: to ask twice.
+        independent: labels have probabilities of their own.
+    """
+
+    def __init__(self, network: ImageClassifier, *, independent: bool = False) -> None:
+        super().__init__()
+        self.network = network
+        self.independent = independent
+
+    def forward(self, images_BHWC: Tensor) -> Tensor:
+        """Return the logits (B, K) of the mean probability."""
+        both = (self.network(images_BHWC), self.network(images_BHWC.flip(2)))
+        if self.independent:
+            mean_BK = torch.stack([logits.sigmoid() for logits in both]).mean(0)
+            return torch.logit(mean_BK, eps=1e-6)
+        mean_BK = torch.stack([logits.softmax(1) for logits in both]).mean(0)
+        return mean_BK.clamp_min(1e-9).log()
+
+
 def torchvision_network(builder: Callable[..., nn.Module], weights: Weights, **options: Any) -> Any:
     """Build a network of torchvision; its ImageNet weights are fetched once and kept in torch's own cache.
 

@@ -9,6 +9,10 @@ from typing import Annotated
 
 import typer
 
+Data = Annotated[
+    list[Path] | None,
+    typer.Option(help="Folder that holds a frozen data set's pictures; may be repeated. [default: beside it]"),
+]
 Seed = Annotated[int | None, typer.Option(help="Instead of the configuration's")]
 
 
@@ -30,6 +34,7 @@ def train(
     ],
     output: Annotated[Path, typer.Option(help="Folder of the run; give it again to continue a killed run")],
     seed: Seed = None,
+    data: Data = None,
     judge: Annotated[
         str | None, typer.Option(help="Fold that judges, or none to train on everything. [default: the first]")
     ] = None,
@@ -48,7 +53,7 @@ def train(
     from models.training.start import start
 
     if not folds:
-        typer.echo(f"weights: {start(config, dataset, output, seed=seed, judge=judge)}")
+        typer.echo(f"weights: {start(config, dataset, output, seed=seed, judge=judge, roots=data or ())}")
         return
     from contracts.errors import ConfigurationError
     from models.training.folds import cross_validate
@@ -60,7 +65,7 @@ def train(
         )
     if seed is not None:
         loaded = loaded.model_copy(update={"seed": seed})
-    told = cross_validate(loaded, dataset, output, only=fold or ())
+    told = cross_validate(loaded, dataset, output, only=fold or (), roots=data or ())
     typer.echo(f"all folds: {told.get('all')}")
 
 
@@ -94,6 +99,7 @@ def adapt(
     output: Annotated[Path, typer.Option(help="Bundle to write or replace")],
     steps: Annotated[int, typer.Option(help="Steps of four frames")] = 150,
     seed: Seed = None,
+    data: Data = None,
 ) -> None:
     """Calibrate a detector to one site with about 20 labelled frames, in minutes on a processor.
 
@@ -102,7 +108,7 @@ def adapt(
     """
     from models.training.adapt import adapt as program
 
-    manifest = program(site, bundle, frames, output, steps=steps, seed=seed or 1, command=_command())
+    manifest = program(site, bundle, frames, output, steps=steps, seed=seed or 1, roots=data or (), command=_command())
     typer.echo(f"{manifest.name} {manifest.version} for {site}: sha256 {manifest.sha256}")
 
 
