@@ -12,8 +12,12 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from cloud.labels.formats import Frame, to_coco
+from cloud.labels.rules import Answer
 from contracts.datasets import DatasetImage
 from contracts.errors import ConfigurationError
+from contracts.samples import LabelledBox
+from contracts.vision import Box
 from models.data.class_folders import import_class_folders
 from models.data.coco import import_coco
 from models.data.errors import DatasetError
@@ -449,3 +453,25 @@ def test_one_picture_under_two_labels_is_told(tmp_path: Path) -> None:
     assert "crops/bream/2.png and crops/trout/1.png are one picture under two labels" in out
     (frozen,) = (tmp_path / "frozen").iterdir()
     assert read_snapshot(frozen).guard["contradictions"] == 1
+
+
+def test_what_the_label_queue_exports_is_what_is_imported(tmp_path: Path) -> None:
+    (tmp_path / "tank-3" / "images").mkdir(parents=True)
+    half = tmp_path / "half.png"
+    cv2.imwrite(str(half), scene(1))
+    sha256 = check_picture(half).sha256
+    box = LabelledBox(label="trout", box=Box(x=0.25, y=0.1, w=0.5, h=0.2))
+    frame = Frame(
+        sha256=sha256, media_type="image/png", width=120, height=90, site="pond-farm", unit="tank-1", device="box-1", camera="c1",
+        captured_at=START, reason="random", source="device", licence="CC0-1.0", answer=Answer([box], ["turbid"], {}), annotator="ann",
+    )  # fmt: skip
+    half.rename(tmp_path / "tank-3" / frame.file_name)
+    document = to_coco([frame], ["trout"], {"description": "tank 3"})
+    (tmp_path / "tank-3" / "annotations.json").write_text(json.dumps(document))
+    shoal("import", "coco", tmp_path / "tank-3" / "annotations.json", "-o", tmp_path / "tank.json")
+    (image,) = read_snapshot(tmp_path / "tank.json").images
+    assert (image.path, image.sha256, image.licence) == (f"tank-3/{frame.file_name}", sha256, "CC0-1.0")
+    assert (image.site, image.camera, image.group, image.captured_at) == ("pond-farm", "c1", frame.track, START)
+    assert (image.annotators, image.classes) == (("ann",), ("turbid",))
+    assert image.boxes[0].box.model_dump() == pytest.approx(box.box.model_dump())
+    assert "good, 1 images" in shoal("check", tmp_path / "tank.json")
