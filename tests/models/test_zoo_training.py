@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ import pytest
 import yaml
 from rich.console import Console
 
+from contracts.bundles import DetectionOutput, ImageInput, ModelManifest, Task
 from contracts.errors import ConfigurationError
+from models.detector.config import DetectorConfig
 from models.runtime import Classifier, Detector, check_golden, load_bundle, open_session, shipped_bundle
 from models.runtime.scorer import Scorer
 from models.zoo.names import CLASSIFIERS, ZOO, card_of
@@ -30,7 +33,9 @@ if os.environ.get("CI", "").lower() not in {"1", "true"}:
 import torch
 from torch import nn
 
+from models.export.onnx_export import export_torchvision_detector, opset_of
 from models.export.quantise import QuantisationLossError, gate
+from models.publishing.bundle_writer import identity, write_manifest
 from models.publishing.export_run import export_run
 from models.training.adapt import adapt
 from models.training.config import ClassifierTrainingConfig, TrainingConfig, load_any_config
@@ -43,6 +48,7 @@ from models.training.start import start
 from models.training.train import CURVE, LINEAGE, MODEL
 from models.zoo.catalogue import build_classifier
 from models.zoo.network import ImageClassifier, Parts, Pooled
+from models.zoo.torchvision_detector import TorchvisionDetector
 
 pytestmark = [pytest.mark.train, pytest.mark.timeout(300)]
 
@@ -262,6 +268,33 @@ def test_torchvision_detectors_tell_losses_and_boxes() -> None:
     assert set(losses) == {"bbox_regression", "classification"}
     boxes, scores, classes = model.eval()(batch.images[:1])
     assert len(boxes) == len(scores) == len(classes)
+
+
+def test_a_detector_of_torchvision_runs_through_the_runtime(tmp_path: Path) -> None:
+    config = DetectorConfig(width=128, height=80, max_boxes=10)
+    model = TorchvisionDetector("ssdlite320", 1, config, pretrained=False).eval()
+    image = ImageInput(width=128, height=80, dynamic_batch=False)
+    export_torchvision_detector(model, image, tmp_path / "model.onnx")
+    sha256, size = identity(tmp_path / "model.onnx")
+    manifest = ModelManifest(
+        name="ssdlite",
+        version="0.1.0",
+        task=Task.DETECTION,
+        sha256=sha256,
+        bytes=size,
+        opset=opset_of(tmp_path / "model.onnx"),
+        input=image,
+        detection=DetectionOutput(classes="classes", background=0, batched=False),
+        labels=("fish",),
+        created_at=datetime(2026, 1, 1, tzinfo=timezone.utc),
+        licence="CC0",
+    )
+    write_manifest(tmp_path, manifest)
+    found = Detector(open_session(load_bundle(tmp_path)), threshold=0.0).detect([np.full((80, 128, 3), 90, np.uint8)])
+    with torch.no_grad():
+        boxes, scores, _ = model(torch.full((1, 80, 128, 3), 90, dtype=torch.uint8))
+    assert len(found[0]) == len(boxes)
+    assert [each.confidence for each in found[0]] == pytest.approx(scores.tolist(), abs=1e-4)
 
 
 def test_a_bundle_gives_its_own_weights_back() -> None:
