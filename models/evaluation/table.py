@@ -11,7 +11,9 @@ def table(evaluation: Evaluation) -> Table:
     """One row for each slice, one column for each figure, the bounds of the interval below the value of ``all``."""
     metrics = list(evaluation.slices[ALL].figures)
     columns = [Column(name.replace("_", " "), no_wrap=False, min_width=5, justify="right") for name in metrics]
-    out = Table(Column("slice", no_wrap=True), "images", "groups", *columns, box=None, padding=(0, 1, 0, 0))
+    out = Table(
+        Column("slice", overflow="fold", max_width=24), "images", "groups", *columns, box=None, padding=(0, 1, 0, 0)
+    )
     for name, told in evaluation.slices.items():
         cells = [_cell(told.figures[metric], interval=name == ALL) for metric in metrics]
         out.add_row(name, str(told.images), str(told.groups), *cells)

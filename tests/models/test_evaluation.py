@@ -213,6 +213,8 @@ def test_a_classifier_is_judged_with_its_unknown_class(tmp_path: Path) -> None:
     figures = evaluation.slices["all"].figures
     assert (figures["accuracy"].value, figures["auroc_unknown"].value, figures["told"].value) == (1, 1, 1)
     assert evaluation.slices["species=pike"].figures["accuracy"].value is None
+    of_red = evaluation.slices["species=red"].figures
+    assert (of_red["accuracy"].value, of_red["macro_f1"].value) == (1, None)
     assert "pike, said" in (tmp_path / "report.html").read_text()
 
 
