@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from enum import Enum
 
-MIN_PASSWORD = 10
+MIN_PASSWORD = 12  # OWASP ASVS 4.0.3, 2.1.1
 MAX_PASSWORD = 128  # a longer one only costs hashing time
 
 

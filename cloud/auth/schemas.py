@@ -56,4 +56,4 @@ class NewPassword(ApiModel):
 
     current: str = Field(max_length=1000)
     password: str = Field(max_length=1000)
-    """At least 10 characters, at most 128, and none that is tried first."""
+    """At least 12 characters, at most 128, and none that is tried first."""

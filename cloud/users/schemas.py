@@ -114,7 +114,7 @@ class Registration(ApiModel):
     """Of the invitation; or the server's setup token, while there is no user at all."""
     name: PersonName
     password: Annotated[str, Field(max_length=1000)]
-    """At least 10 characters, at most 128, and none that is tried first."""
+    """At least 12 characters, at most 128, and none that is tried first."""
     email: Email | None = None
     """For the first user alone; an invitation knows it."""
     organization: Slug | None = None

@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from contracts.errors import ShoalError
+from shoal.admin.access import invitations, keys
+from shoal.admin.models import models
 from shoal.admin.table import AsJson, every_page, show
 
 if TYPE_CHECKING:
@@ -30,7 +32,8 @@ def register(admin: typer.Typer) -> None:
         ("performance", performance), ("report", report), ("export", export),
     ):  # fmt: skip
         admin.command(name)(command)
-    admin.add_typer(tasks, name="tasks")
+    for name, group in (("tasks", tasks), ("invitations", invitations), ("keys", keys), ("models", models)):
+        admin.add_typer(group, name=name)
 
 
 def login(

@@ -2,7 +2,8 @@
 
 The floor is a process of one worker whose handlers return the very bytes that ours answered, without a token, middleware or
 database. Ours is ``python -m cloud``, one worker. Eight connections ask as fast as they are answered, in turns; then 200
-requests per second come whether or not the ones before were answered.
+requests per second come whether or not the ones before were answered. The processor time of each process per request is what a
+busy machine disturbs least.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
+import psutil
 
 from cloud.db import migrate
 from tests.benchmarks.harness import Pair, result
@@ -66,18 +68,36 @@ def run(quick: bool) -> dict[str, Any]:
             url = server.url("postgres")
             migrate.upgrade(url)
             farms.build(url, Path(folder))
-            with serving(url, Path(folder)) as ours:
-                token = signed_in(ours)
-                bodies = {path: _body(ours, token, path) for path in PATHS}
+            with _served(url, Path(folder)) as ours:
+                token = signed_in(ours.url)
+                bodies = {path: _body(ours.url, token, path) for path in PATHS}
                 with _bare(bodies, Path(folder)) as floor:
                     return asyncio.run(_measured(ours, floor, token, quick=quick))
     finally:
         server.stop()
 
 
+class _Program(NamedTuple):
+    """A server under test."""
+
+    url: str
+    process: psutil.Process
+
+    def cpu_s(self) -> float:
+        """Processor time so far."""
+        times = self.process.cpu_times()
+        return float(times.user + times.system)
+
+
 @contextmanager
 def serving(database_url: str, folder: Path, **settings: str) -> Iterator[str]:
     """The API as a process of its own; its address."""
+    with _served(database_url, folder, **settings) as program:
+        yield program.url
+
+
+@contextmanager
+def _served(database_url: str, folder: Path, **settings: str) -> Iterator[_Program]:
     port = free_port()
     environment = {
         **os.environ,
@@ -90,22 +110,22 @@ def serving(database_url: str, folder: Path, **settings: str) -> Iterator[str]:
         "SHOAL_RATE_PER_MINUTE_USER": "100000000",
         **settings,
     }
-    with _process([sys.executable, "-m", "cloud"], environment, f"http://127.0.0.1:{port}", "/ready") as url:
-        yield url
+    with _process([sys.executable, "-m", "cloud"], environment, f"http://127.0.0.1:{port}", "/ready") as program:
+        yield program
 
 
 @contextmanager
-def _bare(bodies: dict[str, str], folder: Path) -> Iterator[str]:
+def _bare(bodies: dict[str, str], folder: Path) -> Iterator[_Program]:
     port = free_port()
     file = folder / "bodies.json"
     file.write_text(json.dumps(bodies))
     command = [sys.executable, "-c", _FLOOR, str(file), str(port)]
-    with _process(command, dict(os.environ), f"http://127.0.0.1:{port}", PATHS[0]) as url:
-        yield url
+    with _process(command, dict(os.environ), f"http://127.0.0.1:{port}", PATHS[0]) as program:
+        yield program
 
 
 @contextmanager
-def _process(command: Sequence[str], environment: dict[str, str], url: str, probe: str) -> Iterator[str]:
+def _process(command: Sequence[str], environment: dict[str, str], url: str, probe: str) -> Iterator[_Program]:
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 60
@@ -118,7 +138,7 @@ def _process(command: Sequence[str], environment: dict[str, str], url: str, prob
             if time.monotonic() > deadline or process.poll() is not None:
                 raise RuntimeError(f"{command[:3]} does not answer")
             time.sleep(0.1)
-        yield url
+        yield _Program(url, psutil.Process(process.pid))
     finally:
         process.terminate()
         process.wait(30)
@@ -168,8 +188,17 @@ async def _opened(url: str, token: str, count: int) -> list[_Connection]:
     return connections
 
 
-async def _rate(connections: list[_Connection], path: str, seconds: float) -> float:
+class _Rate(NamedTuple):
+    per_s: float
+    cpu_ms: float
+    """Processor time of the server for one request."""
+
+
+async def _rate(program: _Program, token: str, path: str, seconds: float) -> _Rate:
     """Requests per second, each connection one after the other."""
+    # Opened anew: a server closes a connection that rests for five seconds.
+    connections = await _opened(program.url, token, CONNECTIONS)
+    await asyncio.gather(*(connection.get(path) for connection in connections))
     until = time.perf_counter() + seconds
 
     async def ask(connection: _Connection) -> int:
@@ -178,9 +207,12 @@ async def _rate(connections: list[_Connection], path: str, seconds: float) -> fl
             count += await connection.get(path)
         return count
 
-    began = time.perf_counter()
-    counts = await asyncio.gather(*(ask(connection) for connection in connections))
-    return sum(counts) / (time.perf_counter() - began)
+    cpu_s, began = program.cpu_s(), time.perf_counter()
+    count = sum(await asyncio.gather(*(ask(connection) for connection in connections)))
+    wall_s, cpu_s = time.perf_counter() - began, program.cpu_s() - cpu_s
+    for connection in connections:
+        connection.close()
+    return _Rate(count / wall_s, cpu_s / max(1, count) * 1000)
 
 
 async def _latencies_ms(url: str, token: str, seconds: float, rate: int) -> tuple[list[float], int]:
@@ -206,24 +238,24 @@ async def _latencies_ms(url: str, token: str, seconds: float, rate: int) -> tupl
     return sorted(found), refused
 
 
-async def _measured(ours: str, floor: str, token: str, *, quick: bool) -> dict[str, Any]:
+async def _measured(ours: _Program, floor: _Program, token: str, *, quick: bool) -> dict[str, Any]:
     rounds, seconds = (1, 0.2) if quick else (3, 2.0)
-    mine, bare = await _opened(ours, token, CONNECTIONS), await _opened(floor, token, CONNECTIONS)
     ratios: dict[str, list[float]] = {path: [] for path in PATHS}
+    cpu: dict[str, list[tuple[float, float]]] = {path: [] for path in PATHS}
     pairs = []
     for _ in range(rounds):
         a, b = [], []
         for path in PATHS:
-            a.append(await _rate(mine, path, seconds))
-            b.append(await _rate(bare, path, seconds))
-            ratios[path].append(a[-1] / b[-1])
+            mine, bare = await _rate(ours, token, path, seconds), await _rate(floor, token, path, seconds)
+            a.append(mine.per_s)
+            b.append(bare.per_s)
+            ratios[path].append(mine.per_s / bare.per_s)
+            cpu[path].append((mine.cpu_ms, bare.cpu_ms))
         pairs.append(Pair(ours=statistics.harmonic_mean(a), floor=statistics.harmonic_mean(b), details={}))
-    for connection in (*mine, *bare):
-        connection.close()
     rate = RATE // 5 if quick else RATE
     latencies: dict[str, float] = {}
-    for name, url in (("ours", ours), ("floor", floor)):
-        found, refused = await _latencies_ms(url, token, 1 if quick else 15, rate)
+    for name, program in (("ours", ours), ("floor", floor)):
+        found, refused = await _latencies_ms(program.url, token, 1 if quick else 15, rate)
         latencies |= {
             f"{name}_p50_ms_at_{rate}": round(found[len(found) // 2], 2),
             f"{name}_p95_ms_at_{rate}": round(found[int(0.95 * len(found))], 2),
@@ -231,4 +263,8 @@ async def _measured(ours: str, floor: str, token: str, *, quick: bool) -> dict[s
             f"{name}_refused_at_{rate}": refused,
         }
     by_path = {f"ratio {path}": round(statistics.median(found), 3) for path, found in ratios.items()}
+    for path, found_cpu in cpu.items():
+        mine_ms, bare_ms = min(each[0] for each in found_cpu), min(each[1] for each in found_cpu)
+        by_path[f"cpu ms {path}"] = round(mine_ms, 3)
+        by_path[f"ratio of cpu {path}"] = round(bare_ms / mine_ms, 3) if mine_ms else 0.0
     return result("api", pairs, unit="requests/s", bar=BAR, details={**by_path, **latencies, "bar_p95_ms": BAR_P95_MS})

@@ -117,6 +117,28 @@ def test_an_admin_looks_after_a_farm_from_a_terminal(shoal: Callable[..., str], 
     assert not session_file().exists()
 
 
+def test_people_and_machines_are_let_in_from_a_terminal(shoal: Callable[..., str], api: Api) -> None:
+    [invited] = json.loads(shoal("invitations", "add", "newcomer@fjord.example", "--role", "viewer", "--json"))
+    assert "newcomer@fjord.example" in shoal("invitations", "list")
+    assert "Withdrawn" in shoal("invitations", "withdraw", str(invited["id"]))
+    [made] = json.loads(shoal("keys", "add", "scale-house", "--scope", "farms:read", "--site", "fjord", "--json"))
+    with api.client(made["key"]) as machine:
+        assert machine.get("/api/v1/sites").status_code == 200
+        assert "scale-house" in shoal("keys", "list")
+        assert "Revoked" in shoal("keys", "revoke", str(made["id"]))
+        assert machine.get("/api/v1/sites").status_code == 401
+
+
+def test_models_are_looked_at_from_a_terminal(shoal: Callable[..., str]) -> None:
+    listed = json.loads(shoal("models", "list", "--json"))
+    model = next(each["key"] for each in listed if each["active"])
+    assert model in [each["key"] for each in json.loads(shoal("models", "list", "--active", "--json"))]
+    card = shoal("models", "show", model)
+    assert "threshold" in card
+    assert "licence" in card
+    assert isinstance(json.loads(shoal("models", "stats", "--json")), list)
+
+
 def test_the_fleet_is_grouped_and_rolled_out_to_from_a_terminal(shoal: Callable[..., str]) -> None:
     (box,) = json.loads(shoal("devices", "--site", "fjord", "--json", of="fleet"))[:1]
     name = f"fjord/{box['slug']}"

@@ -132,7 +132,8 @@ def test_roles_include_the_ones_before() -> None:
 
 
 def test_password_is_judged_by_length_and_by_what_is_tried_first() -> None:
-    assert password_fault("short") is not None
+    assert password_fault("eleven char") is not None
+    assert password_fault("twelve chars") is None
     assert password_fault("x" * 129) is not None
     assert password_fault("four plain words") is None
     for tried in ("password123", "P@ssw0rd12345", "1234567890", "aaaaaaaaaaaa", "Qwertyuiop1", "PasswordPassword"):

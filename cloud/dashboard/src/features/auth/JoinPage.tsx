@@ -10,7 +10,7 @@ import { t } from '../../i18n';
 import { Entrance } from './Entrance';
 import { beginSession, useSession } from './session';
 
-const LEAST = 10;
+const LEAST = 12;
 
 export default function JoinPage(): JSX.Element {
   const session = useSession();
