@@ -1906,7 +1906,7 @@ class NewPassword(TypedDict):
     """A change of one's own password."""
     current: str
     password: str
-    """At least 10 characters, at most 128, and none that is tried first."""
+    """At least 12 characters, at most 128, and none that is tried first."""
 
 
 
@@ -2472,7 +2472,7 @@ class _RegistrationAlways(TypedDict):
     """Of the invitation; or the server's setup token, while there is no user at all."""
     name: str
     password: str
-    """At least 10 characters, at most 128, and none that is tried first."""
+    """At least 12 characters, at most 128, and none that is tried first."""
 
 
 class Registration(_RegistrationAlways, total=False):

@@ -6395,7 +6395,7 @@ export interface components {
             current: string;
             /**
              * Password
-             * @description At least 10 characters, at most 128, and none that is tried first.
+             * @description At least 12 characters, at most 128, and none that is tried first.
              */
             password: string;
         };
@@ -7596,7 +7596,7 @@ export interface components {
             name: string;
             /**
              * Password
-             * @description At least 10 characters, at most 128, and none that is tried first.
+             * @description At least 12 characters, at most 128, and none that is tried first.
              */
             password: string;
             /**
