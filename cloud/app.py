@@ -48,6 +48,7 @@ from cloud.drift import endpoints as drift
 from cloud.drift.gauges import DriftGauges
 from cloud.enrolment import endpoints as enrolment
 from cloud.enrolment.authority import Authority
+from cloud.experiments import endpoints as experiments
 from cloud.farms import endpoints as farms
 from cloud.husbandry import endpoints as husbandry
 from cloud.kit.conditional import ConditionalGet
@@ -66,6 +67,8 @@ from cloud.live import endpoints as live
 from cloud.live.hub import LiveHub
 from cloud.live.service import Seats
 from cloud.metrics import HTTP_SECONDS
+from cloud.model_health import endpoints as model_health
+from cloud.model_health.gauges import HealthGauges
 from cloud.notifications import endpoints as notifications
 from cloud.notifications.links import Links
 from cloud.observations import endpoints as observations
@@ -117,6 +120,8 @@ _FEATURES = (
     observations,
     predictions,
     drift,
+    model_health,
+    experiments,
     training,
     alarms,
     abnormal,
@@ -153,6 +158,7 @@ _TAGS = [
     {"name": "drift", "description": "Whether models still see what they were made for."},
     {"name": "samples", "description": "Frames that boxes offer for labels, by resumable upload."},
     {"name": "labels", "description": "The label queue, review, what models had wrong, and frozen data sets."},
+    {"name": "experiments", "description": "Whether another version of a model is better."},
     {"name": "training", "description": "Training models again: when, runs, and the candidates that came of them."},
     {"name": "registry", "description": "Signed releases of models, as boxes and mirrors fetch them."},
     {"name": "alarms", "description": "Alarms, acknowledging them, and advice on abnormal series."},
@@ -232,6 +238,7 @@ def create_app(settings: CloudSettings) -> FastAPI:
     )
     app.state.business = BusinessMetrics()
     app.state.drift_gauges = DriftGauges()
+    app.state.health_gauges = HealthGauges()
     app.state.started = monotonic()
     app.state.performance = PerformanceWindow(monotonic())
     app.state.checks = [

@@ -90,6 +90,7 @@ async def get_metrics(request: Request) -> Response:
     await state.business.refresh(state.database, now)
     await state.task_gauges.refresh(state.database, now)
     await state.drift_gauges.refresh(state.database, now)
+    await state.health_gauges.refresh(state.database, now)
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -180,3 +180,6 @@ DRIFT_ALERTS = Gauge(
     "Advice on drift that goes on, by family: input, prediction, performance",
     ["site", "family"],
 )
+MODEL_UNITS = Gauge(
+    "shoal_model_units", "Units with a camera by how their model does: ok, degraded, stale, dark", ["site", "status"]
+)

@@ -16,6 +16,7 @@ from cloud.auth.principal import Principal
 from cloud.auth.rules import Role
 from cloud.drift.judging import drift_kind
 from cloud.kit.schemas import ApiModel
+from cloud.model_health.work import health_kinds
 from cloud.reports import service as reports
 from cloud.settings import TrainingSettings
 from cloud.tasks.kinds import Kind, Kinds, NoParams, Work
@@ -140,6 +141,7 @@ def kinds(folder: Path, training: Training | None = None) -> Kinds:
         Kind("export", "data", ExportParams, export_site, timedelta(hours=1), role=Role.VIEWER),
         clean_up(folder),
         drift_kind(),
+        *health_kinds(),
         *(() if training is None else training_kinds(training)),
     )
     return {kind.name: kind for kind in every}

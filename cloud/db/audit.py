@@ -75,6 +75,7 @@ NOT_AUDITED: dict[str, str] = {
     "drift_hour": "computed from observations",
     "drift_series": "kept by the judging of drift; taking a change for normal is an entry of drift_alert",
     "drift_signal": "computed",
+    "model_health": "computed from observations",
     "ingest_stream": "written by the ingest",
     "label_lease": "who looks at which frame for some minutes",
     "login_counter": "failed logins of some minutes",

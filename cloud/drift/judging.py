@@ -20,7 +20,18 @@ import structlog
 from anyio import to_thread
 
 from cloud.drift.repository import DriftWriter
-from cloud.drift.rules import DAY, HOURLY, Comparison, Days, Signal, Tuning, Verdict, compare, compare_mix
+from cloud.drift.rules import (
+    DAY,
+    HOURLY,
+    Comparison,
+    Days,
+    Signal,
+    Tuning,
+    Verdict,
+    compare,
+    compare_errors,
+    compare_mix,
+)
 from cloud.drift.words import explain
 from cloud.kit.repository import Database, Row
 from cloud.tasks.kinds import Kind, NoParams, Work
@@ -39,6 +50,8 @@ SERIES = 2000
 """Series that one run judges at most; the rest is due in the next."""
 NEWEST = timedelta(days=35)
 """Newest days that are looked at beside the reference."""
+ERRORS_OF = timedelta(days=28)
+"""Newest days whose accepted labels are compared with those before."""
 REPLACED_AFTER = timedelta(days=2)
 IMAGES = 6
 
@@ -90,6 +103,11 @@ async def judge_series(database: Database, series: Row, today: datetime, tuning:
     while day <= today:
         # Numbers alone, some milliseconds each: in a thread, so that an API that judges by itself goes on answering.
         compared = await to_thread.run_sync(_compare_all, rows, day, tuning)
+        async with database.read() as reader:
+            counts = await DriftWriter(reader).errors(unit_id, model, series["reference_from"], day - ERRORS_OF, day)
+        if counts["newest"] + counts["before"]:
+            before, newest = (counts["before_wrong"], counts["before"]), (counts["newest_wrong"], counts["newest"])
+            compared[Signal.ERRORS] = compare_errors(before, newest, tuning)
         for signal, comparison in compared.items():
             drifts = comparison.verdict is Verdict.DRIFT
             drifted, calm = _days_in(state.get(signal), known.get(signal.value))
@@ -150,7 +168,8 @@ async def _tell(
     repository: DriftWriter, series: Row, one: Judged, begun: datetime, tuning: Tuning, now: datetime
 ) -> bool:
     compared, unit_id = one.comparison, series["unit_id"]
-    since = compared.changed_at or begun - (compared.days or tuning.window_days) * DAY
+    window = ERRORS_OF if one.signal is Signal.ERRORS else (compared.days or tuning.window_days) * DAY
+    since = compared.changed_at or begun - window
     reference = series["reference_from"]
     learned_until = min(reference + tuning.reference_days * DAY, since)
     words = explain(

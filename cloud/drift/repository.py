@@ -65,6 +65,22 @@ SELECT sha256 FROM (
 ORDER BY observed_at DESC LIMIT :rows
 """)
 
+# Frames whose label was accepted: the model was wrong where it proposed another number of objects than there are.
+_ERRORS = text("""
+SELECT count(*) FILTER (WHERE captured_at >= :newest) AS newest,
+       count(*) FILTER (WHERE captured_at >= :newest AND is_wrong) AS newest_wrong,
+       count(*) FILTER (WHERE captured_at < :newest) AS before,
+       count(*) FILTER (WHERE captured_at < :newest AND is_wrong) AS before_wrong
+FROM (
+    SELECT sample.captured_at,
+           jsonb_array_length(sample.detections) <> jsonb_array_length(coalesce(label.body -> 'boxes', '[]')) AS is_wrong
+    FROM sample JOIN label ON label.id = sample.accepted_label_id
+    JOIN unit ON unit.site_id = sample.site_id AND unit.slug = sample.unit
+    WHERE unit.id = :unit_id AND sample.model_sha256 = :model AND sample.status = 'accepted'
+      AND sample.captured_at >= :start AND sample.captured_at < :end
+) AS one
+""")
+
 _ALERT = (
     select(
         *[column for column in DriftAlert.__table__.columns if column.name != "site_id"],
@@ -111,6 +127,13 @@ class DriftWriter(Repository):
         wanted = (DriftHour.hour < start + learned) | (DriftHour.hour >= end - newest)
         statement = select(DriftHour.hour, DriftHour.signals, DriftHour.mix).where(*own, *within, wanted)
         return await self._all(statement.order_by(DriftHour.hour))
+
+    async def errors(self, unit_id: int, model_sha256: str, start: datetime, newest: datetime, end: datetime) -> Row:
+        """Frames with an accepted label, and those that the model had wrong, before ``newest`` and since."""
+        moments = {"start": start, "newest": newest, "end": end}
+        row = await self._one(_ERRORS, {"unit_id": unit_id, "model": model_sha256, **moments})
+        assert row is not None  # noqa: S101  (an aggregate always answers with one row)
+        return row
 
     async def signals(self, unit_id: int, model_sha256: str) -> dict[str, Row]:
         """What was judged of a series, by signal."""

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import numpy as np
 import psycopg
+import pytest
 from psycopg.types.json import Jsonb
 
 from cloud.db.session import sqlalchemy_url
@@ -163,3 +164,32 @@ def test_any_number_of_schedulers_ask_for_it_once_an_hour(database_url: str, tmp
         return {"made": made}
 
     assert at(database_url, tmp_path, NOW, twice) == {"made": [1, 0, 0, 1]}
+
+
+def test_more_answers_that_people_correct_are_told(database_url: str, tmp_path: Path) -> None:
+    units = tanks(database_url)
+    with psycopg.connect(database_url) as database:
+        for day in range(50):
+            for number in range(2):
+                wrong = day >= 22 and (day + number) % 2 == 0
+                sample, label = uuid4(), uuid4()
+                database.execute(
+                    "INSERT INTO sample (id, organization_id, site_id, unit, device, camera, captured_at, sha256, media_type, width,"
+                    " height, bytes, source, reason, score, detections, look, uncertainty, novelty, priority, stored_at, stored_by,"
+                    " status, model_sha256) SELECT %s, site.organization_id, site.id, 'clear', 'box', 'cam', %s, %s, 'image/jpeg', 1,"
+                    " 1, 1, 'edge', 'random', 1, '[{}]', '[]', 0, 0, 0, %s, 'box', 'accepted', %s FROM site",
+                    (sample, START + timedelta(days=day, hours=1), f"{day}-{number}", NOW, MODEL),
+                )
+                database.execute(
+                    "INSERT INTO label (id, sample_id, annotator, body, labelled_at, source) VALUES (%s, %s, 'ana', %s, %s, 'hand')",
+                    (label, sample, Jsonb({"boxes": [{}, {}] if wrong else [{}]}), NOW),
+                )
+                database.execute("UPDATE sample SET accepted_label_id = %s WHERE id = %s", (label, sample))
+    assert judged(database_url, tmp_path, START + timedelta(days=50, hours=12))["told"] >= 1
+    with psycopg.connect(database_url) as database:
+        found = database.execute(
+            "SELECT unit_id, family, shift, text FROM drift_alert WHERE signal = 'errors'"
+        ).fetchall()
+    assert [row[:2] for row in found] == [(units["clear"], "performance")]
+    assert found[0][2] == pytest.approx(50.0)
+    assert "rose by 50 points" in found[0][3]

@@ -21,6 +21,7 @@ import cloud.enrolment.tables
 import cloud.farms.tables
 import cloud.husbandry.tables
 import cloud.labels.tables
+import cloud.model_health.tables
 import cloud.notifications.tables
 import cloud.observations.tables
 import cloud.predictions.tables

@@ -1,0 +1,1 @@
+"""Whether the model of each unit works: produces, keeps up, and sees something."""
