@@ -269,6 +269,19 @@ class Approval(TypedDict, total=False):
     reason: str
 
 
+
+class ArmOut(TypedDict):
+    """One arm of a trial by unit."""
+    arm: Literal['active', 'candidate']
+    versions: list[str]
+    """More than one: the arm changed within the period, and the comparison mixes them."""
+    units: int
+    looked_at: int
+    """Answers to pictures whose label people have accepted."""
+    right: int
+    accuracy: float | None
+
+
 ArtifactKind: TypeAlias = "Literal['model', 'config', 'agent']"
 """What a rollout can bring to devices."""
 
@@ -2688,6 +2701,17 @@ SampleReason: TypeAlias = "Literal['near_threshold', 'rare_class', 'disagreement
 
 
 
+class SampleSize(TypedDict):
+    """How many looked-at answers show a difference."""
+    of_each_arm: int
+    """On different units."""
+    pictures: int | None
+    """On the same pictures, where a disagreement was given."""
+    power: float
+    alpha: float
+
+
+
 class _SeriesAlways(TypedDict):
     channel_id: int
     quantity: str
@@ -2854,6 +2878,12 @@ class SiteLatest(TypedDict):
 
 
 
+class SiteModelHealth(TypedDict):
+    """Every unit of a site that has a camera; looked at every five minutes."""
+    items: list[UnitModelHealth]
+
+
+
 class _SitePageAlways(TypedDict):
     items: list[Site]
 
@@ -2903,6 +2933,10 @@ class SpeciesOut(TypedDict):
     start: str
     end: str
     items: list[SpeciesCount]
+
+
+Status: TypeAlias = "Literal['ok', 'degraded', 'stale', 'dark']"
+"""A dot on a page."""
 
 
 
@@ -3116,6 +3150,50 @@ class Treatment(_TreatmentAlways, total=False):
     withdrawal_days: float
 
 
+
+class TrialByPicture(TypedDict):
+    """Two versions on the same pictures: a shadow run, or pictures asked of both."""
+    model: str
+    active_version: str
+    candidate_version: str
+    start: str
+    end: str
+    pictures: int
+    both: int
+    """Pictures that both have right."""
+    only_active: int
+    only_candidate: int
+    neither: int
+    difference: float | None
+    p: float
+    """Two-sided, exact (McNemar)."""
+    verdict: Literal['better', 'worse', 'not_told']
+    needed_pictures: int | None
+    """Pictures that would show a difference of ``to_see`` with power 0.8, at the disagreement seen so far."""
+    to_see: float
+
+
+
+class TrialByUnit(TypedDict):
+    """Two versions on different units at the same time."""
+    model: str
+    start: str
+    end: str
+    active: ArmOut
+    candidate: ArmOut
+    difference: float | None
+    """Accuracy of the candidate minus that of the active version."""
+    low: float | None
+    """95 % interval by resampling units; null with fewer than three units of an arm."""
+    high: float | None
+    design_effect: float | None
+    """How many answers are worth one, because answers of one unit are alike."""
+    verdict: Literal['better', 'worse', 'not_told']
+    needed_of_each_arm: int | None
+    """Answers of each arm that would show a difference of ``to_see`` with power 0.8."""
+    to_see: float
+
+
 Trigger: TypeAlias = "Literal['wrong_marks', 'drift', 'new_labels', 'schedule', 'asked']"
 """Why a model is trained again, the most urgent first."""
 
@@ -3150,6 +3228,28 @@ class UnitLatest(TypedDict):
     """Active alarms."""
     worst_severity: Severity | None
     """Of the active alarms."""
+
+
+
+class UnitModelHealth(TypedDict):
+    """How the model of one unit does."""
+    unit_id: int
+    unit: str
+    unit_name: str
+    status: Status
+    reason: str
+    since: str
+    """Since when it has had this status."""
+    looked_at: str
+    newest_at: str | None
+    """End of its newest observation."""
+    model: ModelRef | None
+    latency_ms: float | None
+    """Mean of the last hour, from capture to result."""
+    confidence: float | None
+    """Mean of the last hour."""
+    drift: list[str]
+    """Signals with open advice on drift."""
 
 
 

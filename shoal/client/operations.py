@@ -121,6 +121,16 @@ class Operations:
         answer: models.Prediction = self._request("POST", "/api/v1/predictions/classify", query={}, headers={}, body=body, form=True, as_json=True)
         return answer
 
+    def compare_by_picture(self, *, model: str, active: str, candidate: str, start: str | None = None, end: str | None = None, to_see: float | None = None) -> models.TrialByPicture:
+        """Two versions on the same pictures."""
+        answer: models.TrialByPicture = self._request("GET", "/api/v1/experiments/pictures", query={"model": model, "active": active, "candidate": candidate, "start": start, "end": end, "to_see": to_see}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    def compare_by_unit(self, *, model: str, start: str | None = None, end: str | None = None, to_see: float | None = None) -> models.TrialByUnit:
+        """A trial by unit."""
+        answer: models.TrialByUnit = self._request("GET", "/api/v1/experiments/units", query={"model": model, "start": start, "end": end, "to_see": to_see}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
     def count_species(self, *, start: str | None = None, end: str | None = None, unit_id: int | None = None) -> models.SpeciesOut:
         """What was recognized."""
         answer: models.SpeciesOut = self._request("GET", "/api/v1/predictions/species", query={"start": start, "end": end, "unit_id": unit_id}, headers={}, body=None, form=False, as_json=True)
@@ -294,6 +304,11 @@ class Operations:
         answer: models.ModelsHealth = self._request("GET", "/api/v1/models/health", query={}, headers={}, body=None, form=False, as_json=True)
         return answer
 
+    def get_model_health(self, site: str) -> models.SiteModelHealth:
+        """How the models of a site do."""
+        answer: models.SiteModelHealth = self._request("GET", f"/api/v1/sites/{_part(site)}/model-health", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
     def get_model_stats(self) -> models.ModelsStats:
         """Statistics of models."""
         answer: models.ModelsStats = self._request("GET", "/api/v1/models/stats", query={}, headers={}, body=None, form=False, as_json=True)
@@ -352,6 +367,11 @@ class Operations:
     def get_sample_image(self, sample_id: str, *, expires: int | None = None, signature: str | None = None, if_none_match: str | None = None) -> bytes:
         """The frame of a sample."""
         answer: bytes = self._request("GET", f"/api/v1/samples/{_part(sample_id)}/image", query={"expires": expires, "signature": signature}, headers={"if-none-match": if_none_match}, body=None, form=False, as_json=False)
+        return answer
+
+    def get_sample_size(self, *, accuracy: float, difference: float, disagreement: float | None = None, power: float | None = None, design_effect: float | None = None) -> models.SampleSize:
+        """How many pictures show a difference."""
+        answer: models.SampleSize = self._request("GET", "/api/v1/experiments/sample-size", query={"accuracy": accuracy, "difference": difference, "disagreement": disagreement, "power": power, "design_effect": design_effect}, headers={}, body=None, form=False, as_json=True)
         return answer
 
     def get_site(self, site: str) -> models.Site:
@@ -900,6 +920,16 @@ class AsyncOperations:
         answer: models.Prediction = await self._request("POST", "/api/v1/predictions/classify", query={}, headers={}, body=body, form=True, as_json=True)
         return answer
 
+    async def compare_by_picture(self, *, model: str, active: str, candidate: str, start: str | None = None, end: str | None = None, to_see: float | None = None) -> models.TrialByPicture:
+        """Two versions on the same pictures."""
+        answer: models.TrialByPicture = await self._request("GET", "/api/v1/experiments/pictures", query={"model": model, "active": active, "candidate": candidate, "start": start, "end": end, "to_see": to_see}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    async def compare_by_unit(self, *, model: str, start: str | None = None, end: str | None = None, to_see: float | None = None) -> models.TrialByUnit:
+        """A trial by unit."""
+        answer: models.TrialByUnit = await self._request("GET", "/api/v1/experiments/units", query={"model": model, "start": start, "end": end, "to_see": to_see}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
     async def count_species(self, *, start: str | None = None, end: str | None = None, unit_id: int | None = None) -> models.SpeciesOut:
         """What was recognized."""
         answer: models.SpeciesOut = await self._request("GET", "/api/v1/predictions/species", query={"start": start, "end": end, "unit_id": unit_id}, headers={}, body=None, form=False, as_json=True)
@@ -1073,6 +1103,11 @@ class AsyncOperations:
         answer: models.ModelsHealth = await self._request("GET", "/api/v1/models/health", query={}, headers={}, body=None, form=False, as_json=True)
         return answer
 
+    async def get_model_health(self, site: str) -> models.SiteModelHealth:
+        """How the models of a site do."""
+        answer: models.SiteModelHealth = await self._request("GET", f"/api/v1/sites/{_part(site)}/model-health", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
     async def get_model_stats(self) -> models.ModelsStats:
         """Statistics of models."""
         answer: models.ModelsStats = await self._request("GET", "/api/v1/models/stats", query={}, headers={}, body=None, form=False, as_json=True)
@@ -1131,6 +1166,11 @@ class AsyncOperations:
     async def get_sample_image(self, sample_id: str, *, expires: int | None = None, signature: str | None = None, if_none_match: str | None = None) -> bytes:
         """The frame of a sample."""
         answer: bytes = await self._request("GET", f"/api/v1/samples/{_part(sample_id)}/image", query={"expires": expires, "signature": signature}, headers={"if-none-match": if_none_match}, body=None, form=False, as_json=False)
+        return answer
+
+    async def get_sample_size(self, *, accuracy: float, difference: float, disagreement: float | None = None, power: float | None = None, design_effect: float | None = None) -> models.SampleSize:
+        """How many pictures show a difference."""
+        answer: models.SampleSize = await self._request("GET", "/api/v1/experiments/sample-size", query={"accuracy": accuracy, "difference": difference, "disagreement": disagreement, "power": power, "design_effect": design_effect}, headers={}, body=None, form=False, as_json=True)
         return answer
 
     async def get_site(self, site: str) -> models.Site:

@@ -1402,6 +1402,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sites/{site}/model-health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How the models of a site do
+         * @description Whether each unit's model produces, keeps up and sees something, and which of its signals have drifted.
+         */
+        get: operations["getModelHealth"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/experiments/units": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A trial by unit
+         * @description The active version and the candidate on different units, by pictures whose label people have accepted; bootstrap by unit.
+         */
+        get: operations["compareByUnit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/experiments/pictures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Two versions on the same pictures
+         * @description Of pictures that both have answered and whose label people have accepted; McNemar's exact test.
+         */
+        get: operations["compareByPicture"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/experiments/sample-size": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How many pictures show a difference
+         * @description Looked-at answers of each arm on different units, and pictures that both versions answer.
+         */
+        get: operations["getSampleSize"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/training/runs": {
         parameters: {
             query?: never;
@@ -3373,6 +3453,33 @@ export interface components {
              * @default
              */
             reason: string;
+        };
+        /**
+         * ArmOut
+         * @description One arm of a trial by unit.
+         */
+        ArmOut: {
+            /**
+             * Arm
+             * @enum {string}
+             */
+            arm: "active" | "candidate";
+            /**
+             * Versions
+             * @description More than one: the arm changed within the period, and the comparison mixes them.
+             */
+            versions: string[];
+            /** Units */
+            units: number;
+            /**
+             * Looked At
+             * @description Answers to pictures whose label people have accepted.
+             */
+            looked_at: number;
+            /** Right */
+            right: number;
+            /** Accuracy */
+            accuracy: number | null;
         };
         /**
          * ArtifactKind
@@ -7992,6 +8099,26 @@ export interface components {
          */
         SampleReason: "near_threshold" | "rare_class" | "disagreement" | "drift" | "random" | "operator";
         /**
+         * SampleSize
+         * @description How many looked-at answers show a difference.
+         */
+        SampleSize: {
+            /**
+             * Of Each Arm
+             * @description On different units.
+             */
+            of_each_arm: number;
+            /**
+             * Pictures
+             * @description On the same pictures, where a disagreement was given.
+             */
+            pictures: number | null;
+            /** Power */
+            power: number;
+            /** Alpha */
+            alpha: number;
+        };
+        /**
          * Series
          * @description A channel over time. A bucket without readings is absent: gaps stay visible.
          */
@@ -8278,6 +8405,14 @@ export interface components {
             units: components["schemas"]["UnitLatest"][];
         };
         /**
+         * SiteModelHealth
+         * @description Every unit of a site that has a camera; looked at every five minutes.
+         */
+        SiteModelHealth: {
+            /** Items */
+            items: components["schemas"]["UnitModelHealth"][];
+        };
+        /**
          * SitePage
          * @description Some sites.
          */
@@ -8371,6 +8506,12 @@ export interface components {
             /** Items */
             items: components["schemas"]["SpeciesCount"][];
         };
+        /**
+         * Status
+         * @description A dot on a page.
+         * @enum {string}
+         */
+        Status: "ok" | "degraded" | "stale" | "dark";
         /**
          * Step
          * @description One rung of a ladder.
@@ -8818,6 +8959,109 @@ export interface components {
             withdrawal_days: number;
         };
         /**
+         * TrialByPicture
+         * @description Two versions on the same pictures: a shadow run, or pictures asked of both.
+         */
+        TrialByPicture: {
+            /** Model */
+            model: string;
+            /** Active Version */
+            active_version: string;
+            /** Candidate Version */
+            candidate_version: string;
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /** Pictures */
+            pictures: number;
+            /**
+             * Both
+             * @description Pictures that both have right.
+             */
+            both: number;
+            /** Only Active */
+            only_active: number;
+            /** Only Candidate */
+            only_candidate: number;
+            /** Neither */
+            neither: number;
+            /** Difference */
+            difference: number | null;
+            /**
+             * P
+             * @description Two-sided, exact (McNemar).
+             */
+            p: number;
+            /**
+             * Verdict
+             * @enum {string}
+             */
+            verdict: "better" | "worse" | "not_told";
+            /**
+             * Needed Pictures
+             * @description Pictures that would show a difference of ``to_see`` with power 0.8, at the disagreement seen so far.
+             */
+            needed_pictures: number | null;
+            /** To See */
+            to_see: number;
+        };
+        /**
+         * TrialByUnit
+         * @description Two versions on different units at the same time.
+         */
+        TrialByUnit: {
+            /** Model */
+            model: string;
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            active: components["schemas"]["ArmOut"];
+            candidate: components["schemas"]["ArmOut"];
+            /**
+             * Difference
+             * @description Accuracy of the candidate minus that of the active version.
+             */
+            difference: number | null;
+            /**
+             * Low
+             * @description 95 % interval by resampling units; null with fewer than three units of an arm.
+             */
+            low: number | null;
+            /** High */
+            high: number | null;
+            /**
+             * Design Effect
+             * @description How many answers are worth one, because answers of one unit are alike.
+             */
+            design_effect: number | null;
+            /**
+             * Verdict
+             * @enum {string}
+             */
+            verdict: "better" | "worse" | "not_told";
+            /**
+             * Needed Of Each Arm
+             * @description Answers of each arm that would show a difference of ``to_see`` with power 0.8.
+             */
+            needed_of_each_arm: number | null;
+            /** To See */
+            to_see: number;
+        };
+        /**
          * Trigger
          * @description Why a model is trained again, the most urgent first.
          * @enum {string}
@@ -8873,6 +9117,53 @@ export interface components {
             alarms: components["schemas"]["AlarmCounts"];
             /** @description Of the active alarms. */
             worst_severity: components["schemas"]["Severity"] | null;
+        };
+        /**
+         * UnitModelHealth
+         * @description How the model of one unit does.
+         */
+        UnitModelHealth: {
+            /** Unit Id */
+            unit_id: number;
+            /** Unit */
+            unit: string;
+            /** Unit Name */
+            unit_name: string;
+            status: components["schemas"]["Status"];
+            /** Reason */
+            reason: string;
+            /**
+             * Since
+             * Format: date-time
+             * @description Since when it has had this status.
+             */
+            since: string;
+            /**
+             * Looked At
+             * Format: date-time
+             */
+            looked_at: string;
+            /**
+             * Newest At
+             * @description End of its newest observation.
+             */
+            newest_at: string | null;
+            model: components["schemas"]["ModelRef"] | null;
+            /**
+             * Latency Ms
+             * @description Mean of the last hour, from capture to result.
+             */
+            latency_ms: number | null;
+            /**
+             * Confidence
+             * @description Mean of the last hour.
+             */
+            confidence: number | null;
+            /**
+             * Drift
+             * @description Signals with open advice on drift.
+             */
+            drift: string[];
         };
         /**
          * UnitPage
@@ -13634,6 +13925,226 @@ export interface operations {
             };
             /** @description Conflict */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getModelHealth: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                site: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SiteModelHealth"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    compareByUnit: {
+        parameters: {
+            query: {
+                /** @description Name of the model. */
+                model: string;
+                /** @description First moment; 30 days before the end without it. */
+                start?: string | null;
+                /** @description Moment after the last; now without it. */
+                end?: string | null;
+                /** @description Difference of the accuracies that is worth seeing. */
+                to_see?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrialByUnit"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    compareByPicture: {
+        parameters: {
+            query: {
+                /** @description Name of the model. */
+                model: string;
+                active: string;
+                candidate: string;
+                /** @description First moment; 30 days before the end without it. */
+                start?: string | null;
+                /** @description Moment after the last; now without it. */
+                end?: string | null;
+                /** @description Difference of the accuracies that is worth seeing. */
+                to_see?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrialByPicture"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSampleSize: {
+        parameters: {
+            query: {
+                /** @description Of the active version. */
+                accuracy: number;
+                /** @description Of the candidate to it. */
+                difference: number;
+                /** @description Share of pictures that one alone has right, for a paired trial. */
+                disagreement?: number | null;
+                power?: number;
+                /** @description As a trial by unit tells it. */
+                design_effect?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SampleSize"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
