@@ -15,6 +15,6 @@ router = APIRouter(tags=["drift"])
 
 
 @router.get("/sites/{site}/model-health", summary="How the models of a site do", responses=problems(401, 404))
-async def get_model_health(site: Slug, user: Viewer, reader: Reader) -> SiteModelHealth:
+async def get_site_model_health(site: Slug, user: Viewer, reader: Reader) -> SiteModelHealth:
     """Whether each unit's model produces, keeps up and sees something, and which of its signals have drifted."""
     return await service.of_site(reader, user, site)

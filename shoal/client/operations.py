@@ -304,11 +304,6 @@ class Operations:
         answer: models.ModelsHealth = self._request("GET", "/api/v1/models/health", query={}, headers={}, body=None, form=False, as_json=True)
         return answer
 
-    def get_model_health(self, site: str) -> models.SiteModelHealth:
-        """How the models of a site do."""
-        answer: models.SiteModelHealth = self._request("GET", f"/api/v1/sites/{_part(site)}/model-health", query={}, headers={}, body=None, form=False, as_json=True)
-        return answer
-
     def get_model_stats(self) -> models.ModelsStats:
         """Statistics of models."""
         answer: models.ModelsStats = self._request("GET", "/api/v1/models/stats", query={}, headers={}, body=None, form=False, as_json=True)
@@ -382,6 +377,11 @@ class Operations:
     def get_site_latest(self, site: str) -> models.SiteLatest:
         """The newest of everything at a site."""
         answer: models.SiteLatest = self._request("GET", f"/api/v1/sites/{_part(site)}/latest", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    def get_site_model_health(self, site: str) -> models.SiteModelHealth:
+        """How the models of a site do."""
+        answer: models.SiteModelHealth = self._request("GET", f"/api/v1/sites/{_part(site)}/model-health", query={}, headers={}, body=None, form=False, as_json=True)
         return answer
 
     def get_task(self, task_id: str) -> models.TaskOut:
@@ -1103,11 +1103,6 @@ class AsyncOperations:
         answer: models.ModelsHealth = await self._request("GET", "/api/v1/models/health", query={}, headers={}, body=None, form=False, as_json=True)
         return answer
 
-    async def get_model_health(self, site: str) -> models.SiteModelHealth:
-        """How the models of a site do."""
-        answer: models.SiteModelHealth = await self._request("GET", f"/api/v1/sites/{_part(site)}/model-health", query={}, headers={}, body=None, form=False, as_json=True)
-        return answer
-
     async def get_model_stats(self) -> models.ModelsStats:
         """Statistics of models."""
         answer: models.ModelsStats = await self._request("GET", "/api/v1/models/stats", query={}, headers={}, body=None, form=False, as_json=True)
@@ -1181,6 +1176,11 @@ class AsyncOperations:
     async def get_site_latest(self, site: str) -> models.SiteLatest:
         """The newest of everything at a site."""
         answer: models.SiteLatest = await self._request("GET", f"/api/v1/sites/{_part(site)}/latest", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    async def get_site_model_health(self, site: str) -> models.SiteModelHealth:
+        """How the models of a site do."""
+        answer: models.SiteModelHealth = await self._request("GET", f"/api/v1/sites/{_part(site)}/model-health", query={}, headers={}, body=None, form=False, as_json=True)
         return answer
 
     async def get_task(self, task_id: str) -> models.TaskOut:

@@ -1413,7 +1413,7 @@ export interface paths {
          * How the models of a site do
          * @description Whether each unit's model produces, keeps up and sees something, and which of its signals have drifted.
          */
-        get: operations["getModelHealth"];
+        get: operations["getSiteModelHealth"];
         put?: never;
         post?: never;
         delete?: never;
@@ -13943,7 +13943,7 @@ export interface operations {
             };
         };
     };
-    getModelHealth: {
+    getSiteModelHealth: {
         parameters: {
             query?: never;
             header?: never;
