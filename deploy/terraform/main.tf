@@ -34,6 +34,7 @@ module "network" {
   zones        = local.size.zones
   nat_per_zone = local.size.nat_per_zone
   log_days     = local.size.log_days
+  kms_key_arn  = module.storage.kms_key_arn
 }
 
 module "storage" {
@@ -115,6 +116,8 @@ module "entrance" {
   zone_id           = var.zone_id
   protected         = local.size.protected
   access_log_bucket = module.storage.log_bucket
+  kms_key_arn       = module.storage.kms_key_arn
+  log_days          = local.size.log_days
 }
 
 module "security" {

@@ -23,6 +23,7 @@ locals {
 resource "aws_cloudwatch_log_group" "control" {
   name              = "/aws/eks/${var.name}/cluster"
   retention_in_days = var.log_days
+  kms_key_id        = var.kms_key_arn
 }
 
 resource "aws_iam_role" "control" {

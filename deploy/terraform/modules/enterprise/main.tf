@@ -18,8 +18,8 @@ variable "kms_key_arn" { type = string }
 
 locals {
   kind = {
-    sqlserver = { engine = "sqlserver-se", version = "16.00", class = "db.m6i.large", port = 1433 }
-    oracle    = { engine = "oracle-se2", version = "19", class = "db.m6i.large", port = 1521 }
+    sqlserver = { engine = "sqlserver-se", version = "16.00", class = "db.m6i.large", port = 1433, logs = ["error", "agent"] }
+    oracle    = { engine = "oracle-se2", version = "19", class = "db.m6i.large", port = 1521, logs = ["alert", "audit", "listener"] }
   }[var.engine]
 }
 
@@ -39,30 +39,45 @@ resource "aws_vpc_security_group_ingress_rule" "client" {
   to_port                      = local.kind.port
 }
 
+resource "aws_iam_role" "monitoring" {
+  name               = "${var.name}-${var.engine}-monitoring"
+  assume_role_policy = jsonencode({ Version = "2012-10-17", Statement = [{ Effect = "Allow", Action = "sts:AssumeRole", Principal = { Service = "monitoring.rds.amazonaws.com" } }] })
+}
+
+resource "aws_iam_role_policy_attachment" "monitoring" {
+  role       = aws_iam_role.monitoring.name
+  policy_arn = "arn:aws:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"
+}
+
 resource "aws_db_instance" "this" {
-  identifier                    = "${var.name}-${var.engine}"
-  engine                        = local.kind.engine
-  engine_version                = local.kind.version
-  instance_class                = local.kind.class
-  license_model                 = "license-included"
-  allocated_storage             = 100
-  storage_type                  = "gp3"
-  storage_encrypted             = true
-  kms_key_id                    = var.kms_key_arn
-  username                      = "shoal"
-  manage_master_user_password   = true
-  master_user_secret_kms_key_id = var.kms_key_arn
-  port                          = local.kind.port
-  multi_az                      = var.multi_az
-  db_subnet_group_name          = var.subnet_group
-  vpc_security_group_ids        = [aws_security_group.this.id]
-  publicly_accessible           = false
-  backup_retention_period       = var.backup_days
-  copy_tags_to_snapshot         = true
-  deletion_protection           = var.protected
-  skip_final_snapshot           = !var.protected
-  final_snapshot_identifier     = var.protected ? "${var.name}-${var.engine}-final" : null
-  auto_minor_version_upgrade    = true
+  identifier                      = "${var.name}-${var.engine}"
+  engine                          = local.kind.engine
+  engine_version                  = local.kind.version
+  instance_class                  = local.kind.class
+  license_model                   = "license-included"
+  allocated_storage               = 100
+  storage_type                    = "gp3"
+  storage_encrypted               = true
+  kms_key_id                      = var.kms_key_arn
+  username                        = "shoal"
+  manage_master_user_password     = true
+  master_user_secret_kms_key_id   = var.kms_key_arn
+  port                            = local.kind.port
+  multi_az                        = var.multi_az
+  db_subnet_group_name            = var.subnet_group
+  vpc_security_group_ids          = [aws_security_group.this.id]
+  publicly_accessible             = false
+  backup_retention_period         = var.backup_days
+  copy_tags_to_snapshot           = true
+  deletion_protection             = var.protected
+  skip_final_snapshot             = !var.protected
+  final_snapshot_identifier       = var.protected ? "${var.name}-${var.engine}-final" : null
+  auto_minor_version_upgrade      = true
+  performance_insights_enabled    = true
+  performance_insights_kms_key_id = var.kms_key_arn
+  monitoring_interval             = 60
+  monitoring_role_arn             = aws_iam_role.monitoring.arn
+  enabled_cloudwatch_logs_exports = local.kind.logs
 }
 
 output "endpoint" { value = aws_db_instance.this.address }

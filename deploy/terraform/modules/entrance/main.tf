@@ -8,6 +8,8 @@ variable "domain" { type = string }
 variable "zone_id" { type = string }
 variable "protected" { type = bool }
 variable "access_log_bucket" { type = string }
+variable "kms_key_arn" { type = string }
+variable "log_days" { type = number }
 
 resource "aws_acm_certificate" "this" {
   domain_name       = var.domain
@@ -43,6 +45,7 @@ resource "aws_security_group" "this" {
 }
 
 resource "aws_vpc_security_group_ingress_rule" "web" {
+  #checkov:skip=CKV_AWS_260:port 80 answers with the redirect to HTTPS and nothing else
   for_each          = toset(["80", "443"])
   security_group_id = aws_security_group.this.id
   description       = each.key == "80" ? "Redirected to HTTPS" : "HTTPS"
@@ -71,6 +74,7 @@ resource "aws_vpc_security_group_ingress_rule" "nodes" {
 }
 
 resource "aws_lb" "this" {
+  #checkov:skip=CKV2_AWS_76:AWSManagedRulesKnownBadInputsRuleSet is the second of the rules, which are written as data
   name                       = var.name
   load_balancer_type         = "application"
   subnets                    = var.subnet_ids
@@ -136,6 +140,7 @@ resource "aws_route53_record" "this" {
 }
 
 resource "aws_wafv2_web_acl" "this" {
+  #checkov:skip=CKV_AWS_192:AWSManagedRulesKnownBadInputsRuleSet is the second of the rules, which are written as data
   name  = var.name
   scope = "REGIONAL"
   default_action {
@@ -194,6 +199,28 @@ resource "aws_wafv2_web_acl" "this" {
     cloudwatch_metrics_enabled = true
     metric_name                = var.name
     sampled_requests_enabled   = true
+  }
+}
+
+# The name must begin so. Tokens and cookies are no reading for whoever looks at attacks.
+resource "aws_cloudwatch_log_group" "waf" {
+  name              = "aws-waf-logs-${var.name}"
+  retention_in_days = var.log_days
+  kms_key_id        = var.kms_key_arn
+}
+
+resource "aws_wafv2_web_acl_logging_configuration" "this" {
+  resource_arn            = aws_wafv2_web_acl.this.arn
+  log_destination_configs = [aws_cloudwatch_log_group.waf.arn]
+  redacted_fields {
+    single_header {
+      name = "authorization"
+    }
+  }
+  redacted_fields {
+    single_header {
+      name = "cookie"
+    }
   }
 }
 

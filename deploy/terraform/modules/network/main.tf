@@ -5,8 +5,10 @@ variable "cidr" { type = string }
 variable "zones" { type = number }
 variable "nat_per_zone" { type = bool }
 variable "log_days" { type = number }
+variable "kms_key_arn" { type = string }
 
 data "aws_availability_zones" "here" {
+  #checkov:skip=CKV_AWS_394:the first zones of the list are taken; a new one comes at its end
   state = "available"
 }
 
@@ -123,6 +125,7 @@ resource "aws_vpc_endpoint" "s3" {
 resource "aws_cloudwatch_log_group" "flow" {
   name              = "/shoal/${var.name}/flow"
   retention_in_days = var.log_days
+  kms_key_id        = var.kms_key_arn
 }
 
 resource "aws_iam_role" "flow" {
