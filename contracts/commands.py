@@ -27,9 +27,10 @@ class Command(WireModel):
         "alarm.shelve",
         "alarm.unshelve",
         "diagnostics",
+        "log.level",
     ]
     """What to do. ``actuator.set`` takes ``state`` (``on``, ``off`` or ``auto``), ``minutes`` and ``reason``;
-    ``alarm.shelve`` takes ``minutes`` and ``reason``."""
+    ``alarm.shelve`` takes ``minutes`` and ``reason``; ``log.level`` takes ``level`` and ``minutes``, after which the box logs as before."""
     target: str | None = None
     """The actuator, channel or alarm id that it is about."""
     arguments: dict[str, str | int | float | bool | None] = Field(default_factory=dict)

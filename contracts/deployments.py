@@ -355,6 +355,18 @@ class ReportedModels(WireModel):
     deployment: DeploymentStatus | None = None
 
 
+def decode_desired_agent(document: dict[str, Any] | None) -> DesiredAgent:
+    """Read ``state.desired`` of the shadow ``agent``.
+
+    Raises:
+        InvalidMessageError: it is not of this form.
+    """
+    try:
+        return DesiredAgent.model_validate_json(json.dumps(document or {}))
+    except (ValidationError, ValueError) as error:
+        raise InvalidMessageError("bad_desired", str(error)[:500]) from error
+
+
 def decode_desired(document: dict[str, Any] | None) -> DesiredModels:
     """Read ``state.desired``; nothing desired is an empty wish.
 

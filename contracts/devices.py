@@ -121,6 +121,10 @@ class Health(WireModel):
     cameras: tuple[CameraHealth, ...] = ()
     model: ModelRef | None = None
     provider: str | None = None
+    config_sha256: Sha256Hex | None = None
+    """Of the settings from the fleet that this very agent was started with; None: of its own file alone."""
+    certificate_expires_at: UtcDatetime | None = None
+    """End of the certificate that the box shows to its broker; None when it shows none."""
     degraded: tuple[str, ...] = ()
     """What is not working as configured, in words."""
 

@@ -13,6 +13,7 @@ import signal
 import threading
 import uuid
 from collections.abc import Callable
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,13 @@ import structlog
 
 from contracts.alarms import Severity
 from contracts.commands import Command
-from contracts.deployments import DEPLOYMENT_EVENT, DeploymentStatus
+from contracts.deployments import (
+    AGENT_SHADOW,
+    CONFIG_SHADOW,
+    DEPLOYMENT_EVENT,
+    DeploymentStatus,
+    decode_desired_agent,
+)
 from contracts.devices import CLOCK_SYNCED, CameraInventory, DeviceEvent, EventBatch, Inventory
 from contracts.telemetry import Reading
 from contracts.topics import commands
@@ -35,9 +42,10 @@ from edge.cameras.source import kind_of, open_source
 from edge.cameras.state import Life, Phase
 from edge.check import check
 from edge.checkup.jetson import JetsonStats, throttling
+from edge.checkup.links import validity
 from edge.checkup.machine import temperatures
 from edge.clock import Clock, SteadyClock, SystemClock, machine_boot_id
-from edge.errors import OutboxUnavailableError
+from edge.errors import CommandRefusedError, OutboxUnavailableError
 from edge.guard.alarms import ActiveAlarm
 from edge.guard.guard import Guard
 from edge.guard.orders import Orders
@@ -47,6 +55,7 @@ from edge.inference.pipeline import VisionPipeline
 from edge.inference.settings import ModelSettings
 from edge.inference.worker_client import WorkerClient
 from edge.lives import Lives
+from edge.logs import LEVELS, LogLevel
 from edge.messaging.commands import CommandDesk
 from edge.messaging.state import Connected, LinkEvent
 from edge.messaging.uplinks import open_link
@@ -75,6 +84,9 @@ from edge.status import Snapshot
 from edge.supervisor import LOOK_S, STALL_AFTER_S, Stall, Supervisor, Worker
 
 if TYPE_CHECKING:
+    from edge.deployments.config_updater import ConfigUpdater
+    from edge.deployments.overlay import Overlay
+    from edge.deployments.rules import Conditions
     from edge.deployments.slots import Slots
     from edge.deployments.updater import Updater
     from edge.messaging.shadow import ModelsShadow
@@ -100,6 +112,8 @@ EXIT_START_ANEW = 75
 """Exit code (EX_TEMPFAIL) of an agent that wants to be started anew."""
 LEAVE_S = 8.0
 """How long the clean stop of a hanging agent may take."""
+LOG_LEVEL_MAX_MINUTES = 24 * 60
+"""Longest time that a person may have an agent log otherwise."""
 SENSORS_ONLY = "sensors only: the agent ended badly too often, so the cameras stay off for an hour"
 
 MODEL_TROUBLE_S = 60.0
@@ -114,6 +128,11 @@ def outbox_path(settings: EdgeSettings) -> Path:
 class Agent:
     """One edge agent.
 
+    Args:
+        settings: what it runs with, the fleet's configuration included.
+        overlay: that configuration; None runs with the box's own file alone.
+        would_start: raises ConfigurationError for a configuration that the agent could not start with.
+
     Raises:
         ConfigurationError: a pre-flight check failed (``edge.check``); nothing has been opened or started.
         OutboxUnavailableError: the outbox cannot be opened.
@@ -125,6 +144,8 @@ class Agent:
         *,
         clock: Clock | None = None,
         service: ServiceManager | None = None,
+        overlay: Overlay | None = None,
+        would_start: Callable[[bytes], None] = lambda _content: None,
         end_process: Callable[[int], None] = os._exit,
     ) -> None:
         check(settings)
@@ -134,6 +155,11 @@ class Agent:
         self.clock: Clock = clock or self._steady or machine
         self.boot = uuid.uuid4().hex
         self._service = service or ServiceManager.from_environment()
+        self._overlay = overlay
+        self._log_level = LogLevel(settings.log_level)
+        self._would_start = would_start
+        self.start_anew_because = ""
+        """Why whoever started it should start it again once it has stopped; empty for an ordinary stop."""
         self._end_process = end_process
         self._lives = Lives(
             settings.data_dir / LIVES_FILE, machine_boot=machine_boot_id(), since_boot_s=self.clock.monotonic
@@ -292,7 +318,7 @@ class Agent:
             site=settings.site,
             device=settings.device,
             clock=clock,
-            actions={**self._orders.actions(), "diagnostics": self._diagnose},
+            actions={**self._orders.actions(), "diagnostics": self._diagnose, "log.level": self._set_log_level},
             observe_latency=self._metrics.command_latency.observe,
         )
         self._link.route(commands(settings.site, settings.device), self._commands.hear)
@@ -329,11 +355,14 @@ class Agent:
     def _open_deployments(self) -> None:
         self._updater: Updater | None = None
         self._shadow: ModelsShadow | None = None
+        self._config: ConfigUpdater | None = None
+        self._shadows: list[ModelsShadow] = []
+        self._open_config()
         settings, model, slots = self.settings, self._model, self._slots
         deployments = settings.deployments
         if deployments is None or model is None or slots is None:
             return
-        from edge.deployments.fleet import conditions_of, new_updater
+        from edge.deployments.fleet import new_updater
         from edge.deployments.trial import VisionTrial
         from edge.messaging.shadow import ModelsShadow
 
@@ -351,11 +380,7 @@ class Agent:
             clock=self.clock,
             slots=slots,
             trial=trial if self._worker is not None else None,
-            conditions=lambda: conditions_of(
-                tuple(self._guard.actuators.views()),
-                tuple(self._judge.maintenance.active()),
-                tuple(self._guard.alarms.active()) + self._view_alarms(),
-            ),
+            conditions=self._conditions,
             tell=self._deployment_changed,
             swapped=lambda: self._engine_changed(self._engine, ""),
             pause=self._stop_asked.wait,
@@ -367,6 +392,74 @@ class Agent:
             desired=self._updater.desire,
             reported=self._updater.reported,
         )
+        self._shadows.append(self._shadow)
+
+    def _open_config(self) -> None:
+        """Configurations from the fleet, and the version of the agent that it wants."""
+        settings, deployments = self.settings, self.settings.deployments
+        if deployments is None:
+            return
+        from edge.deployments.agent_version import AgentVersion
+        from edge.deployments.fleet import FOLDER, new_config_updater
+        from edge.messaging.shadow import ModelsShadow
+
+        self._config = new_config_updater(
+            deployments,
+            data_dir=settings.data_dir,
+            site=settings.site,
+            device=settings.device,
+            clock=self.clock,
+            running=self._overlay,
+            would_start=self._would_start,
+            conditions=self._conditions,
+            troubles=lambda: [] if self._supervisor.alive() else ["a vital part of the agent makes no progress"],
+            tell=self._deployment_changed,
+            start_anew=self._ask_to_start_anew,
+            pause=self._stop_asked.wait,
+        )
+        version = AgentVersion(
+            settings.data_dir / FOLDER,
+            site=settings.site,
+            device=settings.device,
+            running=__version__,
+            clock=self.clock,
+            tell=self._deployment_changed,
+        )
+        self._shadows = [
+            ModelsShadow(
+                self._link,
+                site=settings.site,
+                device=settings.device,
+                name=CONFIG_SHADOW,
+                desired=self._config.desire,
+                reported=self._config.reported,
+            ),
+            ModelsShadow(
+                self._link,
+                site=settings.site,
+                device=settings.device,
+                name=AGENT_SHADOW,
+                decode=decode_desired_agent,
+                desired=version.desire,
+                reported=version.reported,
+            ),
+        ]
+
+    def _conditions(self) -> Conditions:
+        """What goes on at the tanks right now."""
+        from edge.deployments.fleet import conditions_of
+
+        return conditions_of(
+            tuple(self._guard.actuators.views()),
+            tuple(self._judge.maintenance.active()),
+            tuple(self._guard.alarms.active()) + self._view_alarms(),
+        )
+
+    def _ask_to_start_anew(self, why: str) -> None:
+        """A clean stop, after which the agent is started again with other settings."""
+        self.emit("agent.starts_anew", f"Starts anew with {why}")
+        self.start_anew_because = why
+        self.ask_to_stop()
 
     def _new_announcer(self, announce: AnnounceSettings) -> Announcer:
         def latest() -> list[tuple[Reading, float]]:
@@ -428,7 +521,10 @@ class Agent:
             self._input_workers.append(start("uploader", self._uploader.run))
         if self._updater is not None and self._shadow is not None:
             self._input_workers.append(start("updater", self._updater.run, stall_after_s=float("inf")))
-            self._input_workers.append(start("shadow", self._shadow.run))
+        if self._config is not None:
+            self._input_workers.append(start("config", self._config.run, stall_after_s=float("inf")))
+        names = ("shadow-config", "shadow-agent", "shadow")
+        self._input_workers += [start(name, one.run) for name, one in zip(names, self._shadows, strict=False)]
         self._watch_worker = start("watch", self._watch)
         self._service.ready(self._service_status())
         log.info(
@@ -611,6 +707,8 @@ class Agent:
             siren=self._guard.actuators.siren(),
             model=engine.model if engine is not None else None,
             provider=engine.provider if engine is not None else None,
+            config_sha256=self._overlay.sha256 if self._overlay is not None else None,
+            certificate_expires_at=self._certificate_ends(),
             temperatures=temperatures(),
             board=self._jetson.board.measures(),
             throttling=throttling(),
@@ -626,6 +724,26 @@ class Agent:
     def _diagnose(self, _command: Command) -> str:
         wrong = self._degraded()
         return f"version {__version__}; " + ("; ".join(wrong) if wrong else "everything works as configured")
+
+    def _set_log_level(self, command: Command) -> str:
+        level, minutes = command.arguments.get("level"), command.arguments.get("minutes", 30)
+        if level not in LEVELS:
+            raise CommandRefusedError(f"level = {level!r}: use one of {', '.join(LEVELS)}")
+        if not isinstance(minutes, (int, float)) or not 0 < minutes <= LOG_LEVEL_MAX_MINUTES:
+            raise CommandRefusedError(f"minutes = {minutes!r}: give more than 0 and at most {LOG_LEVEL_MAX_MINUTES}")
+        self._log_level.for_a_while(str(level), until_s=self.clock.monotonic() + 60 * minutes)
+        return f"the agent logs {level} and above for {minutes:g} minutes"
+
+    def _certificate_ends(self) -> datetime | None:
+        """Of the certificate for the uplink; read from time to time, because it is renewed under a running agent."""
+        tls = self.settings.mqtt.tls
+        path = self.settings.aws_iot.cert_file if self.settings.aws_iot is not None else tls and tls.cert_file
+        if not path:
+            return None
+        try:
+            return validity(path.read_text(encoding="ascii"))[1]
+        except (OSError, ValueError):
+            return None
 
     def _document(self) -> dict[str, Any]:
         return self.snapshot().document()
@@ -713,6 +831,8 @@ class Agent:
             wait_s = self.settings.health.every_s
             self._beat()
             self._tell_losses()
+            if self._log_level.look(self.clock.monotonic()):
+                log.info("log.level_is_back", level=self._log_level.level)
 
     def _beat(self) -> None:
         try:
@@ -763,8 +883,9 @@ class Agent:
 
     def _link_event(self, event: LinkEvent) -> None:
         self._publisher.handle(event)
-        if self._shadow is not None and isinstance(event, Connected):
-            self._shadow.connected()
+        if isinstance(event, Connected):
+            for shadow in self._shadows:
+                shadow.connected()
 
     def _worker_lost(self, reason: str) -> None:
         self.emit("model.worker_lost", reason, severity=Severity.MINOR)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from edge.agent import Agent
 from edge.check import check as check_settings
+from edge.deployments.start import settings_to_start_with, would_start
 from edge.doctor import Finding, examine
 from edge.logs import configure_logging
 from edge.sensors.commands import check_calibrations
@@ -19,9 +23,19 @@ def run(config_path: Path | str) -> None:
     Raises:
         ConfigurationError: the settings cannot be used; nothing was started.
     """
-    settings = load_settings(config_path)
+    settings, overlay = settings_to_start_with(config_path)
     configure_logging(settings.log_level)
-    Agent(settings).run_forever()
+    agent = Agent(settings, overlay=overlay, would_start=partial(would_start, config_path))
+    agent.run_forever()
+    if agent.start_anew_because:
+        start_anew()
+
+
+def start_anew() -> None:
+    """The same program in the place of this process: whoever looks after it sees neither an end nor another id."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  (ourselves, as we were started)
 
 
 def check(config_path: Path | str) -> EdgeSettings:

@@ -7,6 +7,7 @@ A value in the environment wins over the file: ``SHOAL_EDGE_MQTT__PASSWORD`` set
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -20,6 +21,7 @@ from contracts.errors import ConfigurationError
 from contracts.quantities import LIFE_CRITICAL, QUANTITIES
 from edge.announce.settings import AnnounceSettings
 from edge.cameras.settings import CameraSettings, redacted
+from edge.deployments.overlay import laid_over
 from edge.deployments.settings import DeploymentSettings
 from edge.guard.settings import GuardSettings
 from edge.inference.settings import ModelSettings, ObservationSettings
@@ -317,8 +319,12 @@ class EdgeSettings(BaseSettings):
                 )
 
 
-def load_settings(path: Path | str) -> EdgeSettings:
+def load_settings(path: Path | str, overlay: Mapping[str, Any] | None = None) -> EdgeSettings:
     """Read and check a configuration file.
+
+    Args:
+        path: of the file.
+        overlay: settings from the fleet that are laid over it (``edge.deployments.overlay``).
 
     Raises:
         ConfigurationError: the first thing that is wrong, with its field, value and remedy.
@@ -341,6 +347,8 @@ def load_settings(path: Path | str) -> EdgeSettings:
     unknown = [key for key in document if not isinstance(key, str)]
     if unknown:
         raise ConfigurationError(str(unknown[0]), unknown[0], "Names of settings are words.")
+    if overlay is not None:
+        document = laid_over(document, overlay)
     try:
         settings = EdgeSettings(**document)
     except ValidationError as error:

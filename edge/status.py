@@ -79,6 +79,10 @@ class Snapshot:
     pictures: dict[str, float]
     """Measures of the kept pictures, by the metric's name; empty without cameras."""
     degraded: tuple[str, ...]
+    certificate_expires_at: datetime | None = None
+    """End of the certificate for the uplink."""
+    config_sha256: str | None = None
+    """Of the fleet's configuration that this agent was started with."""
     models: ReportedModels | None = None
     """Desired, running and verified models; None on a box without the section ``deployments``."""
     swaps: int = 0
@@ -113,6 +117,8 @@ class Snapshot:
             cameras=self.cameras,
             model=self.model,
             provider=self.provider,
+            config_sha256=self.config_sha256,
+            certificate_expires_at=self.certificate_expires_at,
             degraded=self.degraded,
         )
 

@@ -177,13 +177,20 @@ def _api(_name: str, folder: BoxFolder, config: BoxConfig) -> None:
 
 
 def _edge(name: str, folder: BoxFolder, config: BoxConfig) -> None:
-    from edge.agent import Agent
-    from edge.settings import load_settings
+    from functools import partial
 
-    agent = Agent(load_settings(Path(config.edges[name])))
+    from edge.agent import Agent
+    from edge.deployments.start import settings_to_start_with, would_start
+    from edge.program import start_anew
+
+    path = Path(config.edges[name])
+    settings, overlay = settings_to_start_with(path)
+    agent = Agent(settings, overlay=overlay, would_start=partial(would_start, path))
     agent.start()
-    _run_until_stopped(folder, name)
+    _run_until_stopped(folder, name, over=lambda: bool(agent.start_anew_because))
     agent.stop()
+    if agent.start_anew_because:
+        start_anew()
 
 
 def _simulator(name: str, folder: BoxFolder, config: BoxConfig) -> None:
@@ -235,14 +242,15 @@ def _run_until_stopped(
     *,
     ready: Callable[[], bool] = lambda: True,
     alive: Callable[[], bool] = lambda: True,
+    over: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Wait for SIGTERM; a role whose threads have ended ends too, so that the supervisor starts it anew."""
+    """Wait for SIGTERM or until it is ``over``; a role whose threads have ended ends too, so that the supervisor starts it anew."""
     stopped = threading.Event()
     _on_stop(stopped.set)
     while not ready() and not stopped.wait(0.05):
         pass
     mark_ready(folder, name)
-    while not stopped.wait(WATCH_S):
+    while not stopped.wait(WATCH_S) and not over():
         if not alive():
             raise RoleEndedError(f"{name}: a worker has ended")
 

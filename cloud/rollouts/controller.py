@@ -251,17 +251,14 @@ class Controller:
                 _report(self._rollouts[key], report, status, now_s)
         if reports:
             store.read_until(database, reports[-1].id)
-        on_trial = [
-            int(device)
-            for device, key in of_device.items()
-            if self._rollouts[key].deployments[device].step is Step.ON_TRIAL
-        ]
-        for device_id, (at, sha256) in store.running(database, on_trial, now - HEARTBEATS).items():
-            rollout = self._rollouts[of_device[str(device_id)]]
-            deployment = rollout.deployments[str(device_id)]
-            of_before = deployment.said_at is not None and at.timestamp() < deployment.said_at
-            if deployment.detail is not None and not of_before:
-                rollout.reported(str(device_id), deployment.detail, now_s, running_sha256=sha256)
+        for rollout in self._rollouts.values():
+            on_trial = [int(name) for name, one in rollout.deployments.items() if one.step is Step.ON_TRIAL]
+            told = store.running(database, rollout.release.kind, on_trial, now - HEARTBEATS)
+            for device_id, (at, sha256) in told.items():
+                deployment = rollout.deployments[str(device_id)]
+                of_before = deployment.said_at is not None and at.timestamp() < deployment.said_at
+                if deployment.detail is not None and not of_before:
+                    rollout.reported(str(device_id), deployment.detail, now_s, running_sha256=sha256)
 
     def _look_at_fish(self, database: Connection[Any], now: datetime) -> None:
         """Whose fish must not be disturbed: the controller lets those wait, and devices are told what the diary knows."""

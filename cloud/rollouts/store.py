@@ -13,7 +13,7 @@ from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
 from cloud.rollouts.rules import Stratum
-from contracts.deployments import DEPLOYMENT_EVENT, Hold
+from contracts.deployments import DEPLOYMENT_EVENT, ArtifactKind, Hold, agent_sha256
 
 EVENTS_AT_ONCE = 5000
 """Status events that are read in one round; the rest follows in the next."""
@@ -41,7 +41,8 @@ AND (%(tags)s::text[] IS NULL OR %(tags)s::text[] <@ ARRAY(SELECT tag::text FROM
 GROUP BY d.id, s.slug
 """
 _RUNNING = """
-SELECT DISTINCT ON (device_id) device_id, observed_at, body #>> '{model,sha256}' AS sha256 FROM device_health
+SELECT DISTINCT ON (device_id) device_id, observed_at, body #>> '{model,sha256}' AS model, body ->> 'config_sha256' AS config
+FROM device_health
 WHERE device_id = ANY(%s) AND observed_at > %s ORDER BY device_id, observed_at DESC
 """
 _SAVE_DEVICE = """
@@ -249,12 +250,25 @@ def last_seen(database: Connection[Any], device_ids: Collection[int]) -> dict[in
     return dict(rows.fetchall())
 
 
-def running(database: Connection[Any], device_ids: Collection[int], since: datetime) -> dict[int, tuple[datetime, str]]:
-    """When each device sent its newest heartbeat since then, by its own clock, and the hash that its session reported in it."""
+def running(
+    database: Connection[Any], kind: ArtifactKind, device_ids: Collection[int], since: datetime
+) -> dict[int, tuple[datetime, str]]:
+    """When each device last told since then what runs, by its own clock, and the hash of it.
+
+    A model's is that of the running session, a configuration's that of what the agent was started with, both in heartbeats; a
+    version of the agent is told at birth and holds until the next.
+    """
     if not device_ids:
         return {}
-    rows = database.execute(_RUNNING, (list(device_ids), since))
-    return {key: (at, sha256) for key, at, sha256 in rows if sha256 is not None}
+    if kind is ArtifactKind.AGENT:
+        rows = database.execute(
+            "SELECT id, last_seen_at, agent_version FROM device WHERE id = ANY(%s) AND last_seen_at > %s",
+            (list(device_ids), since),
+        )
+        return {key: (at, agent_sha256(version)) for key, at, version in rows if version is not None}
+    beats = database.execute(_RUNNING, (list(device_ids), since))
+    told = ((key, at, config if kind is ArtifactKind.CONFIG else model) for key, at, model, config in beats)
+    return {key: (at, sha256) for key, at, sha256 in told if sha256 is not None}
 
 
 def save(

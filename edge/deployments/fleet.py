@@ -17,12 +17,15 @@ from contracts.errors import ConfigurationError
 from edge import __version__
 from edge.checkup.finding import Finding, Verdict
 from edge.clock import Clock, SystemClock
+from edge.deployments.config_updater import ConfigUpdater
 from edge.deployments.downloader import BUDGET_FILE, Bandwidth, Downloader
 from edge.deployments.errors import NotHereError, SourceUnavailableError, TrustError
+from edge.deployments.overlay import Overlay, Overlays
 from edge.deployments.rules import FEEDER, Conditions, Machine
 from edge.deployments.settings import DeploymentSettings
 from edge.deployments.slots import Installed, Slots
 from edge.deployments.sources import open_source
+from edge.deployments.start import DEPLOYMENTS, config_folder
 from edge.deployments.trial import Trial
 from edge.deployments.updater import Updater
 from edge.deployments.verifier import Verifier
@@ -32,8 +35,7 @@ from edge.inference.opset import opset_max
 from edge.inference.settings import ModelSettings
 from edge.sensors.maintenance import Window
 
-FOLDER = "deployments"
-"""Name of the folder in ``data_dir``."""
+FOLDER = DEPLOYMENTS
 
 
 def open_slots(data_dir: Path, model: ModelSettings) -> Slots:
@@ -121,6 +123,52 @@ def new_updater(
         conditions=conditions,
         tell=tell,
         swapped=swapped,
+    )
+
+
+def new_config_updater(
+    settings: DeploymentSettings,
+    *,
+    data_dir: Path,
+    site: str,
+    device: str,
+    clock: Clock,
+    running: Overlay | None,
+    would_start: Callable[[bytes], None],
+    conditions: Callable[[], Conditions],
+    troubles: Callable[[], list[str]],
+    tell: Callable[[DeploymentStatus], None],
+    start_anew: Callable[[str], None],
+    pause: Callable[[float], object],
+) -> ConfigUpdater:
+    """Everything that carries out assignments of configurations on this box; nothing connects yet."""
+    folder = config_folder(data_dir)
+    blobs = folder / "blobs"
+    blobs.mkdir(parents=True, exist_ok=True)
+    downloader = Downloader(
+        blobs,
+        sources=[open_source(one) for one in settings.sources],
+        bandwidth=Bandwidth(
+            settings.bandwidth, file=folder / BUDGET_FILE, clock=clock, zone=settings.timezone, pause=pause
+        ),
+        known=list,
+        min_free_bytes=0,
+    )
+    return ConfigUpdater(
+        settings,
+        folder=folder,
+        site=site,
+        device=device,
+        clock=clock,
+        verifier=new_verifier(settings, folder=folder, site=site, device=device, clock=clock),
+        downloader=downloader,
+        overlays=Overlays(folder),
+        running=running,
+        would_start=would_start,
+        conditions=conditions,
+        troubles=troubles,
+        tell=tell,
+        start_anew=start_anew,
     )
 
 

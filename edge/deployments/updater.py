@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from contracts.bundles import ModelManifest
 from contracts.deployments import (
+    ArtifactKind,
     Cause,
     DeploymentState,
     DeploymentStatus,
@@ -233,6 +234,8 @@ class Updater:
     def _resolve(self, deployment: Deployment) -> None:
         resolved = self._verifier.resolve(deployment.signed)
         assignment = resolved.assignment
+        if resolved.release.kind is not ArtifactKind.MODEL:
+            raise RefusedError(f"{assignment.model} {assignment.version} is a {resolved.release.kind.value}, no model")
         deployment = deployment.model_copy(
             update={"release": resolved.release, "release_sha256": resolved.release_sha256, "sha256": assignment.sha256}
         )

@@ -38,9 +38,11 @@ _RUNNING = frozenset({"QUEUED", "IN_PROGRESS"})
 
 
 class ModelsShadow:
-    """The shadow ``models`` and the jobs of one device.
+    """One named shadow of a device with what is deployed to it; that of the models also hears jobs.
 
     Args:
+        name: of the shadow.
+        decode: reads ``state.desired``.
         desired: gets what is wanted; called in the network thread, returns at once.
         reported: what there is to report, asked every second.
     """
@@ -51,10 +53,13 @@ class ModelsShadow:
         *,
         site: str,
         device: str,
-        desired: Callable[[DesiredModels], None],
+        desired: Callable[[Any], None],
         reported: Callable[[], ReportedModels],
+        name: str = MODELS_SHADOW,
+        decode: Callable[[dict[str, Any] | None], Any] = decode_desired,
     ) -> None:
         self._link = link
+        self._name, self._decode = name, decode
         self._thing = thing_name(site, device)
         self._desired = desired
         self._reported = reported
@@ -68,7 +73,9 @@ class ModelsShadow:
             ("get/accepted", self._hear_document),
             ("update/delta", self._hear_delta),
         ):
-            link.route(shadow(self._thing, MODELS_SHADOW, suffix), handler)
+            link.route(shadow(self._thing, name, suffix), handler)
+        if name != MODELS_SHADOW:
+            return
         link.route(jobs(self._thing, "notify-next"), self._hear_job)
         link.route(jobs(self._thing, "$next/get/accepted"), self._hear_job)
 
@@ -90,8 +97,9 @@ class ModelsShadow:
     def _talk(self) -> None:
         if self._ask.is_set():
             self._ask.clear()
-            self._link.publish(shadow(self._thing, MODELS_SHADOW, "get"), b"")
-            self._link.publish(jobs(self._thing, "$next/get"), b"{}")
+            self._link.publish(shadow(self._thing, self._name, "get"), b"")
+            if self._name == MODELS_SHADOW:
+                self._link.publish(jobs(self._thing, "$next/get"), b"{}")
         reported = self._reported()
         text = _stable(reported)
         if text != self._told:
@@ -99,7 +107,7 @@ class ModelsShadow:
             if len(body) > LARGEST_REPORT:
                 log.warning("shadow.report_too_large", bytes=len(body))
             else:
-                self._link.publish(shadow(self._thing, MODELS_SHADOW, "update"), body)
+                self._link.publish(shadow(self._thing, self._name, "update"), body)
             self._told = text
         self._tell_job(reported)
 
@@ -108,7 +116,8 @@ class ModelsShadow:
             return
         try:
             document = ShadowDocument.model_validate_json(payload)
-            self._desired(decode_desired(document.state.desired))
+            if document.state.desired is not None or self._name == MODELS_SHADOW:
+                self._desired(self._decode(document.state.desired))
         except (ValidationError, InvalidMessageError) as error:
             log.warning("shadow.not_understood", reason=str(error)[:300])
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from datetime import datetime
 from pathlib import Path
 
+import yaml
 from pydantic import ValidationError
 
 from contracts.bundles import ModelManifest
-from contracts.deployments import Release, ReleaseDelta, ReleaseFile, Requirements, blob_path
+from contracts.deployments import ArtifactKind, Release, ReleaseDelta, ReleaseFile, Requirements, blob_path
 from contracts.errors import ConfigurationError
 from models.releases.errors import ReleaseError
 from models.releases.repository import Repository
@@ -20,6 +22,7 @@ DELTA_BASES = 3
 WORTH = 0.8
 """A delta larger than this share of the file is not worth its place."""
 MANIFEST = "manifest.json"
+CONFIG_FILE = "config.yaml"
 
 
 def propose(
@@ -78,6 +81,52 @@ def propose(
     )
     document = release.model_dump_json(exclude_none=True).encode()
     repository.stage_release(release, document, floor=floor, now=now)
+    return release
+
+
+def propose_config(
+    repository: Repository,
+    file: Path,
+    *,
+    name: str,
+    version: str,
+    now: datetime,
+    requires: Requirements | None = None,
+    floor: int | None = None,
+) -> Release:
+    """Stage a release of a configuration: one file of settings that boxes lay over their own.
+
+    What it says is judged by every box before it starts with it; here it only has to be a mapping in YAML.
+
+    Raises:
+        ConfigurationError: the file cannot be read.
+        ReleaseError: the repository has no role for the name, or the version is taken.
+    """
+    try:
+        document = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigurationError("file", str(file), f"{' '.join(str(error).split())}. Give a YAML file.") from error
+    if not isinstance(document, dict):
+        raise ConfigurationError("file", str(file), "A configuration is 'name: value' lines, such as 'alarms:'.")
+    content = file.read_bytes()
+    note = json.dumps({"kind": "config", "name": name, "version": version, "sections": sorted(map(str, document))})
+    files = []
+    for path, body in ((CONFIG_FILE, content), (MANIFEST, note.encode())):
+        digest = hashlib.sha256(body).hexdigest()
+        put_blob(repository.folder, body, digest)
+        files.append(ReleaseFile(path=path, sha256=digest, bytes=len(body)))
+    release = Release(
+        kind=ArtifactKind.CONFIG,
+        model=name,
+        version=version,
+        release=max((one.release for one in repository.releases(name)), default=0) + 1,
+        sha256=files[0].sha256,
+        model_file=CONFIG_FILE,
+        files=tuple(files),
+        requires=requires or Requirements(),
+        created_at=now.replace(microsecond=0),
+    )
+    repository.stage_release(release, release.model_dump_json(exclude_none=True).encode(), floor=floor, now=now)
     return release
 
 

@@ -127,6 +127,32 @@ def release_propose(
     _tell(repository)
 
 
+@release.command("propose-config")
+def release_propose_config(
+    file: Annotated[Path, typer.Argument(help="YAML file of settings that boxes lay over their own")],
+    repository: Folder,
+    name: Annotated[str, typer.Option(help="Of the configuration; `shoal fleet model add NAME` says who releases it")],
+    version: Annotated[str, typer.Option(help="Its version, such as 1.0.0")],
+    floor: Annotated[int | None, typer.Option(help="Lowest release that boxes may take from now on")] = None,
+    agent: Annotated[str | None, typer.Option(help="Lowest version of the agent that understands it")] = None,
+) -> None:
+    """Stage a configuration: signed and rolled out like a model, with `shoal fleet rollout create NAME VERSION --kind config`."""
+    from contracts.deployments import Requirements
+    from models.releases.proposal import propose_config
+
+    proposed = propose_config(
+        _open(repository),
+        file,
+        name=name,
+        version=version,
+        now=_now(),
+        requires=Requirements(agent=agent),
+        floor=floor,
+    )
+    typer.echo(f"proposed {proposed.model} {proposed.version} as release {proposed.release}, sha256 {proposed.sha256}")
+    _tell(repository)
+
+
 @release.command("sign")
 def release_sign(
     repository: Folder,

@@ -33,6 +33,7 @@ BENCHMARKS: dict[str, str] = {
     "outbox": "readings/s made durable in the outbox, against raw SQLite with the same commits; alarms, kills, backlog, a week",
     "rollout_sim": "share of a simulated fleet that a silently worse model harms, against rollouts that ask for success reports alone",
     "fleet_live": "ms of a box's warm look at the signed repository, against a bare GET of its timestamp; a fleet's update, cuts, deltas",
+    "fleet_mqtt": "connections/s of simulated devices at Mosquitto, against a bare server; desired state, last wills, reconnects",
     "soak": "memory of an agent after minutes of broken uplinks and alarms, against itself before; slopes of files and threads",
     "footprint": "memory of an idle edge agent, against a bare Python process; sizes, imports and the box beside it",
 }

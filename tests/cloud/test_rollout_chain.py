@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 import psycopg
@@ -17,6 +17,7 @@ from bridge.uplink import Uplink
 from cloud.consumers import Ingest
 from cloud.rollouts.plan import Gate, Metric, Plan, Wave
 from models.releases.keys import create_key, read_public
+from models.releases.proposal import propose_config
 from shoal.box import BoxConfig
 from shoal.box_sink import BoxSink
 from shoal.rollouts import BoxController
@@ -40,6 +41,8 @@ PLAN = Plan(
 class Chain(OneBox):
     """One box of a farm, everything between it and the database, and the box's own controller."""
 
+    MORE: ClassVar[dict[str, Any]] = {"health": {"every_s": 2}}
+
     def __init__(self, folder: Path, broker: Mosquitto, database_url: str) -> None:
         super().__init__(folder, broker)
         self.url = database_url
@@ -59,13 +62,24 @@ class Chain(OneBox):
         self.controller = BoxController(self.box_config)
         self.uplink.start()
 
-    def ask(self, version: str, back_to: str) -> UUID:
+    def configure(self, text: str) -> str:
+        """Two people release settings for boxes; their hash."""
+        file = self.folder / "farm-settings.yaml"
+        file.write_text(text)
+        now, people = self.clock.now(), [one.public_key for one in (self.ceremony.ada, self.ceremony.bo)]
+        self.ceremony.repository.add_model("farm-settings", people, 2, now=now)
+        self.ceremony.sign_and_publish()
+        release = propose_config(self.ceremony.repository, file, name="farm-settings", version="1.0.0", now=now)
+        self.ceremony.sign_and_publish()
+        return release.sha256
+
+    def ask(self, version: str, back_to: str | None, *, kind: str = "model", name: str = "fish-detector") -> UUID:
         key = uuid4()
         self.execute(
-            "INSERT INTO rollout (id, organization_id, name, model, version, back_to, plan, seed, status, created_at,"
-            " created_by) SELECT %s, organization_id, 'better eyes', 'fish-detector', %s, %s, %s, 1, 'asked', now(), 'ada'"
+            "INSERT INTO rollout (id, organization_id, name, kind, model, version, back_to, plan, seed, status, created_at,"
+            " created_by) SELECT %s, organization_id, 'better eyes', %s, %s, %s, %s, %s, 1, 'asked', now(), 'ada'"
             " FROM site WHERE slug = 'farm'",
-            (key, version, back_to, Jsonb(PLAN.model_dump(mode="json"))),
+            (key, kind, name, version, back_to, Jsonb(PLAN.model_dump(mode="json"))),
         )
         return key
 
@@ -117,7 +131,7 @@ def test_a_model_reaches_the_tank_when_its_fish_are_left_in_peace_and_goes_back_
     chain.ceremony.release(chain.shipped)
     second = chain.release("1.1.0")
     chain.box.start()
-    eventually(lambda: chain.models().get("running_sha256") == chain.shipped_sha256)
+    eventually(lambda: chain.models().get("running_sha256") == chain.shipped_sha256, timeout_s=120)
     eventually(lambda: chain.execute("SELECT id FROM camera"))
     treatment = chain.treat(hours=2)
     key = chain.ask("1.1.0", "1.0.0")
@@ -130,7 +144,7 @@ def test_a_model_reaches_the_tank_when_its_fish_are_left_in_peace_and_goes_back_
     chain.controller.stop()  # and a new one goes on where it was
     chain.controller.start()
     chain.execute("UPDATE diary_record SET struck_at = now(), struck_by = 'ada' WHERE id = %s", (treatment,))
-    eventually(lambda: chain.status(key) == "finished")
+    eventually(lambda: chain.status(key) == "finished", timeout_s=120)
     assert chain.models()["running_sha256"] == second
     assert "nothing disturbs the fish any more" in chain.words()
     assert chain.execute("SELECT step FROM rollout_device") == [("done",)]
@@ -139,5 +153,16 @@ def test_a_model_reaches_the_tank_when_its_fish_are_left_in_peace_and_goes_back_
         "INSERT INTO rollout_order (organization_id, rollout_id, kind, reason, ordered_by, ordered_at)"
         " SELECT organization_id, id, 'roll_back', 'counts look wrong', 'ada', now() FROM rollout"
     )
-    eventually(lambda: chain.status(key) == "rolled_back")
+    eventually(lambda: chain.status(key) == "rolled_back", timeout_s=120)
     assert chain.models()["running_sha256"] == chain.shipped_sha256
+
+    # settings for boxes go the same way; the agent starts anew with them, in the place of its old self
+    assert chain.box.process is not None
+    sha256, pid = chain.configure("health:\n  every_s: 1\n"), chain.box.process.pid
+    settings = chain.ask("1.0.0", None, kind="config", name="farm-settings")
+    eventually(lambda: chain.status(settings) == "finished", timeout_s=120)
+    assert chain.execute("SELECT body ->> 'config_sha256' FROM device_health ORDER BY observed_at DESC LIMIT 1") == [
+        (sha256,)
+    ]
+    assert chain.box.process.poll() is None
+    assert chain.box.process.pid == pid

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import cv2
 import onnx
@@ -42,6 +42,9 @@ CAREFUL = {
 class Fleet:
     """A repository of detectors, a broker, and one box that runs the shipped one."""
 
+    MORE: ClassVar[dict[str, Any]] = {}
+    """Further sections of the box's file."""
+
     def __init__(self, folder: Path, broker: Mosquitto) -> None:
         self.folder, self.broker = folder, broker
         self.clock = VirtualClock()
@@ -66,6 +69,7 @@ class Fleet:
             model={"bundle": MODEL, "staleness_s": 5, "providers": ["CPUExecutionProvider"]},
             observations={"window_s": 1, "evidence_every_s": 3600},
             deployments=deployments,
+            **self.MORE,
         )
         self.box = Box(config)
         self.store = Store(broker.port)

@@ -1,0 +1,56 @@
+"""What the agent starts with: its own file, with the fleet's configuration on top where that can be used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import structlog
+
+from contracts.errors import ConfigurationError
+from edge.check import check
+from edge.deployments.config_updater import FOLDER, fall_back, settle
+from edge.deployments.overlay import Overlay, Overlays, parse
+from edge.settings import EdgeSettings, load_settings
+
+log = structlog.get_logger()
+
+DEPLOYMENTS = "deployments"
+"""Name of the folder in ``data_dir``."""
+
+
+def config_folder(data_dir: Path) -> Path:
+    """Where the fleet's configurations lie."""
+    return data_dir / DEPLOYMENTS / FOLDER
+
+
+def settings_to_start_with(path: Path | str) -> tuple[EdgeSettings, Overlay | None]:
+    """The settings, and the configuration of the fleet that is in them; a configuration that cannot be used is taken back.
+
+    Raises:
+        ConfigurationError: the box's own file cannot be used.
+    """
+    own = load_settings(path)
+    if own.deployments is None:
+        return own, None
+    folder = config_folder(own.data_dir)
+    overlays = Overlays(folder)
+    overlay = settle(folder, overlays, max_boots=own.deployments.probation.max_boots)
+    while overlay is not None:
+        try:
+            settings = load_settings(path, overlays.read(overlay))
+            check(settings)
+        except ConfigurationError as error:  # noqa: PERF203  (three times at most)
+            log.error("config.not_usable", name=overlay.name, version=overlay.version, reason=str(error))  # noqa: TRY400  (it is handled)
+            overlay = fall_back(folder, overlays, f"the agent does not start with it: {error}")
+        else:
+            return settings, overlay
+    return own, None
+
+
+def would_start(path: Path | str, content: bytes) -> None:
+    """Whether the agent could start with a configuration, while another one runs.
+
+    Raises:
+        ConfigurationError: it could not.
+    """
+    check(load_settings(path, parse(content)), beside_the_agent=True)

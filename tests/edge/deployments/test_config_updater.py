@@ -1,0 +1,239 @@
+"""Configurations from the fleet: what they may change, how a box starts with one, and how it goes back by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from contracts.deployments import DeploymentState, DeploymentStatus, DesiredAgent, DesiredModels, agent_sha256
+from contracts.errors import ConfigurationError
+from edge.deployments.agent_version import AgentVersion
+from edge.deployments.config_updater import ConfigUpdater, settle
+from edge.deployments.fleet import new_config_updater
+from edge.deployments.overlay import Overlays, laid_over, parse
+from edge.deployments.rules import Conditions
+from edge.deployments.start import config_folder, settings_to_start_with, would_start
+from edge.settings import load_settings
+from models.releases.assignments import assign
+from models.releases.proposal import propose_config
+from tests.edge.deployments.ceremony import DEVICE, SITE, Ceremony
+from tests.edge.farm import VirtualClock, configuration
+
+NAME = "farm-settings"
+GOOD = "health:\n  every_s: 7\n"
+
+
+class Box:
+    """One box whose agent is started again and again; every life reads what is on the disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock = VirtualClock()
+        self.ceremony = Ceremony(folder, clock=self.clock, model=NAME)
+        (folder / "root.json").write_bytes(self.ceremony.root)
+        deployments = {
+            "root_file": "root.json",
+            "sources": [{"kind": "folder", "path": "repository"}],
+            "probation": {"length_s": 60, "max_boots": 2},
+        }
+        self.config = configuration(folder, deployments=deployments)
+        self.told: list[DeploymentStatus] = []
+        self.troubles: list[str] = []
+        self.feeding: tuple[str, ...] = ()
+        self.left = ""
+        self.start()
+
+    def start(self) -> None:
+        self.left = ""
+        self.settings, self.overlay = settings_to_start_with(self.config)
+        assert self.settings.deployments is not None
+        self.updater: ConfigUpdater = new_config_updater(
+            self.settings.deployments,
+            data_dir=self.settings.data_dir,
+            site=SITE,
+            device=DEVICE,
+            clock=self.clock,
+            running=self.overlay,
+            would_start=lambda content: would_start(self.config, content),
+            conditions=lambda: Conditions(feeding=self.feeding),
+            troubles=lambda: self.troubles,
+            tell=self.told.append,
+            start_anew=self._leave,
+            pause=lambda _s: None,
+        )
+
+    def _leave(self, why: str) -> None:
+        self.left = why
+
+    def release(self, version: str, text: str) -> None:
+        file = self.ceremony.folder / "settings.yaml"
+        file.write_text(text)
+        propose_config(self.ceremony.repository, file, name=NAME, version=version, now=self.clock.now())
+        self.ceremony.sign_and_publish()
+
+    def want(self, version: str, *, activate: bool = True) -> None:
+        self.clock.advance(1)
+        release, digest = self.ceremony.repository.release(NAME, version)
+        signed = assign(
+            self.ceremony.assigner,
+            release,
+            digest,
+            site=SITE,
+            device=DEVICE,
+            deployment=f"c-{version}",
+            now=self.clock.now(),
+            lease=timedelta(days=1),
+        )
+        self.updater.desire(DesiredModels(assignment=signed, activate=activate))
+        self.work()
+
+    def work(self, steps: int = 6) -> None:
+        for _ in range(steps):
+            self.updater.work()
+
+    @property
+    def state(self) -> DeploymentState | None:
+        return None if self.updater.deployment is None else self.updater.deployment.state
+
+    @property
+    def every_s(self) -> float:
+        return self.settings.health.every_s
+
+
+@pytest.fixture
+def box(tmp_path: Path) -> Box:
+    return Box(tmp_path)
+
+
+def test_a_signed_configuration_holds_after_a_new_start_and_its_probation(box: Box) -> None:
+    before = box.every_s
+    box.release("1.0.0", GOOD)
+    box.want("1.0.0", activate=False)
+    assert (box.state, box.left) == (DeploymentState.ACTIVATING, "")
+    box.want("1.0.0")
+    assert box.left == f"the configuration {NAME} 1.0.0"
+    assert box.every_s == before, "nothing changes under a running agent"
+    box.start()
+    assert box.every_s == 7
+    assert box.state is DeploymentState.PROBATION
+    box.clock.advance(61)
+    box.work()
+    status = box.updater.status()
+    assert status is not None
+    assert (status.state, status.running_sha256) == (DeploymentState.COMMITTED, status.sha256)
+    box.start()
+    assert (box.every_s, box.state) == (7, DeploymentState.COMMITTED)
+
+
+def test_a_configuration_waits_for_the_fish(box: Box) -> None:
+    box.release("1.0.0", GOOD)
+    box.feeding = ("tank-1",)
+    box.want("1.0.0")
+    assert box.left == ""
+    assert box.told[-1].waiting_for == "feeding at tank-1"
+    box.feeding = ()
+    box.work()
+    assert box.left
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("mqtt:\n  host: evil.example\n", "The fleet may not change this"),
+        ("health:\n  every_s: -3\n", "health.every_s"),
+        ("deployments: null\n", "The fleet may not change this"),
+    ],
+)
+def test_what_the_agent_would_not_start_with_is_refused_before_anything_changes(
+    box: Box, text: str, reason: str
+) -> None:
+    box.release("1.0.0", text)
+    box.want("1.0.0")
+    assert box.state is DeploymentState.REFUSED
+    assert reason in (box.told[-1].reason or "")
+    assert box.left == ""
+    assert Overlays(config_folder(box.settings.data_dir)).pointer() == (None, None)
+
+
+def test_an_agent_that_starts_again_and_again_goes_back_before_it_starts(box: Box) -> None:
+    before = box.every_s
+    box.release("1.0.0", GOOD)
+    box.want("1.0.0")
+    for _ in range(2):
+        box.start()
+        assert box.state is DeploymentState.PROBATION
+    box.start()
+    assert box.state is DeploymentState.ROLLED_BACK
+    assert box.every_s == before
+    assert "started 3 times" in (box.updater.deployment.reason if box.updater.deployment else "")
+
+
+def test_a_vital_part_that_hangs_takes_the_configuration_back_and_the_one_before_holds(box: Box) -> None:
+    box.release("1.0.0", GOOD)
+    box.want("1.0.0")
+    box.start()
+    box.clock.advance(61)
+    box.work()
+    box.release("1.1.0", "health:\n  every_s: 9\n")
+    box.want("1.1.0")
+    box.start()
+    assert box.every_s == 9
+    box.troubles = ["a vital part of the agent makes no progress"]
+    box.work()
+    assert box.left == "the configuration before"
+    box.start()
+    assert (box.every_s, box.state) == (7, DeploymentState.ROLLED_BACK)
+
+
+def test_a_damaged_file_is_noticed_at_the_start(box: Box) -> None:
+    before = box.every_s
+    box.release("1.0.0", GOOD)
+    box.want("1.0.0")
+    (file,) = config_folder(box.settings.data_dir).glob("*.yaml")
+    file.write_text("health:\n  every_s: 1\n")
+    box.start()
+    assert (box.every_s, box.state) == (before, DeploymentState.ROLLED_BACK)
+    assert "damaged" in (box.updater.deployment.reason if box.updater.deployment else "")
+
+
+def test_a_model_is_no_configuration(box: Box, tmp_path: Path) -> None:
+    box.ceremony.release(box.ceremony.bundle("2.0.0"))
+    box.want("2.0.0")
+    assert box.state is DeploymentState.REFUSED
+    assert "is a model, no configuration" in (box.told[-1].reason or "")
+
+
+def test_sections_are_merged_by_name_and_lists_replaced() -> None:
+    own = {"alarms": {"on_delay_s": 8, "off_delay_s": 15}, "site": "farm", "outbox": {"windows": [1, 2]}}
+    merged = laid_over(own, {"alarms": {"on_delay_s": 3}, "outbox": {"windows": [3]}})
+    assert merged == {"alarms": {"on_delay_s": 3, "off_delay_s": 15}, "site": "farm", "outbox": {"windows": [3]}}
+    with pytest.raises(ConfigurationError, match="It is not YAML"):
+        parse(b"a: [")
+
+
+def test_a_box_without_the_section_starts_with_its_own_file(tmp_path: Path) -> None:
+    config = configuration(tmp_path)
+    settings, overlay = settings_to_start_with(config)
+    assert overlay is None
+    assert settings == load_settings(config)
+    assert settle(tmp_path, Overlays(tmp_path), max_boots=2) is None
+
+
+def test_the_version_of_the_agent_is_told_no_sooner_than_it_runs(tmp_path: Path) -> None:
+    told: list[DeploymentStatus] = []
+
+    def agent(version: str) -> Callable[[DesiredAgent], None]:
+        return AgentVersion(
+            tmp_path, site=SITE, device=DEVICE, running=version, clock=VirtualClock(), tell=told.append
+        ).desire
+
+    wanted = DesiredAgent(deployment="r-1", version="9.1.0")
+    old = agent("9.0.0")
+    old(wanted)
+    old(wanted)
+    assert [(each.state.value, each.running_sha256 == each.sha256) for each in told] == [("activating", False)]
+    assert (tmp_path / "wanted-version").read_text() == "9.1.0\n"
+    agent("9.1.0")(wanted)
+    assert (told[-1].state.value, told[-1].running_sha256) == ("committed", agent_sha256("9.1.0"))
