@@ -13,7 +13,7 @@ from time import perf_counter
 from typing import Any
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cloud.errors import ApiError, PayloadTooLargeError
@@ -126,7 +126,7 @@ class _Answer:
         if message["type"] == "http.response.start":
             self._started = True
             self.status = message["status"]
-            _add_headers(MutableHeaders(scope=message), self._scope, self._request_id)
+            _add_headers(message, self._scope, self._request_id)
         await self._send(message)
 
     def overrule(self, error: ApiError) -> None:
@@ -164,20 +164,32 @@ def route_tags(scope: Scope) -> tuple[str, ...]:
     return tuple(str(tag) for tag in getattr(context, "tags", None) or getattr(scope.get("route"), "tags", None) or ())
 
 
-def _add_headers(headers: MutableHeaders, scope: Scope, request_id: str) -> None:
-    headers["X-Request-ID"] = request_id
-    headers["X-Content-Type-Options"] = "nosniff"
-    headers["X-Frame-Options"] = "DENY"
-    headers["Referrer-Policy"] = "no-referrer"
-    headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
-    headers["Cross-Origin-Opener-Policy"] = "same-origin"
-    headers["Cross-Origin-Resource-Policy"] = "same-origin"
-    is_page = headers.get("content-type", "").startswith("text/html")
-    headers["Content-Security-Policy"] = PAGE_POLICY if is_page else API_POLICY
+_ALWAYS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+]
+_HERE = frozenset(
+    {b"x-request-id", b"content-security-policy", b"strict-transport-security", *(name for name, _ in _ALWAYS)}
+)
+
+
+def _add_headers(message: Message, scope: Scope, request_id: str) -> None:
+    """Set the headers of every answer. Written as bytes at once: one by one each would search the list for itself."""
+    given: list[tuple[bytes, bytes]] = [pair for pair in message.get("headers", ()) if pair[0].lower() not in _HERE]
+    by_name = {name.lower(): value for name, value in given}
+    is_page = by_name.get(b"content-type", b"").startswith(b"text/html")
+    given += _ALWAYS
+    given.append((b"x-request-id", request_id.encode("latin-1")))
+    given.append((b"content-security-policy", (PAGE_POLICY if is_page else API_POLICY).encode()))
     if scope["scheme"] == "https":
-        headers["Strict-Transport-Security"] = "max-age=31536000"
-    if scope["path"].startswith("/api/"):
-        headers.setdefault("Cache-Control", "no-store")
+        given.append((b"strict-transport-security", b"max-age=31536000"))
+    if scope["path"].startswith("/api/") and b"cache-control" not in by_name:
+        given.append((b"cache-control", b"no-store"))
+    message["headers"] = given
 
 
 def _request_id(scope: Scope) -> str:

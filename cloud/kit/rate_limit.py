@@ -13,7 +13,6 @@ from time import monotonic
 from typing import Any, Protocol
 
 import structlog
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cloud.errors import RateLimitedError
@@ -205,9 +204,11 @@ def _headers(verdict: Verdict, rate: Rate) -> dict[str, str]:
 
 
 def _with(headers: dict[str, str], send: Send) -> Callable[[Message], Awaitable[None]]:
+    raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
-            MutableHeaders(scope=message).update(headers)
+            message["headers"] = [*message.get("headers", ()), *raw]
         await send(message)
 
     return sending
