@@ -16,11 +16,11 @@ from datetime import timedelta
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 import uvicorn
-from anyio import CapacityLimiter
+from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
@@ -60,6 +60,7 @@ from cloud.kit.rate_limit import HEADERS as RATE_HEADERS
 from cloud.kit.rate_limit import Limiter, ProcessLimiter, Rate, RateLimit, RedisLimiter
 from cloud.kit.repository import Database
 from cloud.kit.routing import add_flat, index_routes
+from cloud.kit.tracing import exporting
 from cloud.kpis import endpoints as kpis
 from cloud.kpis.business import BusinessMetrics
 from cloud.labels import endpoints as labels
@@ -99,6 +100,9 @@ from cloud.training import endpoints as training
 from cloud.users import endpoints as users
 from contracts.bundles import Task
 from contracts.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
 
 log = structlog.get_logger()
 
@@ -170,8 +174,12 @@ _TAGS = [
 ]
 
 
-def create_app(settings: CloudSettings) -> FastAPI:
+def create_app(settings: CloudSettings, *, traces: TracerProvider | None = None) -> FastAPI:
     """The API and the dashboard as one ASGI application.
+
+    Args:
+        settings: of the API.
+        traces: where spans of requests go; None, and no ``settings.traces``: nowhere.
 
     Raises:
         ConfigurationError: a setting cannot be used.
@@ -184,7 +192,12 @@ def create_app(settings: CloudSettings) -> FastAPI:
     )
     tokens = AccessTokens(secret, lifetime=timedelta(minutes=settings.access_token_minutes))
 
+    traces = exporting("shoal-api") if traces is None and settings.traces else traces
+    traced: dict[str, Any] = {}
+    if traces is not None:  # one span a request: those of every dependency would outnumber what they tell
+        traced["telemetry"] = {"tracer_provider": traces, "operation_spans": False, "metrics": False, "logs": False}
     app = FastAPI(
+        **traced,
         title="Shoal",
         version=API_VERSION,
         summary="Open aquaculture platform",
@@ -198,6 +211,7 @@ def create_app(settings: CloudSettings) -> FastAPI:
         separate_input_output_schemas=False,
     )
     app.state.settings = settings
+    app.state.traces = traces
     app.state.database = database
     app.state.tokens = tokens
     app.state.secret = secret
@@ -327,6 +341,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await serving.stop()
         await limiter.stop()
         await database.stop()
+        if app.state.traces is not None:
+            await to_thread.run_sync(app.state.traces.shutdown)
 
 
 def _add_routes(app: FastAPI, settings: CloudSettings) -> None:
@@ -334,7 +350,8 @@ def _add_routes(app: FastAPI, settings: CloudSettings) -> None:
         add_flat(app, router, prefix="/api/v1")
     for router in (health.router, operations.probes, alarm_links.router):
         add_flat(app, router)
-    index_routes(app, prefix="/api/v1/")
+    if app.state.traces is None:  # a span is named by the route that FastAPI's own search finds
+        index_routes(app, prefix="/api/v1/")
     # Not mounted: a mount at "/" would answer before a wrong method could become a 405.
     app.router.default = SinglePageApp(settings.dashboard_dir, reserved=_RESERVED)
 

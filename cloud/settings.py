@@ -259,6 +259,9 @@ class CloudSettings(RetentionSettings, PredictionSettings, TrainingSettings):
     """Clients that may watch at once, per API process."""
     live_max_clients_per_user: int = Field(default=20, ge=1, le=20_000)
     """The same for one user, so that one forgotten script cannot take every place."""
+    traces: bool = False
+    """Send a span of every request to an OpenTelemetry collector, which ``OTEL_EXPORTER_OTLP_ENDPOINT`` names;
+    ``OTEL_TRACES_SAMPLER`` says how many. Needs ``shoal[otel]``. Off by default, and then it costs nothing."""
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     """Least severe event that is logged."""
 
