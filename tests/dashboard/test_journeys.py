@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 import time
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
+from contracts.samples import Sample, SampleReason
+from contracts.vision import Box, Detection
 from tests.dashboard.conftest import sign_in
-from tests.dashboard.real_farm import PASSWORD, SITE, RealFarm
+from tests.dashboard.mock_api import draw_fish
+from tests.dashboard.real_farm import MODEL, PASSWORD, SITE, RealFarm
 from tests.dashboard.stack import Account
 from tests.servers.presence import ROOT, MissingServerError, missing
 
@@ -30,6 +36,10 @@ PAGES = (
     "/kpis",
     "/reports",
     "/devices",
+    "/labels",
+    "/labels?part=queue",
+    "/labels?part=progress",
+    "/labels?part=datasets",
     "/rollouts",
     "/dead-letters",
     "/settings",
@@ -297,6 +307,116 @@ def test_a_file_with_faults_is_told_by_row_and_nothing_of_it_is_taken(page: Page
     chosen.set_input_files({"name": "dead.csv", "mimeType": "text/csv", "buffer": (head + good).encode()})
     page.get_by_role("button", name="Take them in").click()
     page.get_by_text("1 records taken in").wait_for()
+
+
+def upload_frame(farm: RealFarm, seed: int) -> str:
+    """What a box does: a frame that the model was not sure of, with its proposals; returns its sha256."""
+    image, boxes = draw_fish(3, seed=seed)
+    sha256 = hashlib.sha256(image).hexdigest()
+    sample = Sample(
+        site=SITE, device="box-1", camera="cam-tank-1", unit="tank-1", observed_at=datetime.now(timezone.utc),
+        image_sha256=sha256, reason=SampleReason.NEAR_THRESHOLD, score=0.9, model=MODEL,
+        detections=tuple(Detection(label="fish", confidence=0.5, box=Box(**each["box"])) for each in boxes),
+    )  # fmt: skip
+    told = {"sha256": sha256, "sample": sample.model_dump_json(exclude_none=True)}
+    metadata = ",".join(f"{name} {base64.b64encode(text.encode()).decode()}" for name, text in told.items())
+    with farm.client("operator") as box:
+        head = {"Tus-Resumable": "1.0.0", "Upload-Length": str(len(image)), "Upload-Metadata": metadata}
+        begun = box.post("/api/v1/samples", headers=head).raise_for_status()
+        head = {
+            "Tus-Resumable": "1.0.0",
+            "Upload-Offset": "0",
+            "Content-Type": "application/offset+octet-stream",
+        }
+        box.patch(begun.headers["location"], headers=head, content=image).raise_for_status()
+    return sha256
+
+
+def test_an_operator_labels_a_frame_a_manager_accepts_it_and_it_is_frozen(browser: Browser, farm: RealFarm) -> None:
+    sha256 = upload_frame(farm, time.time_ns() % 1_000_000)
+    context = browser.new_context(base_url=farm.url, viewport={"width": 1440, "height": 900})
+    tab = context.new_page()
+    tab.set_default_timeout(40_000)
+    sign_in(tab, Account("operator@fjord.example", PASSWORD))
+    tab.get_by_role("link", name="Labels").click()
+    work = tab.get_by_test_id("label-work")
+    work.wait_for()
+    boxes = tab.get_by_test_id("label-box")
+    assert boxes.count() == 3  # what the model proposes
+    tab.wait_for_function("() => document.querySelector('[data-testid=label-image]').naturalWidth > 0")
+    area = tab.get_by_test_id("box-plane").bounding_box()
+    assert area is not None
+
+    def drag(start: tuple[float, float], end: tuple[float, float]) -> None:
+        (x, y), (to_x, to_y) = start, end
+        tab.mouse.move(area["x"] + x * area["width"], area["y"] + y * area["height"])
+        tab.mouse.down()
+        tab.mouse.move(area["x"] + to_x * area["width"], area["y"] + to_y * area["height"], steps=4)
+        tab.mouse.up()
+
+    tab.keyboard.press("0")
+    assert boxes.count() == 0
+    drag((0.1, 0.1), (0.3, 0.3))
+    drag((0.3, 0.3), (0.4, 0.5))  # the chosen box has handles: its corner is drawn out
+    width, height = (
+        float(boxes.first.evaluate(f"e => parseFloat(e.style.{side} || getComputedStyle(e).{side})"))
+        for side in ("width", "height")
+    )
+    assert (width / area["width"], height / area["height"]) == (
+        pytest.approx(0.3, abs=0.02),
+        pytest.approx(0.4, abs=0.02),
+    )
+    tab.keyboard.press("b")
+    tab.keyboard.press("ArrowRight")
+    assert boxes.count() == 2
+    tab.keyboard.press("Delete")
+    tab.keyboard.press("u")
+    assert boxes.count() == 2
+    tab.keyboard.press("?")
+    tab.get_by_role("dialog", name="Keys").get_by_role("button", name="Close").click()
+    tab.keyboard.press("Enter")
+    tab.get_by_text("No frame waits here").wait_for()
+    context.close()
+
+    context = browser.new_context(base_url=farm.url, viewport={"width": 1440, "height": 900})
+    tab = context.new_page()
+    tab.set_default_timeout(40_000)
+    sign_in(tab, Account("farm_manager@fjord.example", PASSWORD))
+    tab.get_by_role("link", name="Labels").click()
+    tab.get_by_role("tab", name="Review").click()
+    tab.get_by_test_id("label-review").wait_for()
+    assert tab.get_by_test_id("label-box").count() == 2
+    tab.get_by_role("button", name="Accept").click()
+    tab.get_by_text("Nothing waits for review").wait_for()
+    tab.get_by_role("tab", name="Data sets").click()
+    tab.get_by_label("Name").fill("first")
+    tab.get_by_role("button", name="Freeze").click()
+    tab.get_by_test_id("frozen").wait_for()
+    context.close()
+    with farm.client("viewer") as client:
+        version = client.get("/api/v1/datasets").json()["items"][0]
+        document = client.get(f"/api/v1/datasets/{version['id']}/annotations.json").content
+    assert hashlib.sha256(document).hexdigest() == version["sha256"]
+    (image,) = json.loads(document)["images"]
+    assert (image["sha256"], image["annotator"], image["reviewer"]) == (
+        sha256, "operator@fjord.example", "farm_manager@fjord.example",
+    )  # fmt: skip
+    assert len(json.loads(document)["annotations"]) == 2
+
+
+def test_a_wrong_picture_on_the_unit_page_leads_the_queue(page: Page, farm: RealFarm) -> None:
+    with farm.client("viewer") as client:
+        units = client.get(f"/api/v1/sites/{SITE}/latest").json()["units"]
+    unit = next(each["unit"]["id"] for each in units if each["unit"]["slug"] == "tank-2")
+    go(page, f"/units/{unit}")
+    page.get_by_test_id("observation").first.click()
+    page.get_by_role("button", name="Wrong", exact=True).click()
+    page.get_by_label("Note").fill("two at the bottom")
+    page.get_by_role("button", name="Fish missed").click()
+    page.get_by_test_id("marked").wait_for()
+    go(page, f"/sites/{SITE}/labels")
+    page.get_by_test_id("label-work").wait_for()
+    page.get_by_text("two at the bottom").wait_for()
 
 
 def test_the_language_changes_everything_at_once(page: Page) -> None:

@@ -22,6 +22,7 @@ const KpisPage = lazy(() => import('./features/kpis/KpisPage'));
 const ReportsPage = lazy(() => import('./features/reports/ReportsPage'));
 const DevicesPage = lazy(() => import('./features/devices/DevicesPage'));
 const DeadLettersPage = lazy(() => import('./features/dead_letters/DeadLettersPage'));
+const LabelsPage = lazy(() => import('./features/labels/LabelsPage'));
 const RolloutsPage = lazy(() => import('./features/rollouts/RolloutsPage'));
 const SettingsPage = lazy(() => import('./features/settings/SettingsPage'));
 const UnitPage = lazy(() => import('./features/farms/UnitPage'));
@@ -72,6 +73,7 @@ export function App(): JSX.Element {
                     <Route path="/sites/:site/dead-letters" element={<DeadLettersPage />} />
                     <Route path="/sites/:site/rollouts" element={<RolloutsPage />} />
                     <Route path="/sites/:site/rollouts/:rollout" element={<RolloutsPage />} />
+                    <Route path="/sites/:site/labels" element={<LabelsPage />} />
                     <Route path="/sites/:site/settings" element={<SettingsPage />} />
                     <Route path="/units/:unit" element={<UnitPage />} />
                   </Route>

@@ -1,7 +1,9 @@
 /** Greek. */
+import { labelsEl } from '../features/labels/words/el';
 import type { Messages } from './index';
 
 export const el: Messages = {
+  ...labelsEl,
   'state.loading': 'Φόρτωση…',
   'state.sending': 'Αποστολή…',
   'state.retrying': 'Νέα προσπάθεια…',

@@ -1,5 +1,7 @@
 /** English, the language that the other files follow: one message for each key, `{name}` for what is filled in. */
+import { labelsEn } from '../features/labels/words/en';
 export const en = {
+  ...labelsEn,
   // States of a page
   'state.loading': 'Loading…',
   'state.sending': 'Sending…',

@@ -1,7 +1,9 @@
 /** Spanish. */
+import { labelsEs } from '../features/labels/words/es';
 import type { Messages } from './index';
 
 export const es: Messages = {
+  ...labelsEs,
   'state.loading': 'Cargando…',
   'state.sending': 'Enviando…',
   'state.retrying': 'Reintentando…',

@@ -1,7 +1,9 @@
 /** Norwegian (bokmål). */
+import { labelsNb } from '../features/labels/words/nb';
 import type { Messages } from './index';
 
 export const nb: Messages = {
+  ...labelsNb,
   'state.loading': 'Laster…',
   'state.sending': 'Sender…',
   'state.retrying': 'Prøver igjen…',

@@ -1,7 +1,9 @@
 /** Turkish. */
+import { labelsTr } from '../features/labels/words/tr';
 import type { Messages } from './index';
 
 export const tr: Messages = {
+  ...labelsTr,
   'state.loading': 'Yükleniyor…',
   'state.sending': 'Gönderiliyor…',
   'state.retrying': 'Yeniden deneniyor…',

@@ -7,6 +7,7 @@ import type { Role } from '../../api/types';
 import { t, type MessageKey } from '../../i18n';
 import {
   BellIcon,
+  BoxesIcon,
   ChipIcon,
   DiaryIcon,
   GaugeIcon,
@@ -34,6 +35,7 @@ const PLACES: readonly Place[] = [
   { path: '/kpis', label: 'nav.kpis', icon: GaugeIcon, least: 'viewer' },
   { path: '/reports', label: 'nav.reports', icon: PageIcon, least: 'viewer' },
   { path: '/devices', label: 'nav.devices', icon: ChipIcon, least: 'viewer' },
+  { path: '/labels', label: 'nav.labels', icon: BoxesIcon, least: 'viewer' },
   { path: '/rollouts', label: 'nav.rollouts', icon: QueueIcon, least: 'fleet_admin' },
   { path: '/dead-letters', label: 'nav.dead_letters', icon: LetterIcon, least: 'fleet_admin' },
   { path: '/settings', label: 'nav.settings', icon: GearIcon, least: 'viewer' },

@@ -7,6 +7,7 @@ import { useState, type JSX } from 'react';
 import { unitObservations } from '../../api/endpoints';
 import type { Observation } from '../../api/types';
 import { farmDateTime } from '../../kit/time';
+import { WrongButton } from '../labels/WrongButton';
 import { EvidenceImage } from './EvidenceImage';
 import { countText, imageTime, shortHash, spreadText } from './words';
 import { t } from '../../i18n';
@@ -106,6 +107,9 @@ function Enlarged({ item, timezone }: { item: Observation; timezone: string }): 
         {item.model !== null &&
           ` · ${item.model.name} ${item.model.version}, sha256 ${shortHash(item.model.sha256)}…`}
       </Typography>
+      <Box sx={{ mt: 1 }}>
+        <WrongButton key={item.id} observation={item.id} />
+      </Box>
     </Box>
   );
 }

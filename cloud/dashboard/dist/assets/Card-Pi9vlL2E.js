@@ -1,1 +1,0 @@
-import{An as e,Ei as t,j as n}from"./icons-WG8r7Ltw.js";var r=t();function i({title:t,children:i}){return(0,r.jsxs)(e,{variant:`outlined`,component:t===void 0?`div`:`section`,"aria-label":t,sx:{p:{xs:1.5,sm:2},borderRadius:`0.875rem`,minWidth:0},children:[t!==void 0&&(0,r.jsx)(n,{variant:`h2`,sx:{mb:1.5},children:t}),i]})}export{i as t};

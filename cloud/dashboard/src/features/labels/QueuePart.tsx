@@ -1,0 +1,126 @@
+/** The queue as a list: what waits, what is done, and the way into each frame. */
+import Box from '@mui/material/Box';
+import Button from '@mui/material/Button';
+import MuiLink from '@mui/material/Link';
+import ToggleButton from '@mui/material/ToggleButton';
+import ToggleButtonGroup from '@mui/material/ToggleButtonGroup';
+import { useState, type JSX } from 'react';
+import { Link } from 'react-router';
+import type { LabelTask, TaskStatus } from '../../api/labels';
+import { numberText, t, word } from '../../i18n';
+import { Answer } from '../../kit/Answer';
+import { Card } from '../../kit/Card';
+import { Table } from '../../kit/Table';
+import { farmDateTime } from '../../kit/time';
+import { useReview, useTasks } from './queries';
+
+const STATUSES: readonly TaskStatus[] = ['open', 'review', 'accepted', 'rejected'];
+
+interface Props {
+  site: string;
+  timezone: string;
+  mayLabel: boolean;
+  mayReview: boolean;
+}
+
+export function QueuePart({ site, timezone, mayLabel, mayReview }: Props): JSX.Element {
+  const [status, setStatus] = useState<TaskStatus>('open');
+  const query = useTasks(site, status);
+  const review = useReview();
+  return (
+    <>
+      <ToggleButtonGroup
+        exclusive
+        value={status}
+        aria-label={t('labels.status')}
+        onChange={(_event, value: TaskStatus | null) => value !== null && setStatus(value)}
+        sx={{ mb: 2, flexWrap: 'wrap' }}
+      >
+        {STATUSES.map((each) => (
+          <ToggleButton key={each} value={each} sx={{ px: 2 }}>
+            {word('label_status', each)}
+          </ToggleButton>
+        ))}
+      </ToggleButtonGroup>
+      <Answer
+        query={query}
+        empty={{
+          when: (data) => data.pages.every((page) => page.items.length === 0),
+          title: t('labels.none'),
+          text: t('labels.none_text'),
+        }}
+      >
+        {(data) => (
+          <Card>
+            <Table<LabelTask>
+              label={t('labels.queue')}
+              rows={data.pages.flatMap((page) => page.items)}
+              rowKey={(task) => task.id}
+              columns={[
+                {
+                  head: t('labels.frame'),
+                  cell: (task) => (
+                    <Box
+                      component="img"
+                      src={task.image_url}
+                      alt={t('labels.frame_of', { camera: task.camera, n: task.proposals.length })}
+                      loading="lazy"
+                      sx={{
+                        width: '7rem',
+                        aspectRatio: '16 / 9',
+                        objectFit: 'cover',
+                        borderRadius: '0.375rem',
+                      }}
+                    />
+                  ),
+                },
+                {
+                  head: t('column.when'),
+                  cell: (task) => farmDateTime(Date.parse(task.captured_at), timezone),
+                },
+                { head: t('labels.camera'), cell: (task) => `${task.unit} · ${task.camera}` },
+                { head: t('column.why'), cell: (task) => word('sample_reason', task.reason) },
+                {
+                  head: t('labels.priority'),
+                  cell: (task) => numberText(task.priority, 2),
+                  align: 'right' as const,
+                },
+                { head: t('labels.labels'), cell: (task) => `${task.labels} / ${task.wanted}` },
+                {
+                  head: t('labels.agreement'),
+                  cell: (task) => (task.agreement === null ? '–' : `${Math.round(task.agreement * 100)} %`),
+                },
+                {
+                  head: t('column.what'),
+                  cell: (task) =>
+                    task.status === 'open' || task.status === 'review' ? (
+                      mayLabel && (
+                        <MuiLink component={Link} to={`/sites/${site}/labels?part=work&task=${task.id}`}>
+                          {t('labels.label_it')}
+                        </MuiLink>
+                      )
+                    ) : mayReview ? (
+                      <Button
+                        size="small"
+                        disabled={review.isPending}
+                        onClick={() =>
+                          review.mutate({ id: task.id, decision: 'reopen', labelId: null, note: '' })
+                        }
+                      >
+                        {t('labels.reopen')}
+                      </Button>
+                    ) : null,
+                },
+              ]}
+            />
+            {query.hasNextPage && (
+              <Button disabled={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
+                {t('action.older')}
+              </Button>
+            )}
+          </Card>
+        )}
+      </Answer>
+    </>
+  );
+}

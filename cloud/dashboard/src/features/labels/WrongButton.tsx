@@ -1,0 +1,59 @@
+/** One tap says that the model is wrong in a picture; the picture then leads the label queue. */
+import Alert from '@mui/material/Alert';
+import Box from '@mui/material/Box';
+import Button from '@mui/material/Button';
+import TextField from '@mui/material/TextField';
+import { useMutation } from '@tanstack/react-query';
+import { useState, type JSX } from 'react';
+import { markWrong, type Fault } from '../../api/labels';
+import { t, word } from '../../i18n';
+import { reaches } from '../auth/rules';
+import { useSession } from '../auth/session';
+
+const FAULTS: readonly Fault[] = ['missed', 'false', 'wrong_class', 'wrong_count', 'other'];
+
+export function WrongButton({ observation }: { observation: string }): JSX.Element | null {
+  const role = useSession()?.user.role ?? 'viewer';
+  const [open, setOpen] = useState(false);
+  const [note, setNote] = useState('');
+  // Said twice over a bad line it is one mark.
+  const [key] = useState(() => crypto.randomUUID());
+  const mark = useMutation({ mutationFn: (fault: Fault) => markWrong(key, observation, fault, note.trim()) });
+  if (!reaches(role, 'operator')) return null;
+  if (mark.isSuccess) {
+    return (
+      <Alert severity="success" variant="outlined" data-testid="marked">
+        {t('labels.thanks')}
+      </Alert>
+    );
+  }
+  if (!open) {
+    return (
+      <Button variant="outlined" color="inherit" onClick={() => setOpen(true)}>
+        {t('labels.wrong')}
+      </Button>
+    );
+  }
+  return (
+    <Box role="group" aria-label={t('labels.what_wrong')} sx={{ display: 'grid', gap: 1, maxWidth: '40rem' }}>
+      <TextField
+        label={t('labels.note')}
+        value={note}
+        size="small"
+        onChange={(event) => setNote(event.target.value)}
+        slotProps={{ htmlInput: { maxLength: 1000 } }}
+      />
+      <Box sx={{ display: 'flex', flexWrap: 'wrap', gap: 1 }}>
+        {FAULTS.map((fault) => (
+          <Button key={fault} variant="outlined" disabled={mark.isPending} onClick={() => mark.mutate(fault)}>
+            {word('fault', fault)}
+          </Button>
+        ))}
+        <Button color="inherit" onClick={() => setOpen(false)}>
+          {t('action.cancel')}
+        </Button>
+      </Box>
+      {mark.isError && <Alert severity="error">{mark.error.message}</Alert>}
+    </Box>
+  );
+}
