@@ -93,6 +93,8 @@ class TrainingConfig(_Section):
     """Data sets with their licences; may be empty when the run is given a data set of its own (``--dataset``)."""
     network: Literal["fish_centernet", "ssdlite320", "fasterrcnn"] = "fish_centernet"
     """An entry of the zoo. Only the first exports with the current exporter, and only it is a few megabytes."""
+    base: str | None = None
+    """Bundle (name or folder) whose weights the run goes on from, with its batch statistics kept; None starts from ImageNet."""
     model: DetectorConfig = DetectorConfig()
     schedule: ScheduleConfig = ScheduleConfig()
 

@@ -10,9 +10,11 @@ from pydantic import BaseModel, Field, ValidationError
 from rich.console import Console
 
 from contracts.errors import ConfigurationError
+from models.runtime.bundle import find_bundle, load_bundle
 from models.training.classifier_job import ClassifierJob, open_classifier_job
 from models.training.config import ClassifierTrainingConfig, TrainingConfig, load_any_config
 from models.training.detector_job import DetectorJob, prepare_dataset
+from models.training.from_bundle import detector_from_bundle
 from models.training.prepare import Prepared, prepare
 from models.training.train import CONFIG, run
 
@@ -61,8 +63,22 @@ def start(
     if isinstance(config, ClassifierTrainingConfig):
         job = open_classifier_job(config, dataset, judge=judge, roots=roots)
     else:
-        job = DetectorJob(config, prepare_detection(config, dataset, judge, roots))
+        job = open_detector_job(config, prepare_detection(config, dataset, judge, roots))
     return run(job, out, config_json=origin.model_dump_json(indent=1), console=console)
+
+
+def open_detector_job(config: TrainingConfig, prepared: Prepared) -> DetectorJob:
+    """The job of a configuration: from ImageNet, or from the bundle that it names as base.
+
+    Raises:
+        ConfigurationError: the base is no bundle of our own detector.
+    """
+    if config.base is None:
+        return DetectorJob(config, prepared)
+    base = load_bundle(find_bundle(config.base))
+    model = detector_from_bundle(base.manifest, base.model_path)
+    model.backbone.freeze(config.model.frozen_blocks)
+    return DetectorJob(config, prepared, model=model, base_sha256=base.manifest.sha256)
 
 
 def prepare_detection(
