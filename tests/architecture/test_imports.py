@@ -15,7 +15,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "aquaculture": ("edge",),
     "edge": ("edge", "cpu", "aws", "video", "s3", "gpio"),
     "bridge": ("bridge",),
-    "cloud": ("cloud",),
+    "cloud": ("cloud", "otel"),
     "models/runtime": ("edge", "cpu"),
     "models": ("edge", "cpu", "train", "s3", "interop", "batch", "serving"),
     "shoal": ("box",),
