@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 
-from cloud.auth.dependencies import FleetAdmin
+from cloud.auth.dependencies import FleetAdmin, Viewer
 from cloud.kit.pagination import Paging
 from cloud.kit.problems import problems
 from cloud.kit.repository import Reader, Writer
@@ -15,6 +16,7 @@ from cloud.rollouts import service
 from cloud.rollouts.schemas import (
     Approval,
     DecisionPage,
+    ModelChanges,
     NewRollout,
     Order,
     RolloutDevicePage,
@@ -22,6 +24,7 @@ from cloud.rollouts.schemas import (
     RolloutView,
 )
 from cloud.settings import CloudSettings
+from contracts.base import UtcDatetime
 
 router = APIRouter(tags=["fleet"])
 
@@ -63,6 +66,18 @@ async def list_rollout_devices(rollout_id: UUID, user: FleetAdmin, reader: Reade
 async def list_rollout_decisions(rollout_id: UUID, user: FleetAdmin, reader: Reader, page: Paging) -> DecisionPage:
     """What was decided, when and why, newest first."""
     return await service.list_decisions(reader, user, rollout_id, page)
+
+
+@router.get("/units/{unit_id}/model-changes", summary="Changes of models", responses=problems(401, 404))
+async def list_model_changes(
+    unit_id: int,
+    user: Viewer,
+    reader: Reader,
+    start: Annotated[UtcDatetime, Query(description="First moment.")],
+    end: Annotated[UtcDatetime, Query(description="Moment after the last.")],
+) -> ModelChanges:
+    """When another model began to look at a unit: the marks that a chart of counts needs, or a change of eyes is taken for one of fish."""
+    return await service.model_changes(reader, user, unit_id, start, end)
 
 
 @router.post(

@@ -6,14 +6,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, tuple_, update
+from sqlalchemy import String, case, cast, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from cloud.auth.scope import Scope
-from cloud.devices.tables import Device, DeviceGroup
+from cloud.devices.tables import Camera, Device, DeviceEventRow, DeviceGroup
+from cloud.farms.repository import own_sites
 from cloud.farms.tables import Site
 from cloud.kit.repository import ReadConnection, Repository, Row, WriteConnection
 from cloud.rollouts.tables import RolloutDevice, RolloutEntry, RolloutOrder, RolloutRow
+from contracts.deployments import DEPLOYMENT_EVENT
 
 
 class RolloutRepository(Repository):
@@ -110,6 +112,30 @@ class RolloutRepository(Repository):
         if after is not None:
             statement = statement.where(tuple_(Site.slug, Device.slug) > after)
         return await self._all(statement.order_by(Site.slug, Device.slug).limit(rows))
+
+    async def model_changes(self, unit_id: int, start: datetime, end: datetime, *, rows: int) -> list[Row]:
+        """When devices with a camera at a unit said that another model runs, newest first."""
+        event, rollout = DeviceEventRow, RolloutRow
+        state, deployment = event.detail["state"].astext, event.detail["deployment"].astext
+        back = deployment.like("%-back")
+        version = case((back, rollout.back_to), else_=rollout.version)
+        there = select(Camera.device_id).where(Camera.unit_id == unit_id)
+        statement = (
+            select(
+                event.occurred_at.label("at"), Device.slug.label("device"), state.label("state"),
+                event.detail["running_sha256"].astext.label("sha256"), rollout.model, version.label("version"),
+                rollout.id.label("rollout_id"), func.coalesce(event.detail["reason"].astext, "").label("reason"),
+            )
+            .join(Device, Device.id == event.device_id)
+            .join(Site, Site.id == Device.site_id)
+            .outerjoin(rollout, cast(rollout.id, String) == func.replace(deployment, "-back", ""))
+            .where(own_sites(self._scope), event.device_id.in_(there), event.name == DEPLOYMENT_EVENT)
+            .where(event.occurred_at >= start, event.occurred_at < end, state.in_(("probation", "rolled_back")))
+            .where(or_(rollout.id.is_(None), rollout.kind == "model"))
+            .order_by(event.occurred_at.desc(), event.id.desc())
+            .limit(rows)
+        )  # fmt: skip
+        return await self._all(statement)
 
     async def decisions(self, rollout_id: UUID, *, before: int | None, rows: int) -> list[Row]:
         """The decision log, newest first."""

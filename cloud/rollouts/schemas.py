@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -156,6 +157,29 @@ class DeviceView(ApiModel):
 
 class RolloutDevicePage(Page[DeviceView]):
     """Some devices of a rollout, by site and name."""
+
+
+class ModelChange(ApiModel):
+    """A moment at which another model began to look at a unit: counts before and after it are not of the same eyes."""
+
+    at: UtcDatetime
+    device: str
+    change: Literal["activated", "rolled_back"]
+    sha256: str | None
+    """Of the model that runs since."""
+    model: str | None
+    """Its name; null where no rollout of the fleet names it."""
+    version: str | None
+    rollout_id: UUID | None
+    reason: str
+
+
+class ModelChanges(ApiModel):
+    """Changes of models at a unit, oldest first."""
+
+    items: list[ModelChange]
+    cut: bool
+    """Whether there were more than fit; then the newest are shown."""
 
 
 class DecisionView(ApiModel):

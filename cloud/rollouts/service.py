@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 from cloud.auth.dependencies import Principal
 from cloud.db.audit import EVENT
 from cloud.errors import ConflictError, InvalidCursorError, NotFoundError
+from cloud.farms.service import get_unit
 from cloud.kit.ids import decode_cursor, decode_moment_cursor, encode_cursor
 from cloud.kit.pagination import PageQuery, cut
 from cloud.kit.repository import ReadConnection, Row, WriteConnection
@@ -21,6 +22,8 @@ from cloud.rollouts.schemas import (
     DecisionView,
     DeviceView,
     Gate,
+    ModelChange,
+    ModelChanges,
     NewRollout,
     Order,
     OrderKind,
@@ -31,6 +34,8 @@ from cloud.rollouts.schemas import (
     WaveView,
 )
 
+MOST_CHANGES = 500
+"""Changes of models that one answer holds."""
 _OVER = frozenset({"refused", "rolled_back", "canceled"})
 
 
@@ -144,6 +149,20 @@ async def list_devices(reader: ReadConnection, user: Principal, rollout_id: UUID
     return RolloutDevicePage(items=[_device(row) for row in shown], next_cursor=cursor)
 
 
+async def model_changes(
+    reader: ReadConnection, user: Principal, unit_id: int, start: datetime, end: datetime
+) -> ModelChanges:
+    """When another model began to look at a unit, for charts of what models count.
+
+    Raises:
+        NotFoundError: there is no such unit of theirs.
+    """
+    unit = await get_unit(reader, user, unit_id)
+    rows = await RolloutRepository(reader, user.scope).model_changes(unit.id, start, end, rows=MOST_CHANGES + 1)
+    items = [_change(row) for row in reversed(rows[:MOST_CHANGES])]
+    return ModelChanges(items=items, cut=len(rows) > MOST_CHANGES)
+
+
 async def list_decisions(reader: ReadConnection, user: Principal, rollout_id: UUID, page: PageQuery) -> DecisionPage:
     """The decision log, newest first."""
     repository = RolloutRepository(reader, user.scope)
@@ -221,6 +240,16 @@ async def _view(repository: RolloutRepository, row: Row) -> RolloutView:
         waves=waves,
         gates=[Gate(**gate) for gate in state["gates"]],
         harm_h=state["harm_h"],
+    )
+
+
+def _change(row: Row) -> ModelChange:
+    back = row["state"] == "rolled_back"
+    # A box that went back by itself runs what it had before, which the rollout names; one that was told to, likewise.
+    known = {"version": None, "model": row["model"]} if back else {}
+    return ModelChange(
+        **{key: value for key, value in {**row, **known}.items() if key != "state"},
+        change="rolled_back" if back else "activated",
     )
 
 

@@ -1638,6 +1638,29 @@ Mode: TypeAlias = "Literal['off', 'advise', 'alarm']"
 
 
 
+class ModelChange(TypedDict):
+    """A moment at which another model began to look at a unit: counts before and after it are not of the same eyes."""
+    at: str
+    device: str
+    change: Literal['activated', 'rolled_back']
+    sha256: str | None
+    """Of the model that runs since."""
+    model: str | None
+    """Its name; null where no rollout of the fleet names it."""
+    version: str | None
+    rollout_id: str | None
+    reason: str
+
+
+
+class ModelChanges(TypedDict):
+    """Changes of models at a unit, oldest first."""
+    items: list[ModelChange]
+    cut: bool
+    """Whether there were more than fit; then the newest are shown."""
+
+
+
 class _ModelDetailAlways(TypedDict):
     key: str
     """``name@version``; what ``/ml/models/{version}`` takes."""

@@ -557,6 +557,11 @@ class Operations:
         answer: models.ModelsOut = self._request("GET", "/api/v1/ml/models", query={}, headers={}, body=None, form=False, as_json=True)
         return answer
 
+    def list_model_changes(self, unit_id: int, *, start: str, end: str) -> models.ModelChanges:
+        """Changes of models."""
+        answer: models.ModelChanges = self._request("GET", f"/api/v1/units/{_part(unit_id)}/model-changes", query={"start": start, "end": end}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
     def list_notifications(self, site: str, *, alarm: str | None = None, limit: int | None = None, cursor: str | None = None) -> models.NotificationPage:
         """Messages."""
         answer: models.NotificationPage = self._request("GET", f"/api/v1/sites/{_part(site)}/notifications", query={"alarm": alarm, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
@@ -1354,6 +1359,11 @@ class AsyncOperations:
     async def list_ml_models(self) -> models.ModelsOut:
         """Installed models."""
         answer: models.ModelsOut = await self._request("GET", "/api/v1/ml/models", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    async def list_model_changes(self, unit_id: int, *, start: str, end: str) -> models.ModelChanges:
+        """Changes of models."""
+        answer: models.ModelChanges = await self._request("GET", f"/api/v1/units/{_part(unit_id)}/model-changes", query={"start": start, "end": end}, headers={}, body=None, form=False, as_json=True)
         return answer
 
     async def list_notifications(self, site: str, *, alarm: str | None = None, limit: int | None = None, cursor: str | None = None) -> models.NotificationPage:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 NEW: dict[str, Any] = {"name": "better eyes", "model": "fish-detector", "version": "1.1.0", "back_to": "1.0.0"}
 
@@ -97,3 +99,33 @@ def test_a_proposal_can_be_withdrawn(fleet_admin: httpx.Client) -> None:
     order = {"kind": "cancel", "reason": "wrong version"}
     answer = fleet_admin.post(f"/api/v1/rollouts/{asked['id']}/orders", json=order)
     assert answer.json()["status"] == "canceled"
+
+
+def test_a_chart_learns_when_another_model_began_to_look(
+    operator: httpx.Client, rival: httpx.Client, farm_url: str
+) -> None:
+    span = {"start": "2031-01-01T00:00:00Z", "end": "2031-01-03T00:00:00Z"}
+    with psycopg.connect(farm_url) as database:
+        row = database.execute("SELECT c.unit_id, c.device_id FROM camera AS c LIMIT 1").fetchone()
+        assert row is not None
+        unit, device = row
+        for hour, state in ((1, "shadow_run"), (2, "probation"), (3, "committed"), (4, "rolled_back")):
+            database.execute(
+                "INSERT INTO device_event (device_id, name, occurred_at, received_at, detail)"
+                " VALUES (%s, 'deployment.status', %s, now(), %s)",
+                (
+                    device,
+                    f"2031-01-02T0{hour}:00:00Z",
+                    Jsonb({"state": state, "deployment": "d-1", "running_sha256": "ab"}),
+                ),
+            )
+    try:
+        answer = operator.get(f"/api/v1/units/{unit}/model-changes", params=span).json()
+        assert [(each["at"], each["change"]) for each in answer["items"]] == [
+            ("2031-01-02T02:00:00Z", "activated"),
+            ("2031-01-02T04:00:00Z", "rolled_back"),
+        ]
+        assert rival.get(f"/api/v1/units/{unit}/model-changes", params=span).status_code == 404
+    finally:
+        with psycopg.connect(farm_url) as database:
+            database.execute("DELETE FROM device_event WHERE occurred_at > '2031-01-01'")

@@ -2405,6 +2405,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/units/{unit_id}/model-changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Changes of models
+         * @description When another model began to look at a unit: the marks that a chart of counts needs, or a change of eyes is taken for one of fish.
+         */
+        get: operations["listModelChanges"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/rollouts/{rollout_id}/orders": {
         parameters: {
             query?: never;
@@ -6010,6 +6030,53 @@ export interface components {
          * @enum {string}
          */
         Mode: "off" | "advise" | "alarm";
+        /**
+         * ModelChange
+         * @description A moment at which another model began to look at a unit: counts before and after it are not of the same eyes.
+         */
+        ModelChange: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Device */
+            device: string;
+            /**
+             * Change
+             * @enum {string}
+             */
+            change: "activated" | "rolled_back";
+            /**
+             * Sha256
+             * @description Of the model that runs since.
+             */
+            sha256: string | null;
+            /**
+             * Model
+             * @description Its name; null where no rollout of the fleet names it.
+             */
+            model: string | null;
+            /** Version */
+            version: string | null;
+            /** Rollout Id */
+            rollout_id: string | null;
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * ModelChanges
+         * @description Changes of models at a unit, oldest first.
+         */
+        ModelChanges: {
+            /** Items */
+            items: components["schemas"]["ModelChange"][];
+            /**
+             * Cut
+             * @description Whether there were more than fit; then the newest are shown.
+             */
+            cut: boolean;
+        };
         /**
          * ModelDetail
          * @description An installed bundle with its card.
@@ -17343,6 +17410,60 @@ export interface operations {
             };
             /** @description Forbidden */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listModelChanges: {
+        parameters: {
+            query: {
+                /** @description First moment. */
+                start: string;
+                /** @description Moment after the last. */
+                end: string;
+            };
+            header?: never;
+            path: {
+                unit_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelChanges"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
