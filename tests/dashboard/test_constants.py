@@ -13,9 +13,12 @@ from aquaculture.lice import MIN_FISH
 from aquaculture.welfare import INDICATORS, SCORES
 from cloud.husbandry.records import (
     Feeding,
+    Harvest,
     LiceCount,
     Mortality,
     Note,
+    Stocking,
+    Transfer,
     Treatment,
     WeightSample,
     WelfareSample,
@@ -26,7 +29,18 @@ FORMS = (ROOT / "cloud" / "dashboard" / "src" / "features" / "husbandry" / "form
 
 KINDS = {
     model.model_fields["kind"].default: model
-    for model in (Mortality, Feeding, Treatment, WeightSample, LiceCount, WelfareSample, Note)
+    for model in (
+        Mortality,
+        Feeding,
+        Treatment,
+        WeightSample,
+        LiceCount,
+        WelfareSample,
+        Stocking,
+        Transfer,
+        Harvest,
+        Note,
+    )
 }
 
 

@@ -35,6 +35,7 @@ PAGES = (
     "/records?write=mortality",
     "/kpis",
     "/reports",
+    "/classify",
     "/devices",
     "/labels",
     "/labels?part=queue",
@@ -278,6 +279,36 @@ def test_dead_fish_are_written_down_without_a_network_and_arrive_once(page: Page
         found = client.get(f"/api/v1/sites/{SITE}/records", params={"kind": "mortality"}).json()["items"]
     written = [each["record"] for each in found if each["record"]["note"] == "found at the outlet"]
     assert [(each["count"], each["cause"], each["batch"]) for each in written] == [(2, "injury", "S-26")]
+
+
+def test_fish_are_moved_by_form_and_the_wall_tells_what_each_tank_holds(page: Page) -> None:
+    go(page, f"/sites/{SITE}/records?write=transfer&unit=tank-2")
+    form = page.get_by_role("form", name="Transfer")
+    form.get_by_label("To unit").click()
+    assert page.get_by_role("option", name="Tank 2").count() == 0
+    page.get_by_role("option", name="Tank 3").click()
+    form.get_by_role("textbox", name="Fish").fill("2500")
+    form.get_by_role("button", name="Save").click()
+    form.wait_for(state="detached")
+    go(page, f"/sites/{SITE}")
+    today = page.locator("[data-unit=tank-3]").get_by_test_id("today")
+    today.get_by_text("2,500").wait_for()
+    fed = page.locator("[data-unit=tank-1]").get_by_test_id("today")
+    assert re.search(r"45\s*kg|0\s*kg", fed.inner_text()), "what was fed since midnight of the farm"
+
+
+def test_a_picture_is_shown_to_the_detector_and_its_boxes_are_drawn(page: Page) -> None:
+    go(page, f"/sites/{SITE}/classify")
+    picture, _ = draw_fish(9, seed=4)
+    page.get_by_test_id("picture-file").set_input_files(
+        {"name": "tank.jpg", "mimeType": "image/jpeg", "buffer": picture}
+    )
+    told = page.get_by_test_id("prediction")
+    told.get_by_text("found").wait_for()
+    assert re.search(r"sha256 [0-9a-f]{8}", told.inner_text())
+    page.get_by_role("cell", name=re.compile(r"fish-detector|detector")).first.wait_for()
+    page.get_by_role("button", name="Which species is it?").click()
+    page.get_by_role("alert").or_(told.get_by_text("How sure it is")).wait_for()
 
 
 def test_a_record_that_the_server_refuses_stays_with_its_reason(page: Page) -> None:

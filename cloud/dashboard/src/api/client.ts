@@ -99,6 +99,26 @@ export async function fileText(path: string): Promise<string> {
   return (await fetchFile(path)).blob.text();
 }
 
+/** Send a form with a file; the answer comes when the server has looked at it. */
+export async function upload<T>(path: string, form: FormData): Promise<T> {
+  const token = await freshToken();
+  let response: Response;
+  try {
+    response = await fetch(path, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token ?? ''}` },
+      body: form,
+      signal: AbortSignal.timeout(FILE_TIMEOUT_MS),
+    });
+  } catch {
+    throw new ApiError('connection', t('error.no_answer'));
+  }
+  if (response.status === 401) endSession('expired');
+  const answer: unknown = await response.json().catch(() => null);
+  if (response.ok) return answer as T;
+  throw new ApiError(failureOf(response.status), problemText(answer, response.status), response.status);
+}
+
 async function fetchFile(path: string): Promise<{ response: Response; blob: Blob }> {
   const token = await freshToken();
   let response: Response;

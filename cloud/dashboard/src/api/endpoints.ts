@@ -1,5 +1,5 @@
 /** One function for each path of the API that the dashboard uses. */
-import { answerOf, api, doneOf } from './client';
+import { answerOf, api, doneOf, upload } from './client';
 import type { paths } from './schema';
 import type {
   Alarm,
@@ -33,6 +33,9 @@ import type {
   OneTimeToken,
   OrderKind,
   Observation,
+  Prediction,
+  PredictionPage,
+  PredictionTask,
   Proofs,
   Rationale,
   RecordKind,
@@ -417,4 +420,19 @@ export function askRollout(wanted: NewRollout): Promise<RolloutView> {
 export function orderRollout(id: string, kind: OrderKind, reason: string): Promise<RolloutView> {
   const params = { path: { rollout_id: id } };
   return answerOf(api.POST('/api/v1/rollouts/{rollout_id}/orders', { params, body: { kind, reason } }));
+}
+
+/** What the active model says of a picture. */
+export function predict(file: File, task: PredictionTask, unitId: number | null): Promise<Prediction> {
+  const form = new FormData();
+  form.set('file', file);
+  form.set('task', task);
+  form.set('all_probabilities', 'true');
+  if (unitId !== null) form.set('unit_id', String(unitId));
+  return upload('/api/v1/ml/predict', form);
+}
+
+export function pastPredictions(cursor: string | null, signal: AbortSignal): Promise<PredictionPage> {
+  const query = { limit: 25, ...(cursor === null ? {} : { cursor }) };
+  return answerOf(api.GET('/api/v1/predictions/history', { params: { query }, signal }));
 }

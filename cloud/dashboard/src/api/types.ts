@@ -77,3 +77,7 @@ export type RowFault = Schemas['RowFault'];
 export type AnyRecord = Schemas['Recorded']['record'];
 export type RecordKind = NonNullable<AnyRecord['kind']>;
 export type Person = Schemas['PersonPage']['items'][number];
+export type PastPrediction = Schemas['PastPrediction'];
+export type Prediction = Schemas['Prediction'];
+export type PredictionPage = Schemas['PredictionPage'];
+export type PredictionTask = Schemas['Task'];

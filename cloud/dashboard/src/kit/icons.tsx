@@ -105,3 +105,9 @@ export function ShoalMark({ size = '1.75rem' }: { size?: string }): JSX.Element 
     </svg>
   );
 }
+export const LensIcon = icon(
+  <>
+    <circle cx="10.5" cy="10.5" r="6.5" />
+    <path d="M15.5 15.5 21 21M8 10.5h5M10.5 8v5" />
+  </>,
+);

@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { ageText, elapsedSeconds, farmClock, secondsBetween, serverNowMs, shortAgeText } from './time';
+import {
+  ageText,
+  elapsedSeconds,
+  farmClock,
+  secondsBetween,
+  serverNowMs,
+  shortAgeText,
+  startOfDayMs,
+} from './time';
 
 describe('an age in words', () => {
   it.each([
@@ -43,4 +51,15 @@ describe('the farm’s clock', () => {
   it('never shows a negative difference between two clocks', () => {
     expect(secondsBetween('2026-11-21T10:00:05Z', '2026-11-21T10:00:00Z')).toBe(0);
   });
+});
+
+describe('the day of a farm', () => {
+  it.each([
+    ['2026-11-21T10:03:07.250Z', 'Europe/Oslo', '2026-11-20T23:00:00.000Z'],
+    ['2026-11-21T10:03:00Z', 'America/Santiago', '2026-11-21T03:00:00.000Z'],
+    ['2026-03-29T10:00:00Z', 'Europe/Oslo', '2026-03-28T23:00:00.000Z'],
+    ['2026-10-25T10:00:00Z', 'Europe/Oslo', '2026-10-24T22:00:00.000Z'],
+  ])('of %s in %s began at %s', (at, zone, began) =>
+    expect(new Date(startOfDayMs(Date.parse(at), zone)).toISOString()).toBe(began),
+  );
 });

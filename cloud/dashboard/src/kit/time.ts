@@ -67,3 +67,23 @@ export function farmDateTime(atMs: number, timeZone: string): string {
 function pad(value: number): string {
   return String(value).padStart(2, '0');
 }
+
+/** Midnight before a moment, in a farm's own time zone, in Unix milliseconds. */
+export function startOfDayMs(atMs: number, timeZone: string): number {
+  const midnight = atMs - sinceMidnightMs(atMs, timeZone);
+  // A clock that was put forward or back since midnight: what is left over leads to it.
+  const left = sinceMidnightMs(midnight, timeZone);
+  return left > DAY * 500 ? midnight + DAY * 1000 - left : midnight - left;
+}
+
+function sinceMidnightMs(atMs: number, timeZone: string): number {
+  const parts = new Intl.DateTimeFormat('en-GB', {
+    hour: 'numeric',
+    minute: 'numeric',
+    second: 'numeric',
+    hourCycle: 'h23',
+    timeZone,
+  }).formatToParts(atMs);
+  const of = (type: string): number => Number(parts.find((part) => part.type === type)?.value ?? 0);
+  return (of('hour') * HOUR + of('minute') * MINUTE + of('second')) * 1000 + (atMs % 1000);
+}

@@ -7,6 +7,8 @@ import type { Alarm, UnitLatest } from '../../api/types';
 import { useNow, type Moment } from '../../kit/clock';
 import { ForwardIcon } from '../../kit/icons';
 import { UnitAlarmLines } from '../alarms/UnitAlarmLines';
+import type { UnitDay } from '../husbandry/today';
+import { TodayLine } from '../husbandry/TodayLine';
 import { ObservationPanel } from '../observations/ObservationPanel';
 import { isStale } from '../telemetry/staleness';
 import { WaterValues } from '../telemetry/WaterValues';
@@ -19,9 +21,11 @@ interface Props {
   alarms: readonly Alarm[];
   serverTime: string;
   receivedAt: Moment;
+  /** Null while the diary has not answered: nothing is shown rather than nought. */
+  today: ReadonlyMap<string, UnitDay> | null;
 }
 
-export function UnitTile({ latest, alarms, serverTime, receivedAt }: Props): JSX.Element {
+export function UnitTile({ latest, alarms, serverTime, receivedAt, today }: Props): JSX.Element {
   const { unit, readings, observation, evidence } = latest;
   const risk = useNow((now) => riskOf(latest, (reading) => isStale(reading, receivedAt, now)));
   const mine = useMemo(() => alarms.filter((alarm) => alarm.unit?.id === unit.id), [alarms, unit.id]);
@@ -67,6 +71,7 @@ export function UnitTile({ latest, alarms, serverTime, receivedAt }: Props): JSX
         </Typography>
       </Box>
       <WaterValues readings={readings} alarms={mine} receivedAt={receivedAt} />
+      {today !== null && <TodayLine day={today.get(unit.slug)} />}
       <ObservationPanel
         observation={observation}
         evidence={evidence}

@@ -4,6 +4,8 @@ import { useMemo, type JSX } from 'react';
 import { useParams } from 'react-router';
 import { visuallyHidden } from '../../kit/hidden';
 import { Note } from '../../kit/States';
+import { startOfDayMs } from '../../kit/time';
+import { useToday } from '../husbandry/queries';
 import { FarmFrame, type FarmView } from './FarmFrame';
 import { byRisk } from './risk';
 import { UnitTile } from './UnitTile';
@@ -16,6 +18,8 @@ export function WallPage(): JSX.Element {
 
 function Wall({ snapshot: { latest, receivedAt }, open }: FarmView): JSX.Element {
   const units = useMemo(() => byRisk(latest.units), [latest.units]);
+  const dayMs = startOfDayMs(Date.parse(latest.server_time), latest.site.timezone);
+  const today = useToday(latest.site.slug, dayMs);
   if (units.length === 0) {
     return <Note title={t('wall.none')} text={t('wall.none_text')} />;
   }
@@ -38,6 +42,7 @@ function Wall({ snapshot: { latest, receivedAt }, open }: FarmView): JSX.Element
             alarms={open.alarms}
             serverTime={latest.server_time}
             receivedAt={receivedAt}
+            today={today}
           />
         ))}
       </Box>

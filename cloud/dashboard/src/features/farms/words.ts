@@ -1,6 +1,23 @@
 /** Species, stages and kinds of units as people say them. */
 import { numberText, plain, word } from '../../i18n';
 
+/** Species that farms of this platform's limits keep, by code; others come as they are written. */
+export const SPECIES: readonly string[] = [
+  'salmo_salar',
+  'oncorhynchus_mykiss',
+  'dicentrarchus_labrax',
+  'sparus_aurata',
+  'oreochromis_niloticus',
+  'cyprinus_carpio',
+  'clarias_gariepinus',
+  'ictalurus_punctatus',
+  'litopenaeus_vannamei',
+  'penaeus_monodon',
+  'hippoglossus_hippoglossus',
+  'scophthalmus_maximus',
+  'gadus_morhua',
+];
+
 /** Common name, or the scientific one in its usual spelling. */
 export function speciesText(species: string | null): string | null {
   if (species === null || species === '') return null;

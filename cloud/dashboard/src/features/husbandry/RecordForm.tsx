@@ -116,10 +116,12 @@ function FieldInput({ field, answers, farm, wrong, onChange }: InputProps): JSX.
     required: !('optional' in field),
     onChange: (event: { target: { value: string } }) => onChange(name, event.target.value),
   };
-  if (field.type === 'unit') {
+  if (field.type === 'unit' || field.type === 'other_unit') {
+    const offered =
+      field.type === 'unit' ? farm.units : farm.units.filter((unit) => unit.slug !== answers['unit']);
     return (
       <TextField select {...base}>
-        {farm.units.map((unit) => (
+        {offered.map((unit) => (
           <MenuItem key={unit.slug} value={unit.slug}>
             {unit.name}
           </MenuItem>
@@ -127,6 +129,7 @@ function FieldInput({ field, answers, farm, wrong, onChange }: InputProps): JSX.
       </TextField>
     );
   }
+  if (field.type === 'any_batch') return <TextField {...base} helperText={t('records.any_batch')} />;
   if (field.type === 'batch') {
     const held = farm.stock.filter((each) => each.unit === answers['unit']).map((each) => each.batch);
     if (held.length === 0)

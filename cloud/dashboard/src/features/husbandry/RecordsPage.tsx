@@ -8,7 +8,7 @@ import Typography from '@mui/material/Typography';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useState, type JSX } from 'react';
 import { useParams, useSearchParams } from 'react-router';
-import { strikeRecord } from '../../api/endpoints';
+import { addBatch, strikeRecord } from '../../api/endpoints';
 import type { Recorded, RecordKind, SiteLatest } from '../../api/types';
 import { numberText, t, word } from '../../i18n';
 import { Answer } from '../../kit/Answer';
@@ -21,7 +21,7 @@ import { farmDateTime } from '../../kit/time';
 import { reaches } from '../auth/rules';
 import { useSession } from '../auth/session';
 import { FarmFrame } from '../farms/FarmFrame';
-import { speciesText } from '../farms/words';
+import { SPECIES, speciesText } from '../farms/words';
 import { FORMS, type FormKind } from './forms';
 import { ImportPanel } from './ImportPanel';
 import { useKnownFarm } from './known';
@@ -32,16 +32,7 @@ import { WaitingRecords } from './WaitingRecords';
 import { recordLine } from './words';
 
 const KINDS = Object.keys(FORMS) as FormKind[];
-const ALL_KINDS: readonly RecordKind[] = [
-  ...KINDS,
-  'stocking',
-  'transfer',
-  'harvest',
-  'cull',
-  'escape',
-  'adjustment',
-  'calibration',
-];
+const ALL_KINDS: readonly RecordKind[] = [...KINDS, 'cull', 'escape', 'adjustment', 'calibration'];
 
 export default function RecordsPage(): JSX.Element {
   const { site = '' } = useParams();
@@ -228,6 +219,7 @@ function StrikeButton({ recorded }: { recorded: Recorded }): JSX.Element | null 
 function Batches({ site }: { site: string }): JSX.Element {
   const batches = useBatches();
   const stock = useHoldings(site);
+  const mayWrite = reaches(useSession()?.user.role ?? 'viewer', 'farm_manager');
   const kg = (value: number | null): string => (value === null ? '–' : numberText(value, 0));
   return (
     <Box sx={{ display: 'grid', gap: 2 }}>
@@ -277,7 +269,63 @@ function Batches({ site }: { site: string }): JSX.Element {
             />
           )}
         </Answer>
+        {mayWrite && <NewBatchForm />}
       </Card>
+    </Box>
+  );
+}
+
+/** A batch is begun before its fish are stocked: one species of one origin, followed as long as it lives. */
+function NewBatchForm(): JSX.Element {
+  const client = useQueryClient();
+  const [code, setCode] = useState('');
+  const [species, setSpecies] = useState('salmo_salar');
+  const [origin, setOrigin] = useState('');
+  const add = useMutation({
+    mutationFn: () => addBatch({ code: code.trim(), species, origin: origin.trim() }),
+    onSuccess: async () => {
+      setCode('');
+      await client.invalidateQueries({ queryKey: ['husbandry'] });
+    },
+  });
+  return (
+    <Box
+      component="form"
+      aria-label={t('records.begin_batch')}
+      onSubmit={(event) => {
+        event.preventDefault();
+        add.mutate();
+      }}
+      sx={{ mt: 2, display: 'flex', flexWrap: 'wrap', gap: 1.5 }}
+    >
+      <TextField
+        label={t('field.batch')}
+        required
+        value={code}
+        onChange={(event) => setCode(event.target.value)}
+      />
+      <TextField
+        select
+        label={t('column.species')}
+        value={species}
+        onChange={(event) => setSpecies(event.target.value)}
+        sx={{ minWidth: '12rem' }}
+      >
+        {SPECIES.map((each) => (
+          <MenuItem key={each} value={each}>
+            {speciesText(each)}
+          </MenuItem>
+        ))}
+      </TextField>
+      <TextField
+        label={t('column.origin')}
+        value={origin}
+        onChange={(event) => setOrigin(event.target.value)}
+      />
+      <Button type="submit" variant="outlined" color="inherit" disabled={add.isPending}>
+        {t('records.begin_batch')}
+      </Button>
+      {add.error !== null && <Alert severity="error">{add.error.message}</Alert>}
     </Box>
   );
 }

@@ -2,7 +2,10 @@
 import type { AnyRecord, RecordKind } from '../../api/types';
 
 export type Field =
-  | { readonly name: string; readonly type: 'unit' | 'batch' | 'time' | 'cause' | 'scores' }
+  | {
+      readonly name: string;
+      readonly type: 'unit' | 'batch' | 'any_batch' | 'other_unit' | 'time' | 'cause' | 'scores';
+    }
   | { readonly name: string; readonly type: 'choice'; readonly of: readonly string[]; readonly words: string }
   | { readonly name: string; readonly type: 'text'; readonly optional?: true }
   | {
@@ -108,6 +111,30 @@ export const FORMS = {
     UNIT,
     { name: 'indicator', type: 'choice', of: INDICATORS, words: 'indicator' },
     { name: 'scores', type: 'scores' },
+    NOTE,
+  ],
+  stocking: [
+    UNIT,
+    { name: 'batch', type: 'any_batch' },
+    { name: 'count', type: 'count', least: 1, start: '1000' },
+    { name: 'mean_weight_g', type: 'number', least: 0, unit: 'g', optional: true },
+    { name: 'supplier', type: 'text', optional: true },
+    NOTE,
+  ],
+  transfer: [
+    UNIT,
+    BATCH,
+    { name: 'to_unit', type: 'other_unit' },
+    { name: 'count', type: 'count', least: 1, start: '1000' },
+    { name: 'mean_weight_g', type: 'number', least: 0, unit: 'g', optional: true },
+    NOTE,
+  ],
+  harvest: [
+    UNIT,
+    BATCH,
+    { name: 'count', type: 'count', least: 1, start: '1000' },
+    { name: 'mean_weight_g', type: 'number', least: 0, unit: 'g', optional: true },
+    { name: 'destination', type: 'text', optional: true },
     NOTE,
   ],
   note: [UNIT, { name: 'topic', type: 'choice', of: TOPICS, words: 'topic' }, { name: 'note', type: 'text' }],

@@ -1,4 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
+import type { Holding, Recorded } from '../../api/types';
+import { dayOf } from './today';
 
 vi.stubGlobal('window', { location: { origin: 'http://farm.example' } });
 const { ApiError } = await import('../../api/client');
@@ -59,3 +61,29 @@ it('counts fish by score and needs at least one', () => {
 
 it('names the columns of a file', () =>
   expect(csvTemplate('mortality')).toBe('occurred_at,unit,batch,count,cause,detail,note\n'));
+
+describe('the day of a unit', () => {
+  const holding = (count: number, kg: number | null): Holding =>
+    ({ unit: 'tank-1', count, biomass_kg: kg }) as Holding;
+  const record = (fields: object, struck: string | null = null): Recorded =>
+    ({ record: { unit: 'tank-1', ...fields }, struck_at: struck }) as Recorded;
+
+  it('adds batches, what was eaten, and the dead', () => {
+    const fed = [
+      record({ kind: 'feeding', amount_kg: 40, uneaten_kg: 2 }),
+      record({ kind: 'feeding', amount_kg: 9 }),
+    ];
+    const dead = [
+      record({ kind: 'mortality', count: 3 }),
+      record({ kind: 'mortality', count: 90 }, '2026-11-21T08:00:00Z'),
+    ];
+    expect(dayOf([holding(100, 12), holding(50, 8)], fed, dead).get('tank-1')).toEqual({
+      fish: 150,
+      biomassKg: 20,
+      fedKg: 47,
+      dead: 3,
+    });
+  });
+  it('tells no biomass where a batch has no weight', () =>
+    expect(dayOf([holding(100, 12), holding(50, null)], [], []).get('tank-1')?.biomassKg).toBeNull());
+});

@@ -13,8 +13,10 @@ import { QualityFlag } from '../telemetry/QualityFlag';
 import { EvidenceImage } from './EvidenceImage';
 import {
   countText,
+  HEALTH_SIGNS,
   imageTime,
   imageQualityText,
+  modelHealthOf,
   shortHash,
   spreadText,
   viewReason,
@@ -114,6 +116,7 @@ function Count({ observation, serverTime, receivedAt }: Seen): JSX.Element {
   const stale = useNow((now) => ageThen + elapsedSeconds(receivedAt, now) > COUNT_STALE_AFTER_S);
   const age = useNow((now) => ageText(ageThen + elapsedSeconds(receivedAt, now)));
   const spread = spreadText(observation);
+  const health = modelHealthOf(observation, stale);
   return (
     <Box sx={{ mt: 0.25, color: stale ? 'stale' : 'text.primary' }}>
       <Box sx={{ display: 'flex', alignItems: 'center', flexWrap: 'wrap', columnGap: 1, minHeight: TOUCH }}>
@@ -140,9 +143,19 @@ function Count({ observation, serverTime, receivedAt }: Seen): JSX.Element {
             aria-expanded={open}
             aria-controls={details}
             title={`sha256 ${observation.model.sha256}`}
+            data-health={health}
             onClick={() => setOpen(!open)}
             sx={modelButtonSx}
           >
+            <Box
+              component="span"
+              role="img"
+              aria-label={t(`model_health.${health}`)}
+              title={t(`model_health.${health}`)}
+              sx={{ color: health === 'well' ? 'live' : health === 'doubtful' ? 'severity.minor' : 'stale' }}
+            >
+              {HEALTH_SIGNS[health]}
+            </Box>
             {observation.model.name} {observation.model.version}
             <DownIcon sx={{ fontSize: '1rem', transform: open ? 'rotate(180deg)' : 'none' }} />
           </Box>

@@ -51,3 +51,18 @@ export function imageQualityText({
   const each = PARTS.map((name) => `${t(`images.part_${name}`)} ${Math.round(parts[name] * 100)}`);
   return `${whole} (${each.join(', ')})`;
 }
+
+export type ModelHealth = 'well' | 'doubtful' | 'silent';
+
+/** How far a count can be trusted now: too old, of a doubtful picture or of dropped frames, or well. */
+export function modelHealthOf(
+  observation: Pick<Observation, 'quality' | 'frames' | 'frames_dropped'>,
+  stale: boolean,
+): ModelHealth {
+  if (stale) return 'silent';
+  const dropped = observation.frames_dropped > observation.frames;
+  return observation.quality === 1 && !dropped ? 'well' : 'doubtful';
+}
+
+/** Told apart by shape: full, half, empty. */
+export const HEALTH_SIGNS: Readonly<Record<ModelHealth, string>> = { well: '●', doubtful: '◐', silent: '○' };

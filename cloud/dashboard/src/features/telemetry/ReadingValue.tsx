@@ -98,7 +98,7 @@ function Age({ reading, receivedAt, stale }: AgeProps): JSX.Element {
   const age = useNow((now) => {
     const seconds = readingAge(reading, receivedAt, now);
     if (seconds === null) return t('age.never');
-    return stale ? shortAgeText(seconds) : ageText(seconds);
+    return stale ? `${t('age.stale')} ${shortAgeText(seconds)}` : ageText(seconds);
   });
   return (
     <Box
@@ -107,11 +107,12 @@ function Age({ reading, receivedAt, stale }: AgeProps): JSX.Element {
       title={stale ? t('age.too_old') : t('age.of_value')}
       sx={{
         minWidth: '2.2rem',
-        whiteSpace: 'nowrap',
+        // What is stale may be said in more words than a narrow column has room for.
+        whiteSpace: stale ? 'normal' : 'nowrap',
         ...(stale && { fontWeight: 700, textDecoration: 'underline dashed', textUnderlineOffset: '0.2em' }),
       }}
     >
-      {stale ? `${t('age.stale')} ${age}` : age}
+      {age}
     </Box>
   );
 }

@@ -1,0 +1,247 @@
+/** A picture in, what the models say of it out, with what the answer rests on; and what was asked before. Loaded when first opened. */
+import Alert from '@mui/material/Alert';
+import Box from '@mui/material/Box';
+import Button from '@mui/material/Button';
+import ToggleButton from '@mui/material/ToggleButton';
+import ToggleButtonGroup from '@mui/material/ToggleButtonGroup';
+import Typography from '@mui/material/Typography';
+import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query';
+import { useState, type JSX } from 'react';
+import { useParams } from 'react-router';
+import { pastPredictions, predict } from '../../api/endpoints';
+import type { PastPrediction, Prediction, PredictionTask } from '../../api/types';
+import { numberText, t, word } from '../../i18n';
+import { Answer } from '../../kit/Answer';
+import { Card } from '../../kit/Card';
+import { PageTitle } from '../../kit/PageTitle';
+import { Table } from '../../kit/Table';
+import { farmDateTime } from '../../kit/time';
+import { reaches } from '../auth/rules';
+import { useSession } from '../auth/session';
+import { FarmFrame } from '../farms/FarmFrame';
+import { speciesText } from '../farms/words';
+import { EvidenceImage } from '../observations/EvidenceImage';
+import { shortHash } from '../observations/words';
+
+const TASKS = ['detection', 'classification'] as const satisfies readonly PredictionTask[];
+type AskedTask = (typeof TASKS)[number];
+
+export default function ClassifyPage(): JSX.Element {
+  const { site = '' } = useParams();
+  return (
+    <FarmFrame site={site} rail={false}>
+      {({ snapshot }) => <Classify timezone={snapshot.latest.site.timezone} />}
+    </FarmFrame>
+  );
+}
+
+interface Asked {
+  readonly file: File;
+  readonly task: AskedTask;
+}
+
+/** The picture stays in this browser, under an address of its own. */
+interface Shown {
+  readonly file: File;
+  readonly url: string;
+}
+
+function Classify({ timezone }: { timezone: string }): JSX.Element {
+  const client = useQueryClient();
+  const mayAsk = reaches(useSession()?.user.role ?? 'viewer', 'operator');
+  const [task, setTask] = useState<AskedTask>('detection');
+  const [shown, setShown] = useState<Shown | null>(null);
+  const ask = useMutation({
+    mutationFn: (asked: Asked) => predict(asked.file, asked.task, null),
+    onSuccess: () => client.invalidateQueries({ queryKey: ['predictions'] }),
+  });
+  const choose = (file: File): void => {
+    if (shown !== null) URL.revokeObjectURL(shown.url);
+    setShown({ file, url: URL.createObjectURL(file) });
+    ask.mutate({ file, task });
+  };
+  const turnTo = (about: AskedTask): void => {
+    setTask(about);
+    if (shown !== null) ask.mutate({ file: shown.file, task: about });
+  };
+  return (
+    <Box sx={{ display: 'grid', gap: 2, gridTemplateColumns: 'minmax(0, 1fr)' }}>
+      <PageTitle title={t('classify.title')} text={t('classify.text')} />
+      {mayAsk && (
+        <Card>
+          <Box sx={{ display: 'flex', flexWrap: 'wrap', gap: 2, alignItems: 'center', mb: 2 }}>
+            <ToggleButtonGroup
+              exclusive
+              value={task}
+              aria-label={t('classify.task')}
+              onChange={(_event, value: AskedTask | null) => value !== null && turnTo(value)}
+            >
+              {TASKS.map((each) => (
+                <ToggleButton key={each} value={each} sx={{ px: 2, textTransform: 'none' }}>
+                  {t(`classify.${each}`)}
+                </ToggleButton>
+              ))}
+            </ToggleButtonGroup>
+            <Button component="label" variant="contained" disableElevation disabled={ask.isPending}>
+              {t('classify.choose')}
+              <input
+                type="file"
+                accept="image/jpeg,image/png"
+                data-testid="picture-file"
+                hidden
+                onChange={(event) => {
+                  const file = event.target.files?.[0];
+                  if (file !== undefined) choose(file);
+                }}
+              />
+            </Button>
+            <Typography variant="body2" color="textSecondary">
+              {t('classify.form')}
+            </Typography>
+          </Box>
+          <Box aria-live="polite">
+            {ask.isPending ? (
+              <Typography role="status">{t('classify.asking')}</Typography>
+            ) : ask.error !== null ? (
+              <Alert severity="warning">{ask.error.message}</Alert>
+            ) : ask.data === undefined ? (
+              <Typography color="textSecondary">{t('classify.nothing')}</Typography>
+            ) : (
+              shown !== null && <Told shown={shown} said={ask.data} />
+            )}
+          </Box>
+        </Card>
+      )}
+      <History timezone={timezone} />
+    </Box>
+  );
+}
+
+/** The picture with what was said of it drawn over it. */
+function Told({ shown, said }: { shown: Shown; said: Prediction }): JSX.Element {
+  const classes = Object.entries(said.probabilities ?? {}).sort(([, a], [, b]) => b - a);
+  return (
+    <Box
+      data-testid="prediction"
+      sx={{
+        display: 'grid',
+        gap: 2,
+        gridTemplateColumns: { xs: '1fr', md: 'minmax(0, 3fr) minmax(0, 2fr)' },
+      }}
+    >
+      <EvidenceImage
+        observation={{ image_url: shown.url, detections: said.detections, camera: shown.file.name }}
+        showBoxes
+        showConfidence
+      />
+      <Box sx={{ display: 'grid', gap: 1, alignContent: 'start' }}>
+        <Typography variant="h2" component="p">
+          {answerText(said)}
+        </Typography>
+        {said.label === 'unknown' && said.best_label != null && (
+          <Typography>{t('classify.most_likely', { what: labelText(said.best_label) })}</Typography>
+        )}
+        {said.confidence != null && (
+          <Typography>
+            {t('classify.confidence')}: {numberText(said.confidence * 100, 0)} %
+            {said.level != null && ` (${t(`level.${said.level}`)})`}
+          </Typography>
+        )}
+        <Typography variant="body2" color="textSecondary">
+          {said.task === 'detection' ? t('classify.why_boxes') : t('classify.why_classes')}
+        </Typography>
+        {classes.slice(0, 8).map(([label, share]) => (
+          <Box key={label}>
+            <Typography variant="body2" sx={{ display: 'flex', justifyContent: 'space-between' }}>
+              <span>{labelText(label)}</span>
+              <span>{numberText(share * 100, 0)} %</span>
+            </Typography>
+            <Box sx={{ height: '0.5rem', borderRadius: '0.25rem', bgcolor: 'raised' }}>
+              <Box
+                sx={{
+                  height: '100%',
+                  width: `${share * 100}%`,
+                  borderRadius: '0.25rem',
+                  bgcolor: 'primary.main',
+                }}
+              />
+            </Box>
+          </Box>
+        ))}
+        <Typography variant="caption" color="textSecondary">
+          {said.model.name} {said.model.version} · sha256 {shortHash(said.model.sha256)}… ·{' '}
+          {t('classify.took', { ms: numberText(said.latency_ms, 0) })}
+          {said.cached && ` · ${t('classify.same')}`}
+        </Typography>
+      </Box>
+    </Box>
+  );
+}
+
+interface Said {
+  readonly count?: PastPrediction['count'] | undefined;
+  readonly label?: string | null | undefined;
+  readonly best_label?: string | null | undefined;
+}
+
+function answerText({ count, label, best_label: best }: Said): string {
+  if (count != null) return t('classify.fish', { n: numberText(count) });
+  if (label === 'unknown') return t('classify.unknown');
+  return labelText(label ?? best ?? '–');
+}
+
+function labelText(label: string): string {
+  return speciesText(label.toLowerCase().replaceAll(' ', '_')) ?? word('label', label);
+}
+
+function History({ timezone }: { timezone: string }): JSX.Element {
+  const query = useInfiniteQuery({
+    queryKey: ['predictions'],
+    queryFn: ({ pageParam, signal }) => pastPredictions(pageParam, signal),
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.next_cursor,
+    refetchInterval: 60_000,
+  });
+  return (
+    <Card title={t('classify.history')}>
+      <Answer
+        query={query}
+        empty={{
+          when: (data) => data.pages.every((page) => page.items.length === 0),
+          title: t('state.nothing'),
+        }}
+      >
+        {(data) => (
+          <>
+            <Table
+              label={t('classify.history')}
+              rows={data.pages.flatMap((page) => page.items)}
+              rowKey={(each) => each.id}
+              columns={[
+                {
+                  head: t('column.when'),
+                  cell: (each) => farmDateTime(Date.parse(each.created_at), timezone),
+                },
+                { head: t('classify.task'), cell: (each) => word('classify', each.task) },
+                { head: t('classify.answer'), cell: (each) => answerText(each) },
+                {
+                  head: t('classify.confidence'),
+                  cell: (each) =>
+                    each.confidence === null ? '–' : `${numberText(each.confidence * 100, 0)} %`,
+                  align: 'right',
+                },
+                { head: t('rollouts.model'), cell: (each) => `${each.model.name} ${each.model.version}` },
+                { head: 'sha256', cell: (each) => <code>{shortHash(each.image_sha256)}</code> },
+              ]}
+            />
+            {query.hasNextPage && (
+              <Button disabled={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
+                {t('action.older')}
+              </Button>
+            )}
+          </>
+        )}
+      </Answer>
+    </Card>
+  );
+}
