@@ -23,6 +23,7 @@ from cloud.husbandry.records import (
     WeightSample,
     WelfareSample,
 )
+from cloud.rollouts.plan import Plan
 from tests.servers.presence import ROOT
 
 FORMS = (ROOT / "cloud" / "dashboard" / "src" / "features" / "husbandry" / "forms.ts").read_text(encoding="utf-8")
@@ -102,3 +103,21 @@ def test_a_form_asks_for_what_its_record_has_and_for_all_that_it_needs(kind: str
 def test_every_form_is_looked_at() -> None:
     forms = FORMS[FORMS.index("export const FORMS = {") : FORMS.index("} as const satisfies")]
     assert set(re.findall(r"^  (\w+): \[", forms, re.MULTILINE)) == set(KINDS)
+
+
+def test_a_rollout_of_ones_own_plan_begins_with_the_shipped_one() -> None:
+    rules = (ROOT / "cloud" / "dashboard" / "src" / "features" / "rollouts" / "rules.ts").read_text(encoding="utf-8")
+    text = rules[rules.index("export const DEFAULT_PLAN") : rules.index("as const satisfies PlanDraft")]
+    plan = Plan()
+    assert re.search(r"shadowH: '([\d.]+)'", text)[1] == f"{plan.shadow_s / 3600:g}"  # type: ignore[index]
+    waves = [(name, float(share), float(hours)) for name, share, hours in re.findall(_WAVE, text)]
+    assert waves == [(wave.name, wave.share * 100, wave.bake_s / 3600) for wave in plan.waves]
+    gates = [tuple(each) for each in re.findall(_GATE, text)]
+    assert gates == [
+        (gate.metric.value, *("" if limit is None else f"{limit:g}" for limit in (gate.at_least, gate.at_most)))
+        for gate in plan.gates
+    ]
+
+
+_WAVE = r"name: '(\w+)', percent: '([\d.]+)', bakeH: '([\d.]+)'"
+_GATE = r"metric: '(\w+)', atLeast: '([\d.]*)', atMost: '([\d.]*)'"

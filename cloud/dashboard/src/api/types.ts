@@ -26,8 +26,12 @@ export type RolloutDevicePage = Schemas['RolloutDevicePage'];
 export type RolloutPage = Schemas['RolloutPage'];
 export type RolloutView = Schemas['RolloutView'];
 export type WaveView = Schemas['WaveView'];
-/** By the default plan and seed. */
-export type NewRollout = Pick<Schemas['NewRollout'], 'name' | 'model' | 'version' | 'back_to' | 'sites'>;
+/** What the plan does not say stays as shipped. */
+export type NewRollout = Pick<
+  Schemas['NewRollout'],
+  'name' | 'model' | 'version' | 'back_to' | 'sites' | 'groups' | 'tags' | 'second_person'
+> & { plan?: Partial<Schemas['Plan']> };
+export type RolloutPlan = Schemas['Plan'];
 export type Snapshot = Schemas['Snapshot'];
 export type Role = Schemas['Role'];
 export type Series = Schemas['Series'];

@@ -161,7 +161,7 @@ function Detail({ latest, snapshot, open, skewMs }: FarmView & { latest: UnitLat
       <Box sx={{ display: 'flex', flexWrap: 'wrap', alignItems: 'center', gap: 2 }}>
         <Typography variant="body2" color="textSecondary" sx={{ flex: '1 1 12rem' }}>
           {MARKED.map((kind) => `${GLYPHS[kind]} ${t(`marker.${kind}`)}`).join('   ')} ·{' '}
-          {t('charts.zoom_text')}
+          {t('charts.zoom_text')}; {t('charts.pan_text')}
         </Typography>
         {zoom !== null && (
           <Button variant="outlined" color="inherit" onClick={() => setZoom(null)}>

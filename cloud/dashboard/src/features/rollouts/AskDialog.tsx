@@ -1,19 +1,21 @@
-/** Ask for a rollout by the default plan. */
+/** Ask for a rollout: what, to whom, and by which plan. */
 import Alert from '@mui/material/Alert';
 import Button from '@mui/material/Button';
 import Dialog from '@mui/material/Dialog';
 import DialogActions from '@mui/material/DialogActions';
 import DialogContent from '@mui/material/DialogContent';
 import DialogTitle from '@mui/material/DialogTitle';
-import MenuItem from '@mui/material/MenuItem';
+import FormControlLabel from '@mui/material/FormControlLabel';
+import Switch from '@mui/material/Switch';
 import TextField from '@mui/material/TextField';
 import Typography from '@mui/material/Typography';
 import { useState, type JSX, type SyntheticEvent } from 'react';
 import type { RolloutView } from '../../api/types';
 import { t } from '../../i18n';
-import { useSites } from '../farms/queries';
+import { SiteChoice } from '../farms/SiteChoice';
+import { PlanFields } from './PlanFields';
 import { useAsk } from './queries';
-import { isSlug, isVersion } from './rules';
+import { DEFAULT_PLAN, isSlug, isVersion, planFaults, planOf, slugsOf, type PlanDraft } from './rules';
 
 interface Props {
   onClose: () => void;
@@ -26,10 +28,19 @@ export function AskDialog({ onClose, onAsked }: Props): JSX.Element {
   const [version, setVersion] = useState('');
   const [backTo, setBackTo] = useState('');
   const [chosen, setChosen] = useState<readonly string[]>([]);
-  const sites = useSites().data ?? [];
+  const [groups, setGroups] = useState('');
+  const [tags, setTags] = useState('');
+  const [second, setSecond] = useState(false);
+  const [own, setOwn] = useState(false);
+  const [draft, setDraft] = useState<PlanDraft>(DEFAULT_PLAN);
   const ask = useAsk();
   const good =
-    name.trim() !== '' && isSlug(model) && isVersion(version) && (backTo === '' || isVersion(backTo));
+    name.trim() !== '' &&
+    isSlug(model) &&
+    isVersion(version) &&
+    (backTo === '' || isVersion(backTo)) &&
+    [...slugsOf(groups), ...slugsOf(tags)].every(isSlug) &&
+    (!own || planFaults(draft).length === 0);
   const submit = (event: SyntheticEvent): void => {
     event.preventDefault();
     const wanted = {
@@ -38,6 +49,10 @@ export function AskDialog({ onClose, onAsked }: Props): JSX.Element {
       version,
       back_to: backTo === '' ? null : backTo,
       sites: chosen.length === 0 ? null : [...chosen],
+      groups: groups.trim() === '' ? null : slugsOf(groups),
+      tags: tags.trim() === '' ? null : slugsOf(tags),
+      second_person: second,
+      ...(own && { plan: planOf(draft) }),
     };
     ask.mutate(wanted, { onSuccess: onAsked });
   };
@@ -79,32 +94,28 @@ export function AskDialog({ onClose, onAsked }: Props): JSX.Element {
             helperText={t('rollouts.back_to_text')}
             onChange={(event) => setBackTo(event.target.value.trim())}
           />
+          <SiteChoice chosen={chosen} onChange={setChosen} />
           <TextField
-            select
-            label={t('rollouts.sites')}
-            value={chosen}
-            onChange={(event) => setChosen(event.target.value as unknown as string[])}
-            slotProps={{
-              inputLabel: { shrink: true },
-              select: {
-                multiple: true,
-                displayEmpty: true,
-                renderValue: (value) =>
-                  (value as string[]).length === 0
-                    ? t('rollouts.all_sites')
-                    : sites
-                        .filter((site) => (value as string[]).includes(site.slug))
-                        .map((site) => site.name)
-                        .join(', '),
-              },
-            }}
-          >
-            {sites.map((site) => (
-              <MenuItem key={site.slug} value={site.slug}>
-                {site.name}
-              </MenuItem>
-            ))}
-          </TextField>
+            label={t('rollouts.groups')}
+            value={groups}
+            helperText={t('rollouts.groups_text')}
+            onChange={(event) => setGroups(event.target.value)}
+          />
+          <TextField
+            label={t('rollouts.tags')}
+            value={tags}
+            helperText={t('rollouts.tags_text')}
+            onChange={(event) => setTags(event.target.value)}
+          />
+          <FormControlLabel
+            control={<Switch checked={second} onChange={(_event, on) => setSecond(on)} />}
+            label={t('rollouts.second_person')}
+          />
+          <FormControlLabel
+            control={<Switch checked={own} onChange={(_event, on) => setOwn(on)} />}
+            label={t('rollouts.own_plan')}
+          />
+          {own && <PlanFields draft={draft} onChange={setDraft} />}
           {ask.error !== null && <Alert severity="error">{ask.error.message}</Alert>}
         </DialogContent>
         <DialogActions sx={{ p: 2, pt: 0 }}>

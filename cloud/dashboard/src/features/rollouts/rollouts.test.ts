@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isFinal, isSlug, isVersion, ordersOf, standingsOf } from './rules';
+import { DEFAULT_PLAN, planFaults, planOf, isFinal, isSlug, isVersion, ordersOf, standingsOf } from './rules';
 
 describe('a rollout', () => {
   it('takes only the orders that mean something in its state', () => {
@@ -30,4 +30,25 @@ describe('a rollout', () => {
     expect(isSlug('fish-detector')).toBe(true);
     expect(isSlug('Fish detector')).toBe(false);
   });
+});
+
+describe("a plan of one's own", () => {
+  it('begins as the shipped one, and says so to the server', () => {
+    expect(planFaults(DEFAULT_PLAN)).toEqual([]);
+    expect(planOf(DEFAULT_PLAN).waves[1]).toEqual({ name: 'early', share: 0.1, bake_s: 43_200 });
+  });
+  it('takes a comma for a point', () =>
+    expect(planOf({ ...DEFAULT_PLAN, shadowH: '0,5' }).shadow_s).toBe(1800));
+  it('without shadow asks its gates of service', () =>
+    expect(planOf({ ...DEFAULT_PLAN, shadowH: '0' }).gates[0]?.phase).toBe('live'));
+  it.each([
+    ['number', { shadowH: 'long' }],
+    ['share', { waves: [...DEFAULT_PLAN.waves].reverse() }],
+    ['share', { waves: [] }],
+    ['name', { waves: [{ name: 'All of it', percent: '100', bakeH: '0' }] }],
+    ['limit', { gates: [{ metric: 'errors', atLeast: '', atMost: '' }] }],
+    ['limit', { gates: [{ metric: 'errors', atLeast: '3', atMost: '2' }] }],
+  ] as const)('is told what is wrong: %s', (fault, part) =>
+    expect(planFaults({ ...DEFAULT_PLAN, ...part })).toEqual([fault]),
+  );
 });

@@ -43,7 +43,7 @@ export default function SeriesChart({
   const { series, startMs, endMs } = answer;
   const columns = useMemo(() => toColumns(series.points, series.bucket_s), [series]);
   const data = useMemo(() => dataOf(columns, other), [columns, other]);
-  const latest = useRef({ data, startMs, endMs, markers, onZoom });
+  const latest = useRef<Present>({ data, startMs, endMs, markers, onZoom, panned: null });
 
   useEffect(() => {
     const box = holder.current;
@@ -66,7 +66,7 @@ export default function SeriesChart({
   }, [theme, limits, decimals, timezone]);
 
   useEffect(() => {
-    latest.current = { data, startMs, endMs, markers, onZoom };
+    latest.current = { data, startMs, endMs, markers, onZoom, panned: null };
     plot.current?.setData(data);
   }, [data, startMs, endMs, markers, onZoom]);
 
@@ -108,12 +108,17 @@ interface ChartFacts {
   decimals: number;
   timezone: string;
   rem: number;
-  present: () => {
-    startMs: number;
-    endMs: number;
-    markers: readonly Marker[];
-    onZoom: (zoom: Zoom) => void;
-  };
+  present: () => Present;
+}
+
+interface Present {
+  data: uPlot.AlignedData;
+  startMs: number;
+  endMs: number;
+  markers: readonly Marker[];
+  onZoom: (zoom: Zoom) => void;
+  /** Where a finger or a shifted pointer has drawn the chart to, until the server has told that time. */
+  panned: Zoom | null;
 }
 
 function chartOptions({
@@ -143,7 +148,12 @@ function chartOptions({
       sync: { key: 'unit' },
     },
     scales: {
-      x: { range: () => [present().startMs / 1000, present().endMs / 1000] },
+      x: {
+        range: () => {
+          const { startMs, endMs } = present().panned ?? present();
+          return [startMs / 1000, endMs / 1000];
+        },
+      },
       y: { range: (_chart, low, high) => padded(low, high, decimals) },
     },
     axes: [
@@ -178,6 +188,7 @@ function chartOptions({
     ],
     bands: [{ series: [2, 1], fill: `${palette.primary.main}33` }],
     hooks: {
+      ready: [(chart) => panBy(chart, present)],
       drawClear: [(chart) => shadeLimits(chart, limits, theme)],
       draw: [
         (chart) => drawLimits(chart, limits, theme),
@@ -214,6 +225,38 @@ function zoomTo(chart: uPlot, onZoom: (zoom: Zoom) => void): void {
 }
 
 const LEAST_ZOOM_PX = 8;
+
+/** Draw the chart along its time: with a finger, or with the pointer while shift is held. What is shown moves at once. */
+function panBy(chart: uPlot, present: () => Present): void {
+  const { over } = chart;
+  // Up and down still scrolls the page.
+  over.style.touchAction = 'pan-y';
+  let from: { x: number; zoom: Zoom } | null = null;
+  const begin = (event: PointerEvent): void => {
+    if (!event.shiftKey && event.pointerType !== 'touch') return;
+    const { startMs, endMs } = present();
+    from = { x: event.clientX, zoom: { startMs, endMs } };
+    over.setPointerCapture(event.pointerId);
+  };
+  const move = (event: PointerEvent): void => {
+    if (from === null) return;
+    const { startMs, endMs } = from.zoom;
+    const byMs = ((from.x - event.clientX) / over.clientWidth) * (endMs - startMs);
+    present().panned = { startMs: startMs + byMs, endMs: endMs + byMs };
+    chart.setScale('x', { min: startMs + byMs, max: endMs + byMs });
+  };
+  const end = (): void => {
+    const { panned, onZoom } = present();
+    if (from !== null && panned !== null) onZoom(panned);
+    from = null;
+  };
+  over.addEventListener('pointerdown', begin);
+  over.addEventListener('pointermove', move);
+  over.addEventListener('pointerup', end);
+  over.addEventListener('pointercancel', end);
+  // While it is drawn along, nothing is marked for a closer look.
+  over.addEventListener('mousedown', (event) => event.shiftKey && event.stopImmediatePropagation(), true);
+}
 
 /** What lies beyond a critical limit is shaded, so that a dip is seen without reading. */
 function shadeLimits(chart: uPlot, limits: Limits, { palette }: Theme): void {
