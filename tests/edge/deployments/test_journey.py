@@ -149,11 +149,11 @@ def fleet(tmp_path: Path, mosquitto_factory: Callable[..., Mosquitto]) -> Iterat
 def test_a_signed_model_becomes_active_and_a_bad_one_goes_back_by_itself_with_the_network_cut(fleet: Fleet) -> None:
     box = fleet.box
     fleet.ceremony.release(fleet.shipped)
-    second = fleet.release("1.1.0")
+    second = fleet.release("2.1.0")
     box.start()
     eventually(lambda: fleet.models().get("running_sha256") == fleet.shipped_sha256, timeout_s=60)
 
-    fleet.desire(fleet.ceremony.assign("1.1.0"))
+    fleet.desire(fleet.ceremony.assign("2.1.0"))
     eventually(lambda: fleet.state() == "committed", timeout_s=60)
     models = fleet.models()
     assert models["running_sha256"] == second == models["committed_sha256"]
@@ -169,16 +169,16 @@ def test_a_signed_model_becomes_active_and_a_bad_one_goes_back_by_itself_with_th
 
     # its own golden frames refuse a damaged one; what runs is not touched
     fleet.clock.wall = now()
-    fleet.release("1.2.0", golden_is_wrong=True)
-    fleet.desire(fleet.ceremony.assign("1.2.0"))
+    fleet.release("2.2.0", golden_is_wrong=True)
+    fleet.desire(fleet.ceremony.assign("2.2.0"))
     eventually(lambda: fleet.state() == "refused", timeout_s=60)
     assert "golden" in fleet.models()["deployment"]["reason"]
     assert fleet.models()["running_sha256"] == second
 
     # one that dies at work, with broker and repository gone
     fleet.clock.wall = now()
-    third = fleet.release("1.3.0")
-    fleet.desire(fleet.ceremony.assign("1.3.0"))
+    third = fleet.release("2.3.0")
+    fleet.desire(fleet.ceremony.assign("2.3.0"))
     eventually(lambda: fleet.state() == "probation", timeout_s=60)
     assert fleet.models()["running_sha256"] == third
     fleet.ceremony.repository.folder.rename(fleet.folder / "gone")
