@@ -90,7 +90,7 @@ def prepare_detection(
         DatasetError: it cannot be used.
     """
     if dataset.is_dir() and config.sources and not (dataset / "labels").is_dir():
-        return prepare(config, [dataset])
+        return prepare(config, [dataset, *roots])
     return prepare_dataset(config, dataset, judge, roots)
 
 
