@@ -1,0 +1,247 @@
+"""The dashboard in a real Chromium: what it loads, how soon a phone can use it, and what a wall of 400 tiles costs.
+
+The value is the processor share of the page that shows 400 units, each with five values that change once a second over the
+live WebSocket; the floor is the same page whose stream only says that it is alive. Both are counted by Chromium's own processor
+time, so a busy machine makes them a little dearer rather than senseless. In ``details``: JavaScript of the first load (gzip), time
+until the form of the login page and the wall of four units can be used on a phone (processor slowed four times, slow 4G as
+Lighthouse has it), and heap after forced collections over minutes. Seconds are of wall time and need a quiet machine.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import statistics
+import time
+from typing import TYPE_CHECKING, Any
+
+from tests.benchmarks.harness import Pair, result
+from tests.browser import ARGUMENTS, CHROMIUM
+from tests.dashboard.mock_api import PASSWORD, MockFarm, MockServer, Unit, demo_units
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, CDPSession, Page, WebSocketRoute
+
+UNITS = 400
+BARS = {"first_load_gzip_kb": 300, "phone_s": 2.0, "wall_cpu_share": 0.15, "heap_growth_kb_per_min": 0}
+_SITE = "nordfjord"
+_PHONE = {"offline": False, "latency": 150, "downloadThroughput": 1.6e6 / 8, "uploadThroughput": 0.75e6 / 8}
+"""Lighthouse's slow 4G: 1.6 Mbit/s down, 0.75 up, 150 ms."""
+
+
+class Wall:
+    """The live stream of a farm, told to a page once a second."""
+
+    def __init__(self, farm: MockFarm) -> None:
+        self._farm = farm
+        self._seq = 0
+        self.changing = True
+        self._line: WebSocketRoute | None = None
+
+    def open(self, line: WebSocketRoute) -> None:
+        """A page has come."""
+        self._line = line
+        line.on_message(lambda message: self._answer(str(message)))
+
+    def _answer(self, message: str) -> None:
+        if json.loads(message)["type"] == "subscribe" and self._line is not None:
+            latest = self._farm.latest(_SITE)
+            channels = [
+                {**reading, "unit_id": each["unit"]["id"]} for each in latest["units"] for reading in each["readings"]
+            ]
+            self._send(
+                type="snapshot",
+                interval_s=1.0,
+                sites=[{"site": _SITE, "units": [each["unit"] for each in latest["units"]]}],
+                channels=channels,
+                observations=[],
+                alarms=[],
+                devices=latest["devices"],
+            )
+
+    def tell(self) -> None:
+        """One second of the farm: everything has changed, or nothing."""
+        if self._line is None or self._seq == 0:
+            return
+        if not self.changing:
+            self._seq -= 1
+            self._send(type="heartbeat", store="ok")
+            return
+        now = self._farm.now()
+        names = ("channel_id", "value", "observed_at", "age_s", "quality")
+        readings = [
+            {name: reading[name] for name in names} | {"tests": []}
+            for each in self._farm.latest(_SITE)["units"]
+            for reading in each["readings"]
+        ]
+        for reading in readings:
+            reading["observed_at"] = now.isoformat()
+            reading["age_s"] = 0.0
+        self._send(type="delta", readings=readings)
+
+    def _send(self, **message: Any) -> None:
+        self._seq += 1
+        told = {"seq": self._seq, "resume": str(self._seq), "server_time": self._farm.now().isoformat(), **message}
+        if self._line is not None:
+            self._line.send(json.dumps(told))
+
+
+def run(quick: bool) -> dict[str, Any]:
+    """Measure; see the module."""
+    from playwright.sync_api import sync_playwright
+
+    seconds, rounds, heap_s, units = (4, 1, 6, 40) if quick else (20, 3, 180, UNITS)
+    small, large = MockServer(), MockServer(_large_farm(units))
+    small.start()
+    large.start()
+    try:
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=_chromium(), args=list(ARGUMENTS))
+            details: dict[str, Any] = {"bars": BARS, "first_load_gzip_kb": _first_load_kb(browser, small.url)}
+            if not quick:
+                details |= _phone(browser, small.url)
+            pairs, heap = _wall(browser, large, seconds=seconds, rounds=rounds, heap_s=heap_s)
+            browser.close()
+    finally:
+        small.stop()
+        large.stop()
+    return result(
+        "dashboard",
+        pairs,
+        unit="share of a core",
+        higher_is_better=False,
+        details=details | heap,
+    )
+
+
+def _large_farm(units: int) -> MockFarm:
+    farm = MockFarm()
+    first = demo_units()[0]
+    farm.units = [
+        Unit(number, f"tank-{number}", f"Tank {number}", "tank", first.species, first.stage, dict(first.water), 9, camera=False)
+        for number in range(1, units + 1)
+    ]  # fmt: skip
+    return farm
+
+
+def _chromium() -> str:
+    import shutil
+
+    return next(found for name in CHROMIUM if (found := shutil.which(name)))
+
+
+def _page(browser: Browser, url: str, **context: Any) -> Page:
+    return browser.new_context(base_url=url, service_workers="block", **context).new_page()
+
+
+def _sign_in(page: Page) -> None:
+    page.goto("/")
+    page.get_by_label("Email").fill("operator@nordfjord.example")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_test_id("unit-tile").first.wait_for(timeout=120_000)
+
+
+def _first_load_kb(browser: Browser, url: str) -> float:
+    """Every script that the browser asks for until the wall stands, each by itself through gzip."""
+    page = _page(browser, url)
+    scripts: dict[str, int] = {}
+
+    def weigh(response: Any) -> None:
+        if response.url.endswith(".js"):
+            scripts[response.url] = len(gzip.compress(response.body(), 6))
+
+    page.on("response", weigh)
+    _sign_in(page)
+    page.wait_for_timeout(500)
+    page.context.close()
+    return round(sum(scripts.values()) / 1000, 1)
+
+
+def _phone(browser: Browser, url: str) -> dict[str, float]:
+    """Seconds from the address to a page that can be used, cold cache, on a slowed phone."""
+    signed = _page(browser, url)
+    _sign_in(signed)
+    session = signed.evaluate("() => sessionStorage.getItem('shoal.session')")
+    signed.context.close()
+    found: dict[str, list[float]] = {"phone_login_s": [], "phone_wall_s": []}
+    for name, kept, sign in (
+        ("phone_login_s", None, "input[type=password]"),
+        ("phone_wall_s", session, "[data-testid=unit-tile]"),
+    ):
+        for _ in range(3):
+            page = _page(browser, url, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+            if kept is not None:
+                page.add_init_script(f"sessionStorage.setItem('shoal.session', {json.dumps(kept)})")
+            line = _cdp(page)
+            line.send("Network.enable")
+            line.send("Network.emulateNetworkConditions", _PHONE)
+            line.send("Emulation.setCPUThrottlingRate", {"rate": 4})
+            began = time.perf_counter()
+            page.goto(f"/sites/{_SITE}" if kept else "/", wait_until="commit")
+            page.locator(sign).first.wait_for(timeout=60_000)
+            # Usable: a task that is asked for now is done at once.
+            page.evaluate("() => new Promise(done => setTimeout(done))")
+            found[name].append(time.perf_counter() - began)
+            page.context.close()
+    return {name: round(statistics.median(each), 2) for name, each in found.items()}
+
+
+def _wall(
+    browser: Browser, server: MockServer, *, seconds: float, rounds: int, heap_s: float
+) -> tuple[list[Pair], dict[str, Any]]:
+    page = _page(browser, server.url, viewport={"width": 1920, "height": 1080})
+    wall = Wall(server.farm)
+    page.route_web_socket(re.compile("/api/v1/live$"), wall.open)
+    _sign_in(page)
+    line = _cdp(page)
+    line.send("HeapProfiler.enable")
+    whole = browser.new_browser_cdp_session()
+
+    def go_on(duration_s: float) -> float:
+        """Tell the page once a second; answers the share of a core that its process used."""
+        cpu, began = _renderer_cpu_s(whole), time.perf_counter()
+        while time.perf_counter() - began < duration_s:
+            wall.tell()
+            page.wait_for_timeout(1_000)
+        return (_renderer_cpu_s(whole) - cpu) / (time.perf_counter() - began)
+
+    go_on(8)
+    pairs = []
+    for _ in range(rounds):
+        shares = []
+        for changing in (True, False):
+            wall.changing = changing
+            shares.append(go_on(seconds))
+        pairs.append(Pair(ours=shares[0], floor=shares[1], details={}))
+    wall.changing = True
+    heap = [_heap_kb(line)]
+    for _ in range(6):
+        go_on(heap_s / 6)
+        heap.append(_heap_kb(line))
+    tiles = page.get_by_test_id("unit-tile").count()
+    page.context.close()
+    # From the second one on: the first still holds what building the page left.
+    slope = statistics.linear_regression([n * heap_s / 360 for n in range(1, 7)], heap[1:]).slope
+    return pairs, {
+        "tiles": tiles,
+        "heap_kb": heap,
+        "heap_growth_kb_per_min": round(slope, 1),
+        "heap_run_s": heap_s,
+    }
+
+
+def _cdp(page: Page) -> CDPSession:
+    return page.context.new_cdp_session(page)
+
+
+def _heap_kb(line: CDPSession) -> int:
+    for _ in range(2):
+        line.send("HeapProfiler.collectGarbage")
+    return round(float(line.send("Runtime.getHeapUsage")["usedSize"]) / 1000)
+
+
+def _renderer_cpu_s(whole: CDPSession) -> float:
+    processes = whole.send("SystemInfo.getProcessInfo")["processInfo"]
+    return float(sum(each["cpuTime"] for each in processes if each["type"] == "renderer"))
