@@ -71,7 +71,7 @@ describe('the day of a unit', () => {
   it('adds batches, what was eaten, and the dead', () => {
     const fed = [
       record({ kind: 'feeding', amount_kg: 40, uneaten_kg: 2 }),
-      record({ kind: 'feeding', amount_kg: 9 }),
+      record({ kind: 'feeding', amount_kg: 9, uneaten_kg: 0 }),
     ];
     const dead = [
       record({ kind: 'mortality', count: 3 }),

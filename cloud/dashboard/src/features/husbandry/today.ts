@@ -31,7 +31,7 @@ export function dayOf(
   for (const { record, struck_at: struck } of [...fed, ...dead]) {
     if (struck) continue;
     if (record.kind === 'feeding') {
-      const eaten = record.amount_kg - (record.uneaten_kg ?? 0);
+      const eaten = record.amount_kg - record.uneaten_kg;
       change(record.unit, (old) => ({ fedKg: old.fedKg + eaten }));
     } else if (record.kind === 'mortality') {
       const { count } = record;
