@@ -50,7 +50,7 @@ def made(weather: Weather, days: int, seed: int) -> Floats:
 
 def drifting(values: Floats, day: int, size: float) -> Floats:
     """The same, lower by ``size`` standard deviations from the beginning of a day on."""
-    lower = values.copy()
+    lower: Floats = np.array(values, np.float64)
     lower[day * DAY_HOURS :] -= size * _SD
     return lower
 
