@@ -79,6 +79,7 @@ from cloud.operations.performance import PerformanceWindow
 from cloud.overview import endpoints as overview
 from cloud.predictions import endpoints as predictions
 from cloud.predictions.callbacks import Callbacks
+from cloud.predictions.repository import ListedPredictions
 from cloud.predictions.serving import Serving
 from cloud.predictions.tasks import DatabaseTasks, TaskRunner
 from cloud.registry import endpoints as registry
@@ -360,6 +361,7 @@ def _add_tasks(app: FastAPI, settings: CloudSettings, database: Database) -> Non
     """Workers behind a broker where one is named, else one inside this process."""
     folder = settings.storage_dir / "tasks"
     app.state.task_folder = folder
+    app.state.other_tasks = (ListedPredictions(),)
     app.state.training = training_from(settings, settings.storage_dir)
     app.state.task_kinds = kinds(folder, app.state.training)
     app.state.task_gauges = TaskGauges()

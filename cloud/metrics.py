@@ -143,7 +143,9 @@ PREDICT_CONFIDENCE = Histogram(
 PREDICT_CACHE = Counter("shoal_predict_cache_total", "Looks into the cache of results: hit, miss", ["outcome"])
 PREDICT_LOADED = Gauge("shoal_predict_models_loaded", "Versions in the memory of this process")
 PREDICT_TASKS = Counter(
-    "shoal_predict_tasks_total", "Predictions that were asked for later, by outcome: done, failed, retried", ["outcome"]
+    "shoal_predict_tasks_total",
+    "Predictions that were asked for later, by outcome: done, failed, retried, cancelled",
+    ["outcome"],
 )
 PREDICT_CALLBACKS = Counter("shoal_predict_callbacks_total", "Callbacks by outcome: sent, retried, failed", ["outcome"])
 STREAM_PREDICTIONS = Counter(

@@ -7,8 +7,24 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, case, delete, func, or_, select, tuple_, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import (
+    ColumnElement,
+    Float,
+    Select,
+    String,
+    and_,
+    case,
+    cast,
+    delete,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP, insert
 
 from cloud.auth.scope import Scope
 from cloud.farms.repository import own_sites
@@ -177,6 +193,73 @@ async def drop_old_predictions(connection: WriteConnection, before: datetime) ->
     return done.rowcount
 
 
+_URL = "/api/v1/ml/predict/async/"
+_MEANT = {"waiting": "queued", "done": "succeeded"}
+"""States of the common list, where the name is another."""
+
+
+class ListedPredictions:
+    """Predictions asked for later, in the list of all tasks (``cloud.tasks.repository.OtherTasks``)."""
+
+    def select(self, scope: Scope) -> Select[Any]:
+        """Those that the scope may see, as tasks of the kind ``prediction``."""
+        row = PredictionTask
+        done = func.least(1.0, cast(row.done, Float) / func.greatest(row.pictures, 1))
+        asked = func.jsonb_build_object(
+            "model", row.request["model"], "pictures", row.pictures, "unit_id", row.request["unit_id"], type_=JSONB
+        )
+        answered = func.jsonb_build_object(
+            "predicted", row.result["predicted"], "failed", row.result["failed"],
+            "status_url", literal(_URL).concat(cast(row.id, String)), type_=JSONB,
+        )  # fmt: skip
+        said = cast(row.done, String).concat(literal(" of ")).concat(cast(row.pictures, String))
+        listed = (
+            select(
+                row.id,
+                literal("prediction").label("kind"),
+                literal("ml").label("queue"),
+                asked.label("params"),
+                case(_MEANT, value=row.state, else_=row.state).label("state"),
+                case((row.state == "done", 1.0), else_=done).label("progress"),
+                said.concat(literal(" pictures")).label("message"),
+                case((row.result.is_not(None), answered), else_=null()).label("result"),
+                row.error,
+                row.attempts,
+                row.created_at,
+                func.coalesce(row.request["created_by"].astext, "").label("created_by"),
+                cast(null(), TIMESTAMP(timezone=True)).label("started_at"),
+                row.finished_at,
+                (row.state == "cancelled").label("cancel_requested"),
+            )
+            .where(*_within(scope))
+            .subquery()
+        )
+        return select(*listed.c)
+
+    async def cancel(self, connection: WriteConnection, scope: Scope, task_id: UUID, now: datetime) -> None:
+        """It ends at once: the process that has it finds it taken, stops, and writes nothing. Who waits for a callback gets it."""
+        called = PredictionTask.callback_url.is_not(None)
+        await connection.execute(
+            update(PredictionTask)
+            .where(*_within(scope), PredictionTask.id == task_id, PredictionTask.finished_at.is_(None))
+            .values(
+                state="cancelled",
+                finished_at=now,
+                lease_until=None,
+                callback_state=case((called, "waiting"), else_=null()),
+                callback_at=case((called, now), else_=null()),
+            )
+        )
+
+
+def _within(scope: Scope) -> list[ColumnElement[bool]]:
+    """Who is limited to sites sees what was asked for within them."""
+    within = [PredictionTask.organization_id == scope.organization_id]
+    if scope.site_ids is not None:
+        within.append(PredictionTask.request["site_ids"].contained_by(list(scope.site_ids)))
+    return within
+
+
 class PredictionTaskRepository(Repository):
     """The queue of predictions that were asked for later, of every organization; reading one names its organization."""
 
@@ -211,10 +294,11 @@ class PredictionTaskRepository(Repository):
         )
         return await self._one(statement)
 
-    async def alive(self, task_id: UUID, attempt: int, *, done: int, lease_until: datetime) -> None:
-        """Say that the run goes on, and how far it is."""
+    async def alive(self, task_id: UUID, attempt: int, *, done: int, lease_until: datetime) -> bool:
+        """Say that the run goes on, and how far it is; False when the task is not its any more."""
         own = (PredictionTask.id == task_id, PredictionTask.attempts == attempt, PredictionTask.state == "running")
-        await self._connection.execute(update(PredictionTask).where(*own).values(done=done, lease_until=lease_until))
+        statement = update(PredictionTask).where(*own).values(done=done, lease_until=lease_until)
+        return await self._one(statement.returning(PredictionTask.id)) is not None
 
     async def release(self, task_id: UUID, attempt: int) -> None:
         """Give a run back that was stopped on purpose: the next one need not wait for the lease, and it was no failure."""

@@ -104,7 +104,8 @@ class PredictionTaskOut(ApiModel):
     """A prediction that was asked for later."""
 
     task_id: UUID
-    state: Literal["waiting", "running", "done", "failed"]
+    state: Literal["waiting", "running", "done", "failed", "cancelled"]
+    """``cancelled`` by ``DELETE /tasks/{id}``: what was predicted until then is not kept."""
     created_at: UtcDatetime
     finished_at: UtcDatetime | None
     pictures: int

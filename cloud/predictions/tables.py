@@ -64,7 +64,7 @@ class PredictionTask(Base):
     """``cloud.predictions.tasks.Request``."""
     pictures: Mapped[int]
     state: Mapped[str]
-    """waiting, running, done or failed."""
+    """waiting, running, done, failed or cancelled."""
     attempts: Mapped[int]
     """Runs that were begun; each run finishes only its own attempt, so that a process that was taken for dead writes nothing."""
     lease_until: Mapped[datetime | None]

@@ -45,13 +45,18 @@ LEASE: Final = timedelta(seconds=60)
 """A run that has not said for so long that it lives is taken for dead."""
 MAX_ATTEMPTS: Final = 3
 """Runs of a task; one that ends its process three times would end it for ever."""
-_SAY_ALIVE_S: Final = 10.0
+SAY_ALIVE_S = 5.0
+"""A run says as often that it lives and how far it is, and learns whether the task is still its."""
 _LOOK_EVERY_S: Final = 5.0
 _CLEAN_EVERY_S: Final = 3600.0
 _CALLBACK_ROOM: Final = timedelta(seconds=60)
 """A callback that was begun is begun again after this, when the process that began it has died."""
 _UPLOADS: Final = "prediction-uploads"
 _ORPHAN_S: Final = 86_400.0
+
+
+class _TakenError(Exception):
+    """The task was cancelled, or another process has it."""
 
 
 class Request(BaseModel):
@@ -66,6 +71,8 @@ class Request(BaseModel):
     probabilities: bool = False
     site_ids: tuple[int, ...] | None = None
     """Scope of who asked."""
+    created_by: str = ""
+    """Who asked, as the list of tasks tells; empty for tasks from before it did."""
     uploads: tuple[tuple[str, str], ...] = ()
     """Name and sha256 of pictures that came with the request."""
     references: tuple[str, ...] = ()
@@ -143,6 +150,7 @@ class DatabaseTasks:
             unit_id=asked.unit_id,
             probabilities=asked.probabilities,
             site_ids=user.scope.site_ids,
+            created_by=user.email,
             uploads=tuple(kept),
             references=tuple(references),
         )
@@ -240,6 +248,8 @@ class TaskRunner:
             await self._predicted(row)
         except ApiError as error:
             await self._failed(row, error.detail)
+        except _TakenError:
+            await self._taken(row)
         self._running = None
         return True
 
@@ -308,24 +318,35 @@ class TaskRunner:
         )
         asked = Asked("async", unit_id=request.unit_id, probabilities=request.probabilities)
         progress = _Progress()
-        alive = asyncio.create_task(self._say_alive(row, progress))
+        work = service.predict_all(self._serving, sources, choice, asked, task_id=row["id"], on_progress=progress)
+        predicting, alive = asyncio.ensure_future(work), asyncio.ensure_future(self._say_alive(row, progress))
         try:
-            items, rows = await service.predict_all(
-                self._serving, sources, choice, asked, task_id=row["id"], on_progress=progress
-            )
+            await asyncio.wait({predicting, alive}, return_when=asyncio.FIRST_COMPLETED)
+            if not predicting.done():
+                alive.result()  # raises why
+            items, rows = predicting.result()
         finally:
-            alive.cancel()
-            with suppress(asyncio.CancelledError):
-                await alive
+            for each in (predicting, alive):
+                each.cancel()
+            await asyncio.gather(predicting, alive, return_exceptions=True)
         batch = service.batch_of(choice, items)
         values = {"state": "done", "done": len(items), "result": batch.model_dump(mode="json")}
         async with self._database.write() as writer:
             if not await PredictionTaskRepository(writer).finish(row["id"], row["attempts"], self._end(row, values)):
-                return  # somebody else has begun it anew
+                raise _TakenError
             if rows:
                 await PredictionRepository(writer, scope).add(rows)
         PREDICT_TASKS.labels("done").inc()
         await asyncio.to_thread(_forget, folder)
+
+    async def _taken(self, row: Row) -> None:
+        """Nothing is written; the pictures go unless another process is at them."""
+        async with self._database.read() as reader:
+            needed = await PredictionTaskRepository(reader).open_ids()
+        log.info("predict.task_taken", task_id=str(row["id"]), goes_on=row["id"] in needed)
+        if row["id"] not in needed:
+            PREDICT_TASKS.labels("cancelled").inc()
+            await asyncio.to_thread(_forget, uploads_of(self._settings.storage_dir, row["id"]))
 
     async def _failed(self, row: Row, reason: str) -> None:
         values = {"state": "failed", "error": reason[:1000]}
@@ -343,12 +364,14 @@ class TaskRunner:
 
     async def _say_alive(self, row: Row, progress: _Progress) -> None:
         while True:
-            await asyncio.sleep(_SAY_ALIVE_S)
+            await asyncio.sleep(SAY_ALIVE_S)
             with suppress(SQLAlchemyError, OSError):
                 async with self._database.write() as writer:
-                    await PredictionTaskRepository(writer).alive(
+                    held = await PredictionTaskRepository(writer).alive(
                         row["id"], row["attempts"], done=progress.done, lease_until=_now() + LEASE
                     )
+                if not held:
+                    raise _TakenError
 
 
 class _Progress:

@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Depends, Header, Query, Request
 from fastapi.responses import FileResponse
 
 from cloud.auth.dependencies import Operator, Viewer
@@ -14,10 +14,19 @@ from cloud.kit.pagination import Paging
 from cloud.kit.problems import problems
 from cloud.kit.repository import Reader, Writer, database_of
 from cloud.tasks import service
+from cloud.tasks.repository import OtherTasks
 from cloud.tasks.schemas import NewTask, TaskOut, TaskPage, TaskState
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 
+
+async def others_of(request: Request) -> tuple[OtherTasks, ...]:
+    """Tasks of features with a table of their own."""
+    others: tuple[OtherTasks, ...] = request.app.state.other_tasks
+    return others
+
+
+Others = Annotated[tuple[OtherTasks, ...], Depends(others_of)]
 Key = Annotated[
     str | None,
     Header(max_length=100, pattern=r"^[A-Za-z0-9_.:-]+$", description="The same key asks for the same task once."),
@@ -44,23 +53,26 @@ async def list_tasks(
     user: Viewer,
     reader: Reader,
     page: Paging,
+    others: Others,
     state: Annotated[TaskState | None, Query()] = None,
     kind: Annotated[str | None, Query(max_length=40, pattern=r"^[a-z_]+$")] = None,
 ) -> TaskPage:
-    """Tasks of the user's organization, newest first. They are kept for a week after their end."""
-    return await service.list_tasks(reader, user, page, state=state, kind=kind)
+    """Tasks of the user's organization, newest first: reports, exports, trainings, and predictions asked for later (kind
+    `prediction`). They are kept for a week after their end, predictions as long as the settings say.
+    """
+    return await service.list_tasks(reader, user, page, state=state, kind=kind, others=others)
 
 
 @router.get("/{task_id}", summary="One task", responses=problems(401, 404))
-async def get_task(task_id: UUID, user: Viewer, reader: Reader) -> TaskOut:
-    """How far it is, and what came of it."""
-    return await service.get_task(reader, user, task_id)
+async def get_task(task_id: UUID, user: Viewer, reader: Reader, others: Others) -> TaskOut:
+    """How far it is, and what came of it. The answers of a prediction are at `status_url` of its result."""
+    return await service.get_task(reader, user, task_id, others)
 
 
 @router.delete("/{task_id}", summary="End a task", responses=problems(401, 403, 404))
-async def cancel_task(task_id: UUID, user: Operator, writer: Writer) -> TaskOut:
+async def cancel_task(task_id: UUID, user: Operator, writer: Writer, others: Others) -> TaskOut:
     """One that waits is cancelled at once, one that runs within seconds; one that has ended stays as it is."""
-    return await service.cancel_task(writer, user, task_id, datetime.now(timezone.utc))
+    return await service.cancel_task(writer, user, task_id, datetime.now(timezone.utc), others)
 
 
 @router.get(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, tuple_, union_all, update
 from sqlalchemy.dialects.postgresql import insert
 
 from cloud.auth.scope import Scope
@@ -26,11 +26,28 @@ _CLAIMED = (
 _UNFINISHED = ("queued", "running")
 
 
-class TaskRepository(Repository):
-    """Tasks of one scope; those of sites beyond it do not exist."""
+class OtherTasks(Protocol):
+    """Tasks of a feature that keeps a table of its own; people see them in the same list."""
 
-    def __init__(self, connection: ReadConnection | WriteConnection, scope: Scope) -> None:
+    def select(self, scope: Scope) -> Select[Any]:
+        """Those that the scope may see, with the columns of ``TaskOut`` by name, type and order."""
+
+    async def cancel(self, connection: WriteConnection, scope: Scope, task_id: UUID, now: datetime) -> None:
+        """End this one, where it is one of them and has not ended."""
+
+
+class TaskRepository(Repository):
+    """Tasks of one scope; those of sites beyond it do not exist.
+
+    ``others`` are listed and ended with them. Only those of this table are made and done here.
+    """
+
+    def __init__(
+        self, connection: ReadConnection | WriteConnection, scope: Scope, others: Sequence[OtherTasks] = ()
+    ) -> None:
         super().__init__(connection)
+        self._scope = scope
+        self._others = others
         self._organization_id = scope.organization_id
         self._own: ColumnElement[bool] = TaskRow.organization_id == scope.organization_id
         if scope.site_ids is not None:
@@ -50,22 +67,27 @@ class TaskRepository(Repository):
 
     async def task(self, task_id: UUID) -> Row | None:
         """One task."""
-        return await self._one(select(*_COLUMNS).where(self._own, TaskRow.id == task_id))
+        parts = [each.where(each.selected_columns.id == task_id) for each in self._seen()]
+        return await self._one(union_all(*parts))
 
     async def tasks(
         self, *, state: str | None, kind: str | None, before: tuple[datetime, UUID] | None, rows: int
     ) -> list[Row]:
         """Newest tasks, those before (created_at, id)."""
-        statement = (
-            select(*_COLUMNS).where(self._own).order_by(TaskRow.created_at.desc(), TaskRow.id.desc()).limit(rows)
-        )
-        if state is not None:
-            statement = statement.where(TaskRow.state == state)
-        if kind is not None:
-            statement = statement.where(TaskRow.kind == kind)
-        if before is not None:
-            statement = statement.where(tuple_(TaskRow.created_at, TaskRow.id) < before)
-        return await self._all(statement)
+        parts = []
+        for each in self._seen():
+            columns = each.selected_columns
+            if state is not None:
+                each = each.where(columns.state == state)  # noqa: PLW2901  (the same question, narrower)
+            if kind is not None:
+                each = each.where(columns.kind == kind)  # noqa: PLW2901
+            if before is not None:
+                each = each.where(tuple_(columns.created_at, columns.id) < before)  # noqa: PLW2901
+            # No page needs more than this of one table, so its index ends the search early.
+            newest = each.order_by(columns.created_at.desc(), columns.id.desc()).limit(rows)
+            parts.append(select(newest.subquery()))
+        every = union_all(*parts).subquery()
+        return await self._all(select(every).order_by(every.c.created_at.desc(), every.c.id.desc()).limit(rows))
 
     async def waiting(self) -> int:
         """Unfinished tasks of the organization."""
@@ -78,6 +100,8 @@ class TaskRepository(Repository):
 
     async def cancel(self, task_id: UUID, now: datetime) -> None:
         """A queued task ends at once; one that runs is asked to."""
+        for other in self._others:
+            await other.cancel(WriteConnection(self._connection), self._scope, task_id, now)
         unfinished = update(TaskRow).where(self._own, TaskRow.id == task_id)
         await self._connection.execute(
             unfinished.where(TaskRow.state == "queued").values(
@@ -89,6 +113,9 @@ class TaskRepository(Repository):
                 cancel_requested_at=now
             )
         )
+
+    def _seen(self) -> list[Select[Any]]:
+        return [select(*_COLUMNS).where(self._own), *(other.select(self._scope) for other in self._others)]
 
 
 class QueueRepository(Repository):

@@ -46,6 +46,7 @@ class TaskOut(ApiModel):
     created_at: UtcDatetime
     created_by: str
     started_at: UtcDatetime | None
+    """Null before its first attempt, and for predictions, which do not keep it."""
     finished_at: UtcDatetime | None
     cancel_requested: bool
     """Somebody wants it to end; a worker that is at it stops within seconds."""

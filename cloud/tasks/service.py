@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -19,7 +19,7 @@ from cloud.kit.pagination import PageQuery, cut
 from cloud.kit.repository import Database, ReadConnection, WriteConnection
 from cloud.metrics import TASKS_QUEUED
 from cloud.tasks.kinds import Kind, Kinds
-from cloud.tasks.repository import TaskRepository
+from cloud.tasks.repository import OtherTasks, TaskRepository
 from cloud.tasks.schemas import NewTask, TaskOut, TaskPage
 
 log = structlog.get_logger()
@@ -78,22 +78,30 @@ async def add_task(
     return task
 
 
-async def get_task(reader: ReadConnection, user: Principal, task_id: UUID) -> TaskOut:
+async def get_task(
+    reader: ReadConnection, user: Principal, task_id: UUID, others: Sequence[OtherTasks] = ()
+) -> TaskOut:
     """One task.
 
     Raises:
         NotFoundError: there is none, or it is not the user's to see.
     """
-    row = await TaskRepository(reader, user.scope).task(task_id)
+    row = await TaskRepository(reader, user.scope, others).task(task_id)
     if row is None:
         raise NotFoundError(f"There is no task {task_id}")
     return TaskOut(**row)
 
 
 async def list_tasks(
-    reader: ReadConnection, user: Principal, page: PageQuery, *, state: str | None, kind: str | None
+    reader: ReadConnection,
+    user: Principal,
+    page: PageQuery,
+    *,
+    state: str | None,
+    kind: str | None,
+    others: Sequence[OtherTasks] = (),
 ) -> TaskPage:
-    """Tasks of the user's organization, newest first.
+    """Tasks of the user's organization, newest first, whichever feature keeps them.
 
     Raises:
         InvalidCursorError: the cursor is not of this list.
@@ -105,19 +113,22 @@ async def list_tasks(
             before = (moment, UUID(key))
         except ValueError as error:
             raise InvalidCursorError("The cursor is not one that this list returned; start again without it") from error
-    rows = await TaskRepository(reader, user.scope).tasks(state=state, kind=kind, before=before, rows=page.rows)
+    repository = TaskRepository(reader, user.scope, others)
+    rows = await repository.tasks(state=state, kind=kind, before=before, rows=page.rows)
     shown, cursor = cut(rows, page.limit, lambda row: encode_cursor(row["created_at"].isoformat(), str(row["id"])))
     return TaskPage(items=[TaskOut(**row) for row in shown], next_cursor=cursor)
 
 
-async def cancel_task(writer: WriteConnection, user: Principal, task_id: UUID, now: datetime) -> TaskOut:
+async def cancel_task(
+    writer: WriteConnection, user: Principal, task_id: UUID, now: datetime, others: Sequence[OtherTasks] = ()
+) -> TaskOut:
     """End a task; one that has ended stays as it is.
 
     Raises:
         NotFoundError: there is none, or it is not the user's to see.
     """
-    await TaskRepository(writer, user.scope).cancel(task_id, now)
-    return await get_task(_reading(writer), user, task_id)
+    await TaskRepository(writer, user.scope, others).cancel(task_id, now)
+    return await get_task(_reading(writer), user, task_id, others)
 
 
 def file_of(task: TaskOut, folder: Path) -> Path:

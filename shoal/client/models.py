@@ -2388,7 +2388,8 @@ class PredictionTaskAccepted(_PredictionTaskAcceptedAlways, total=False):
 class PredictionTaskOut(TypedDict):
     """A prediction that was asked for later."""
     task_id: str
-    state: Literal['waiting', 'running', 'done', 'failed']
+    state: Literal['waiting', 'running', 'done', 'failed', 'cancelled']
+    """``cancelled`` by ``DELETE /tasks/{id}``: what was predicted until then is not kept."""
     created_at: str
     finished_at: str | None
     pictures: int
@@ -3022,6 +3023,7 @@ class TaskOut(TypedDict):
     created_at: str
     created_by: str
     started_at: str | None
+    """Null before its first attempt, and for predictions, which do not keep it."""
     finished_at: str | None
     cancel_requested: bool
     """Somebody wants it to end; a worker that is at it stops within seconds."""

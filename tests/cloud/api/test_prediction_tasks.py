@@ -19,15 +19,19 @@ import httpx
 import psycopg
 import pytest
 
+from cloud.auth.scope import Scope
 from cloud.db.session import sqlalchemy_url
 from cloud.errors import CallbackRefusedError
 from cloud.kit.repository import Database
 from cloud.predictions.callbacks import CallbackError, Callbacks
+from cloud.predictions.repository import ListedPredictions
 from cloud.predictions.rules import call_again_after, callback_fault
 from cloud.predictions.schemas import PredictionTaskAccepted, PredictionTaskOut
 from cloud.predictions.serving import Serving as Models
 from cloud.predictions.tasks import MAX_ATTEMPTS, TaskRunner, callback_key, uploads_of
 from cloud.settings import CloudSettings
+from cloud.tasks.repository import TaskRepository
+from cloud.tasks.schemas import TaskOut, TaskPage
 from tests.cloud.api import farm as farms
 from tests.cloud.api.conftest import SECRET, Api, Serving, settings_for
 from tests.cloud.api.test_access import is_problem
@@ -262,14 +266,16 @@ class Elsewhere:
         return asyncio.run(story())
 
 
-def left_running(farm_url: str, settings: CloudSettings, *, attempts: int, lease: timedelta) -> UUID:
+def left_running(
+    farm_url: str, settings: CloudSettings, *, attempts: int, lease: timedelta, site_ids: tuple[int, ...] | None = None
+) -> UUID:
     """A task as a process leaves it that was killed in the middle."""
     task_id = uuid4()
     data = jpeg(colour("blue"))
     from cloud.predictions.tasks import Request, _keep
 
     kept = _keep(uploads_of(settings.storage_dir, task_id), [("a.jpg", data)])
-    request = Request(model="fish-species@1.0.0", arm="active", unit_id=1, uploads=tuple(kept))
+    request = Request(model="fish-species@1.0.0", arm="active", unit_id=1, uploads=tuple(kept), site_ids=site_ids)
     now = datetime.now(timezone.utc)
     with psycopg.connect(farm_url) as database:
         database.execute(
@@ -313,6 +319,109 @@ def test_a_task_that_ends_its_process_every_time_is_given_up(
     status = finished(keeper, task_id, until=lambda s: s.state == "failed")
     assert status.error is not None
     assert "ended 3 times" in status.error
+    assert not uploads_of(settings.storage_dir, task_id).exists()
+
+
+def listed(client: httpx.Client, **query: str | int) -> list[TaskOut]:
+    """The whole list of tasks, page by page."""
+    found: list[TaskOut] = []
+    cursor: str | None = None
+    while True:
+        page = client.get("/api/v1/tasks", params={**query, **({} if cursor is None else {"cursor": cursor})})
+        assert page.status_code == 200, page.text
+        read = TaskPage.model_validate_json(page.content)
+        found += read.items
+        cursor = read.next_cursor
+        if cursor is None:
+            return found
+
+
+def test_predictions_are_in_the_list_of_all_tasks(
+    keeper: httpx.Client, server: Api, token_of: Callable[[str], str]
+) -> None:
+    day = {"start": "2026-01-01T00:00:00Z", "end": "2026-01-02T00:00:00Z"}
+    asked = []
+    for _ in range(2):  # in turns, so that pages must mix both tables
+        asked.append(submit(keeper, RED, unit_id=1).json()["task_id"])
+        export = keeper.post("/api/v1/tasks", json={"kind": "export", "params": {"site": "fjord", **day}})
+        asked.append(export.json()["id"])
+    finished(keeper, UUID(asked[2]), until=lambda s: s.state == "done")
+
+    every = listed(keeper, limit=1)
+    assert [each.id for each in every] == [each.id for each in listed(keeper, limit=500)]
+    assert every == sorted(every, key=lambda each: (each.created_at, each.id), reverse=True)
+    assert [str(each.id) for each in every if str(each.id) in asked] == asked[::-1]
+    assert {each.kind for each in listed(keeper, kind="prediction", state="succeeded", limit=2)} == {"prediction"}
+    assert "prediction" not in {each.kind for each in listed(keeper, kind="export")}
+
+    task = TaskOut.model_validate_json(keeper.get(f"/api/v1/tasks/{asked[2]}").content)
+    assert task in listed(keeper)
+    assert (task.kind, task.queue, task.state, task.progress, task.attempts) == (
+        "prediction",
+        "ml",
+        "succeeded",
+        1.0,
+        1,
+    )
+    assert task.params == {"model": "fish-species@1.0.0", "pictures": 1, "unit_id": 1}
+    assert task.result == {"predicted": 1, "failed": 0, "status_url": f"{URL}/{task.id}"}
+    assert task.created_by == keeper.get("/api/v1/auth/me").json()["email"]
+    assert is_problem(keeper.get(f"/api/v1/tasks/{task.id}/file"), 404, "not_found")
+    assert keeper.delete(f"/api/v1/tasks/{task.id}").json()["state"] == "succeeded"  # it has ended, and stays as it is
+    with server.client(token_of("rival")) as rival:
+        assert is_problem(rival.get(f"/api/v1/tasks/{task.id}"), 404, "not_found")
+        assert is_problem(rival.delete(f"/api/v1/tasks/{task.id}"), 404, "not_found")
+        assert not {str(each.id) for each in listed(rival)} & set(asked)
+
+
+def test_who_is_limited_to_sites_sees_the_tasks_within_them(settings: CloudSettings, farm_url: str) -> None:
+    async def seen(scope: Scope, task_id: UUID) -> bool:
+        database = Database(sqlalchemy_url(farm_url), pool_size=1, statement_timeout_s=15)
+        database.start()
+        try:
+            async with database.read() as reader:
+                return await TaskRepository(reader, scope, [ListedPredictions()]).task(task_id) is not None
+        finally:
+            await database.stop()
+
+    with psycopg.connect(farm_url) as database:
+        row = database.execute("SELECT id FROM organization WHERE slug = 'shoal'").fetchone()
+    assert row is not None
+    for asked_within, asker, visible in [
+        (None, None, True), (None, (1, 2), False), ((1,), None, True), ((1,), (1, 2), True), ((1, 3), (1, 2), False), ((1,), (), False),
+    ]:  # fmt: skip
+        task_id = left_running(farm_url, settings, attempts=1, lease=timedelta(hours=1), site_ids=asked_within)
+        assert asyncio.run(seen(Scope(row[0], asker), task_id)) is visible, (asked_within, asker)
+        with psycopg.connect(farm_url) as database:
+            database.execute("DELETE FROM prediction_task WHERE id = %s", (task_id,))
+
+
+def test_a_prediction_that_runs_is_ended_and_the_next_one_is_done(
+    keeper: httpx.Client, viewer: httpx.Client, called: Client, settings: CloudSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called.calls.clear()
+    begun, ended = threading.Event(), threading.Event()
+
+    async def endless(*_: object, **__: object) -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    with monkeypatch.context() as patched:
+        patched.setattr("cloud.predictions.service.predict_all", endless)
+        patched.setattr("cloud.predictions.tasks.SAY_ALIVE_S", 0.1)
+        task_id = UUID(submit(keeper, RED, callback_url=called.url).json()["task_id"])
+        assert begun.wait(60)
+        assert is_problem(viewer.delete(f"/api/v1/tasks/{task_id}"), 403, "forbidden")
+        task = TaskOut.model_validate_json(keeper.delete(f"/api/v1/tasks/{task_id}").content)
+        assert (task.state, task.cancel_requested, task.finished_at is not None) == ("cancelled", True, True)
+        assert ended.wait(60)
+    finished(keeper, UUID(submit(keeper, RED).json()["task_id"]), until=lambda s: s.state == "done")
+    status = finished(keeper, task_id, until=lambda s: s.callback is not None and s.callback.state == "sent")
+    assert (status.state, status.result) == ("cancelled", None)
+    assert [json.loads(body)["state"] for _, body in called.calls] == ["cancelled"]
     assert not uploads_of(settings.storage_dir, task_id).exists()
 
 

@@ -553,7 +553,8 @@ export interface paths {
         };
         /**
          * Tasks
-         * @description Tasks of the user's organization, newest first. They are kept for a week after their end.
+         * @description Tasks of the user's organization, newest first: reports, exports, trainings, and predictions asked for later (kind
+         *     `prediction`). They are kept for a week after their end, predictions as long as the settings say.
          */
         get: operations["listTasks"];
         put?: never;
@@ -577,7 +578,7 @@ export interface paths {
         };
         /**
          * One task
-         * @description How far it is, and what came of it.
+         * @description How far it is, and what came of it. The answers of a prediction are at `status_url` of its result.
          */
         get: operations["getTask"];
         put?: never;
@@ -7565,9 +7566,10 @@ export interface components {
             task_id: string;
             /**
              * State
+             * @description ``cancelled`` by ``DELETE /tasks/{id}``: what was predicted until then is not kept.
              * @enum {string}
              */
-            state: "waiting" | "running" | "done" | "failed";
+            state: "waiting" | "running" | "done" | "failed" | "cancelled";
             /**
              * Created At
              * Format: date-time
@@ -8710,7 +8712,10 @@ export interface components {
             created_at: string;
             /** Created By */
             created_by: string;
-            /** Started At */
+            /**
+             * Started At
+             * @description Null before its first attempt, and for predictions, which do not keep it.
+             */
             started_at: string | null;
             /** Finished At */
             finished_at: string | null;
