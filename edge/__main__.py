@@ -1,4 +1,4 @@
-"""``python -m edge run|check|doctor|calibrate|maintenance --config edge.yaml``; the same as ``shoal edge ...`` with the edge alone installed.
+"""``python -m edge run|check|doctor|diagnostics|calibrate|maintenance --config edge.yaml``; the same as ``shoal edge ...`` with the edge alone installed.
 
 Exit code 0 is a clean stop, 2 a configuration that cannot be used (one message), 1 a box that is not healthy (doctor).
 """
@@ -27,6 +27,11 @@ def main(arguments: list[str] | None = None) -> int:
             print(*watched(settings), sep="\n")
         elif options.command == "doctor":
             return _print_findings(options.config)
+        elif options.command == "diagnostics":
+            name, content = program.diagnostics(options.config, pin=options.pin)
+            path = options.output or Path(name)
+            path.write_bytes(content)
+            print(f"{path}: {len(content)} bytes")
         else:
             for line in _at_the_tank(options):
                 print(line)
@@ -43,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
         ("run", "run the agent until SIGTERM"),
         ("check", "check a configuration"),
         ("doctor", "examine the box"),
+        ("diagnostics", "write an archive for whoever helps this box, without any secret"),
         ("calibrate", "write a calibration record from reference points"),
         ("maintenance", "tell that somebody works on a unit or a probe"),
     ):
@@ -55,6 +61,9 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--days", type=float, help="until it expires")
             command.add_argument("--raw", action="store_true", help="readings are the probe's own, not the page's")
             command.add_argument("--note", default="")
+        elif name == "diagnostics":
+            command.add_argument("-o", "--output", type=Path, help="file to write")
+            command.add_argument("--pin", default="", help="of the box, where its page asks for it")
         elif name == "maintenance":
             command.add_argument("action", choices=("start", "stop", "list"))
             command.add_argument("which", nargs="?", help="stop: id, unit or channel")

@@ -6,6 +6,7 @@ publisher -> link. The page and the heartbeat read snapshots. Only the outbox mu
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import shutil
@@ -30,7 +31,7 @@ from contracts.deployments import (
     DeploymentStatus,
     decode_desired_agent,
 )
-from contracts.devices import CLOCK_SYNCED, CameraInventory, DeviceEvent, EventBatch, Inventory
+from contracts.devices import CLOCK_SYNCED, DIAGNOSTICS_MADE, CameraInventory, DeviceEvent, EventBatch, Inventory
 from contracts.telemetry import Reading
 from contracts.topics import commands
 from edge import __version__
@@ -45,6 +46,7 @@ from edge.checkup.jetson import JetsonStats, throttling
 from edge.checkup.links import validity
 from edge.checkup.machine import temperatures
 from edge.clock import Clock, SteadyClock, SystemClock, machine_boot_id
+from edge.diagnostics.shelf import Shelf
 from edge.errors import CommandRefusedError, OutboxUnavailableError
 from edge.guard.alarms import ActiveAlarm
 from edge.guard.guard import Guard
@@ -89,6 +91,7 @@ if TYPE_CHECKING:
     from edge.deployments.rules import Conditions
     from edge.deployments.slots import Slots
     from edge.deployments.updater import Updater
+    from edge.diagnostics.bundle import Bundle
     from edge.messaging.shadow import ModelsShadow
 
 log = structlog.get_logger()
@@ -112,6 +115,8 @@ EXIT_START_ANEW = 75
 """Exit code (EX_TEMPFAIL) of an agent that wants to be started anew."""
 LEAVE_S = 8.0
 """How long the clean stop of a hanging agent may take."""
+DIAGNOSTICS_EVERY_S = 30.0
+"""The local page gives the same archive for so long."""
 LOG_LEVEL_MAX_MINUTES = 24 * 60
 """Longest time that a person may have an agent log otherwise."""
 SENSORS_ONLY = "sensors only: the agent ended badly too often, so the cameras stay off for an hour"
@@ -178,7 +183,11 @@ class Agent:
             health=self._health,
             operate=self._operate,
             picture=self._picture,
+            diagnostics=self._newest_diagnostics,
         )
+        self._shelf = Shelf(settings.data_dir)
+        self._page_bundle_lock = threading.Lock()
+        self._page_bundle: tuple[float, bytes] = (0.0, b"")
         pin = settings.guard.pin
         self._page = Page(settings.metrics, sources, pin=pin.get_secret_value() if pin is not None else None)
         try:
@@ -721,9 +730,50 @@ class Agent:
             models_bytes=self._updater.fetched_bytes if self._updater is not None else 0,
         )
 
-    def _diagnose(self, _command: Command) -> str:
-        wrong = self._degraded()
-        return f"version {__version__}; " + ("; ".join(wrong) if wrong else "everything works as configured")
+    def _diagnose(self, command: Command) -> str:
+        """An archive stays on the box; what fits an event goes to the store."""
+        bundle = self._bundle(command.issued_by)
+        try:
+            kept = f"{self._shelf.keep(bundle).name} lies on the box ({len(bundle.content)} bytes)"
+        except OSError as error:  # a full disk is a reason to ask, and must not be one to get no answer
+            log.warning("diagnostics.not_kept", reason=str(error))
+            kept = f"the archive could not be kept ({error.strerror})"
+        self.emit(
+            DIAGNOSTICS_MADE,
+            f"Diagnostics for {command.issued_by}: {kept}",
+            command=str(command.id),
+            file=bundle.name,
+            bytes=len(bundle.content),
+            sha256=hashlib.sha256(bundle.content).hexdigest(),
+            summary=bundle.summary,
+        )
+        wrong = "; ".join(self._degraded()) or "everything works as configured"
+        return f"{kept}; version {__version__}; {bundle.headline}; {wrong}"
+
+    def _bundle(self, by: str) -> Bundle:
+        from edge.diagnostics.bundle import pack
+        from edge.diagnostics.facts import gather
+        from edge.diagnostics.redaction import Redaction, secrets_of
+        from edge.doctor import examine_quietly
+
+        facts = gather(
+            self.settings,
+            clock=self.clock,
+            by=by,
+            findings=examine_quietly(self.settings),
+            status=self._document(),
+        )
+        return pack(facts, Redaction(secrets_of(self.settings)))
+
+    def _newest_diagnostics(self) -> bytes:
+        """For the local page: what was just made, or a new one; asking often makes no work."""
+        now_s = self.clock.monotonic()
+        with self._page_bundle_lock:
+            made_s, content = self._page_bundle
+            if not content or now_s - made_s >= DIAGNOSTICS_EVERY_S:
+                content = self._bundle("local page").content
+                self._page_bundle = (now_s, content)
+        return content
 
     def _set_log_level(self, command: Command) -> str:
         level, minutes = command.arguments.get("level"), command.arguments.get("minutes", 30)

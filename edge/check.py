@@ -13,12 +13,14 @@ import os
 import socket
 import tempfile
 from collections.abc import Callable
+from http import HTTPStatus
 from pathlib import Path
 
 from aquaculture.limits import Side
 from contracts.errors import ConfigurationError
 from contracts.quantities import QUANTITIES, with_unit
 from edge.cameras.settings import CameraSettings, redacted
+from edge.diagnostics.bundle import MAX_BYTES
 from edge.guard.gpio import check_pins
 from edge.guard.plan import check_lines, check_names
 from edge.guard.rules import Watch, plan
@@ -29,6 +31,8 @@ from edge.sensors.settings import BrokerSensorSettings
 from edge.settings import EdgeSettings
 
 PAGE_TIMEOUT_S = 3.0
+DIAGNOSTICS_TIMEOUT_S = 60.0
+"""A slow disk's fsync is measured for the archive."""
 
 
 def watched(settings: EdgeSettings) -> list[str]:
@@ -87,6 +91,22 @@ def runs_here(settings: EdgeSettings) -> bool:
         return bool((status["site"], status["device"]) == (settings.site, settings.device))
     except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
         return False
+    finally:
+        connection.close()
+
+
+def archive_of_the_agent(settings: EdgeSettings, *, pin: str = "") -> bytes | None:
+    """Diagnostics that the agent of this very box makes of itself; None when it does not run or does not give them."""
+    if not runs_here(settings):
+        return None
+    host = "127.0.0.1" if settings.metrics.host in {"0.0.0.0", "::"} else settings.metrics.host  # noqa: S104  (compared)
+    connection = http.client.HTTPConnection(host, settings.metrics.port, timeout=DIAGNOSTICS_TIMEOUT_S)
+    try:
+        connection.request("GET", "/diagnostics.zip", headers={"X-Shoal-Pin": pin})
+        answer = connection.getresponse()
+        return answer.read(MAX_BYTES) if answer.status == HTTPStatus.OK else None
+    except (OSError, http.client.HTTPException):
+        return None
     finally:
         connection.close()
 

@@ -38,7 +38,7 @@ SUBSTREAM_HEIGHT = 800
 LEAST_MODEL_MB = 300
 """A worker process with a small model, measured 175 MB, and room to work."""
 
-__all__ = ["Finding", "Verdict", "examine", "table"]
+__all__ = ["Finding", "Verdict", "examine", "examine_quietly", "table"]
 
 
 def examine(settings: EdgeSettings) -> Iterator[Finding]:
@@ -46,6 +46,26 @@ def examine(settings: EdgeSettings) -> Iterator[Finding]:
     yield from _examine_parts(settings)
     yield from _deployments(settings)
     yield from _cameras(settings)
+
+
+def examine_quietly(settings: EdgeSettings) -> Iterator[Finding]:
+    """What can be looked at beside the work of the agent within a moment: no network, no camera, no model."""
+    yield from _limits(settings)
+    yield from examine_machine(
+        settings.data_dir,
+        min_free_bytes=settings.outbox.min_free_bytes,
+        max_bytes=settings.outbox.max_bytes,
+        cameras=bool(settings.cameras),
+    )
+    yield from _certificate(settings)
+    yield from _calibrations(settings)
+
+
+def _certificate(settings: EdgeSettings) -> Iterator[Finding]:
+    tls = settings.mqtt.tls
+    path = settings.aws_iot.cert_file if settings.aws_iot is not None else tls and tls.cert_file
+    if path:
+        yield certificate_finding("certificate of uplink broker", path, now=SystemClock().now())
 
 
 def _examine_parts(settings: EdgeSettings) -> Iterator[Finding]:

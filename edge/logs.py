@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
+import threading
+from collections import deque
 from collections.abc import MutableMapping
 from typing import Any
 
 import structlog
 
+LONGEST_NAME = 200
 LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -60,6 +64,58 @@ class _Threshold:
 _threshold = _Threshold()
 
 
+class RecentLines:
+    """Renders each event as a line of JSON and remembers the newest, for the diagnostics of this box.
+
+    Warnings and errors are remembered for themselves too, so that a flood of lines does not wash them away.
+
+    Args:
+        lines: how many are remembered at most.
+        errors: how many from "warning" on.
+        max_bytes: of all remembered lines together; of a line longer than a hundredth of it only the name is.
+    """
+
+    def __init__(self, *, lines: int = 2000, errors: int = 200, max_bytes: int = 1_000_000) -> None:
+        self._render = structlog.processors.JSONRenderer()
+        self._lines: deque[str] = deque(maxlen=lines)
+        self._errors: deque[str] = deque(maxlen=errors)
+        self._max_bytes, self._bytes = max_bytes, 0
+        self._lock = threading.Lock()
+
+    def __call__(self, logger: Any, method: str, event: MutableMapping[str, Any]) -> str:
+        """The line of an event, remembered."""
+        rendered = self._render(logger, method, event)
+        line = rendered if isinstance(rendered, str) else rendered.decode()
+        kept = line if len(line) <= self._max_bytes // 100 else _only_named(event, len(line))
+        with self._lock:
+            if len(self._lines) == self._lines.maxlen:
+                self._bytes -= len(self._lines.popleft())
+            self._lines.append(kept)
+            self._bytes += len(kept)
+            while self._bytes > self._max_bytes:
+                self._bytes -= len(self._lines.popleft())
+            if method in {"warning", "error", "exception", "critical"}:
+                self._errors.append(kept)
+        return line
+
+    def lines(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The newest from "warning" on, and the newest of all; oldest first."""
+        with self._lock:
+            return tuple(self._errors), tuple(self._lines)
+
+
+def _only_named(event: MutableMapping[str, Any], length: int) -> str:
+    """Never a line cut in the middle: half a secret is not recognised as one."""
+    name = str(event.get("event", ""))
+    short = name if len(name) <= LONGEST_NAME else "(long)"
+    kept = {"event": short, "level": event.get("level"), "timestamp": event.get("timestamp"), "left_out": length}
+    return json.dumps(kept, default=str)
+
+
+recent = RecentLines()
+"""Of this process, like the way out of its log."""
+
+
 def configure_logging(level: str) -> None:
     """One JSON object per event on standard error."""
     _threshold.value = logging.getLevelName(level.upper())
@@ -69,7 +125,7 @@ def configure_logging(level: str) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
+            recent,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),

@@ -3,6 +3,7 @@
 GET: ``/`` for people, ``/status.json``, ``/pictures/<sha256>.jpg`` (``?boxes`` draws what was found), ``/metrics`` for Prometheus, ``/healthz``: 200 while the box watches over the fish
 (sampler and guard make progress), 503 when it does not. ``degraded`` beside it says what does not work as configured; a lost
 camera is no reason to restart a box that aerates, so it does not change the code.
+GET ``/diagnostics.zip``: the archive of ``edge.diagnostics``, for those who may operate the box.
 POST ``/do``: what a person on site may do: override an actuator, silence the siren, acknowledge or shelve an alarm, begin and end
 maintenance.
 Allowed from this machine, and from others with the PIN; only as JSON, so that no other web page can send it with a form.
@@ -51,6 +52,7 @@ class Sources:
         health: whether the box watches over the fish, and what does not work as configured.
         operate: does what a person asks for.
         picture: a kept picture by its sha256, with its boxes drawn when asked for; None when there is none.
+        diagnostics: an archive (ZIP) for whoever helps this box.
     """
 
     document: Callable[[], dict[str, Any]]
@@ -58,6 +60,7 @@ class Sources:
     health: Callable[[], tuple[bool, list[str]]]
     operate: Operate
     picture: Callable[[str, bool], bytes | None] = lambda _sha256, _boxes: None
+    diagnostics: Callable[[], bytes] = lambda: b""
 
 
 class Doorkeeper:
@@ -126,10 +129,27 @@ class _Handler(BaseHTTPRequestHandler):
             ready, degraded = self.sources.health()
             status = HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE
             self._answer_json(status, {"ready": ready, "degraded": degraded})
+        elif path == "/diagnostics.zip":
+            self._give_diagnostics()
         elif path.startswith(PICTURES) and (jpeg := self._picture(path, query)) is not None:
             self._answer(HTTPStatus.OK, "image/jpeg", jpeg)
         else:
             self._answer(HTTPStatus.NOT_FOUND, "text/plain", b"not found\n")
+
+    def _give_diagnostics(self) -> None:
+        """For whoever may operate the box: it tells more than the page does."""
+        if refusal := self._refusal(kind="application/json"):
+            self._answer_json(refusal[0], {"error": refusal[1]})
+            return
+        self._answer(HTTPStatus.OK, "application/zip", self.sources.diagnostics())
+
+    def _refusal(self, *, kind: str) -> tuple[HTTPStatus, str] | None:
+        return self.doorkeeper.refuses(
+            address=self.client_address[0],
+            host=self.headers.get("Host", ""),
+            kind=kind,
+            pin=self.headers.get("X-Shoal-Pin", ""),
+        )
 
     def _picture(self, path: str, query: str) -> bytes | None:
         return self.sources.picture(path.removeprefix(PICTURES).removesuffix(".jpg"), "boxes" in query)
@@ -147,12 +167,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path != "/do":
             self._answer(HTTPStatus.NOT_FOUND, "text/plain", b"not found\n")
             return
-        refusal = self.doorkeeper.refuses(
-            address=self.client_address[0],
-            host=self.headers.get("Host", ""),
-            kind=self.headers.get("Content-Type", ""),
-            pin=self.headers.get("X-Shoal-Pin", ""),
-        )
+        refusal = self._refusal(kind=self.headers.get("Content-Type", ""))
         if refusal is not None:
             self._answer_json(refusal[0], {"error": refusal[1]})
             return

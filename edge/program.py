@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 
 from edge.agent import Agent
+from edge.check import archive_of_the_agent
 from edge.check import check as check_settings
-from edge.deployments.start import settings_to_start_with, would_start
+from edge.deployments.start import settings_in_effect, settings_to_start_with, would_start
 from edge.doctor import Finding, examine
 from edge.logs import configure_logging
 from edge.sensors.commands import check_calibrations
@@ -58,3 +59,32 @@ def doctor(config_path: Path | str) -> Sequence[Finding]:
     """
     configure_logging("error")  # the findings are the output
     return tuple(examine(load_settings(config_path)))
+
+
+def diagnostics(config_path: Path | str, *, pin: str = "") -> tuple[str, bytes]:
+    """An archive for whoever helps this box: the running agent's, or one of the box alone when no agent answers.
+
+    Args:
+        config_path: of the agent's settings.
+        pin: of the box; not needed where its page listens on this machine's own address.
+
+    Returns:
+        A name for the file, and its content.
+
+    Raises:
+        ConfigurationError: the configuration file itself cannot be read.
+    """
+    from edge.clock import SystemClock
+    from edge.diagnostics.bundle import FILE_FORM, pack
+    from edge.diagnostics.facts import gather
+    from edge.diagnostics.redaction import Redaction, secrets_of
+
+    configure_logging("error")
+    settings = settings_in_effect(config_path)
+    clock = SystemClock(assume_synchronised=settings.clock.assume_synchronised)
+    content = archive_of_the_agent(settings, pin=pin)
+    if content is not None:
+        return clock.now().strftime(FILE_FORM), content
+    facts = gather(settings, clock=clock, by="command line", findings=examine(settings))
+    bundle = pack(facts, Redaction(secrets_of(settings)))
+    return bundle.name, bundle.content

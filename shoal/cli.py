@@ -237,6 +237,23 @@ def edge_doctor(config: Config) -> None:
     raise typer.Exit(1 if any(finding.verdict is Verdict.BAD for finding in found) else 0)
 
 
+@edge.command("diagnostics")
+def edge_diagnostics(
+    config: Config,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write. [default: diagnostics-TIME.zip here]")
+    ] = None,
+    pin: Annotated[str, typer.Option(envvar="SHOAL_EDGE_PIN", help="PIN of the box, where its page asks for it")] = "",
+) -> None:
+    """Write an archive for whoever helps this box: status, settings, versions, findings and log, without any secret."""
+    from edge.program import diagnostics
+
+    name, content = diagnostics(config, pin=pin)
+    path = output or Path(name)
+    path.write_bytes(content)
+    typer.echo(f"{path}: {len(content)} bytes")
+
+
 @edge.command("calibrate")
 def edge_calibrate(
     config: Config,

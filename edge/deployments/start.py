@@ -47,6 +47,23 @@ def settings_to_start_with(path: Path | str) -> tuple[EdgeSettings, Overlay | No
     return own, None
 
 
+def settings_in_effect(path: Path | str) -> EdgeSettings:
+    """The settings of an agent that runs or would be started, for somebody who only looks: counts no start, takes nothing back.
+
+    Raises:
+        ConfigurationError: the box's own file cannot be used.
+    """
+    own = load_settings(path)
+    if own.deployments is None:
+        return own
+    overlays = Overlays(config_folder(own.data_dir))
+    overlay, _ = overlays.pointer()
+    try:
+        return own if overlay is None else load_settings(path, overlays.read(overlay))
+    except ConfigurationError:
+        return own
+
+
 def would_start(path: Path | str, content: bytes) -> None:
     """Whether the agent could start with a configuration, while another one runs.
 

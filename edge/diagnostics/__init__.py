@@ -1,0 +1,1 @@
+"""What this box tells of itself to somebody who must help it from afar: one bounded archive, without any secret."""
