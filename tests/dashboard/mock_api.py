@@ -475,6 +475,7 @@ class MockFarm:
         rollout = {
             "id": number,
             "name": "Detector for dull water",
+            "kind": "model",
             "model": "fish-detector",
             "version": "1.1.0",
             "back_to": "1.0.0",
@@ -485,7 +486,11 @@ class MockFarm:
             "began_at": ago(26),
             "ended_at": None,
             "plan": plan.model_dump(mode="json"),
+            "approved_at": None,
+            "approved_by": None,
             "sites": None,
+            "groups": None,
+            "tags": None,
             "wave": 1,
             "waves": [
                 {
@@ -516,21 +521,75 @@ class MockFarm:
             ],
             "harm_h": 0.6,
         }
-        return {number: rollout}
+        author = "second_admin@nordfjord.example"
+        night = {"id": str(uuid5(NAMESPACE, "night")), "name": "Detector for the night", "version": "1.2.0"}
+        waits = {"status": "proposed", "reason": "asked for", "created_by": author, **self._not_begun(rollout)}
+        return {number: rollout, night["id"]: rollout | night | waits}
+
+    def _not_begun(self, standing: Json) -> Json:
+        """What a rollout is before its first wave, made of one that is under way."""
+        waves = [
+            each | {"began_at": None, "released_at": None, "passed_at": None, "devices": 0, "steps": {}}
+            for each in standing["waves"]
+        ]
+        return {
+            "created_at": self.now().isoformat(),
+            "began_at": None,
+            "wave": None,
+            "waves": waves,
+            "gates": [],
+            "harm_h": 0.0,
+        }
+
+    def model_changes(self) -> list[Json]:
+        """Return one change of every unit's model, half an hour ago."""
+        change = {"at": (self.now() - timedelta(minutes=30)).isoformat(), "device": "edge-1", "change": "activated"}
+        model = {"sha256": MODEL["sha256"], "model": MODEL["name"], "version": MODEL["version"]}
+        return [change | model | {"rollout_id": None, "reason": ""}]
+
+    def model_health(self) -> list[Json]:
+        """Return how the server found each camera's model: the second unit's box is too slow."""
+        now = self.now().isoformat()
+        found = []
+        for unit in (unit for unit in self.units if unit.camera):
+            slow = unit.id == 2
+            reason = "62 % of the frames are not looked at: the box is too slow" if slow else "It produces and keeps up"
+            found.append(
+                {
+                    "unit_id": unit.id,
+                    "unit": unit.slug,
+                    "unit_name": unit.name,
+                    "status": "degraded" if slow else "ok",
+                    "reason": reason,
+                    "since": now,
+                    "looked_at": now,
+                    "newest_at": now,
+                    "model": MODEL,
+                    "latency_ms": 84.0,
+                    "confidence": 0.71,
+                    "drift": [],
+                }
+            )
+        return found
 
     def ask_rollout(self, new: Json, user: Json) -> Json:
         """Take a rollout that was asked for; nothing begins it."""
         number = str(uuid5(NAMESPACE, new["name"]))
         standing = next(iter(self._rollouts().values()))
-        waves = [
-            each | {"began_at": None, "released_at": None, "passed_at": None, "devices": 0, "steps": {}}
-            for each in standing["waves"]
-        ]
         given = {key: new[key] for key in ("name", "model", "version", "back_to", "sites")}
-        fresh = {"id": number, "status": "asked", "reason": "asked for", "created_by": user["email"]}
-        begun: Json = {"created_at": self.now().isoformat(), "began_at": None, "wave": None, "gates": [], "harm_h": 0.0}
-        self.rollouts[number] = standing | given | fresh | begun | {"waves": waves}
+        status = "proposed" if new.get("second_person") else "asked"
+        fresh = {"id": number, "status": status, "reason": "asked for", "created_by": user["email"]}
+        self.rollouts[number] = standing | given | fresh | self._not_begun(standing)
         return self.rollouts[number]
+
+    def approve_rollout(self, rollout_id: str, approval: Json, user: Json) -> Json:
+        """Take a second person's word, and nobody's own."""
+        rollout = self.rollout(rollout_id)
+        if rollout["status"] != "proposed" or rollout["created_by"] == user["email"]:
+            raise HTTPException(409, "Whoever proposed a rollout cannot approve it; ask another fleet admin")
+        agreed = {"status": "asked", "approved_by": user["email"], "approved_at": self.now().isoformat()}
+        rollout |= agreed | {"reason": f"approved by {user['email']}: {approval['reason']}"}
+        return rollout
 
     def order_rollout(self, rollout_id: str, order: Json, user: Json) -> Json:
         """Do what was ordered at once, where the real controller takes seconds."""
@@ -697,6 +756,18 @@ def create_app(farm: MockFarm, *, dist: Path = DIST) -> FastAPI:
             "next_cursor": None,
         }
 
+    @app.get("/api/v1/units/{unit_id}/model-changes")
+    def model_changes(unit_id: int, authorization: Annotated[str | None, Header()] = None) -> Json:
+        user_of(authorization)
+        farm.unit(unit_id)
+        return {"items": farm.model_changes(), "cut": False}
+
+    @app.get("/api/v1/sites/{slug}/model-health")
+    def model_health(slug: str, authorization: Annotated[str | None, Header()] = None) -> Json:
+        user_of(authorization)
+        farm.site(slug)
+        return {"items": farm.model_health() if slug == farm.sites[0]["slug"] else []}
+
     @app.get("/api/v1/channels/{channel_id}/series")
     def series(
         channel_id: int,
@@ -761,6 +832,12 @@ def create_app(farm: MockFarm, *, dist: Path = DIST) -> FastAPI:
         rollout_id: str, order: Annotated[Json, Body()], authorization: Annotated[str | None, Header()] = None
     ) -> Json:
         return farm.order_rollout(rollout_id, order, admin_of(authorization))
+
+    @app.post("/api/v1/rollouts/{rollout_id}/approval")
+    def approve_rollout(
+        rollout_id: str, approval: Annotated[Json, Body()], authorization: Annotated[str | None, Header()] = None
+    ) -> Json:
+        return farm.approve_rollout(rollout_id, approval, admin_of(authorization))
 
     @app.get("/{path:path}")
     def dashboard(path: str) -> Response:

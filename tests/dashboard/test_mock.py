@@ -6,9 +6,10 @@ from datetime import timedelta
 
 from cloud.alarms.schemas import Alarm
 from cloud.farms.schemas import Unit
+from cloud.model_health.schemas import SiteModelHealth
 from cloud.observations.schemas import ObservationOut
 from cloud.overview.schemas import SiteLatest
-from cloud.rollouts.schemas import DecisionView, DeviceView, NewRollout, RolloutView
+from cloud.rollouts.schemas import DecisionView, DeviceView, ModelChanges, NewRollout, RolloutView
 from cloud.telemetry.schemas import Series
 from tests.dashboard.mock_api import MockFarm
 
@@ -36,6 +37,8 @@ def test_series_units_and_observations_have_the_shape_of_the_api() -> None:
     assert Unit.model_validate(farm.unit_out(tank)).name == "Tank 1"
     seen = ObservationOut.model_validate(farm.observation(tank, farm.now().timestamp()))
     assert len(seen.detections) == tank.fish
+    assert ModelChanges.model_validate({"items": farm.model_changes(), "cut": False}).items
+    assert SiteModelHealth.model_validate({"items": farm.model_health()}).items[1].status == "degraded"
 
 
 def test_rollouts_have_the_shape_of_the_api() -> None:
@@ -46,6 +49,8 @@ def test_rollouts_have_the_shape_of_the_api() -> None:
     new = NewRollout(name="Next", model="fish-detector", version="1.2.0")
     asked = RolloutView.model_validate(farm.ask_rollout(new.model_dump(mode="json"), admin))
     assert asked.status == "asked"
+    waits = next(each for each in farm.rollouts.values() if each["status"] == "proposed")
+    assert RolloutView.model_validate(farm.approve_rollout(waits["id"], {"reason": ""}, admin)).approved_by
     assert all(DeviceView.model_validate(device) for device in farm.rollout_devices())
     farm.order_rollout(str(shown.id), {"kind": "pause", "reason": "harvest"}, admin)
     assert "harvest" in DecisionView.model_validate(farm.decisions[0]).words

@@ -181,6 +181,38 @@ def test_fleet_admin_asks_for_a_rollout(page: Page, stack: Stack) -> None:
     page.get_by_text("thessaly", exact=True).wait_for()
 
 
+def test_a_second_person_approves_a_rollout_and_its_author_cannot(page: Page, stack: Stack) -> None:
+    if stack.fleet_admin is None:
+        pytest.skip("this stack has no fleet admin")
+    sign_in(page, stack.fleet_admin)
+    page.get_by_role("link", name="Rollouts").click()
+    page.get_by_role("link", name="Detector for the night").click()
+    page.get_by_text("It waits for a second person. Look at").wait_for()
+    page.get_by_role("button", name="Approve", exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name="Approve", exact=True).click()
+    page.locator("[data-status=asked]").wait_for()
+    page.get_by_text(f"{stack.fleet_admin.email}, ").wait_for()
+    page.get_by_role("link", name="All rollouts").click()
+    page.get_by_role("button", name="Roll out a release").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name").fill("Winter")
+    dialog.get_by_label("Model").fill("fish-detector")
+    dialog.get_by_role("textbox", name="Version", exact=True).fill("1.3.0")
+    dialog.get_by_label("A second person must approve it").check()
+    dialog.get_by_role("button", name="Ask for it").click()
+    page.get_by_text("another fleet admin must approve it").wait_for()
+    assert page.get_by_role("button", name="Approve", exact=True).count() == 0
+    page.get_by_role("button", name="Stop it").wait_for()
+
+
+def test_model_dot_says_what_the_server_found(page: Page, stack: Stack) -> None:
+    if not stack.can_stop:
+        pytest.skip("only the mock has a box that is known to be too slow")
+    sign_in(page, stack.operator)
+    page.locator("[data-unit=tank-1] [data-health=well]").wait_for()
+    page.locator("[data-unit=tank-2] [data-health=doubtful]").get_by_role("img", name="the box is too slow").wait_for()
+
+
 def test_rollouts_are_closed_to_an_operator(page: Page, stack: Stack) -> None:
     sign_in(page, stack.operator)
     assert page.get_by_role("link", name="Rollouts").count() == 0

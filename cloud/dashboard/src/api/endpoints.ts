@@ -28,6 +28,7 @@ import type {
   NewBatch,
   NewContact,
   NewInvitation,
+  ModelChange,
   NewRollout,
   Notification,
   OneTimeToken,
@@ -52,6 +53,7 @@ import type {
   SiteLadders,
   SiteLatest,
   Unit,
+  UnitModelHealth,
   Person,
   PersonChange,
   SignInWays,
@@ -89,6 +91,27 @@ export async function unitObservations(
   const params = { path: { unit_id: id }, query: { limit } };
   const page = await answerOf(api.GET('/api/v1/units/{unit_id}/observations', { params, signal }));
   return page.items;
+}
+
+/** When another model began to look at a unit, of which the newest some hundred. */
+export async function modelChanges(
+  id: number,
+  startMs: number,
+  endMs: number,
+  signal: AbortSignal,
+): Promise<ModelChange[]> {
+  const query = { start: new Date(startMs).toISOString(), end: new Date(endMs).toISOString() };
+  const params = { path: { unit_id: id }, query };
+  const answer = await answerOf(api.GET('/api/v1/units/{unit_id}/model-changes', { params, signal }));
+  return answer.items;
+}
+
+/** How the model of each unit with a camera does, as the server looked at it last. */
+export async function modelHealth(site: string, signal: AbortSignal): Promise<UnitModelHealth[]> {
+  const answer = await answerOf(
+    api.GET('/api/v1/sites/{site}/model-health', { params: { path: { site } }, signal }),
+  );
+  return answer.items;
 }
 
 export interface SeriesRange {
@@ -420,6 +443,12 @@ export function askRollout(wanted: NewRollout): Promise<RolloutView> {
 export function orderRollout(id: string, kind: OrderKind, reason: string): Promise<RolloutView> {
   const params = { path: { rollout_id: id } };
   return answerOf(api.POST('/api/v1/rollouts/{rollout_id}/orders', { params, body: { kind, reason } }));
+}
+
+/** A second person's word; the reason may be empty. */
+export function approveRollout(id: string, reason: string): Promise<RolloutView> {
+  const params = { path: { rollout_id: id } };
+  return answerOf(api.POST('/api/v1/rollouts/{rollout_id}/approval', { params, body: { reason } }));
 }
 
 /** What the active model says of a picture. */

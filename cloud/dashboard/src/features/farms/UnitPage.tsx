@@ -23,10 +23,11 @@ import { useSession } from '../auth/session';
 import { useRecords } from '../husbandry/queries';
 import { ObservationPanel } from '../observations/ObservationPanel';
 import { ObservationStrip } from '../observations/ObservationStrip';
+import { useModelHealth } from '../observations/queries';
 import { ChannelChart } from '../telemetry/ChannelChart';
 import { LimitList } from '../telemetry/LimitList';
 import { GLYPHS, markersOf, type MarkerKind } from '../telemetry/markers';
-import { CYCLE_S, SPANS, type Span, type Zoom } from '../telemetry/queries';
+import { CYCLE_S, SPANS, useModelChanges, type Span, type Zoom } from '../telemetry/queries';
 import { isStale } from '../telemetry/staleness';
 import { BeforePanel } from '../timeline/BeforePanel';
 import { inReadingOrder } from '../telemetry/units';
@@ -71,10 +72,12 @@ function Detail({ latest, snapshot, open, skewMs }: FarmView & { latest: UnitLat
   const [zoom, setZoom] = useState<Zoom | null>(null);
   const [compared, setCompared] = useState('');
   const asked = useMemo(() => ({ span, zoom, skewMs }), [span, zoom, skewMs]);
+  const verdict = useModelHealth(site.slug).get(unit.id);
+  const changes = useModelChanges(unit.id, asked);
   const markers = useMemo(() => {
     const closed = over.data?.pages.flatMap((page) => page.items) ?? [];
-    return markersOf(unit.slug, [...open.alarms, ...closed], records.data?.items ?? []);
-  }, [unit.slug, open.alarms, over.data, records.data]);
+    return markersOf(unit.slug, [...open.alarms, ...closed], records.data?.items ?? [], changes.data ?? []);
+  }, [unit.slug, open.alarms, over.data, records.data, changes.data]);
   const others = snapshot.latest.units.filter((item) => item.unit.id !== unit.id);
   const beside = others.find((item) => item.unit.slug === compared)?.readings;
   const mine = useMemo(
@@ -128,6 +131,7 @@ function Detail({ latest, snapshot, open, skewMs }: FarmView & { latest: UnitLat
             evidence={evidence}
             serverTime={serverTime}
             receivedAt={snapshot.receivedAt}
+            verdict={verdict}
             showConfidence
           />
         </Card>
@@ -217,7 +221,7 @@ function Detail({ latest, snapshot, open, skewMs }: FarmView & { latest: UnitLat
   );
 }
 
-const MARKED: readonly MarkerKind[] = ['alarm', 'feeding', 'treatment', 'mortality'];
+const MARKED: readonly MarkerKind[] = ['alarm', 'feeding', 'treatment', 'mortality', 'model'];
 
 /** The time since the fish of a unit came in. */
 function useCycle(site: string, unit: string, serverTime: string): Span {

@@ -10,6 +10,7 @@ import { UnitAlarmLines } from '../alarms/UnitAlarmLines';
 import type { UnitDay } from '../husbandry/today';
 import { TodayLine } from '../husbandry/TodayLine';
 import { ObservationPanel } from '../observations/ObservationPanel';
+import type { Verdict } from '../observations/words';
 import { isStale } from '../telemetry/staleness';
 import { WaterValues } from '../telemetry/WaterValues';
 import { RiskBadge } from './RiskBadge';
@@ -23,9 +24,11 @@ interface Props {
   receivedAt: Moment;
   /** Null while the diary has not answered: nothing is shown rather than nought. */
   today: ReadonlyMap<string, UnitDay> | null;
+  /** How the server found its model. */
+  verdict: Verdict | undefined;
 }
 
-export function UnitTile({ latest, alarms, serverTime, receivedAt, today }: Props): JSX.Element {
+export function UnitTile({ latest, alarms, serverTime, receivedAt, today, verdict }: Props): JSX.Element {
   const { unit, readings, observation, evidence } = latest;
   const risk = useNow((now) => riskOf(latest, (reading) => isStale(reading, receivedAt, now)));
   const mine = useMemo(() => alarms.filter((alarm) => alarm.unit?.id === unit.id), [alarms, unit.id]);
@@ -77,6 +80,7 @@ export function UnitTile({ latest, alarms, serverTime, receivedAt, today }: Prop
         evidence={evidence}
         serverTime={serverTime}
         receivedAt={receivedAt}
+        verdict={verdict}
       />
       <UnitAlarmLines alarms={mine} />
     </Box>

@@ -6,6 +6,7 @@ import { visuallyHidden } from '../../kit/hidden';
 import { Note } from '../../kit/States';
 import { startOfDayMs } from '../../kit/time';
 import { useToday } from '../husbandry/queries';
+import { useModelHealth } from '../observations/queries';
 import { FarmFrame, type FarmView } from './FarmFrame';
 import { byRisk } from './risk';
 import { UnitTile } from './UnitTile';
@@ -20,6 +21,7 @@ function Wall({ snapshot: { latest, receivedAt }, open }: FarmView): JSX.Element
   const units = useMemo(() => byRisk(latest.units), [latest.units]);
   const dayMs = startOfDayMs(Date.parse(latest.server_time), latest.site.timezone);
   const today = useToday(latest.site.slug, dayMs);
+  const verdicts = useModelHealth(latest.site.slug);
   if (units.length === 0) {
     return <Note title={t('wall.none')} text={t('wall.none_text')} />;
   }
@@ -43,6 +45,7 @@ function Wall({ snapshot: { latest, receivedAt }, open }: FarmView): JSX.Element
             serverTime={latest.server_time}
             receivedAt={receivedAt}
             today={today}
+            verdict={verdicts.get(unit.unit.id)}
           />
         ))}
       </Box>

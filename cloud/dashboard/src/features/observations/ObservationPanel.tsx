@@ -17,10 +17,12 @@ import {
   imageTime,
   imageQualityText,
   modelHealthOf,
+  modelHealthText,
   shortHash,
   spreadText,
   viewReason,
   windowSeconds,
+  type Verdict,
 } from './words';
 import { t } from '../../i18n';
 
@@ -37,6 +39,8 @@ interface Props {
   evidence: Observation | null;
   serverTime: string;
   receivedAt: Moment;
+  /** How the server found the model; undefined while it has not told. */
+  verdict: Verdict | undefined;
   showConfidence?: boolean;
 }
 
@@ -109,14 +113,15 @@ const chipSx = {
   bgcolor: 'rgba(5, 10, 14, 0.72)',
 };
 
-function Count({ observation, serverTime, receivedAt }: Seen): JSX.Element {
+function Count({ observation, serverTime, receivedAt, verdict }: Seen): JSX.Element {
   const [open, setOpen] = useState(false);
   const details = useId();
   const ageThen = secondsBetween(observation.observed_at, serverTime);
   const stale = useNow((now) => ageThen + elapsedSeconds(receivedAt, now) > COUNT_STALE_AFTER_S);
   const age = useNow((now) => ageText(ageThen + elapsedSeconds(receivedAt, now)));
   const spread = spreadText(observation);
-  const health = modelHealthOf(observation, stale);
+  const health = modelHealthOf(observation, stale, verdict);
+  const healthText = modelHealthText(health, verdict);
   return (
     <Box sx={{ mt: 0.25, color: stale ? 'stale' : 'text.primary' }}>
       <Box sx={{ display: 'flex', alignItems: 'center', flexWrap: 'wrap', columnGap: 1, minHeight: TOUCH }}>
@@ -150,8 +155,8 @@ function Count({ observation, serverTime, receivedAt }: Seen): JSX.Element {
             <Box
               component="span"
               role="img"
-              aria-label={t(`model_health.${health}`)}
-              title={t(`model_health.${health}`)}
+              aria-label={healthText}
+              title={healthText}
               sx={{ color: health === 'well' ? 'live' : health === 'doubtful' ? 'severity.minor' : 'stale' }}
             >
               {HEALTH_SIGNS[health]}

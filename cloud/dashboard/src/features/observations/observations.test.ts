@@ -3,6 +3,8 @@ import {
   countText,
   imageQualityText,
   imageTime,
+  modelHealthOf,
+  modelHealthText,
   shortHash,
   spreadText,
   viewReason,
@@ -40,5 +42,36 @@ describe('an observation in words', () => {
     expect(imageTime({ ...times, image_observed_at: '2026-11-21T10:00:04Z' })).toBe('2026-11-21T10:00:04Z');
     expect(imageTime({ ...times, image_observed_at: null })).toBe(times.observed_at);
     expect(shortHash('0123456789abcdef')).toBe('01234567');
+  });
+});
+
+describe('how a model does', () => {
+  const good = { quality: 1, frames: 50, frames_dropped: 0 } as const;
+  const doubtful = { ...good, quality: 3 } as const;
+  const verdict = (status: 'ok' | 'degraded' | 'stale' | 'dark') => ({ status, reason: `Because ${status}` });
+
+  it('is what the server found, as long as nothing newer contradicts it', () => {
+    expect(modelHealthOf(doubtful, false, verdict('ok'))).toBe('well');
+    expect(modelHealthOf(good, false, verdict('degraded'))).toBe('doubtful');
+    expect(modelHealthOf(good, true, verdict('stale'))).toBe('silent');
+    expect(modelHealthOf(good, true, verdict('dark'))).toBe('dark');
+    // It was well minutes ago and is silent now; it was silent and speaks again.
+    expect(modelHealthOf(good, true, verdict('ok'))).toBe('silent');
+    expect(modelHealthOf(good, false, verdict('dark'))).toBe('well');
+  });
+
+  it('is guessed from the count where the server has not looked', () => {
+    expect(modelHealthOf(good, false, undefined)).toBe('well');
+    expect(modelHealthOf(doubtful, false, undefined)).toBe('doubtful');
+    expect(modelHealthOf({ ...good, frames_dropped: 51 }, false, undefined)).toBe('doubtful');
+    expect(modelHealthOf(good, true, undefined)).toBe('silent');
+  });
+
+  it('has the reason only where it is the server’s', () => {
+    expect(modelHealthText('doubtful', verdict('degraded'))).toBe(
+      'The model’s picture is doubtful. Because degraded',
+    );
+    expect(modelHealthText('silent', verdict('ok'))).toBe('The model is silent');
+    expect(modelHealthText('silent', undefined)).toBe('The model is silent');
   });
 });

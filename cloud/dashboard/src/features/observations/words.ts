@@ -1,5 +1,5 @@
 /** What an observation says, in words. */
-import type { Observation } from '../../api/types';
+import type { Observation, UnitModelHealth } from '../../api/types';
 import { numberText, t, word } from '../../i18n';
 
 type Counts = Pick<Observation, 'count_mean' | 'count_min' | 'count_max'>;
@@ -52,17 +52,47 @@ export function imageQualityText({
   return `${whole} (${each.join(', ')})`;
 }
 
-export type ModelHealth = 'well' | 'doubtful' | 'silent';
+export type ModelHealth = 'well' | 'doubtful' | 'silent' | 'dark';
 
-/** How far a count can be trusted now: too old, of a doubtful picture or of dropped frames, or well. */
+/** What the server found when it last looked at a unit's model, and why in its words. */
+export type Verdict = Pick<UnitModelHealth, 'status' | 'reason'>;
+
+/**
+ * How far a count can be trusted now. The server looks every few minutes, so its verdict counts only where what is seen
+ * now does not contradict it: a fresh count outranks a silence of some minutes ago, an old one a model that did well
+ * then. Without a verdict: too old, of a doubtful picture or of dropped frames, or well.
+ */
 export function modelHealthOf(
   observation: Pick<Observation, 'quality' | 'frames' | 'frames_dropped'>,
   stale: boolean,
+  verdict: Verdict | undefined,
 ): ModelHealth {
-  if (stale) return 'silent';
+  if (stale) return verdict?.status === 'dark' ? 'dark' : 'silent';
+  if (verdict?.status === 'ok') return 'well';
+  if (verdict?.status === 'degraded') return 'doubtful';
   const dropped = observation.frames_dropped > observation.frames;
   return observation.quality === 1 && !dropped ? 'well' : 'doubtful';
 }
 
-/** Told apart by shape: full, half, empty. */
-export const HEALTH_SIGNS: Readonly<Record<ModelHealth, string>> = { well: '●', doubtful: '◐', silent: '○' };
+/** The health in words, with the server's reason where its verdict is the one that is shown. */
+export function modelHealthText(health: ModelHealth, verdict: Verdict | undefined): string {
+  const words = t(`model_health.${health}`);
+  return verdict !== undefined && OF_STATUS[verdict.status] === health
+    ? `${words}. ${verdict.reason}`
+    : words;
+}
+
+const OF_STATUS: Readonly<Record<Verdict['status'], ModelHealth>> = {
+  ok: 'well',
+  degraded: 'doubtful',
+  stale: 'silent',
+  dark: 'dark',
+};
+
+/** Told apart by shape: full, half, empty, crossed. */
+export const HEALTH_SIGNS: Readonly<Record<ModelHealth, string>> = {
+  well: '●',
+  doubtful: '◐',
+  silent: '○',
+  dark: '⊗',
+};

@@ -10,16 +10,14 @@ import FormControlLabel from '@mui/material/FormControlLabel';
 import TextField from '@mui/material/TextField';
 import Typography from '@mui/material/Typography';
 import { useState, type JSX, type SyntheticEvent } from 'react';
-import type { OrderKind, RolloutView } from '../../api/types';
+import type { RolloutView } from '../../api/types';
 import { t } from '../../i18n';
 import { useOrder } from './queries';
-import { isFinal } from './rules';
-
-const LEAST_REASON = 3;
+import { isFinal, leastReason, type Wish } from './rules';
 
 interface Props {
   rollout: RolloutView;
-  kind: OrderKind;
+  kind: Wish;
   onClose: () => void;
   onSent: () => void;
 }
@@ -27,6 +25,7 @@ interface Props {
 export function OrderDialog({ rollout, kind, onClose, onSent }: Props): JSX.Element {
   const [reason, setReason] = useState('');
   const [sure, setSure] = useState(!isFinal(kind));
+  const least = leastReason(kind);
   const order = useOrder();
   const submit = (event: SyntheticEvent): void => {
     event.preventDefault();
@@ -43,13 +42,13 @@ export function OrderDialog({ rollout, kind, onClose, onSent }: Props): JSX.Elem
           <Typography>{consequence(kind, rollout.back_to)}</Typography>
           <TextField
             label={t('order.reason')}
-            required
+            required={least > 0}
             autoFocus
             multiline
             minRows={2}
             value={reason}
             onChange={(event) => setReason(event.target.value)}
-            slotProps={{ htmlInput: { minLength: LEAST_REASON, maxLength: 500 } }}
+            slotProps={{ htmlInput: { minLength: least, maxLength: 500 } }}
           />
           {isFinal(kind) && (
             <FormControlLabel
@@ -67,7 +66,7 @@ export function OrderDialog({ rollout, kind, onClose, onSent }: Props): JSX.Elem
             type="submit"
             variant="contained"
             disableElevation
-            disabled={!sure || reason.trim().length < LEAST_REASON || order.isPending}
+            disabled={!sure || reason.trim().length < least || order.isPending}
           >
             {t(`order.${kind}`)}
           </Button>
@@ -77,7 +76,7 @@ export function OrderDialog({ rollout, kind, onClose, onSent }: Props): JSX.Elem
   );
 }
 
-function consequence(kind: OrderKind, backTo: string | null): string {
+function consequence(kind: Wish, backTo: string | null): string {
   if (kind !== 'roll_back') return t(`order.${kind}_text`);
   return backTo === null ? t('order.roll_back_none') : t('order.roll_back_text', { version: backTo });
 }

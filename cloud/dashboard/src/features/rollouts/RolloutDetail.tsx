@@ -6,7 +6,7 @@ import IconButton from '@mui/material/IconButton';
 import Typography from '@mui/material/Typography';
 import { useState, type ComponentType, type JSX } from 'react';
 import { Link } from 'react-router';
-import type { GateView, OrderKind, RolloutDevice, RolloutView, WaveView } from '../../api/types';
+import type { GateView, RolloutDevice, RolloutView, WaveView } from '../../api/types';
 import { numberText, plain, t, word } from '../../i18n';
 import { Answer } from '../../kit/Answer';
 import { Card } from '../../kit/Card';
@@ -14,9 +14,10 @@ import { BackIcon, CheckIcon, CloseIcon, MinusIcon } from '../../kit/icons';
 import { Table } from '../../kit/Table';
 import { Tabs } from '../../kit/Tabs';
 import { farmDateTime } from '../../kit/time';
+import { useSession } from '../auth/session';
 import { OrderDialog } from './OrderDialog';
 import { useDecisions, useRollout, useRolloutDevices } from './queries';
-import { ordersOf, STANDINGS, standingsOf, type Standing } from './rules';
+import { ordersOf, STANDINGS, standingsOf, waitsForAnother, type Standing, type Wish } from './rules';
 import { StatusMark } from './StatusMark';
 
 interface Props {
@@ -40,13 +41,15 @@ interface DetailProps {
 }
 
 function Detail({ site, rollout, timezone }: DetailProps): JSX.Element {
-  const [ordering, setOrdering] = useState<OrderKind | null>(null);
+  const [ordering, setOrdering] = useState<Wish | null>(null);
   const [sent, setSent] = useState(false);
+  const me = useSession()?.user.email;
   const at = (moment: string | null): string =>
     moment === null ? '–' : farmDateTime(Date.parse(moment), timezone);
   const facts: [string, string][] = [
     [t('rollouts.asked_by'), rollout.created_by],
     [t('rollouts.asked'), at(rollout.created_at)],
+    ...approvalOf(rollout, at),
     [t('rollouts.began'), at(rollout.began_at)],
     [t('rollouts.ended'), at(rollout.ended_at)],
     [t('rollouts.back_to'), rollout.back_to ?? '–'],
@@ -78,11 +81,12 @@ function Detail({ site, rollout, timezone }: DetailProps): JSX.Element {
         </Box>
         <StatusMark status={rollout.status} />
         <Box sx={{ display: 'flex', flexWrap: 'wrap', gap: 1 }}>
-          {ordersOf(rollout.status).map((kind) => (
+          {ordersOf(rollout, me).map((kind) => (
             <Button
               key={kind}
-              variant="outlined"
-              color="inherit"
+              variant={kind === 'approve' ? 'contained' : 'outlined'}
+              color={kind === 'approve' ? 'primary' : 'inherit'}
+              disableElevation
               onClick={() => {
                 setSent(false);
                 setOrdering(kind);
@@ -94,6 +98,11 @@ function Detail({ site, rollout, timezone }: DetailProps): JSX.Element {
         </Box>
       </Box>
       {sent && <Alert severity="info">{t('order.sent')}</Alert>}
+      {rollout.status === 'proposed' && (
+        <Alert severity="info">
+          {t(waitsForAnother(rollout, me) ? 'rollouts.waits_for_another' : 'rollouts.waits_for_you')}
+        </Alert>
+      )}
       <Card>
         <Typography sx={{ fontWeight: 600, mb: 1.5 }}>{rollout.reason}</Typography>
         <Box
@@ -165,6 +174,12 @@ function Detail({ site, rollout, timezone }: DetailProps): JSX.Element {
       )}
     </Box>
   );
+}
+
+/** Who agreed, where somebody had to and has. */
+function approvalOf(rollout: RolloutView, at: (moment: string | null) => string): [string, string][] {
+  if (rollout.approved_by === null) return [];
+  return [[t('rollouts.approved_by'), `${rollout.approved_by}, ${at(rollout.approved_at)}`]];
 }
 
 const TINT: Readonly<Record<Standing, string>> = {

@@ -5,6 +5,7 @@ import { word } from '../../i18n';
 import { BackIcon, CheckIcon, ClockIcon, CloseIcon, ForwardIcon, MinusIcon } from '../../kit/icons';
 
 const MARKS: Readonly<Record<string, readonly [ComponentType, string]>> = {
+  proposed: [ClockIcon, 'severity.minor'],
   asked: [ClockIcon, 'text.secondary'],
   refused: [CloseIcon, 'severity.major'],
   running: [ForwardIcon, 'live'],

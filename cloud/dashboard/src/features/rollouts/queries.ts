@@ -10,6 +10,7 @@ import {
   type UseQueryResult,
 } from '@tanstack/react-query';
 import {
+  approveRollout,
   askRollout,
   getRollout,
   listRollouts,
@@ -17,14 +18,8 @@ import {
   rolloutDecisions,
   rolloutDevices,
 } from '../../api/endpoints';
-import type {
-  DecisionPage,
-  NewRollout,
-  OrderKind,
-  RolloutDevicePage,
-  RolloutPage,
-  RolloutView,
-} from '../../api/types';
+import type { DecisionPage, NewRollout, RolloutDevicePage, RolloutPage, RolloutView } from '../../api/types';
+import type { Wish } from './rules';
 
 const POLL_MS = 5_000;
 
@@ -72,14 +67,15 @@ export function useAsk(): UseMutationResult<RolloutView, Error, NewRollout> {
 
 export interface Ordering {
   readonly id: string;
-  readonly kind: OrderKind;
+  readonly kind: Wish;
   readonly reason: string;
 }
 
 export function useOrder(): UseMutationResult<RolloutView, Error, Ordering> {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: ({ id, kind, reason }) => orderRollout(id, kind, reason),
+    mutationFn: ({ id, kind, reason }) =>
+      kind === 'approve' ? approveRollout(id, reason) : orderRollout(id, kind, reason),
     onSettled: () => client.invalidateQueries({ queryKey: ['rollouts'] }),
   });
 }

@@ -1,15 +1,40 @@
 import { describe, expect, it } from 'vitest';
-import { DEFAULT_PLAN, planFaults, planOf, isFinal, isSlug, isVersion, ordersOf, standingsOf } from './rules';
+import {
+  DEFAULT_PLAN,
+  isFinal,
+  isSlug,
+  isVersion,
+  leastReason,
+  ordersOf,
+  planFaults,
+  planOf,
+  standingsOf,
+  waitsForAnother,
+} from './rules';
+
+const author = 'anna@nordfjord.example';
+const inState = (status: string) => ({ status, created_by: author });
 
 describe('a rollout', () => {
   it('takes only the orders that mean something in its state', () => {
-    expect(ordersOf('running')).toEqual(['pause', 'cancel', 'roll_back']);
-    expect(ordersOf('paused')).toContain('resume');
-    expect(ordersOf('finished')).toEqual(['roll_back']);
+    expect(ordersOf(inState('running'), author)).toEqual(['pause', 'cancel', 'roll_back']);
+    expect(ordersOf(inState('paused'), author)).toContain('resume');
+    expect(ordersOf(inState('finished'), author)).toEqual(['roll_back']);
     for (const over of ['refused', 'rolling_back', 'rolled_back', 'canceled'])
-      expect(ordersOf(over)).toEqual([]);
+      expect(ordersOf(inState(over), author)).toEqual([]);
     expect(isFinal('pause')).toBe(false);
     expect(isFinal('roll_back')).toBe(true);
+  });
+
+  it('waits for a second person, who is never its author', () => {
+    const proposed = inState('proposed');
+    expect(ordersOf(proposed, author)).toEqual(['cancel']);
+    expect(ordersOf(proposed, undefined)).toEqual(['cancel']);
+    expect(ordersOf(proposed, 'bjorn@nordfjord.example')).toEqual(['approve', 'cancel']);
+    expect(waitsForAnother(proposed, author)).toBe(true);
+    expect(waitsForAnother(inState('asked'), author)).toBe(false);
+    expect(leastReason('approve')).toBe(0);
+    expect(leastReason('cancel')).toBe(3);
   });
 
   it('counts a device that failed, is silent, or is in a step unknown here, as lost', () => {

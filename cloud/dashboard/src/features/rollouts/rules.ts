@@ -1,20 +1,38 @@
 /** What may be ordered of a rollout, and how its devices stand. The server decides; this keeps useless buttons away. */
-import type { OrderKind, RolloutPlan } from '../../api/types';
+import type { OrderKind, RolloutPlan, RolloutView } from '../../api/types';
 
-const ORDERS: Readonly<Record<string, readonly OrderKind[]>> = {
+/** What a person may do to a rollout; to approve is no order, but a second person's word. */
+export type Wish = OrderKind | 'approve';
+
+const ORDERS: Readonly<Record<string, readonly Wish[]>> = {
+  proposed: ['approve', 'cancel'],
   asked: ['cancel'],
   running: ['pause', 'cancel', 'roll_back'],
   paused: ['resume', 'cancel', 'roll_back'],
   finished: ['roll_back'],
 };
 
-export function ordersOf(status: string): readonly OrderKind[] {
-  return ORDERS[status] ?? [];
+type Proposed = Pick<RolloutView, 'status' | 'created_by'>;
+
+/** What this person may order; whoever proposed a rollout cannot approve it. */
+export function ordersOf(rollout: Proposed, me: string | undefined): readonly Wish[] {
+  const all = ORDERS[rollout.status] ?? [];
+  return waitsForAnother(rollout, me) ? all.filter((kind) => kind !== 'approve') : all;
+}
+
+/** Whether a rollout waits for somebody else than this person. */
+export function waitsForAnother({ status, created_by: author }: Proposed, me: string | undefined): boolean {
+  return status === 'proposed' && (me === undefined || author === me);
 }
 
 /** Orders that cannot be taken back. */
-export function isFinal(kind: OrderKind): boolean {
+export function isFinal(kind: Wish): boolean {
   return kind === 'cancel' || kind === 'roll_back';
+}
+
+/** So many letters of a reason the server asks for; who agrees may do so without a word. */
+export function leastReason(kind: Wish): number {
+  return kind === 'approve' ? 0 : 3;
 }
 
 export type Standing = 'done' | 'moving' | 'waiting' | 'lost';

@@ -1,7 +1,7 @@
 /** What happened to a unit, as marks on its charts. */
-import type { Alarm, Recorded } from '../../api/types';
+import type { Alarm, ModelChange, Recorded } from '../../api/types';
 
-export type MarkerKind = 'alarm' | 'feeding' | 'treatment' | 'mortality';
+export type MarkerKind = 'alarm' | 'feeding' | 'treatment' | 'mortality' | 'model';
 
 export interface Marker {
   /** Unix seconds. */
@@ -15,10 +15,19 @@ export const GLYPHS: Readonly<Record<MarkerKind, string>> = {
   feeding: '●',
   treatment: '✚',
   mortality: '✕',
+  model: '◆',
 };
 
-/** Alarms and records of one unit, oldest first; struck-out records happened to nobody. */
-export function markersOf(unit: string, alarms: readonly Alarm[], records: readonly Recorded[]): Marker[] {
+/**
+ * Alarms, records and changes of models of one unit, oldest first; struck-out records happened to nobody. Counts before
+ * and after another model are not of the same eyes.
+ */
+export function markersOf(
+  unit: string,
+  alarms: readonly Alarm[],
+  records: readonly Recorded[],
+  changes: readonly ModelChange[],
+): Marker[] {
   const found: Marker[] = alarms
     .filter((alarm) => alarm.unit?.slug === unit)
     .map((alarm) => ({ at: Date.parse(alarm.raised_at) / 1000, kind: 'alarm' }));
@@ -29,5 +38,6 @@ export function markersOf(unit: string, alarms: readonly Alarm[], records: reado
       found.push({ at: Date.parse(record.occurred_at) / 1000, kind });
     }
   }
+  for (const { at } of changes) found.push({ at: Date.parse(at) / 1000, kind: 'model' });
   return found.sort((a, b) => a.at - b.at);
 }

@@ -1,7 +1,7 @@
 /** The newest value of everything on a farm, pushed, or asked every two seconds while nothing comes; and series for charts. */
 import { keepPreviousData, useQuery, type UseQueryResult } from '@tanstack/react-query';
-import { channelSeries, siteLatest } from '../../api/endpoints';
-import type { Series, SiteLatest } from '../../api/types';
+import { channelSeries, modelChanges, siteLatest } from '../../api/endpoints';
+import type { ModelChange, Series, SiteLatest } from '../../api/types';
 import { moment, type Moment } from '../../kit/clock';
 import { liveLatest, rememberSite, usePush } from '../live/feed';
 
@@ -84,3 +84,21 @@ export function useSeries(
     refetchInterval: zoom === null ? span.pollMs : false,
   });
 }
+
+/** Changes of a unit's models within what the charts show. They are rare, so they are asked for seldom. */
+export function useModelChanges(
+  unitId: number,
+  { span, zoom, skewMs }: SeriesAsked,
+): UseQueryResult<ModelChange[]> {
+  return useQuery({
+    queryKey: ['model-changes', unitId, span.key, span.seconds, zoom?.startMs, zoom?.endMs],
+    queryFn: ({ signal }) => {
+      const endMs = zoom?.endMs ?? Date.now() + skewMs;
+      return modelChanges(unitId, zoom?.startMs ?? endMs - span.seconds * 1000, endMs, signal);
+    },
+    placeholderData: keepPreviousData,
+    refetchInterval: zoom === null ? Math.max(span.pollMs, CHANGES_POLL_MS) : false,
+  });
+}
+
+const CHANGES_POLL_MS = 60_000;

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { SeriesPoint } from '../../api/types';
+import type { Alarm, ModelChange, SeriesPoint } from '../../api/types';
 import { evidenceOf } from './evidence';
 import { toColumns } from './gaps';
 import { limitBar, limitsFor, limitsFromAlarms, zoneOf } from './limitBar';
+import { markersOf } from './markers';
 import { flagReason, qualityLook } from './quality';
 import { isStale, readingAge } from './staleness';
 import { inReadingOrder, measureText, unitText, valueText } from './units';
@@ -176,5 +177,15 @@ describe('where a limit comes from', () => {
 
   it('is unknown from a box that does not tell', () => {
     expect(evidenceOf(null)).toBeNull();
+  });
+});
+
+describe('marks on a chart', () => {
+  it('tell when another model began to look, among what else happened', () => {
+    const alarm = { unit: { slug: 'tank-1' }, raised_at: '2026-11-21T10:00:00Z' } as Alarm;
+    const change = { at: '2026-11-21T09:00:00Z', change: 'activated' } as ModelChange;
+    const marks = markersOf('tank-1', [alarm], [], [change]);
+    expect(marks.map((mark) => mark.kind)).toEqual(['model', 'alarm']);
+    expect(marks[0]?.at).toBe(Date.parse(change.at) / 1000);
   });
 });

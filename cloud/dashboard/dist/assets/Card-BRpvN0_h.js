@@ -1,1 +1,0 @@
-import{Bi as e,In as t,M as n}from"./icons-8FxYPJIM.js";var r=e();function i({title:e,children:i}){return(0,r.jsxs)(t,{variant:`outlined`,component:e===void 0?`div`:`section`,"aria-label":e,sx:{p:{xs:1.5,sm:2},borderRadius:`0.875rem`,minWidth:0},children:[e!==void 0&&(0,r.jsx)(n,{variant:`h2`,sx:{mb:1.5},children:e}),i]})}export{i as t};
