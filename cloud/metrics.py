@@ -51,6 +51,10 @@ LIVE_LOOK_SECONDS = Histogram(
 )
 LIVE_LOOKS_FAILED = Counter("shoal_live_looks_failed_total", "Looks at the store that failed")
 TASKS_QUEUED = Counter("shoal_tasks_queued_total", "Tasks that this process was asked for, by kind", ["kind"])
+TASKS_STARTED = Counter("shoal_tasks_started_total", "Attempts at tasks that this process began, by kind", ["kind"])
+TASKS_RETRIED = Counter(
+    "shoal_tasks_retried_total", "Attempts that failed and are made again after a pause, by kind", ["kind"]
+)
 TASKS_FINISHED = Counter(
     "shoal_tasks_finished_total", "Tasks that this process ended, by kind and state", ["kind", "state"]
 )

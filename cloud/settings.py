@@ -386,6 +386,10 @@ class WorkerSettings(TrainingSettings):
     """How often to look for tasks that are scheduled, or that no worker has taken."""
     task_statement_timeout_s: float = Field(default=120, gt=0)
     """A query of a task that runs longer is cancelled."""
+    worker_metrics_host: str = "127.0.0.1"
+    """Address of /healthz, /readyz and /metrics; 0.0.0.0 in a container."""
+    worker_metrics_port: int = Field(default=9470, ge=0, le=65535)
+    """TCP port of the same; 0 takes a free one. Several workers on one machine need one each."""
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     """Least severe event that is logged."""
 

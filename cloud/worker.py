@@ -7,7 +7,9 @@ whether there is still something to do.
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
+import threading
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -16,6 +18,8 @@ from uuid import UUID
 
 import structlog
 from celery import Celery, signals
+from prometheus_client import CollectorRegistry, generate_latest, values
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from cloud.db.session import sqlalchemy_url
 from cloud.kit.logs import configure_logging
@@ -25,6 +29,7 @@ from cloud.task_kinds import kinds, training_from
 from cloud.tasks import broker
 from cloud.tasks.repository import QueueRepository
 from cloud.tasks.runner import TaskRunner, schedule
+from contracts.probes import Condition, ProbeServer
 
 log = structlog.get_logger()
 
@@ -77,12 +82,20 @@ def make_worker(settings: WorkerSettings) -> Celery:
 
 
 def run_worker(settings: WorkerSettings) -> None:
-    """Work until SIGINT or SIGTERM; what is under way is finished first. For the main thread of a process of its own."""
+    """Work until SIGINT or SIGTERM; what is under way is finished first. For the main thread of a process of its own.
+
+    Raises:
+        ConfigurationError: the port of the metrics cannot be bound.
+    """
     configure_logging(settings.log_level)
     signals.setup_logging.connect(_keep_our_logs, weak=False)
     app = make_worker(settings)
     # Every worker keeps the time: scheduled tasks have keys, so that many clocks ask once.
-    with tempfile.TemporaryDirectory(prefix="shoal-beat-") as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="shoal-beat-") as folder,
+        tempfile.TemporaryDirectory(prefix="shoal-metrics-") as counted,
+    ):
+        probes = _probes(settings, counted)
         app.worker_main(
             [
                 "worker",
@@ -99,6 +112,33 @@ def run_worker(settings: WorkerSettings) -> None:
                 settings.log_level.upper(),
             ]
         )
+        probes.stop()
+
+
+def _probes(settings: WorkerSettings, counted: str) -> ProbeServer:
+    """Probes of the process that hands tasks to its children, with the sum of what the children count."""
+    # The children do the work, so they count it, in files below `counted`. The library looks for this variable when it is imported,
+    # which has happened; metrics with labels, as those of tasks are, take their kind of value at their first use.
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = counted
+    values.ValueClass = values.MultiProcessValue()  # type: ignore[no-untyped-call]  # the library is half typed
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry, path=counted)  # type: ignore[no-untyped-call]
+    ready = threading.Event()
+
+    def condition() -> Condition:
+        return Condition(alive=True, obstacles=() if ready.is_set() else ("it has not reached the broker yet",))
+
+    probes = ProbeServer(
+        settings.worker_metrics_host,
+        settings.worker_metrics_port,
+        condition=condition,
+        metrics=lambda: generate_latest(registry),
+        field="worker_metrics_port",
+    )
+    probes.start()
+    signals.worker_ready.connect(lambda **_: ready.set(), weak=False)
+    signals.worker_process_init.connect(lambda **_: probes.forget(), weak=False)
+    return probes
 
 
 def _keep_our_logs(**_: object) -> None:

@@ -82,6 +82,12 @@ class ProbeServer:
             server.shutdown()
             server.server_close()
 
+    def forget(self) -> None:
+        """Close what a forked process has inherited, so that the port is free as soon as its parent is gone."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.server_close()
+
     def answer(self, path: str) -> tuple[HTTPStatus, str, bytes]:
         """Status, content type and body for a GET of ``path``."""
         if path == "/metrics":

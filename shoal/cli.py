@@ -389,7 +389,8 @@ def cloud_worker(log_level: LogLevel = "info") -> None:
     """Do tasks (reports, exports, upkeep) for the API. A box needs none: its API does them itself.
 
     Settings are SHOAL_... variables: SHOAL_DATABASE_URL, SHOAL_TASKS_BROKER_URL (redis://host:6379/1, the API's), SHOAL_STORAGE_DIR
-    (shared with the API), SHOAL_TASK_QUEUES, SHOAL_TASK_CONCURRENCY. Any number may run; one that is killed loses nothing.
+    (shared with the API), SHOAL_TASK_QUEUES, SHOAL_TASK_CONCURRENCY, SHOAL_WORKER_METRICS_PORT (probes and metrics, 9470). Any number
+    may run; one that is killed loses nothing.
     """
     from cloud.settings import load_worker_settings
     from cloud.worker import run_worker

@@ -25,7 +25,7 @@ from cloud.auth.principal import Principal
 from cloud.auth.rules import Role
 from cloud.errors import ApiError, UnavailableError
 from cloud.kit.repository import Database, Row
-from cloud.metrics import TASK_SECONDS, TASKS_FINISHED, TASKS_LEFT_BEHIND
+from cloud.metrics import TASK_SECONDS, TASKS_FINISHED, TASKS_LEFT_BEHIND, TASKS_RETRIED, TASKS_STARTED
 from cloud.tasks.kinds import Kind, Kinds, Work, slot_key
 from cloud.tasks.repository import QueueRepository
 
@@ -98,6 +98,7 @@ class TaskRunner:
 
     async def _do(self, task: Row, kind: Kind[Any]) -> None:
         started = monotonic()
+        TASKS_STARTED.labels(kind.name).inc()
         told = {"progress": 0.0, "message": ""}
 
         def progress(share: float, message: str = "") -> None:
@@ -184,7 +185,9 @@ class TaskRunner:
         pause_s = _BACKOFF_S[min(task["attempts"], len(_BACKOFF_S)) - 1]
         values: Row = {"state": "queued", "due_at": self._now() + timedelta(seconds=pause_s), "error": error}
         async with self._database.write() as writer:
-            await QueueRepository(writer).finish(task["id"], self.worker, values)
+            if not await QueueRepository(writer).finish(task["id"], self.worker, values):
+                return
+        TASKS_RETRIED.labels(kind.name).inc()
         log.warning("task_again", task=str(task["id"]), kind=kind.name, in_s=pause_s, error=error)
 
 

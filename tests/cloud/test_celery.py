@@ -12,13 +12,16 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from uuid import uuid4
 
+import httpx
 import psycopg
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from psycopg.sql import SQL
 from psycopg.types.json import Jsonb
 
 from cloud.tasks.broker import celery_app, tell
 from tests.cloud.api import reef as reefs
+from tests.servers.process import free_port
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults, pytest.mark.timeout(300)]
 
@@ -49,7 +52,14 @@ worker.run_worker(load_worker_settings())
 
 
 @pytest.fixture
-def worker(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
+def metrics_port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+def worker(
+    database_url: str, redis_url: str, tmp_path: Path, metrics_port: int
+) -> Iterator[Callable[[], subprocess.Popen[bytes]]]:
     started: list[subprocess.Popen[bytes]] = []
     environment = {
         **os.environ,
@@ -59,6 +69,7 @@ def worker(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Callab
         "SHOAL_TASK_CONCURRENCY": "1",
         "SHOAL_TASK_LEASE_S": "6",
         "SHOAL_TASK_TICK_S": "1",
+        "SHOAL_WORKER_METRICS_PORT": str(metrics_port),
     }
 
     def start() -> subprocess.Popen[bytes]:
@@ -82,8 +93,23 @@ def until(database: psycopg.Connection[tuple[object, ...]], condition: str) -> N
     raise AssertionError((condition, database.execute("SELECT * FROM task").fetchall()))
 
 
+def counted(port: int) -> Callable[[str], float]:
+    """What a worker has counted, by name and labels as Prometheus writes them; 0 for what it has not."""
+    text = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=30).text
+    found = {
+        sample.name + "".join(sorted(f" {key}={value}" for key, value in sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+    return lambda name: found.get(name, 0.0)
+
+
 def test_a_task_survives_the_death_of_its_worker(
-    database_url: str, redis_url: str, tmp_path: Path, worker: Callable[[], subprocess.Popen[bytes]]
+    database_url: str,
+    redis_url: str,
+    tmp_path: Path,
+    worker: Callable[[], subprocess.Popen[bytes]],
+    metrics_port: int,
 ) -> None:
     reef = reefs.build(database_url, tmp_path)
     reef.ingest.close()
@@ -120,3 +146,12 @@ SELECT %s, organization_id, id, 'export', 'data', %s, 'k', 'ana@reef.example', n
         database.execute("UPDATE task SET state = 'queued', due_at = now(), attempts = 0 WHERE id = %s", (task_id,))
         until(database, f"state = 'succeeded' AND attempts = 1 AND id = '{task_id}'")
         until(database, "kind = 'clean_up' AND state = 'succeeded'")
+    # The process that hands out the work tells what its children have counted.
+    assert httpx.get(f"http://127.0.0.1:{metrics_port}/readyz", timeout=30).json() == {"alive": True, "obstacles": []}
+    deadline = time.monotonic() + 60
+    while (of := counted(metrics_port))("shoal_task_seconds_count kind=export") < 2 and time.monotonic() < deadline:
+        time.sleep(0.1)  # a child counts after it has written
+    assert of("shoal_tasks_started_total kind=export") == 2
+    assert of("shoal_tasks_finished_total kind=export state=succeeded") == 2
+    assert of("shoal_task_seconds_count kind=export") == 2
+    assert of("shoal_tasks_retried_total kind=export") == 0

@@ -10,6 +10,7 @@ from time import monotonic
 from typing import Any
 from uuid import UUID, uuid4
 
+from prometheus_client import REGISTRY
 from typing_extensions import Self
 
 from cloud.auth.rules import Role
@@ -100,6 +101,15 @@ def story(url: str, folder: Path, tell: Callable[[Shop], Awaitable[None]]) -> No
             await tell(shop)
 
     asyncio.run(run())
+
+
+def counted() -> tuple[float, float, float]:
+    """Tasks of the kind ``count`` that this process began, will begin again, and saw fail."""
+    return (
+        REGISTRY.get_sample_value("shoal_tasks_started_total", {"kind": "count"}) or 0.0,
+        REGISTRY.get_sample_value("shoal_tasks_retried_total", {"kind": "count"}) or 0.0,
+        REGISTRY.get_sample_value("shoal_tasks_finished_total", {"kind": "count", "state": "failed"}) or 0.0,
+    )
 
 
 async def counting(work: Work, params: Count) -> dict[str, Any]:
@@ -194,6 +204,7 @@ def test_what_may_succeed_later_is_begun_again_after_a_pause_and_what_never_can_
 
     async def tell(shop: Shop) -> None:
         for run, state, attempts in ((away, "failed", 3), (broken, "failed", 3), (wrong, "failed", 1)):
+            started, retried, failed = counted()
             task_id = await shop.order()
             runner = shop.worker(kind(run))
             while await runner.run_one() or (await shop.row(task_id))["state"] == "queued":
@@ -201,6 +212,7 @@ def test_what_may_succeed_later_is_begun_again_after_a_pause_and_what_never_can_
             row = await shop.row(task_id)
             assert (row["state"], row["attempts"]) == (state, attempts)
             assert "secret" not in row["error"]
+            assert counted() == (started + attempts, retried + attempts - 1, failed + 1)
         assert row["error"] == "there is no such batch"
 
     story(database_url, tmp_path, tell)

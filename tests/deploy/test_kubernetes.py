@@ -148,7 +148,7 @@ def test_every_pod_is_unprivileged_bounded_and_told_apart_from_a_sick_one(chart:
             assert container["securityContext"]["readOnlyRootFilesystem"], name
             assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}, name
             assert set(container["resources"]) == {"requests", "limits"}, name
-            assert name.endswith(("migrate", "worker")) or {"livenessProbe", "readinessProbe"} <= container.keys(), name
+            assert name.endswith("migrate") or {"livenessProbe", "readinessProbe"} <= container.keys(), name
 
 
 def test_every_pod_has_a_network_policy_and_reaches_names_and_its_servers(chart: list[dict[str, Any]]) -> None:

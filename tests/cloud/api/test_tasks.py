@@ -100,5 +100,11 @@ def test_anonymous_must_sign_in(anonymous: httpx.Client, path: str) -> None:
     assert is_problem(anonymous.get(f"/api/v1{path}"), 401, "unauthenticated")
 
 
-def test_metrics_tell_what_waits(anonymous: httpx.Client) -> None:
-    assert 'shoal_tasks_unfinished{queue="data",state="queued"}' in anonymous.get("/metrics").text
+def test_metrics_tell_what_waits_and_what_the_worker_inside_has_done(
+    anonymous: httpx.Client, viewer: httpx.Client
+) -> None:
+    done(viewer, asked(viewer, EXPORT))
+    text = anonymous.get("/metrics").text
+    assert 'shoal_tasks_unfinished{queue="data",state="queued"}' in text
+    assert 'shoal_tasks_started_total{kind="export"}' in text
+    assert 'shoal_tasks_finished_total{kind="export",state="succeeded"}' in text
