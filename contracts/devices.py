@@ -133,11 +133,6 @@ CLOCK_SYNCED = "clock.synced"
 """Event of a box that has learned the time. Its detail holds ``timeline`` and ``offset_us`` (``envelope.FreeClock``)."""
 
 
-DIAGNOSTICS_MADE = "diagnostics.made"
-"""Event of a box that was asked for diagnostics. Its detail holds ``command``, ``file``, ``bytes`` and ``sha256`` of the archive
-that lies on the box, and ``summary``: zlib in base64 of a JSON object (``edge.diagnostics.bundle``)."""
-
-
 class DeviceEvent(WireModel):
     """Something that happened on a device and is worth keeping: boot, camera lost, outbox rebuilt, model swapped."""
 

@@ -31,7 +31,8 @@ from contracts.deployments import (
     DeploymentStatus,
     decode_desired_agent,
 )
-from contracts.devices import CLOCK_SYNCED, DIAGNOSTICS_MADE, CameraInventory, DeviceEvent, EventBatch, Inventory
+from contracts.devices import CLOCK_SYNCED, CameraInventory, DeviceEvent, EventBatch, Inventory
+from contracts.diagnostics import DIAGNOSTICS_MADE
 from contracts.telemetry import Reading
 from contracts.topics import commands
 from edge import __version__

@@ -9,7 +9,15 @@ from fastapi import APIRouter, Query
 
 from cloud.auth.dependencies import FleetAdmin, Viewer
 from cloud.devices import service
-from cloud.devices.schemas import Device, DeviceGroup, DeviceGroupPage, DevicePage, DeviceTags, GroupMembers
+from cloud.devices.schemas import (
+    Device,
+    DeviceDiagnostics,
+    DeviceGroup,
+    DeviceGroupPage,
+    DevicePage,
+    DeviceTags,
+    GroupMembers,
+)
 from cloud.kit.pagination import Paging
 from cloud.kit.problems import problems
 from cloud.kit.repository import Reader, Writer
@@ -37,6 +45,17 @@ async def list_devices(
 async def set_device_tags(site: Slug, device: Slug, tags: DeviceTags, user: FleetAdmin, writer: Writer) -> Device:
     """Replace the tags of a device. Rollouts and lists choose devices by them."""
     return await service.set_tags(writer, user, site, device, tags.tags)
+
+
+@router.get(
+    "/sites/{site}/devices/{device}/diagnostics",
+    summary="Diagnostics of a device",
+    responses=problems(401, 403, 404),
+    tags=["fleet"],
+)
+async def get_device_diagnostics(site: Slug, device: Slug, user: FleetAdmin, reader: Reader) -> DeviceDiagnostics:
+    """What the device told when it was asked for diagnostics, the newest five; it has taken every secret out."""
+    return await service.diagnostics(reader, user, site, device)
 
 
 @router.get("/device-groups", summary="Groups of devices", responses=problems(400, 401), tags=["fleet"])

@@ -62,6 +62,19 @@ class DeviceRepository(Repository):
         )
         return {(row["site"], row["device"]): row["id"] for row in await self._all(statement)} if names else {}
 
+    async def events_of_device(self, device_id: int, name: str, *, rows: int) -> list[Row]:
+        """The newest events of one name, newest first."""
+        event = DeviceEventRow
+        statement = (
+            select(event.occurred_at, event.message, event.detail)
+            .join(Device, Device.id == event.device_id)
+            .join(Site, Site.id == Device.site_id)
+            .where(own_sites(self._scope), event.device_id == device_id, event.name == name)
+            .order_by(event.occurred_at.desc())
+            .limit(rows)
+        )
+        return await self._all(statement)
+
     async def set_tags(self, device_id: int, tags: Sequence[str]) -> None:
         """Replace the tags of a device; what stays is not written anew."""
         await self._connection.execute(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -33,6 +33,26 @@ class Device(ApiModel):
     """Words that people put on it."""
     groups: list[str] = Field(default_factory=list)
     """Names of its groups."""
+
+
+class Diagnostics(ApiModel):
+    """What a box that was asked for diagnostics told of itself."""
+
+    made_at: UtcDatetime
+    message: str
+    file: str
+    """Archive in the folder ``diagnostics`` of the box's data; the box keeps the newest five."""
+    bytes: int
+    sha256: str
+    summary: dict[str, Any] | None
+    """What of the archive fitted an event: ``about``, ``status``, ``configuration``, ``versions``, ``findings``, ``machine``,
+    ``errors`` and ``log``; parts that did not fit are absent. None when it cannot be read."""
+
+
+class DeviceDiagnostics(ApiModel):
+    """The newest diagnostics of a box, newest first."""
+
+    items: list[Diagnostics]
 
 
 class DeviceGroup(ApiModel):

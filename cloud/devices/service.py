@@ -6,12 +6,23 @@ from datetime import datetime
 
 from cloud.auth.dependencies import Principal
 from cloud.devices.repository import DeviceRepository
-from cloud.devices.schemas import Device, DeviceGroup, DeviceGroupPage, DevicePage, GroupMembers
+from cloud.devices.schemas import (
+    Device,
+    DeviceDiagnostics,
+    DeviceGroup,
+    DeviceGroupPage,
+    DevicePage,
+    Diagnostics,
+    GroupMembers,
+)
 from cloud.errors import NotFoundError
 from cloud.farms.service import find_site_id
 from cloud.kit.ids import decode_cursor, encode_cursor
 from cloud.kit.pagination import PageQuery, cut
-from cloud.kit.repository import ReadConnection, WriteConnection
+from cloud.kit.repository import ReadConnection, Row, WriteConnection
+from contracts.diagnostics import DIAGNOSTICS_MADE, read_summary
+
+DIAGNOSTICS_SHOWN = 5
 
 
 async def list_devices(
@@ -37,6 +48,37 @@ async def list_devices(
     rows = await repository.devices(site_id=site_id, after=after, rows=page.rows, tag=tag, group=group)
     shown, cursor = cut(rows, page.limit, lambda row: encode_cursor(row["site"], row["slug"]))
     return DevicePage(items=[Device(**row) for row in shown], next_cursor=cursor)
+
+
+async def diagnostics(reader: ReadConnection, user: Principal, site: str, device: str) -> DeviceDiagnostics:
+    """The newest diagnostics that a device has told.
+
+    Raises:
+        NotFoundError: there is no such device of theirs.
+    """
+    repository = DeviceRepository(reader, user.scope)
+    known = await repository.ids([(site, device)])
+    if not known:
+        raise NotFoundError(f"There is no device {site}/{device}")
+    rows = await repository.events_of_device(known[site, device], DIAGNOSTICS_MADE, rows=DIAGNOSTICS_SHOWN)
+    return DeviceDiagnostics(items=[_diagnostics(row) for row in rows])
+
+
+def _diagnostics(row: Row) -> Diagnostics:
+    detail = row["detail"]
+    try:
+        summary = read_summary(str(detail.get("summary", "")))
+    except ValueError:
+        summary = None
+    size = detail.get("bytes")
+    return Diagnostics(
+        made_at=row["occurred_at"],
+        message=row["message"],
+        file=str(detail.get("file", "")),
+        bytes=size if isinstance(size, int) else 0,
+        sha256=str(detail.get("sha256", "")),
+        summary=summary,
+    )
 
 
 async def set_tags(writer: WriteConnection, user: Principal, site: str, device: str, tags: list[str]) -> Device:

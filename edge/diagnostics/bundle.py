@@ -7,16 +7,15 @@ settings included), ``versions.json``, ``findings.json`` (the doctor's), ``machi
 
 from __future__ import annotations
 
-import base64
 import io
 import json
 import zipfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from contracts.diagnostics import write_summary
 from edge.checkup.finding import Finding, Verdict
 from edge.diagnostics.redaction import Redaction
 
@@ -68,7 +67,7 @@ class Bundle:
     name: str
     content: bytes
     summary: str
-    """zlib in base64 of a JSON object; ``read_summary`` reads it."""
+    """For an event; ``contracts.diagnostics.read_summary`` reads it."""
     headline: str
     """For people."""
 
@@ -99,22 +98,6 @@ def pack(facts: Facts, redaction: Redaction, *, max_bytes: int = MAX_BYTES, max_
         summary=_summary(parts, errors, lines, max_summary),
         headline=f"{bad} of {len(findings)} findings are bad, {len(errors)} warnings and errors, {len(lines)} log lines",
     )
-
-
-def read_summary(summary: str) -> dict[str, Any]:
-    """What the box put into the event.
-
-    Raises:
-        ValueError: it is damaged or larger than any box makes.
-    """
-    unpacker = zlib.decompressobj()
-    try:
-        text = unpacker.decompress(base64.b64decode(summary, validate=True), 10 * MAX_PART_BYTES)
-    except zlib.error as error:
-        raise ValueError(f"the summary is damaged: {error}") from error
-    if not unpacker.eof:
-        raise ValueError("the summary is cut or too large")
-    return dict(json.loads(text))
 
 
 def _line(line: str, redaction: Redaction) -> str:
@@ -162,10 +145,11 @@ def _summary(parts: dict[str, Any], errors: Sequence[str], lines: Sequence[str],
     kept = list(lines[-SUMMARY_LINES:])
     told = list(errors[-SUMMARY_LINES:])
     while True:
-        text = json.dumps({**wanted, "errors": told, "log": kept}, separators=(",", ":"))
-        packed = base64.b64encode(zlib.compress(text.encode(), 9)).decode()
-        if len(packed) <= most or not (kept or leaves or told):
-            return packed if len(packed) <= most else ""
+        packed = write_summary({**wanted, "errors": told, "log": kept})
+        if packed is not None and len(packed) <= most:
+            return packed
+        if not (kept or leaves or told):
+            return ""
         if kept:
             kept = kept[len(kept) // 2 + 1 :]
         elif len(told) > len(leaves):

@@ -840,6 +840,12 @@ class DeviceCertificate(TypedDict):
 
 
 
+class DeviceDiagnostics(TypedDict):
+    """The newest diagnostics of a box, newest first."""
+    items: list[Diagnostics]
+
+
+
 class DeviceGroup(TypedDict):
     """Devices that people name together."""
     name: str
@@ -891,6 +897,20 @@ class DeviceView(TypedDict):
     ended_at: str | None
     numbers: dict[str, float]
     """Its newest numbers by ``phase.metric``."""
+
+
+
+class Diagnostics(TypedDict):
+    """What a box that was asked for diagnostics told of itself."""
+    made_at: str
+    message: str
+    file: str
+    """Archive in the folder ``diagnostics`` of the box's data; the box keeps the newest five."""
+    bytes: int
+    sha256: str
+    summary: dict[str, Any] | None
+    """What of the archive fitted an event: ``about``, ``status``, ``configuration``, ``versions``, ``findings``, ``machine``,
+    ``errors`` and ``log``; parts that did not fit are absent. None when it cannot be read."""
 
 
 

@@ -239,6 +239,11 @@ class Operations:
         answer: models.DetailedHealth = self._request("GET", "/health/detailed", query={}, headers={}, body=None, form=False, as_json=True)
         return answer
 
+    def get_device_diagnostics(self, site: str, device: str) -> models.DeviceDiagnostics:
+        """Diagnostics of a device."""
+        answer: models.DeviceDiagnostics = self._request("GET", f"/api/v1/sites/{_part(site)}/devices/{_part(device)}/diagnostics", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
     def get_drift_alert(self, alert_id: str) -> models.DriftAlertOut:
         """One piece of advice."""
         answer: models.DriftAlertOut = self._request("GET", f"/api/v1/drift/alerts/{_part(alert_id)}", query={}, headers={}, body=None, form=False, as_json=True)
@@ -1041,6 +1046,11 @@ class AsyncOperations:
     async def get_detailed_health(self) -> models.DetailedHealth:
         """Everything this process depends on."""
         answer: models.DetailedHealth = await self._request("GET", "/health/detailed", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    async def get_device_diagnostics(self, site: str, device: str) -> models.DeviceDiagnostics:
+        """Diagnostics of a device."""
+        answer: models.DeviceDiagnostics = await self._request("GET", f"/api/v1/sites/{_part(site)}/devices/{_part(device)}/diagnostics", query={}, headers={}, body=None, form=False, as_json=True)
         return answer
 
     async def get_drift_alert(self, alert_id: str) -> models.DriftAlertOut:

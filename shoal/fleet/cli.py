@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from contracts.errors import ConfigurationError
-from shoal.fleet.rollouts import devices, groups, rollout, tag
+from shoal.fleet.rollouts import devices, diagnostics, groups, rollout, tag
 
 if TYPE_CHECKING:
     from securesystemslib.signer import Key, Signer
@@ -30,6 +30,7 @@ for name, group in (
 ):  # fmt: skip
     app.add_typer(group, name=name)
 app.command("devices")(devices)
+app.command("diagnostics")(diagnostics)
 app.command("tag")(tag)
 
 # typer reads these annotations at run time, so they stay in the form of Python 3.10 and typer both.

@@ -18,10 +18,11 @@ import structlog
 import yaml
 
 from contracts.commands import COMMAND_RESULT, Command
-from contracts.devices import DIAGNOSTICS_MADE, EventBatch
+from contracts.devices import EventBatch
+from contracts.diagnostics import DIAGNOSTICS_MADE, read_summary
 from contracts.topics import commands
 from edge.checkup.finding import Finding, Verdict
-from edge.diagnostics.bundle import Bundle, Facts, pack, read_summary
+from edge.diagnostics.bundle import Bundle, Facts, pack
 from edge.diagnostics.facts import gather
 from edge.diagnostics.redaction import HIDDEN, Redaction, secrets_of
 from edge.diagnostics.shelf import KEPT, Shelf

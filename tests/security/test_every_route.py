@@ -41,6 +41,7 @@ NEEDS: dict[str, Role] = {
     "getDetailedHealth": F, "getPerformance": F, "resetPerformance": F, "listRollouts": F, "askRollout": F,
     "getRollout": F, "listRolloutDevices": F, "listRolloutDecisions": F, "orderRollout": F, "cancelTask": Q,
     "approveRollout": F, "setDeviceTags": F, "setDeviceGroup": F, "deleteDeviceGroup": F,
+    "getDeviceDiagnostics": F,
     "getUploadOptions": Q, "createUpload": Q, "getUploadOffset": Q, "appendToUpload": Q, "giveNextLabelTask": Q,
     "holdLabelTask": Q, "releaseLabelTask": Q, "addLabel": Q, "undoLabel": Q, "addLabelMark": Q, "reviewLabelTask": M,
     "setLabelSettings": M, "importLabels": M, "freezeDataset": M,
@@ -225,7 +226,7 @@ def things(api: Api, as_role: dict[Role, httpx.Client], farm: farms.Farm, farm_u
         "site": "fjord", "unit_id": 1, "channel_id": 1, "sha256": farms.JPEG_SHA256, "alarm_id": farm.active_alarm,
         "contact_id": contact, "key_id": key["api_key"]["id"], "invitation_id": invited["id"], "code": "own-batch",
         "record_id": record, "user_id": viewer[0], "serial": "abc123", "name": "daily-log", "task_id": task,
-        "model_sha256": farms.MODEL.sha256,
+        "model_sha256": farms.MODEL.sha256, "device": "box-1",
     }  # fmt: skip
 
 

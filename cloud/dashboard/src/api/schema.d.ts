@@ -693,6 +693,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sites/{site}/devices/{device}/diagnostics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Diagnostics of a device
+         * @description What the device told when it was asked for diagnostics, the newest five; it has taken every secret out.
+         */
+        get: operations["getDeviceDiagnostics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/device-groups": {
         parameters: {
             query?: never;
@@ -4533,6 +4553,14 @@ export interface components {
             revoked_because: string | null;
         };
         /**
+         * DeviceDiagnostics
+         * @description The newest diagnostics of a box, newest first.
+         */
+        DeviceDiagnostics: {
+            /** Items */
+            items: components["schemas"]["Diagnostics"][];
+        };
+        /**
          * DeviceGroup
          * @description Devices that people name together.
          */
@@ -4617,6 +4645,36 @@ export interface components {
             numbers: {
                 [key: string]: number;
             };
+        };
+        /**
+         * Diagnostics
+         * @description What a box that was asked for diagnostics told of itself.
+         */
+        Diagnostics: {
+            /**
+             * Made At
+             * Format: date-time
+             */
+            made_at: string;
+            /** Message */
+            message: string;
+            /**
+             * File
+             * @description Archive in the folder ``diagnostics`` of the box's data; the box keeps the newest five.
+             */
+            file: string;
+            /** Bytes */
+            bytes: number;
+            /** Sha256 */
+            sha256: string;
+            /**
+             * Summary
+             * @description What of the archive fitted an event: ``about``, ``status``, ``configuration``, ``versions``, ``findings``, ``machine``,
+             *     ``errors`` and ``log``; parts that did not fit are absent. None when it cannot be read.
+             */
+            summary: {
+                [key: string]: unknown;
+            } | null;
         };
         /**
          * DriftAlertOut
@@ -11712,6 +11770,65 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Device"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getDeviceDiagnostics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                site: string;
+                device: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceDiagnostics"];
                 };
             };
             /** @description Unauthorized */
