@@ -734,6 +734,8 @@ class Agent:
     def _diagnose(self, command: Command) -> str:
         """An archive stays on the box; what fits an event goes to the store."""
         bundle = self._bundle(command.issued_by)
+        with self._page_bundle_lock:
+            self._page_bundle = (self.clock.monotonic(), bundle.content)
         try:
             kept = f"{self._shelf.keep(bundle).name} lies on the box ({len(bundle.content)} bytes)"
         except OSError as error:  # a full disk is a reason to ask, and must not be one to get no answer

@@ -26,12 +26,13 @@ from edge.diagnostics.bundle import Bundle, Facts, pack
 from edge.diagnostics.facts import gather
 from edge.diagnostics.redaction import HIDDEN, Redaction, secrets_of
 from edge.diagnostics.shelf import KEPT, Shelf
-from edge.logs import RecentLines, configure_logging
+from edge.logs import RecentLines, configure_logging, recent
 from edge.program import diagnostics
 from edge.settings import load_settings
 from tests.edge.farm import START, Store, VirtualClock, configuration, eventually
 from tests.edge.test_agent import Box
 from tests.servers.mosquitto import Mosquitto
+from tests.servers.process import free_port
 
 BROKER = 'oyster/Tide"42'
 FILED = "second-line-of-defence"
@@ -40,6 +41,13 @@ PIN = "4711"
 TOKEN = "tok-of-the-sampling-server"
 KEY_LINE = "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg"
 ENVIRONMENT = "from-the-environment-only"
+
+
+@pytest.fixture(autouse=True)
+def _log_as_before() -> Iterator[None]:
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture
@@ -173,12 +181,12 @@ def test_archive_and_summary_stay_within_their_bounds_and_keep_the_newest() -> N
 
 
 def test_recent_lines_are_bounded_and_a_flood_washes_no_error_away() -> None:
-    recent = RecentLines(lines=100, errors=10, max_bytes=20_000)
-    recent(None, "error", {"event": "camera.lost", "level": "error"})
+    remembered = RecentLines(lines=100, errors=10, max_bytes=20_000)
+    remembered(None, "error", {"event": "camera.lost", "level": "error"})
     for number in range(1000):
-        recent(None, "info", {"event": "tick", "n": number})
-    recent(None, "info", {"event": "long", "level": "info", "text": "x" * 50_000})
-    errors, lines = recent.lines()
+        remembered(None, "info", {"event": "tick", "n": number})
+    remembered(None, "info", {"event": "long", "level": "info", "text": "x" * 50_000})
+    errors, lines = remembered.lines()
     assert ["camera.lost" in one for one in errors] == [True]
     assert len(lines) == 100
     assert json.loads(lines[-2])["n"] == 999
@@ -187,15 +195,12 @@ def test_recent_lines_are_bounded_and_a_flood_washes_no_error_away() -> None:
 
 
 def test_what_is_logged_is_remembered(capsys: pytest.CaptureFixture[str]) -> None:
-    before = structlog.get_config()
-    try:
-        configure_logging("info")
-        structlog.get_logger("of-this-diagnostics-test").warning("probe.silent", channel="tank-1.do")
-    finally:
-        structlog.configure(**before)
-    from edge.logs import recent
-
-    assert recent.lines()[0][-1] == recent.lines()[1][-1] == capsys.readouterr().err.strip()
+    configure_logging("info")
+    structlog.get_logger("of-this-diagnostics-test").warning("probe.silent", channel="tank-1.do")
+    [line] = [one for one in capsys.readouterr().err.splitlines() if "probe.silent" in one]
+    errors, lines = recent.lines()
+    assert line in errors
+    assert line in lines
 
 
 def test_the_newest_few_are_kept_for_the_agent_alone(tmp_path: Path) -> None:
@@ -234,7 +239,11 @@ def test_a_command_makes_diagnostics_that_lie_on_the_box_and_are_told_to_the_sto
 ) -> None:
     broker: Mosquitto = mosquitto_factory()
     box, store = (
-        Box(configuration(tmp_path, port=broker.port, model=None, guard={"pin": "quay-90210"})),
+        Box(
+            configuration(
+                tmp_path, port=broker.port, model=None, metrics={"port": free_port()}, guard={"pin": "quay-90210"}
+            )
+        ),
         Store(broker.port),
     )
     box.start()
@@ -260,7 +269,7 @@ def test_a_command_makes_diagnostics_that_lie_on_the_box_and_are_told_to_the_sto
 
         [result, *_] = eventually(answered, timeout_s=60)
         assert result.detail["outcome"] == "done"
-        [made] = eventually(lambda: events(DIAGNOSTICS_MADE))
+        [made, *_] = eventually(lambda: events(DIAGNOSTICS_MADE))
         assert made.detail["command"] == str(command.id)
         [kept] = (tmp_path / "data" / "diagnostics").glob("*.zip")
         assert kept.name == made.detail["file"]
@@ -272,6 +281,8 @@ def test_a_command_makes_diagnostics_that_lie_on_the_box_and_are_told_to_the_sto
         page = texts(box.get("/diagnostics.zip"))
         assert json.loads(page["status.json"])["device"] == "edge-1"
         assert "quay-90210" not in "".join(page.values())
+        _, content = diagnostics(box.config)  # the command line asks the agent that runs
+        assert json.loads(texts(content)["status.json"])["device"] == "edge-1"
         status, _ = answer_to_a_stranger(box)
         assert status == 401
     finally:
