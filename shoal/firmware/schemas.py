@@ -22,10 +22,18 @@ from pydantic.json_schema import GenerateJsonSchema
 Schema = dict[str, Any]
 
 
+_PROGRAMS = Path(__file__).resolve().parents[2]
+
+
 class _Quiet(GenerateJsonSchema):
     """Defaults that JSON cannot write (a path of this machine) are left out without a word."""
 
     ignored_warning_kinds: set[Any] = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012  (as the base has it)
+
+    def encode_default(self, dft: Any) -> Any:
+        """A default; a path of the program's own files from their folder on, wherever they lie: every copy writes the same."""
+        own = isinstance(dft, Path) and dft.is_relative_to(_PROGRAMS)
+        return super().encode_default(dft.relative_to(_PROGRAMS) if own else dft)
 
 
 def texts() -> dict[str, str]:
