@@ -86,6 +86,7 @@ def redacted(source: str) -> str:
     scheme, separator, rest = source.partition("://")
     if not separator:
         return source
-    authority, slash, tail = rest.partition("/")
-    host = authority.rpartition("@")[2]
-    return f"{scheme}://{host}{slash}{tail.partition('?')[0]}"
+    address, _, query = rest.partition("?")
+    if "@" in query:  # a password with a question mark, or a query with an @: which of them cannot be told
+        return f"{scheme}://***"
+    return f"{scheme}://{address.rpartition('@')[2]}"  # the last @: people leave a / in their password unescaped

@@ -125,6 +125,10 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
 
 def test_credentials_in_a_camera_source_are_never_shown(tmp_path: Path) -> None:
     assert redacted("rtsp://user:secret@10.0.0.1:554/s?token=t") == "rtsp://10.0.0.1:554/s"
+    assert redacted("rtsp://user:sec/ret@10.0.0.1:554/s") == "rtsp://10.0.0.1:554/s"
+    assert redacted("rtsp://user:sec@ret@10.0.0.1/s") == "rtsp://10.0.0.1/s"
+    assert redacted("rtsp://user:sec?ret@10.0.0.1/s") == "rtsp://***"
+    assert redacted("rtsp://10.0.0.1/s?user=u&password=sec@ret") == "rtsp://***"
     path = configuration(tmp_path, cameras=camera("rtsp://user:secret@x/", fps=-1))
     assert "secret" not in str(refused(path))
 
