@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class Delivery(NamedTuple):
     """One PUBLISH as it came from the broker.
 
-    ``mid`` is 0 for QoS 0, which needs no acknowledgement; ``arrived`` is the monotonic twin of ``received_at``.
+    ``mid`` is 0 for QoS 0, which needs no acknowledgement; ``arrived`` is the monotonic twin of ``received_at``. ``trace`` is its
+    ``traceparent``, where the settings ask for it.
     """
 
     topic: str
@@ -29,6 +30,7 @@ class Delivery(NamedTuple):
     mid: int
     received_at: datetime
     arrived: float
+    trace: bytes | None = None
 
 
 @dataclass(eq=False)

@@ -19,6 +19,7 @@ import structlog
 from paho.mqtt import client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MessageType, MQTTErrorCode, MQTTProtocolVersion
 
+from bridge import traceparent
 from bridge.inflight import Delivery
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class PlainClient(paho.Client):
     Args:
         client_id: name of the session.
         mqtt_5: protocol version 5 instead of 3.1.1.
+        traces: look for the ``traceparent`` of messages; needs ``mqtt_5``.
         paused: asked before reading; while it says True the broker is held back by TCP.
         on_deliveries: gets what arrived, with the number of the connection; runs on the network thread.
         on_connection_lost: gets the number of the connection that will be next.
@@ -52,6 +54,7 @@ class PlainClient(paho.Client):
         client_id: str,
         *,
         mqtt_5: bool,
+        traces: bool,
         paused: Callable[[], bool],
         on_deliveries: Callable[[int, Sequence[Delivery]], None],
         on_connection_lost: Callable[[int], None],
@@ -65,6 +68,7 @@ class PlainClient(paho.Client):
         )
         self.generation = 0
         self.running = False
+        self._traces = traces
         self._paused = paused
         self._on_deliveries = on_deliveries
         self._on_connection_lost = on_connection_lost
@@ -126,7 +130,11 @@ class PlainClient(paho.Client):
         except UnicodeDecodeError:  # paho keeps the bytes to itself; the payload still goes to dead letters whole
             topic = "(not UTF-8)"
         mid = message.mid if message.qos else 0
-        delivery = Delivery(topic, bytes(message.payload), mid, datetime.now(timezone.utc), time.monotonic())
+        trace = None
+        if self._traces:
+            named = dict(getattr(message.properties, "UserProperty", ()))
+            trace = traceparent.checked(named.get(traceparent.NAME, "").encode())
+        delivery = Delivery(topic, bytes(message.payload), mid, datetime.now(timezone.utc), time.monotonic(), trace)
         self._on_deliveries(self.generation, (delivery,))
 
 
@@ -205,6 +213,9 @@ class BufferedClient(PlainClient):
         if self._protocol == MQTTProtocolVersion.MQTTv5:
             properties, length = _variable_length(received, payload_at, after)
             payload_at = properties + length
+            if self._traces and length:
+                trace = traceparent.of_properties(received[properties:payload_at])
+                return Delivery(topic, received[payload_at:after], mid, received_at, arrived, trace)
         return Delivery(topic, received[payload_at:after], mid, received_at, arrived)
 
     def _remember(self, raw_topic: bytes) -> str:

@@ -123,6 +123,9 @@ class BridgeSettings(BaseSettings):
     """Seconds until an undelivered record counts as failed and the batch is tried again."""
     kafka_max_message_bytes: int = Field(default=4_000_000, ge=10_000)
     """Largest record that is offered to Kafka; its topics must allow as much (max.message.bytes)."""
+    traces: bool = False
+    """Carry the ``traceparent`` (W3C Trace Context) of a message's MQTT 5 user properties into the Kafka header of that name, so that
+    the ingest goes on in its sender's trace. Needs ``mqtt_version`` 5. Off, nobody looks for it."""
     downlink: bool = True
     """Publish Kafka ``device-downlink`` (watermarks, desired state, jobs, commands) to the devices."""
     downlink_group: str = Field(default="shoal-bridge-downlink", min_length=1)
@@ -152,6 +155,9 @@ class BridgeSettings(BaseSettings):
             raise ValueError(message)
         if (self.mqtt_cert_file is None) != (self.mqtt_key_file is None):
             message = "mqtt_key_file: a client certificate needs both mqtt_cert_file and mqtt_key_file"
+            raise ValueError(message)
+        if self.traces and self.mqtt_version != "5":
+            message = "traces: MQTT 3.1.1 has no user properties to carry them; set mqtt_version to 5"
             raise ValueError(message)
         for name in ("mqtt_ca_file", "mqtt_cert_file", "mqtt_key_file", "kafka_ca_file"):
             file: Path | None = getattr(self, name)

@@ -86,6 +86,7 @@ class MqttSource:
             buffered=settings.mqtt_buffered,
             client_id=settings.client_id,
             mqtt_5=settings.mqtt_version == "5",
+            traces=settings.traces,
             paused=lambda: window.full,
             on_deliveries=window.arrive,
             on_connection_lost=window.connection_lost,

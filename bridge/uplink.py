@@ -18,6 +18,7 @@ from bridge.dead_letter import DeadLetterLimit
 from bridge.errors import NumbersUnavailableError, RecordRefusedError, UplinkBrokenError
 from bridge.inflight import Batch, InFlight
 from bridge.source import MqttSource
+from bridge.traceparent import NAME as TRACEPARENT
 from bridge.walk import Walk
 from contracts.dead_letters import DeadLetter
 from contracts.errors import InvalidMessageError
@@ -25,7 +26,7 @@ from contracts.errors import InvalidMessageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bridge.inflight import Tally
+    from bridge.inflight import Delivery, Tally
     from bridge.settings import BridgeSettings
     from bridge.sink import Routed, Sink
     from bridge.source import SourceState
@@ -184,6 +185,8 @@ class Uplink:
         while not self._stopping.is_set():
             try:
                 routed = [self._walk.one(each.topic, each.payload, each.received_at) for each in batch.deliveries]
+                if self._settings.traces:
+                    routed = [_traced(*each) for each in zip(routed, batch.deliveries, strict=True)]
                 self._walk.commit()
             except NumbersUnavailableError as error:  # noqa: PERF203  (the loop is the retry)
                 if self._sink_error is None:
@@ -276,3 +279,10 @@ class Uplink:
 
     def _acknowledge(self, generation: int, mids: Sequence[int]) -> bool:
         return self._source.acknowledge(generation, mids)
+
+
+def _traced(routed: Routed, delivery: Delivery) -> Routed:
+    """The record with its sender's trace, where it has one."""
+    if delivery.trace is None:
+        return routed
+    return replace(routed, headers=(*routed.headers, (TRACEPARENT, delivery.trace)))

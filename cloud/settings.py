@@ -332,6 +332,9 @@ class IngestSettings(RetentionSettings, KafkaSettings):
     stream into dead letters."""
     ingest_dead_letter_burst: int = Field(default=500, ge=1)
     """Refused messages that may come at once before the rate applies."""
+    traces: bool = False
+    """Send one span for each stored batch to an OpenTelemetry collector, linked to the traces of its messages (the bridge carries them
+    with ``SHOAL_BRIDGE_TRACES``); as the API's: ``OTEL_EXPORTER_OTLP_ENDPOINT``, needs ``shoal[otel]``, costs nothing when off."""
     ingest_metrics_host: str = "127.0.0.1"
     """Address of /healthz, /readyz and /metrics; 0.0.0.0 in a container."""
     ingest_metrics_port: int = Field(default=9465, ge=0, le=65535)

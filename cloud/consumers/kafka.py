@@ -16,9 +16,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from prometheus_client import generate_latest
@@ -46,12 +47,17 @@ from cloud.kit.stream import (
     open_publisher,
     open_stream,
 )
+from cloud.kit.tracing import exporting, links_to
 from cloud.metrics import EVALUATOR_FAILURES, INGEST_LAG_SECONDS, INGEST_PAUSED, INGEST_RETRIES
 from cloud.settings import IngestSettings, KafkaSettings
 from contracts.devices import Watermark
 from contracts.errors import RetryableError
 from contracts.probes import Condition, ProbeServer
 from contracts.topics import KafkaTopic, Kind
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.trace import Tracer
 
 log = structlog.get_logger()
 
@@ -69,11 +75,13 @@ class Consumers:
 
     Args:
         settings: where Kafka and the database are, and which groups to run.
+        traces: where spans of stored batches go; None: nowhere.
     """
 
-    def __init__(self, settings: IngestSettings) -> None:
+    def __init__(self, settings: IngestSettings, *, traces: TracerProvider | None = None) -> None:
         self._settings = settings
-        self._access = access(settings)
+        self._traces = traces
+        self._access = replace(access(settings), traces=traces is not None)
         self._publisher: StreamPublisher | None = None
         self._evaluator: Evaluator | None = None
         self._groups: list[_Group] = []
@@ -134,7 +142,8 @@ class Consumers:
             auto_register=settings.ingest_auto_register,
         )
         limit = LetterLimit(settings.ingest_dead_letter_rate_per_s, settings.ingest_dead_letter_burst)
-        group = _Group(name, ingest, downlink, limit)
+        tracer = None if self._traces is None else self._traces.get_tracer("shoal.ingest")
+        group = _Group(name, ingest, downlink, limit, tracer)
         self._groups.append(group)
         self._thread(name, group.begin, self._run)
 
@@ -195,7 +204,8 @@ def run_consumers(settings: IngestSettings) -> int:
     configure_logging(settings.log_level)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     psycopg_url(settings.database_url.get_secret_value())
-    consumers = Consumers(settings)
+    traces = exporting("shoal-ingest") if settings.traces else None
+    consumers = Consumers(settings, traces=traces)
     probes = ProbeServer(
         settings.ingest_metrics_host,
         settings.ingest_metrics_port,
@@ -214,6 +224,8 @@ def run_consumers(settings: IngestSettings) -> int:
     maintainer.stop()
     consumers.stop()
     probes.stop()
+    if traces is not None:
+        traces.shutdown()
     log.info("ingest.stopped")
     return 1 if consumers.failure is not None else 0
 
@@ -269,9 +281,12 @@ class TooManyRefusedError(RetryableError):
 class _Group:
     """What one loop does with its batches, and what keeps it from doing so."""
 
-    def __init__(self, name: str, ingest: Ingest, downlink: _Downlink, limit: LetterLimit) -> None:
+    def __init__(
+        self, name: str, ingest: Ingest, downlink: _Downlink, limit: LetterLimit, tracer: Tracer | None = None
+    ) -> None:
         self.name = name
         self.obstacle = ""
+        self.tracer = tracer
         self._ingest = ingest
         self._downlink = downlink
         self._limit = limit
@@ -316,15 +331,28 @@ class _GroupWork:
         self._group = group
         self._preparing = preparing
         self._newest = EPOCH
+        self._messages = 0
+        self._traces: list[bytes] = []
 
     def add(self, messages: Sequence[StreamMessage]) -> None:
         """Decode."""
         self._preparing.add([record_of(message) for message in messages])
         self._newest = max(self._newest, *(message.timestamp for message in messages))
+        if self._group.tracer is not None:
+            self._messages += len(messages)
+            self._traces += [message.trace for message in messages if message.trace is not None]
 
     def store(self) -> None:
-        """Write."""
-        self._group.store(self._preparing.prepared(), self._newest)
+        """Write. Each try is a span, linked to the messages' own traces: a batch has as many senders as it has messages."""
+        tracer = self._group.tracer
+        if tracer is None:
+            self._group.store(self._preparing.prepared(), self._newest)
+            return
+        counted: dict[str, str | int] = {"messaging.system": "kafka", "messaging.batch.message_count": self._messages}
+        with tracer.start_as_current_span(
+            f"store {self._group.name}", links=links_to(self._traces), attributes=counted
+        ):
+            self._group.store(self._preparing.prepared(), self._newest)
 
 
 def _now() -> datetime:

@@ -25,6 +25,7 @@ from contracts.errors import RetryableError
 
 log = structlog.get_logger()
 
+TRACE_HEADER = "traceparent"
 Partition: TypeAlias = tuple[str, int]
 """Topic and partition number."""
 
@@ -45,6 +46,8 @@ class StreamMessage:
     value: bytes
     timestamp: datetime
     """When the producer sent it, UTC."""
+    trace: bytes | None = None
+    """Header ``traceparent`` (W3C Trace Context), where ``KafkaAccess.traces`` asks for it."""
 
 
 class StreamConsumer(Protocol):
@@ -117,6 +120,8 @@ class KafkaAccess:
     sasl_mechanism: str = "SCRAM-SHA-512"
     username: str | None = None
     password: str | None = None
+    traces: bool = False
+    """Consumers read the trace of each message from its headers."""
 
 
 @dataclass(frozen=True)

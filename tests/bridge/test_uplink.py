@@ -7,6 +7,10 @@ import time
 from collections.abc import Callable
 
 import pytest
+from paho.mqtt import client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 from bridge.errors import UplinkBrokenError
 from bridge.settings import BridgeSettings
@@ -43,6 +47,34 @@ def test_readings_arrive_in_order_exactly_as_sent(
     assert sink.stored[0].value == payload(1)
     assert (sink.stored[0].topic, sink.stored[0].key) == ("sensor-data", b"north/edge-1")
     assert_books_balance(bridge)
+
+
+@each_client
+def test_a_message_keeps_the_trace_of_its_sender_and_needs_none(
+    start_uplink: Start, sink: MemorySink, broker: Mosquitto, buffered: bool
+) -> None:
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    sender = paho.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
+    sender.connect("127.0.0.1", broker.port)
+    sender.loop_start()
+    start_uplink(mqtt_buffered=buffered, mqtt_version="5", traces=True)
+    for number, named in enumerate(
+        [[("a", "b"), ("traceparent", trace)], [], [("traceparent", "x" * 55)], [("traceparent", "short")]], 1
+    ):
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        if named:
+            properties.UserProperty = named
+        sender.publish(READINGS_TOPIC, payload(number), qos=1, properties=properties).wait_for_publish(20)
+    sender.disconnect()
+    sender.loop_stop()
+    eventually(lambda: len(sink.stored) == 4, "all four arrive")
+    assert [each.headers for each in sink.stored] == [(("traceparent", trace.encode()),), (), (), ()]
+    assert [each.value for each in sink.stored] == [payload(number) for number in range(1, 5)]
+
+
+def test_traces_need_the_protocol_that_can_carry_them() -> None:
+    with pytest.raises(ValueError, match=r"traces: MQTT 3\.1\.1 has no user properties"):
+        BridgeSettings(traces=True)
 
 
 @each_client

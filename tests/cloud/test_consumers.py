@@ -19,6 +19,9 @@ import pytest
 from confluent_kafka import Consumer, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions, NewTopic  # where their types say that they live
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from cloud.consumers import StreamRecord
 from cloud.consumers.kafka import GROUPS, Consumers, kind_of
@@ -54,13 +57,14 @@ from tests.servers.kafka.server import Kafka
 pytestmark = [pytest.mark.integration, pytest.mark.kafka, pytest.mark.timeout(300)]
 
 KEY = f"{SITE}/{DEVICE}".encode()
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
-def produce(kafka: Kafka, *records: StreamRecord) -> None:
+def produce(kafka: Kafka, *records: StreamRecord, headers: dict[str, str | bytes | None] | None = None) -> None:
     producer = Producer({"bootstrap.servers": kafka.bootstrap, "partitioner": "murmur2_random"})
     for item in records:
         topic = KafkaTopic.ERROR_MESSAGES if item.kind is None else KAFKA_TOPIC_OF_KIND[item.kind]
-        producer.produce(topic.value, item.value, KEY)
+        producer.produce(topic.value, item.value, KEY, headers=headers)
     assert producer.flush(20) == 0
 
 
@@ -102,6 +106,36 @@ def consumers(
     yield consumers
     consumers.stop()
     assert consumers.failure is None
+
+
+@pytest.mark.parametrize("client", ["confluent", "kafka-python"])
+def test_a_stored_batch_is_a_span_that_is_linked_to_the_traces_of_its_messages(
+    client: str, fresh_kafka: Kafka, database_url: str, tmp_path: Path
+) -> None:
+    exporter, traces = InMemorySpanExporter(), TracerProvider()
+    traces.add_span_processor(SimpleSpanProcessor(exporter))
+    settings = load_ingest_settings(**settings_for(fresh_kafka, database_url, tmp_path, kafka_client=client))
+    consumers = Consumers(settings, traces=traces)
+    produce(fresh_kafka, readings(1), headers={"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"})
+    produce(fresh_kafka, readings(2), headers={"traceparent": b"nonsense"})
+    produce(fresh_kafka, readings(3))
+    consumers.start()
+    try:
+        eventually(lambda: counts(database_url)["reading"] == 3)
+        eventually(lambda: sum(messages_of(span) for span in exporter.get_finished_spans()) == 3)
+    finally:
+        consumers.stop()
+    assert consumers.failure is None
+    spans = exporter.get_finished_spans()
+    assert {span.name for span in spans} == {"store telemetry"}
+    assert [f"{link.context.trace_id:032x}" for span in spans for link in span.links] == [TRACE]
+
+
+def messages_of(span: ReadableSpan) -> int:
+    assert span.attributes is not None
+    count = span.attributes["messaging.batch.message_count"]
+    assert isinstance(count, int)
+    return count
 
 
 def watermarks(kafka: Kafka) -> list[Watermark]:

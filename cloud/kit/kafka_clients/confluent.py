@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from cloud.kit.stream import KafkaAccess, Partition, StreamError, StreamMessage
+from cloud.kit.stream import TRACE_HEADER, KafkaAccess, Partition, StreamError, StreamMessage
 
 log = structlog.get_logger()
 
@@ -23,6 +23,7 @@ class ConfluentConsumer:
 
     def __init__(self, access: KafkaAccess, *, group: str, topics: Sequence[str]) -> None:
         self._paused = False
+        self._traces = access.traces
         self._consumer: Consumer | None = Consumer(
             {
                 **_client_options(access),
@@ -49,7 +50,7 @@ class ConfluentConsumer:
             if self._paused:
                 consumer.resume(consumer.assignment())
                 self._paused = False
-            return _good(consumer.consume(max_messages, timeout_s))
+            return _good(consumer.consume(max_messages, timeout_s), traces=self._traces)
         except KafkaException as error:
             raise StreamError(str(error)) from error
 
@@ -59,7 +60,7 @@ class ConfluentConsumer:
         try:
             consumer.pause(consumer.assignment())
             self._paused = True
-            return _good(consumer.consume(1, timeout_s))
+            return _good(consumer.consume(1, timeout_s), traces=self._traces)
         except KafkaException as error:
             raise StreamError(str(error)) from error
 
@@ -195,7 +196,7 @@ def _log_failure(error: KafkaError | None, message: Message) -> None:
         log.warning("stream.not_published", topic=message.topic(), reason=error.str())
 
 
-def _good(messages: Sequence[Message]) -> list[StreamMessage]:
+def _good(messages: Sequence[Message], *, traces: bool) -> list[StreamMessage]:
     """The messages among what librdkafka hands over; it reports errors in the same way.
 
     Raises:
@@ -205,7 +206,7 @@ def _good(messages: Sequence[Message]) -> list[StreamMessage]:
     for message in messages:
         error = message.error()
         if error is None:
-            good.append(_converted(message))
+            good.append(_converted(message, traces=traces))
         elif error.fatal() or not (error.retriable() or error.code() in _PASSING or error.code() < 0):
             raise StreamError(error.str())
         else:
@@ -213,7 +214,7 @@ def _good(messages: Sequence[Message]) -> list[StreamMessage]:
     return good
 
 
-def _converted(message: Message) -> StreamMessage:
+def _converted(message: Message, *, traces: bool) -> StreamMessage:
     topic, partition, offset = message.topic(), message.partition(), message.offset()
     assert topic is not None  # noqa: S101  (a message without an error has its place)
     assert partition is not None  # noqa: S101
@@ -227,7 +228,13 @@ def _converted(message: Message) -> StreamMessage:
         key,
         value or b"",
         datetime.fromtimestamp(max(milliseconds, 0) / 1000, tz=timezone.utc),
+        _trace_of(message) if traces else None,
     )
+
+
+def _trace_of(message: Message) -> bytes | None:
+    value = dict(message.headers() or ()).get(TRACE_HEADER)
+    return value.encode() if isinstance(value, str) else value
 
 
 def _client_options(access: KafkaAccess) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import structlog
 from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 from kafka.errors import KafkaError
 
-from cloud.kit.stream import KafkaAccess, Partition, StreamError, StreamMessage
+from cloud.kit.stream import TRACE_HEADER, KafkaAccess, Partition, StreamError, StreamMessage
 
 log = structlog.get_logger()
 
@@ -21,6 +21,7 @@ class KafkaPythonConsumer:
 
     def __init__(self, access: KafkaAccess, *, group: str, topics: Sequence[str]) -> None:
         try:
+            self._traces = access.traces
             self._consumer: KafkaConsumer | None = KafkaConsumer(
                 *topics,
                 **_client_options(access),
@@ -83,6 +84,7 @@ class KafkaPythonConsumer:
                 record.key,
                 record.value or b"",
                 datetime.fromtimestamp(max(record.timestamp, 0) / 1000, tz=timezone.utc),
+                dict(record.headers or ()).get(TRACE_HEADER) if self._traces else None,
             )
             for records in by_partition.values()
             for record in records
