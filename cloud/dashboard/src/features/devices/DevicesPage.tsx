@@ -156,11 +156,8 @@ function Heard({ reading, receivedAt }: { reading: Stream['reading']; receivedAt
   const stale = useNow((now) => isStale(reading, receivedAt, now));
   const age = useNow((now) => {
     const seconds = readingAge(reading, receivedAt, now);
-    return seconds === null ? t('age.never') : ageText(seconds);
+    if (seconds === null) return t('age.never');
+    return stale ? `${t('age.stale')} ${ageText(seconds)}` : ageText(seconds);
   });
-  return (
-    <Box sx={stale ? { color: 'stale', fontWeight: 700 } : {}}>
-      {stale ? `${t('age.stale')} ${age}` : age}
-    </Box>
-  );
+  return <Box sx={stale ? { color: 'stale', fontWeight: 700 } : {}}>{age}</Box>;
 }

@@ -72,7 +72,8 @@ function Records({ site, latest }: { site: string; latest: SiteLatest | undefine
     );
   }
   return (
-    <Box sx={{ display: 'grid', gap: 2 }}>
+    // A column that its widest row may not stretch: the diary scrolls, the page does not.
+    <Box sx={{ display: 'grid', gap: 2, gridTemplateColumns: 'minmax(0, 1fr)' }}>
       <PageTitle title={t('records.title')} text={t('records.text')} />
       <WaitingRecords site={site} />
       {mayWrite && farm === null && <Note title={t('records.never_heard')} />}

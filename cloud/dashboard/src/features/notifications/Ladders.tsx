@@ -90,7 +90,7 @@ export function Ladders({ site }: { site: string }): JSX.Element {
 function Steps({ ladder }: { ladder: Ladder | undefined }): JSX.Element {
   return (
     <>
-      <Box component="ol" sx={{ m: 0, pl: 2.5 }}>
+      <Box component="ol" sx={{ m: 0, pl: 2.5, minWidth: '14rem' }}>
         {(ladder?.steps ?? []).map((step) => (
           <li key={`${step.after_s} ${step.to}`}>
             {t('oncall.step', {

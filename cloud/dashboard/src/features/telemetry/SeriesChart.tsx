@@ -157,7 +157,12 @@ function chartOptions({
       y: { range: (_chart, low, high) => padded(low, high, decimals) },
     },
     axes: [
-      { ...axis, size: 1.7 * rem, space: 4.5 * rem, values: TIME_LABELS },
+      {
+        ...axis,
+        size: (_chart, labels) => (twoLines(labels) ? 2.8 : 1.7) * rem,
+        space: 4.5 * rem,
+        values: TIME_LABELS,
+      },
       {
         ...axis,
         size: 3.3 * rem,
@@ -207,6 +212,11 @@ const TIME_LABELS: (string | number | null)[][] = [
   [60, '{HH}:{mm}', null, null, '\n{D} {MMM}', null, null, null, 1],
   [1, '{HH}:{mm}:{ss}', null, null, null, null, null, null, 1],
 ];
+
+/** Where a day begins its date stands under the hour. */
+function twoLines(labels: readonly string[] | null): boolean {
+  return labels?.some((label) => label.includes('\n')) ?? false;
+}
 
 /** The series and the one beside it on one time axis; where only one has a moment the other's line goes on. */
 function dataOf(columns: ReturnType<typeof toColumns>, other: SeriesAnswer | undefined): uPlot.AlignedData {
