@@ -77,7 +77,7 @@ export default function SeriesChart({
         role="img"
         aria-label={t('charts.of', { what: label })}
         data-testid="chart"
-        sx={{ height: '11.5rem', ...legendSx }}
+        sx={{ height: '12.5rem', ...legendSx }}
       />
       {series.points.length === 0 && (
         <Typography

@@ -1,0 +1,160 @@
+"""Take the pictures of docs/dashboard.md anew, in Chromium: ``python -m tests.dashboard.pictures``.
+
+Every page is that of the real farm; only the rollout comes from the mock, because a wave takes hours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+from tests.browser import ARGUMENTS, CHROMIUM
+from tests.dashboard import mock_api, real_farm
+from tests.dashboard.conftest import sign_in
+from tests.dashboard.real_farm import SITE, RealFarm
+from tests.dashboard.stack import Account
+from tests.dashboard.test_journeys import go, upload_frame
+from tests.servers.presence import ROOT
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
+COLOURS = 256
+"""Of a picture's palette, chosen to span all that occur: the red of an alarm is rare, and must stay red."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One page in one size and theme."""
+
+    name: str
+    path: str
+    size: str = "desktop"
+    theme: str = "dark"
+    anchor: str = ""
+    """Heading that stands on top."""
+
+
+OF_FARM = (
+    Picture("wall", f"/sites/{SITE}"),
+    Picture("wall-phone", f"/sites/{SITE}", "phone", "light"),
+    Picture("alarms", f"/sites/{SITE}/alarms"),
+    Picture("unit", "/units/1", theme="light"),
+    Picture("unit-charts", "/units/1", anchor="Water over time"),
+    Picture("unit-phone", "/units/1", "phone", anchor="Water over time"),
+    Picture("kpis", f"/sites/{SITE}/kpis", theme="light"),
+    Picture("record", f"/sites/{SITE}/records?write=mortality", "phone"),
+    Picture("records-phone", f"/sites/{SITE}/records", "phone", "light"),
+    Picture("labels", f"/sites/{SITE}/labels"),
+    Picture("classify", f"/sites/{SITE}/classify", theme="light"),
+    Picture("on-call", f"/sites/{SITE}/settings?part=on-call", theme="light"),
+    Picture("access", f"/sites/{SITE}/settings?part=access"),
+)
+OF_MOCK = ("rollout", "rollout-proposed")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Take the pictures of docs/dashboard.md anew."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images", help="folder for the PNG files")
+    parser.add_argument("names", nargs="*", help="only these pictures, such as wall or access; without: all")
+    given = parser.parse_args(arguments)
+    wanted = [each for each in OF_FARM if not given.names or each.name in given.names]
+    of_mock = [name for name in OF_MOCK if not given.names or name in given.names]
+    path = next(found for name in CHROMIUM if (found := shutil.which(name)))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
+        if wanted:
+            _of_farm(browser, wanted, given.out)
+        if of_mock:
+            _of_mock(browser, of_mock, given.out)
+        browser.close()
+
+
+def _of_farm(browser: Browser, wanted: Sequence[Picture], out: Path) -> None:
+    farm = RealFarm()
+    farm.begin()
+    farm.oxygen["tank-3"] = 4.4
+    try:
+        _people(farm)
+        admin = Account("fleet_admin@fjord.example", real_farm.PASSWORD)
+        for size in SIZES:
+            with _signed_in(browser, farm.url, admin, size) as page:
+                for picture in (each for each in wanted if each.size == size):
+                    go(page, picture.path)
+                    _take(page, picture.theme, out / f"dashboard-{picture.name}.png", picture.anchor)
+    finally:
+        farm.end()
+
+
+def _people(farm: RealFarm) -> None:
+    """Frames to label, people to call, somebody invited."""
+    for seed in (11, 12):
+        upload_frame(farm, seed)
+    with farm.client("farm_manager") as client:
+        for name, phone in (("Night watch", "+4712345678"), ("Kari Nordmann", "+4798765432")):
+            client.post("/api/v1/contacts", json={"name": name, "phone": phone}).raise_for_status()
+    with farm.client("fleet_admin") as client:
+        guest = {"email": "kari@fjord.example", "role": "operator"}
+        client.post("/api/v1/invitations", json=guest).raise_for_status()
+
+
+def _of_mock(browser: Browser, names: Sequence[str], out: Path) -> None:
+    server = mock_api.MockServer()
+    server.start()
+    titles = {"rollout": "Detector for dull water", "rollout-proposed": "Detector for the night"}
+    try:
+        admin = Account("fleet_admin@nordfjord.example", mock_api.PASSWORD)
+        with _signed_in(browser, server.url, admin, "desktop") as page:
+            for name in names:
+                page.get_by_role("link", name="Rollouts", exact=True).click()
+                page.get_by_role("link", name=titles[name]).click()
+                _take(page, "light" if name == "rollout-proposed" else "dark", out / f"dashboard-{name}.png")
+    finally:
+        server.stop()
+
+
+@contextmanager
+def _signed_in(browser: Browser, url: str, who: Account, size: str) -> Iterator[Page]:
+    width, height = SIZES[size]
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, base_url=url, reduced_motion="reduce", locale="en-GB"
+    )
+    page = context.new_page()
+    page.set_default_timeout(40_000)
+    sign_in(page, who)
+    yield page
+    context.close()
+
+
+def _take(page: Page, theme: str, target: Path, anchor: str = "") -> None:
+    """Wait until the page rests, choose the theme, and keep what is seen without scrolling."""
+    page.locator("main h1, main h2").first.wait_for()
+    page.wait_for_function("() => document.querySelector('[role=progressbar]') === null")
+    switch = page.get_by_role("button", name=re.compile("Use the (light|dark) theme"))
+    switch.wait_for()
+    if switch.get_attribute("aria-label") == f"Use the {theme} theme":
+        switch.click()
+    if anchor:
+        heading = page.get_by_role("heading", name=anchor)
+        heading.evaluate("e => scrollTo(0, e.getBoundingClientRect().top + scrollY - 120)")
+    page.mouse.move(0, 0)
+    page.wait_for_timeout(2_000)  # pictures and charts are drawn
+    page.screenshot(path=target)
+    Image.open(target).convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE).save(target, optimize=True)
+    sys.stdout.write(f"{target.name} {target.stat().st_size // 1024} KB\n")
+
+
+if __name__ == "__main__":
+    main()
