@@ -219,13 +219,11 @@ def test_somebody_is_invited_comes_in_by_the_link_and_is_let_go(page: Page, brow
 def test_a_key_is_shown_once_opens_what_it_may_and_is_revoked(page: Page, farm: RealFarm) -> None:
     go(page, f"/sites/{SITE}/settings?part=access")
     form = page.get_by_role("form", name="Make a key")
-    form.wait_for()
-    # The lists above push the form down as they come; a click on its way would miss.
-    page.wait_for_function("() => document.querySelector('[role=progressbar]') === null")
     form.get_by_label("Name").fill("feed computer")
     form.get_by_role("button", name="Make a key").click()
     key = page.get_by_test_id("secret").inner_text()
     page.get_by_role("button", name="Close").click()
+    page.get_by_test_id("secret").wait_for(state="detached")
     assert key not in page.content()
     headers = {"Authorization": f"Bearer {key}"}
     series = f"{farm.url}/api/v1/channels/1/series.csv"
