@@ -20,18 +20,7 @@ import structlog
 from anyio import to_thread
 
 from cloud.drift.repository import DriftWriter
-from cloud.drift.rules import (
-    DAY,
-    HOURLY,
-    Comparison,
-    Days,
-    Signal,
-    Tuning,
-    Verdict,
-    compare,
-    compare_errors,
-    compare_mix,
-)
+from cloud.drift.signals import DAY, HOURLY, Comparison, Days, Signal, Tuning, Verdict
 from cloud.drift.words import explain
 from cloud.kit.repository import Database, Row
 from cloud.tasks.kinds import Kind, NoParams, Work
@@ -107,6 +96,8 @@ async def judge_series(database: Database, series: Row, today: datetime, tuning:
             counts = await DriftWriter(reader).errors(unit_id, model, series["reference_from"], day - ERRORS_OF, day)
         if counts["newest"] + counts["before"]:
             before, newest = (counts["before_wrong"], counts["before"]), (counts["newest_wrong"], counts["newest"])
+            from cloud.drift.rules import compare_errors  # numpy waits until something is judged
+
             compared[Signal.ERRORS] = compare_errors(before, newest, tuning)
         for signal, comparison in compared.items():
             drifts = comparison.verdict is Verdict.DRIFT
@@ -146,6 +137,8 @@ async def _make_hours(database: Database, until: datetime) -> None:
 
 def _compare_all(rows: Sequence[Row], until: datetime, tuning: Tuning) -> dict[Signal, Comparison]:
     """Every signal that has hours."""
+    from cloud.drift.rules import compare, compare_mix
+
     series: dict[Signal, list[tuple[datetime, float]]] = {Signal(signal): [] for signal in HOURLY}
     mix: dict[datetime, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for row in rows:

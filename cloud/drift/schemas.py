@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 from uuid import UUID
 
-from cloud.drift.rules import Family, Signal, Verdict
+from cloud.drift.signals import Family, Signal, Verdict
 from cloud.kit.pagination import Page
 from cloud.kit.schemas import ApiModel
 from contracts.base import UtcDatetime

@@ -10,7 +10,6 @@ import structlog
 from cloud.auth.dependencies import Principal
 from cloud.auth.tokens import UrlSigner
 from cloud.drift.repository import DriftRepository
-from cloud.drift.rules import Signal, Verdict
 from cloud.drift.schemas import (
     DriftAlertOut,
     DriftAlertPage,
@@ -20,6 +19,7 @@ from cloud.drift.schemas import (
     DriftSeriesPage,
     SignalOut,
 )
+from cloud.drift.signals import Signal, Verdict
 from cloud.errors import ConflictError, InvalidCursorError, InvalidRangeError, NotFoundError
 from cloud.farms.service import checked_id, find_site_id, get_unit
 from cloud.kit.ids import decode_cursor, decode_moment_cursor, encode_cursor

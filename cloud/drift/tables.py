@@ -23,7 +23,7 @@ class DriftHour(Base):
     """Its begin."""
     observations: Mapped[int]
     signals: Mapped[dict[str, Any]]
-    """``cloud.drift.rules.Signal`` -> mean; those that had a value."""
+    """``cloud.drift.signals.Signal`` -> mean; those that had a value."""
     mix: Mapped[dict[str, Any]]
     """Label -> mean number per frame."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cloud.drift.rules import Comparison, Signal
+from cloud.drift.signals import Comparison, Signal
 
 _NAMES = {
     Signal.IMAGE_QUALITY: "The picture's quality",

@@ -10,9 +10,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 Counts: TypeAlias = Mapping[str, tuple[int, int]]
 """By unit: answers that were right, and answers that people have looked at."""
@@ -106,6 +107,8 @@ def unpaired(active: Counts, candidate: Counts, *, seed: int, resamples: int = R
     difference = None if first is None or second is None else second - first
     if difference is None or min(len(one), len(other)) < LEAST_UNITS:
         return Unpaired(len(one), len(other), first, second, difference, None, None, None)
+    import numpy as np  # an API that is asked for no trial does without it
+
     draw = np.random.default_rng(seed)
     drawn = _resampled(other, draw, resamples) - _resampled(one, draw, resamples)
     low, high = np.quantile(drawn, (0.025, 0.975))
@@ -191,6 +194,8 @@ def _variance(arm: list[tuple[int, int]]) -> float:
 def _resampled(
     arm: list[tuple[int, int]], draw: np.random.Generator, resamples: int
 ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    import numpy as np
+
     counts = np.array(arm, dtype=float)
     chosen = counts[draw.integers(len(arm), size=(resamples, len(arm)))].sum(axis=1)
     share: np.ndarray[tuple[int], np.dtype[np.float64]] = chosen[:, 0] / chosen[:, 1]

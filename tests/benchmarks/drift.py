@@ -16,20 +16,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from cloud.drift.rules import (
-    DAY,
-    DAY_HOURS,
-    Floats,
-    Hours,
-    Tuning,
-    Verdict,
-    adwin,
-    compare,
-    histograms,
-    ks_distance,
-    ks_probability,
-    psi,
-)
+from cloud.drift.rules import Floats, adwin, compare, histograms, ks_distance, ks_probability, psi
+from cloud.drift.signals import DAY, DAY_HOURS, Hours, Tuning, Verdict
 from tests.benchmarks.abnormal_tables import rate
 from tests.benchmarks.drift_series import WEATHERS, Weather, as_hours, drifting, made, river
 from tests.benchmarks.harness import paired_rates, result

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cloud.drift.rules import DAY_HOURS, Floats, Hours
+from cloud.drift.rules import Floats
+from cloud.drift.signals import DAY_HOURS, Hours
 from tests.benchmarks.quality_series import logan_river
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)

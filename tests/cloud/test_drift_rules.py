@@ -10,14 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloud.drift.rules import (
-    DAY,
-    HOURLY,
-    Comparison,
-    Family,
-    Hours,
-    Signal,
-    Tuning,
-    Verdict,
     adwin,
     compare,
     compare_errors,
@@ -32,6 +24,7 @@ from cloud.drift.rules import (
     ks_probability,
     psi,
 )
+from cloud.drift.signals import DAY, HOURLY, Comparison, Family, Hours, Signal, Tuning, Verdict
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 TUNING = Tuning()
