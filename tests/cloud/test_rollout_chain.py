@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -129,12 +130,12 @@ def chain(
 
 def test_a_model_reaches_the_tank_when_its_fish_are_left_in_peace_and_goes_back_on_order(chain: Chain) -> None:
     chain.ceremony.release(chain.shipped)
-    second = chain.release("1.1.0")
+    second, shipped = chain.release("2.1.0"), json.loads((chain.shipped / "manifest.json").read_text())["version"]
     chain.box.start()
     eventually(lambda: chain.models().get("running_sha256") == chain.shipped_sha256, timeout_s=120)
     eventually(lambda: chain.execute("SELECT id FROM camera"))
     treatment = chain.treat(hours=2)
-    key = chain.ask("1.1.0", "1.0.0")
+    key = chain.ask("2.1.0", shipped)
     chain.controller.start()
 
     eventually(lambda: "held back: treatment at tank-1 until" in chain.words())
