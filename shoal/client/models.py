@@ -2855,7 +2855,7 @@ class SignalOut(TypedDict):
     """What the newest day said of one signal."""
     signal: Signal
     family: Family
-    verdict: cloud__drift__rules__Verdict
+    verdict: cloud__drift__signals__Verdict
     psi: float
     """Population stability index against the reference; 0.25 and more is a lot."""
     ks: float
@@ -3455,7 +3455,7 @@ aquaculture__lice__Verdict: TypeAlias = "Literal['below', 'unsure', 'above']"
 """A mean against a limit, with its interval."""
 
 
-cloud__drift__rules__Verdict: TypeAlias = "Literal['learning', 'stable', 'drift']"
+cloud__drift__signals__Verdict: TypeAlias = "Literal['learning', 'stable', 'drift']"
 """What a comparison has shown."""
 
 

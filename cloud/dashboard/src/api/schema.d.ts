@@ -8409,7 +8409,7 @@ export interface components {
         SignalOut: {
             signal: components["schemas"]["Signal"];
             family: components["schemas"]["Family"];
-            verdict: components["schemas"]["cloud__drift__rules__Verdict"];
+            verdict: components["schemas"]["cloud__drift__signals__Verdict"];
             /**
              * Psi
              * @description Population stability index against the reference; 0.25 and more is a lot.
@@ -9600,7 +9600,7 @@ export interface components {
          * @description What a comparison has shown.
          * @enum {string}
          */
-        cloud__drift__rules__Verdict: "learning" | "stable" | "drift";
+        cloud__drift__signals__Verdict: "learning" | "stable" | "drift";
         /**
          * Verdict
          * @description How a figure stands to its target.
