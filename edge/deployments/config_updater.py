@@ -146,9 +146,11 @@ class ConfigUpdater:
 
     def work(self) -> None:
         """One look, and one step when there is one to do."""
+        if self._leaving:
+            return  # what was pointed to is watched in the next life, before anything newer; its shadow is asked again
         self._hear()
         deployment = self.deployment
-        if self._leaving or deployment is None or not deployment.unfinished or self._clock.monotonic() < self._again_s:
+        if deployment is None or not deployment.unfinished or self._clock.monotonic() < self._again_s:
             return
         try:
             self._step(deployment)
@@ -239,17 +241,19 @@ class ConfigUpdater:
             self._say()
         if wait is not None:
             return
-        active, _ = self._overlays.pointer()
-        self._overlays.point(_named(Overlay(deployment.sha256), deployment), active)
+        active, previous = self._overlays.pointer()
+        pointed = active is not None and active.deployment == deployment.id  # before an error of the disk
+        self._overlays.point(_named(Overlay(deployment.sha256), deployment), previous if pointed else active)
         self._downloader.forget()
         self._leave(f"the configuration {_words(deployment)}")
 
     def _watch(self, deployment: Deployment) -> None:
         wrong = self._troubles()
-        if wrong:
-            _, previous = self._overlays.pointer()
+        if wrong or deployment.rolling_back:
             self._keep(state.begin_rollback(deployment, "; ".join(wrong)[:300]))
-            self._overlays.point(previous, None)
+            active, previous = self._overlays.pointer()
+            if active is not None and active.deployment == deployment.id:
+                self._overlays.point(previous, None)
             self._leave("the configuration before")
         elif self._clock.monotonic() - self._since_s >= self._settings.probation.length_s:
             self._keep(
@@ -357,8 +361,10 @@ def settle(folder: Path, overlays: Overlays, *, max_boots: int) -> Overlay | Non
         else Installed(None, "", "")
     )
     after = state.restarted(deployment, active=was)
-    if after.rolling_back and was.deployment != after.id:
-        after = state.rolled_back(after)
+    if after.state in {_S.PROBATION, _S.COMMITTED} and was.deployment != after.id:  # cut off on the way back
+        after = state.rolled_back(state.begin_rollback(after, "the agent went back to the configuration before"))
+    elif after.rolling_back:
+        after, active = _back(after, overlays, previous, after.rolling_back)
     elif after.state is _S.PROBATION and after.boots > max_boots:
         after, active = _back(after, overlays, previous, f"the agent started {after.boots} times within its probation")
     if after != deployment:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -196,6 +198,80 @@ def test_a_damaged_file_is_noticed_at_the_start(box: Box) -> None:
     box.start()
     assert (box.every_s, box.state) == (before, DeploymentState.ROLLED_BACK)
     assert "damaged" in (box.updater.deployment.reason if box.updater.deployment else "")
+
+
+class PowerCutError(BaseException):
+    """Nothing of the agent hears of it."""
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+def test_after_a_power_cut_at_every_write_what_is_told_is_what_runs(
+    box: Box, monkeypatch: pytest.MonkeyPatch, hangs: bool
+) -> None:
+    box.release("1.0.0", GOOD)
+    replace, left = os.replace, 0
+
+    def power(source: Path, target: Path) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise PowerCutError
+        replace(source, target)
+
+    def live(*, hangs: bool) -> None:
+        box.want("1.0.0")
+        for _ in range(4):
+            box.work()
+            if box.left:
+                box.start()
+                box.troubles = ["a vital part of the agent makes no progress"] if hangs else []
+            else:
+                box.clock.advance(61)
+
+    ends = []
+    for cut in range(60):
+        shutil.rmtree(config_folder(box.settings.data_dir), ignore_errors=True)
+        box.troubles = []
+        box.start()
+        left = cut
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "replace", power)
+            try:
+                live(hangs=hangs)
+            except PowerCutError:
+                went_wrong = box.updater.deployment is not None and bool(box.updater.deployment.rolling_back)
+            else:
+                break
+        box.start()
+        box.troubles = []
+        live(hangs=False)  # this time it would work
+        assert box.updater.deployment is not None
+        runs = box.overlay is not None and box.overlay.sha256 == box.updater.deployment.sha256
+        assert box.state is (DeploymentState.COMMITTED if runs else DeploymentState.ROLLED_BACK), f"cut {cut}"
+        assert not (went_wrong and runs), "what was to be taken back does not stay"
+        ends.append(box.state)
+    assert len(ends) >= 6
+    assert (DeploymentState.ROLLED_BACK in ends) is hangs
+
+
+def test_a_configuration_that_is_pointed_to_is_watched_before_a_newer_one(box: Box) -> None:
+    box.release("1.0.0", GOOD)
+    box.release("1.1.0", "health:\n  every_s: 9\n")
+    box.want("1.0.0")
+    box.want("1.1.0")  # heard before the agent has stopped
+    box.start()
+    assert (box.every_s, box.state) == (7, DeploymentState.PROBATION)
+
+
+def test_a_way_back_that_was_cut_off_before_its_record_is_told_as_one(box: Box) -> None:
+    box.release("1.0.0", GOOD)
+    box.want("1.0.0")
+    box.start()
+    Overlays(config_folder(box.settings.data_dir)).point(None, None)
+    box.start()
+    box.clock.advance(61)
+    box.work()
+    assert (box.overlay, box.state) == (None, DeploymentState.ROLLED_BACK)
 
 
 def test_a_model_is_no_configuration(box: Box, tmp_path: Path) -> None:
