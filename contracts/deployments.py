@@ -24,7 +24,7 @@ ASSIGNMENT_TYPE: Literal["application/vnd.shoal.assignment+json"] = "application
 MODELS_SHADOW = "models"
 """Named shadow that carries ``DesiredModels`` and ``ReportedModels``."""
 CONFIG_SHADOW = "config"
-"""Named shadow with the assignment of a configuration, in the same form (``DesiredModels``, ``ReportedConfig``)."""
+"""Named shadow with the assignment of a configuration, in the same form (``DesiredModels``, ``ReportedModels``)."""
 AGENT_SHADOW = "agent"
 """Named shadow that carries ``DesiredAgent``."""
 DEPLOY_OPERATION = "deploy-model"

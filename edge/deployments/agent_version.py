@@ -54,10 +54,10 @@ class AgentVersion:
             told = f"{wanted.deployment} {status.state.value} {wanted.activate}"
             if told == self._told:
                 return
-            self._told = told
             if wanted.activate:
                 self._file.parent.mkdir(parents=True, exist_ok=True)
                 write_whole(self._file, f"{wanted.version}\n".encode())
+            self._told = told  # not before: a full disk must not make the next hearing of it a known one
         self._tell(status)
 
     def reported(self) -> ReportedModels:

@@ -17,11 +17,13 @@ import uvicorn
 from fastapi import FastAPI
 from psycopg.sql import SQL, Identifier
 from pydantic import SecretStr
+from typer.testing import CliRunner
 
 from cloud.app import _listen, create_app
 from cloud.db import migrate
 from cloud.kit.logs import configure_logging
 from cloud.settings import CloudSettings
+from shoal.cli import app as shoal_app
 from tests.cloud.api import farm as farms
 from tests.cloud.api.kelp import Kelp
 from tests.cloud.api.kelp import build as build_kelp
@@ -138,6 +140,23 @@ def token_of(api: Api) -> Callable[[str], str]:
         return tokens[name]
 
     return token
+
+
+@pytest.fixture
+def shoal(api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Runs a command of somebody whose login is kept in a folder of this test, and returns what it prints."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.delenv("SHOAL_API_KEY", raising=False)
+    runner = CliRunner()
+
+    def run(*arguments: str, of: str = "admin") -> str:
+        done = runner.invoke(shoal_app, [of, *arguments], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    run("login", api.url, "--email", "fleet@fjord.example", "--password", farms.PASSWORD)
+    return run
 
 
 @pytest.fixture

@@ -10,33 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 from shoal.admin.session import session_file
-from shoal.cli import app
 from shoal.client import ApiFailure, AsyncClient, Client
 from shoal.write_client import DOCUMENT, HERE, generate
 from tests.cloud.api import farm as farms
 from tests.cloud.api.conftest import Api
 
 VIEWER = "viewer@fjord.example"
-
-
-@pytest.fixture
-def shoal(api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """Runs a command of somebody whose login is kept in a folder of this test, and returns what it prints."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.delenv("SHOAL_API_KEY", raising=False)
-    runner = CliRunner()
-
-    def run(*arguments: str, of: str = "admin") -> str:
-        done = runner.invoke(app, [of, *arguments], catch_exceptions=False)
-        assert done.exit_code == 0, done.output
-        return done.output
-
-    run("login", api.url, "--email", "fleet@fjord.example", "--password", farms.PASSWORD)
-    return run
 
 
 def test_the_client_is_that_of_the_openapi_document() -> None:

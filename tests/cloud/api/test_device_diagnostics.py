@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
+from itertools import count
+from pathlib import Path
 
 import httpx
 import psycopg
 import pytest
 
+from cloud.consumers import Ingest
+from contracts.devices import DeviceEvent, EventBatch
 from contracts.diagnostics import DIAGNOSTICS_MADE, write_summary
+from contracts.topics import Kind
+from edge.checkup.finding import Finding, Verdict
+from edge.diagnostics.bundle import Facts, pack
+from edge.diagnostics.redaction import Redaction
+from tests.cloud.api import farm as farms
 
 PATH = "/api/v1/sites/fjord/devices/box-1/diagnostics"
 AT = datetime(2032, 1, 1, tzinfo=timezone.utc)
@@ -46,6 +55,33 @@ def test_others_do_not_see_them(operator: httpx.Client, rival: httpx.Client, ano
     assert anonymous.get(PATH).status_code == 401
     assert operator.get(PATH).status_code == 403
     assert "diagnostics-" not in rival.get(PATH).text
+
+
+def test_what_a_box_packed_is_read_from_a_terminal(shoal: Callable[..., str], farm_url: str, storage_dir: Path) -> None:
+    line = json.dumps({"event": "camera.lost", "password": "tide-4711"})
+    findings = (Finding("clock", Verdict.BAD, "two hours off", "Set it"),)
+    facts = Facts(datetime.now(timezone.utc), "fjord", "box-1", "kari", findings=findings, lines=[line])
+    made = pack(facts, Redaction(["tide-4711"]))
+    event = DeviceEvent(
+        name=DIAGNOSTICS_MADE,
+        occurred_at=facts.at,
+        message=f"Diagnostics for kari: {made.headline}",
+        detail={"file": made.name, "bytes": len(made.content), "sha256": "ab" * 32, "summary": made.summary},
+    )
+    ingest = Ingest(farm_url, storage_dir=storage_dir)
+    try:
+        box = farms.Box9(ingest, "fjord", "box-1", sequence=count(900_001))
+        box.send(EventBatch(events=(event,)), Kind.EVENTS)
+    finally:
+        ingest.close()
+    try:
+        assert made.name in shoal("diagnostics", "fjord/box-1", of="fleet")
+        (told,) = json.loads(shoal("diagnostics", "fjord/box-1", "--json", of="fleet"))
+        assert told["summary"]["findings"][0]["what"] == "two hours off"
+        assert json.loads(told["summary"]["log"][0]) == {"event": "camera.lost", "password": "***"}
+    finally:
+        with psycopg.connect(farm_url, autocommit=True) as database:
+            database.execute("DELETE FROM device_event WHERE name = %s", (DIAGNOSTICS_MADE,))
 
 
 def test_a_box_that_was_never_asked_has_none(fleet_admin: httpx.Client) -> None:

@@ -313,3 +313,22 @@ def test_the_version_of_the_agent_is_told_no_sooner_than_it_runs(tmp_path: Path)
     assert (tmp_path / "wanted-version").read_text() == "9.1.0\n"
     agent("9.1.0")(wanted)
     assert (told[-1].state.value, told[-1].running_sha256) == ("committed", agent_sha256("9.1.0"))
+
+
+def test_a_wish_for_a_version_is_written_although_the_disk_was_full_when_it_came(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[DeploymentStatus] = []
+    agent = AgentVersion(tmp_path, site=SITE, device=DEVICE, running="9.0.0", clock=VirtualClock(), tell=told.append)
+
+    def full(_source: Path, _target: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", full)
+        with pytest.raises(OSError, match="No space"):
+            agent.desire(DesiredAgent(deployment="r-1", version="9.1.0"))
+    assert told == []
+    agent.desire(DesiredAgent(deployment="r-1", version="9.1.0"))
+    assert (tmp_path / "wanted-version").read_text() == "9.1.0\n"
+    assert len(told) == 1
