@@ -29,11 +29,12 @@ from edge.deployments.errors import (
     TrustError,
 )
 from edge.deployments.overlay import Overlay, Overlays
-from edge.deployments.rules import Conditions, why_not_now
+from edge.deployments.rules import Conditions
 from edge.deployments.settings import DeploymentSettings
 from edge.deployments.slots import Installed
 from edge.deployments.state import Deployment
 from edge.deployments.verifier import Verifier
+from edge.deployments.wishes import Retry, Wishes
 
 log = structlog.get_logger()
 
@@ -90,19 +91,16 @@ class ConfigUpdater:
         self._troubles = troubles
         self._tell = tell
         self._start_anew = start_anew
-        self._lock = threading.Lock()
-        self._desired: DesiredModels | None = None
-        self._wishes = DesiredModels()
+        self._wishes = Wishes()
+        self._retry = Retry(settings.retry_s)
         self._since_s = clock.monotonic()
-        self._again_s, self._failures = 0.0, 0
         self._waiting_for = ""
         self._leaving = False
         self.deployment = recall(self._file)
 
     def desire(self, desired: DesiredModels) -> None:
         """What the cloud wants; returns at once. The same may come again and again."""
-        with self._lock:
-            self._desired = desired
+        self._wishes.put(desired)
 
     def reported(self) -> ReportedModels:
         """Desired and running side by side."""
@@ -150,7 +148,7 @@ class ConfigUpdater:
             return  # what was pointed to is watched in the next life, before anything newer; its shadow is asked again
         self._hear()
         deployment = self.deployment
-        if deployment is None or not deployment.unfinished or self._clock.monotonic() < self._again_s:
+        if deployment is None or not deployment.unfinished or not self._retry.due(self._clock.monotonic()):
             return
         try:
             self._step(deployment)
@@ -160,7 +158,7 @@ class ConfigUpdater:
         except _LATER as error:
             self._later(str(error))
         else:
-            self._failures = 0
+            self._retry.reset()
 
     # -- steps ---------------------------------------------------------------------------------------------------
 
@@ -223,19 +221,7 @@ class ConfigUpdater:
         self._keep(state.advance(deployment, _S.ACTIVATING))
 
     def _activate(self, deployment: Deployment) -> None:
-        conditions = self._conditions()
-        wait = why_not_now(
-            Conditions(
-                conditions.feeding, conditions.maintenance, conditions.alarms, (*conditions.holds, *self._wishes.holds)
-            ),
-            self._settings.swap_windows,
-            self._clock.now(),
-            zone=self._settings.timezone,
-            trusted=self._clock.trusted(),
-            urgent=self._wishes.urgent,
-        )
-        if not deployment.activate:
-            wait = "the rollout: it has not released this wave yet"
+        wait = self._wishes.why_not_now(self._conditions(), self._settings, self._clock, activate=deployment.activate)
         if (wait or "") != self._waiting_for:
             self._waiting_for = wait or ""
             self._say()
@@ -267,27 +253,16 @@ class ConfigUpdater:
         self._start_anew(why)
 
     def _hear(self) -> None:
-        with self._lock:
-            desired, self._desired = self._desired, None
-        if desired is None:
-            return
-        self._wishes = desired
-        if desired.assignment is None:
+        desired = self._wishes.take()
+        if desired is None or desired.assignment is None:
             return
         try:
-            assignment = desired.assignment.unverified()
+            new = state.wished(desired)
         except InvalidMessageError as error:
             log.warning("config.not_understood", reason=str(error))
             return
-        new = Deployment(
-            id=assignment.deployment,
-            signed=desired.assignment,
-            sha256=assignment.sha256,
-            expires_at=assignment.expires_at,
-            activate=desired.activate,
-        )
         newest = self._verifier.memory.newest_assignment
-        if newest is not None and assignment.issued_at < newest:
+        if newest is not None and new.signed.unverified().issued_at < newest:
             return
         present = self.deployment
         if present is not None and present.id == new.id:
@@ -296,21 +271,13 @@ class ConfigUpdater:
                 write_whole(self._file, self.deployment.model_dump_json().encode())
             return
         if present is not None and present.state is _S.PROBATION:
-            self._put_back(desired)  # what is under way ends first
+            self._wishes.put_back(desired)  # what is under way ends first
             return
-        self._again_s, self._failures = 0.0, 0
+        self._retry.reset()
         self._keep(new)
 
-    def _put_back(self, desired: DesiredModels) -> None:
-        """Heard again later, unless something newer came."""
-        with self._lock:
-            if self._desired is None:
-                self._desired = desired
-
     def _later(self, reason: str) -> None:
-        self._failures += 1
-        wait_s = min(3600.0, self._settings.retry_s * 2.0 ** min(self._failures - 1, 12))
-        self._again_s = self._clock.monotonic() + wait_s
+        wait_s = self._retry.failed(self._clock.monotonic())
         self._waiting_for = reason[:300]
         log.info("config.later", reason=reason, wait_s=wait_s)
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from contracts.base import UtcDatetime
-from contracts.deployments import Cause, DeploymentState, Release, ShadowFigures, SignedAssignment
+from contracts.deployments import Cause, DeploymentState, DesiredModels, Release, ShadowFigures, SignedAssignment
+from contracts.errors import InvalidMessageError
 from edge.deployments.slots import Installed, Slot
 
 _S = DeploymentState
@@ -77,6 +78,25 @@ class Deployment(BaseModel):
     def swapped(self) -> bool:
         """Whether it may be what runs: it must be finished before another begins."""
         return self.state in {_S.ACTIVATING, _S.PROBATION} or bool(self.rolling_back)
+
+
+def wished(desired: DesiredModels) -> Deployment:
+    """The deployment that a wish asks for; nothing of it is verified yet.
+
+    Raises:
+        InvalidMessageError: it holds no assignment, or one of another form.
+    """
+    signed = desired.assignment
+    if signed is None:
+        raise InvalidMessageError("bad_desired", "no assignment")
+    assignment = signed.unverified()
+    return Deployment(
+        id=assignment.deployment,
+        signed=signed,
+        sha256=assignment.sha256,
+        expires_at=assignment.expires_at,
+        activate=desired.activate,
+    )
 
 
 def assigned(present: Deployment | None, new: Deployment) -> Deployment | None:

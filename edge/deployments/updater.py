@@ -39,13 +39,14 @@ from edge.deployments.errors import (
     TamperedError,
     TrustError,
 )
-from edge.deployments.rules import Conditions, ProbationFigures, judge_probation, judge_shadow, why_not_now
+from edge.deployments.rules import Conditions, ProbationFigures, judge_probation, judge_shadow
 from edge.deployments.settings import DeploymentSettings
 from edge.deployments.shadow_run import ShadowRun
 from edge.deployments.slots import Installed, Slots, sha256_of
 from edge.deployments.state import Deployment
 from edge.deployments.trial import Trial, Work
 from edge.deployments.verifier import Verifier
+from edge.deployments.wishes import Retry, Wishes
 
 if TYPE_CHECKING:
     from edge.inference.candidate import Candidate
@@ -60,7 +61,6 @@ LOADING_S = 1900.0
 """How long a candidate may load and test itself; on a Jetson it builds its engine first. One that dies is noticed at once."""
 MOST_LOST = 1
 """Times that a candidate's process may be lost before it is refused."""
-LONGEST_RETRY_S = 3600.0
 _LATER = (SourceUnavailableError, NotHereError, TamperedError, TrustError, NoRoomError, OSError)
 _S = DeploymentState
 _NO_DIGITS = {ord(digit): None for digit in "0123456789"}
@@ -107,16 +107,13 @@ class Updater:
         self._tell = tell
         self._swapped = swapped
         self._load_timeout_s = load_timeout_s
-        self._lock = threading.Lock()
-        self._desired: DesiredModels | None = None
-        self._wishes: DesiredModels = DesiredModels()
+        self._wishes = Wishes()
+        self._retry = Retry(settings.retry_s)
         self._candidate: Candidate | None = None
         self._run: ShadowRun | None = None
         self._since_s = clock.monotonic()
         self._asked_swap = False
         self._before = Work()
-        self._again_s = 0.0
-        self._failures = 0
         self._refresh_s = 0.0
         self._progress: float | None = None
         self._waiting_for = ""
@@ -128,8 +125,7 @@ class Updater:
 
     def desire(self, desired: DesiredModels) -> None:
         """What the cloud wants; returns at once. The same may come again and again."""
-        with self._lock:
-            self._desired = desired
+        self._wishes.put(desired)
 
     def reported(self) -> ReportedModels:
         """Desired, running and verified side by side."""
@@ -198,7 +194,7 @@ class Updater:
         if deployment is None or not deployment.unfinished:
             self._look_around()
             return
-        if self._clock.monotonic() < self._again_s:
+        if not self._retry.due(self._clock.monotonic()):
             return
         try:
             self._step(deployment)
@@ -207,7 +203,7 @@ class Updater:
         except _LATER as error:
             self._later(str(error))
         else:
-            self._failures = 0
+            self._retry.reset()
 
     # -- steps ---------------------------------------------------------------------------------------------------
 
@@ -327,20 +323,7 @@ class Updater:
         self._fail_if_hopeless(candidate)
         if candidate.report is None:
             return
-        conditions = self._conditions()
-        conditions = Conditions(
-            conditions.feeding, conditions.maintenance, conditions.alarms, (*conditions.holds, *self._wishes.holds)
-        )
-        wait = why_not_now(
-            conditions,
-            self._settings.swap_windows,
-            self._clock.now(),
-            zone=self._settings.timezone,
-            trusted=self._clock.trusted(),
-            urgent=self._wishes.urgent,
-        )
-        if not deployment.activate:
-            wait = "the rollout: it has not released this wave yet"
+        wait = self._wishes.why_not_now(self._conditions(), self._settings, self._clock, activate=deployment.activate)
         self._waiting_for = wait or ""
         if wait is not None:
             self._tell_waiting(wait)
@@ -462,15 +445,11 @@ class Updater:
 
     def _hear(self) -> bool:
         """Take up what is desired; whether a deployment has begun by it."""
-        with self._lock:
-            desired, self._desired = self._desired, None
-        if desired is None:
-            return False
-        self._wishes = desired
-        if desired.assignment is None:
+        desired = self._wishes.take()
+        if desired is None or desired.assignment is None:
             return False
         try:
-            new = _deployment_of(desired)
+            new = state.wished(desired)
         except InvalidMessageError as error:
             log.warning("deployments.not_understood", reason=str(error))
             return False
@@ -482,18 +461,12 @@ class Updater:
             if present is not None and present.id == new.id and present.activate != new.activate:
                 self._keep(present.model_copy(update={"activate": new.activate}), quietly=True)
             if present is not None and present.id != new.id:
-                self._put_back(desired)
+                self._wishes.put_back(desired)
             return False
         self._end_trial()
-        self._again_s, self._failures = 0.0, 0
+        self._retry.reset()
         self._keep(new)
         return True
-
-    def _put_back(self, desired: DesiredModels) -> None:
-        """Heard again later, unless something newer came: what is under way must end first."""
-        with self._lock:
-            if self._desired is None:
-                self._desired = desired
 
     def _look_around(self) -> None:
         """While nothing is to be done: how long the repository counts, and whether what runs is what should."""
@@ -576,9 +549,7 @@ class Updater:
         self._progress = round(share, 2)
 
     def _later(self, reason: str) -> None:
-        wait_s = min(LONGEST_RETRY_S, self._settings.retry_s * 2.0 ** min(self._failures, 12))
-        self._failures += 1
-        self._again_s = self._clock.monotonic() + wait_s
+        wait_s = self._retry.failed(self._clock.monotonic())
         self._waiting_for = reason[:300]
         log.info("deployments.later", reason=reason, wait_s=wait_s)
 
@@ -615,20 +586,6 @@ class Updater:
         if after != kept:
             write_whole(self._file, after.model_dump_json().encode())
         return after
-
-
-def _deployment_of(desired: DesiredModels) -> Deployment:
-    signed = desired.assignment
-    if signed is None:
-        raise InvalidMessageError("bad_desired", "no assignment")
-    assignment = signed.unverified()
-    return Deployment(
-        id=assignment.deployment,
-        signed=signed,
-        sha256=assignment.sha256,
-        expires_at=assignment.expires_at,
-        activate=desired.activate,
-    )
 
 
 def _cause_of(why: str) -> Cause:

@@ -80,8 +80,8 @@ def deploy(
     from shoal.firmware.deploy import NodeError, read_broker, targets
     from shoal.firmware.deploy import deploy as deployed
 
-    addresses = _addresses(device or [])
     nodes = targets(folder, tuple(node or ()))
+    addresses = _addresses(device or [], {each.name for each in nodes})
     try:
         for name in deployed(
             nodes,
@@ -129,10 +129,13 @@ def schema(
     typer.echo(f"{len(texts())} schemas in {to}")
 
 
-def _addresses(given: list[str]) -> dict[str, str]:
+def _addresses(given: list[str], nodes: set[str]) -> dict[str, str]:
     from contracts.errors import ConfigurationError
 
     for each in given:
         if "=" not in each:
             raise ConfigurationError("device", each, "Write NODE=ADDRESS, as in tank-1=192.168.10.21")
-    return dict(each.split("=", 1) for each in given)
+    addresses = dict(each.split("=", 1) for each in given)
+    for name in addresses.keys() - nodes:
+        raise ConfigurationError("device", name, f"It is none of the nodes to write: {', '.join(sorted(nodes))}")
+    return addresses

@@ -162,12 +162,14 @@ def _listening(broker: Broker, topic: str) -> Iterator[threading.Event]:
         client.connect(broker.host, broker.port)
     except OSError as error:
         raise NodeError(
-            f"the broker {broker.host}:{broker.port} does not answer: {error}; no node was touched"
+            f"the broker {broker.host}:{broker.port} does not answer: {error}; nothing more was written"
         ) from error
     client.loop_start()
     try:
         if not subscribed.wait(_CONNECT_S):
-            raise NodeError(f"the broker {broker.host}:{broker.port} does not let us listen to {topic}")
+            raise NodeError(
+                f"the broker {broker.host}:{broker.port} does not let us listen to {topic}; nothing more was written"
+            )
         yield back
     finally:
         client.loop_stop()

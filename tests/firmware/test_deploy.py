@@ -12,8 +12,10 @@ import pytest
 import yaml
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
+from typer.testing import CliRunner
 
 from contracts.errors import ConfigurationError
+from shoal.cli import app
 from shoal.firmware.deploy import Broker, NodeError, deploy, read_broker, targets
 from tests.servers.mosquitto import Mosquitto
 
@@ -135,3 +137,10 @@ def test_no_node_is_written_with_the_secrets_of_the_example(folder: Path) -> Non
 def test_a_node_that_is_not_there_is_named(folder: Path) -> None:
     with pytest.raises(ConfigurationError, match="tank-9"):
         targets(folder, ("tank-9",))
+
+
+def test_an_address_for_a_node_that_is_not_written_is_named(folder: Path) -> None:
+    with pytest.raises(ConfigurationError, match="none of the nodes to write"):
+        CliRunner().invoke(
+            app, ["firmware", "deploy", str(folder), "--device", "tank-9=10.0.0.7"], catch_exceptions=False
+        )
