@@ -44,7 +44,7 @@ class DatasetRepository(Repository):
         captured_before: datetime | None,
         rows: int,
     ) -> list[Row]:
-        """Accepted frames by their content."""
+        """Accepted frames by their content; until the transaction ends nobody takes back what is accepted of them."""
         table = SampleRow
         statement = (
             select(
@@ -64,7 +64,7 @@ class DatasetRepository(Repository):
             statement = statement.where(table.captured_at >= captured_from)
         if captured_before is not None:
             statement = statement.where(table.captured_at < captured_before)
-        return await self._all(statement)
+        return await self._all(statement.with_for_update(read=True, of=table))
 
     async def newest(self, name: str) -> Row | None:
         """The highest version under a name, whatever its sites."""

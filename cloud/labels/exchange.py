@@ -81,7 +81,7 @@ async def take(
     parsed = _READ[form](document)
     repository = LabelRepository(writer, user.scope)
     settings = await get_settings(writer, user)
-    known = await repository.tasks_of({one.sha256 for one in parsed.answers[:MAX_FRAMES]})
+    known = await repository.tasks_of({one.sha256 for one in parsed.answers[:MAX_FRAMES]}, lock=not dry_run)
     faults = [*parsed.faults, *_file_faults(parsed.answers, known, settings, user)]
     if faults:
         raise InvalidFileError("; ".join(f"{where}: {what}" for where, what in faults[:5]), faults[:100])

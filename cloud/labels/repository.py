@@ -104,9 +104,10 @@ class LabelRepository(Repository):
         statement = _TASKS.where(self._own, SampleRow.id == sample_id)
         return await self._one(statement.with_for_update(of=SampleRow) if lock else statement)
 
-    async def tasks_of(self, hashes: Collection[str]) -> dict[str, Row]:
-        """Frames by their content."""
-        rows = await self._all(_TASKS.where(self._own, SampleRow.sha256.in_(hashes)))
+    async def tasks_of(self, hashes: Collection[str], *, lock: bool = False) -> dict[str, Row]:
+        """Frames by their content; locked, nobody else labels or reviews them meanwhile."""
+        statement = _TASKS.where(self._own, SampleRow.sha256.in_(hashes))
+        rows = await self._all(statement.order_by(SampleRow.id).with_for_update(of=SampleRow) if lock else statement)
         return {row["sha256"]: row for row in rows}
 
     async def lock_queue(self) -> None:

@@ -18,8 +18,12 @@ from cloud.samples.tables import SampleRow, SampleUpload
 
 LOCK_CLASS = 5409
 """First half of the advisory lock under which a store makes room; the second is the organization."""
-_NOBODYS_WORK = text("NOT EXISTS (SELECT 1 FROM label WHERE label.sample_id = sample.id)")
-"""Labels live in the layer above, so their table is named and not imported."""
+_EXPENDABLE = (
+    SampleRow.status.in_(("open", "rejected")),
+    # Labels live in the layer above, so their table is named and not imported.
+    text("NOT EXISTS (SELECT 1 FROM label WHERE label.sample_id = sample.id)"),
+)
+"""A frame that is nobody's work."""
 
 
 class SampleRepository(Repository):
@@ -133,16 +137,18 @@ class SampleRepository(Repository):
             select(SampleRow.id, SampleRow.bytes, SampleRow.sha256)
             .where(
                 SampleRow.organization_id == self._scope.organization_id,
-                SampleRow.status.in_(("open", "rejected")),
-                _NOBODYS_WORK,
+                *_EXPENDABLE,
             )
             .order_by(SampleRow.priority, SampleRow.stored_at)
             .limit(rows)
         )
 
-    async def remove(self, sample_ids: Sequence[UUID]) -> None:
-        """Forget samples."""
-        await self._connection.execute(delete(SampleRow).where(SampleRow.id.in_(sample_ids)))
+    async def remove(self, sample_ids: Sequence[UUID]) -> list[Row]:
+        """Forget those of these samples that still are nobody's work; returns their hashes."""
+        these = SampleRow.id.in_(sample_ids)
+        # Whoever labels a frame holds its row: locked first, so that the second statement sees what they have done.
+        await self._all(select(SampleRow.id).where(these).order_by(SampleRow.id).with_for_update(of=SampleRow))
+        return await self._all(delete(SampleRow).where(these, *_EXPENDABLE).returning(SampleRow.sha256))
 
 
 class SampleImages(Repository):

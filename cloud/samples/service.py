@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -109,8 +109,8 @@ async def create(
                 f"Upload-Length: {length}, but the upload of this sha256 was begun with {under_way['length']}"
             )
         return Upload(under_way["id"], length, under_way["reached"]), False
-    await _forget_old(repository, user, store, now)
-    await free(repository, store, length, organization_id=user.organization_id)
+    gone = await _forget_old(repository, user, store, now)
+    gone += await free(repository, store, length, organization_id=user.organization_id)
     upload_id = uuid4()
     added = await repository.add_upload(
         {
@@ -127,6 +127,7 @@ async def create(
     )
     if not added:
         raise ConflictError("Another site of the organization uploads the same picture; look at its camera's wiring")
+    await _unlink(gone)
     return Upload(upload_id, length, 0), True
 
 
@@ -224,13 +225,14 @@ async def keep(
 
     Raises:
         StoreFullError: the store is full of frames that people have labelled.
+        ConflictError: a site beyond the caller's has the same picture.
     """
     repository = SampleRepository(writer, user.scope)
     await repository.lock_store()
     known = await repository.sample_of(sample.image_sha256)
     if known is not None:
         return UUID(str(known["id"]))
-    await free(repository, store, len(data), organization_id=user.organization_id)
+    gone = await free(repository, store, len(data), organization_id=user.organization_id)
     try:
         look: Look | None = await to_thread.run_sync(lambda: look_at(data, max_pixels=MAX_PIXELS))
     except _NO_PICTURE:
@@ -240,7 +242,9 @@ async def keep(
     sample_id = uuid4()
     values = await _row(repository, sample, look, site_id=site_id, size=size, marked=marked)
     kept = {"id": sample_id, "source": source, "bytes": len(data), "stored_at": now, "stored_by": user.email}
-    await repository.add(values | kept)
+    if not await repository.add(values | kept):
+        raise ConflictError("Another site of the organization has the same picture; look at its camera's wiring")
+    await _unlink(gone)
     return sample_id
 
 
@@ -269,15 +273,18 @@ async def find_image(reader: ReadConnection, sample_id: UUID, *, scope: Scope | 
     return SampleImage(path, row["media_type"], row["sha256"])
 
 
-async def free(repository: SampleRepository, store: Store, wanted: int, *, organization_id: int) -> None:
+async def free(repository: SampleRepository, store: Store, wanted: int, *, organization_id: int) -> list[Path]:
     """Make room for ``wanted`` bytes: frames that nobody has labelled go, the least worth first.
+
+    Returns:
+        Their files, to be deleted when nothing that could undo this is left to do.
 
     Raises:
         StoreFullError: even without them there is no room.
     """
     kept = await repository.kept_bytes()
     if kept + wanted <= store.max_bytes:
-        return
+        return []
     rows = {str(row["id"]): row for row in await repository.expendable(rows=_MOST_GONE)}
     gone = make_room(kept, wanted, store.max_bytes, [(key, row["bytes"]) for key, row in rows.items()])
     if gone is None:
@@ -285,11 +292,9 @@ async def free(repository: SampleRepository, store: Store, wanted: int, *, organ
             f"The store of samples holds {kept} of {store.max_bytes} bytes, and people have labelled all of it;"
             " give it more (SHOAL_SAMPLES_MAX_BYTES)"
         )
-    await repository.remove([rows[key]["id"] for key in gone])
-    log.info("samples_dropped", count=len(gone), organization=organization_id)
-    for key in gone:
-        path = path_of(store.folder, organization_id, rows[key]["sha256"])
-        await to_thread.run_sync(lambda each=path: each.unlink(missing_ok=True))  # type: ignore[misc]
+    removed = await repository.remove([rows[key]["id"] for key in gone])
+    log.info("samples_dropped", count=len(removed), organization=organization_id)
+    return [path_of(store.folder, organization_id, row["sha256"]) for row in removed]
 
 
 async def _complete(
@@ -361,7 +366,14 @@ async def _gather(body: AsyncIterator[bytes], room: int) -> tuple[bytes, bool]:
     return bytes(data), False
 
 
-async def _forget_old(repository: SampleRepository, user: Principal, store: Store, now: datetime) -> None:
-    for upload_id in await repository.forget_uploads(now - UPLOAD_LASTS, keep=MOST_UPLOADS - 1):
-        part = part_of(store.folder, user.organization_id, upload_id)
-        await to_thread.run_sync(lambda each=part: each.unlink(missing_ok=True))  # type: ignore[misc]
+async def _forget_old(repository: SampleRepository, user: Principal, store: Store, now: datetime) -> list[Path]:
+    forgotten = await repository.forget_uploads(now - UPLOAD_LASTS, keep=MOST_UPLOADS - 1)
+    return [part_of(store.folder, user.organization_id, upload_id) for upload_id in forgotten]
+
+
+async def _unlink(files: Sequence[Path]) -> None:
+    def unlink() -> None:
+        for file in files:
+            file.unlink(missing_ok=True)
+
+    await to_thread.run_sync(unlink)

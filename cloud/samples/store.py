@@ -32,6 +32,8 @@ def append(part: Path, offset: int, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+    if offset == 0:
+        sync_folder(part.parent)
 
 
 def finish(part: Path, path: Path) -> None:

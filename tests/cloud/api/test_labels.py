@@ -5,13 +5,16 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import time
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx
+import psycopg
 import pytest
 
 from contracts.samples import SampleReason
@@ -228,6 +231,36 @@ def test_a_frozen_data_set_never_changes_and_says_what_it_is(kelp: Kelp, storage
     file = storage_dir / "datasets" / f"{first['id']}.json"
     file.write_bytes(document.replace(b"fish", b"crab"))
     assert "not what was frozen" in kelp.cleo.get(f"{path}/annotations.json").json()["detail"]
+
+
+def test_a_freeze_waits_for_who_takes_a_label_back(kelp: Kelp, farm_url: str) -> None:
+    one = frame(1150)
+    task = kelp.upload(one)
+    label(kelp.ada, task, FISH)
+    review(kelp.mia, task, "accept")
+    with psycopg.connect(farm_url) as reviewer, ThreadPoolExecutor(1) as pool:
+        reviewer.execute("SELECT FROM sample WHERE id = %s FOR UPDATE", (task,))
+        freezing = pool.submit(kelp.mia.post, "/api/v1/datasets", json={"name": "returned-meanwhile"})
+        while not (freezing.done() or waits_for_a_lock(farm_url)):
+            time.sleep(0.05)
+        reviewer.execute(
+            "UPDATE label SET withdrawn_at = now(), withdrawn_because = 'returned' WHERE sample_id = %s", (task,)
+        )
+        reviewer.execute("UPDATE sample SET status = 'open', accepted_label_id = NULL WHERE id = %s", (task,))
+        reviewer.commit()
+        made = freezing.result()
+    assert made.status_code in {201, 409}, made.text  # 409: no other frame is accepted
+    if made.status_code == 201:
+        document = kelp.mia.get(f"/api/v1/datasets/{made.json()['id']}/annotations.json").json()
+        assert one.sample.image_sha256 not in {each["sha256"] for each in document["images"]}
+
+
+def waits_for_a_lock(farm_url: str) -> bool:
+    with psycopg.connect(farm_url, autocommit=True) as database:
+        waiting = database.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        ).fetchone()
+    return waiting is not None and waiting[0] > 0
 
 
 def test_each_sees_and_does_what_is_theirs(
