@@ -30,5 +30,5 @@ async def make_api_key(request: Request, new: NewApiKey, user: FarmManager, writ
 
 @router.delete("/{key_id}", status_code=204, summary="Revoke a key", responses=problems(401, 403, 404))
 async def revoke_api_key(key_id: int, user: FarmManager, writer: Writer) -> None:
-    """Make a key useless from its next request on."""
+    """Make a key useless from its next request on; other processes of the API notice within two seconds."""
     await service.revoke_key(writer, user, key_id, datetime.now(timezone.utc))

@@ -20,7 +20,7 @@ import structlog
 from anyio import to_thread
 
 from cloud.drift.repository import DriftWriter
-from cloud.drift.signals import DAY, HOURLY, Comparison, Days, Signal, Tuning, Verdict
+from cloud.drift.signals import DAY, HOURLY, Comparison, Days, DriftVerdict, Signal, Tuning
 from cloud.drift.words import explain
 from cloud.kit.repository import Database, Row
 from cloud.tasks.kinds import Kind, NoParams, Work
@@ -100,7 +100,7 @@ async def judge_series(database: Database, series: Row, today: datetime, tuning:
 
             compared[Signal.ERRORS] = compare_errors(before, newest, tuning)
         for signal, comparison in compared.items():
-            drifts = comparison.verdict is Verdict.DRIFT
+            drifts = comparison.verdict is DriftVerdict.DRIFT
             drifted, calm = _days_in(state.get(signal), known.get(signal.value))
             state[signal] = Judged(signal, comparison, drifted + 1 if drifts else 0, 0 if drifts else calm + 1)
             if state[signal].drift_days == tuning.days_in_a_row:

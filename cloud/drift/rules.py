@@ -18,7 +18,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from cloud.drift.signals import DAY, DAY_HOURS, Comparison, Days, Hours, Tuning, Verdict
+from cloud.drift.signals import DAY, DAY_HOURS, Comparison, Days, DriftVerdict, Hours, Tuning
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -41,7 +41,7 @@ def compare(hours: Hours, until: datetime, tuning: Tuning | None = None) -> Comp
         [one for one in usable if one[0] < min(usable[0][0] + tuning.reference_days * DAY, longest)] if usable else []
     )
     if _days(learned, tuning) < tuning.least_days:
-        return Comparison(Verdict.LEARNING)
+        return Comparison(DriftVerdict.LEARNING)
     habit = habit_of(learned)
     residuals = habit.residuals(usable)
     reference = residuals[: len(learned)]
@@ -61,13 +61,15 @@ def compare(hours: Hours, until: datetime, tuning: Tuning | None = None) -> Comp
         drift = chance < tuning.alpha and index >= tuning.psi
         shift = float(np.mean(newest) - np.mean(reference))
         found.append(
-            Comparison(Verdict.DRIFT if drift else Verdict.STABLE, index, distance, chance, shift, days, (n, m))
+            Comparison(
+                DriftVerdict.DRIFT if drift else DriftVerdict.STABLE, index, distance, chance, shift, days, (n, m)
+            )
         )
     if not found:
-        return Comparison(Verdict.LEARNING)  # nothing new to compare
+        return Comparison(DriftVerdict.LEARNING)  # nothing new to compare
     since = _sudden(residuals, usable, len(learned), worth, tuning)
-    worst = min(found, key=lambda one: (one.verdict is not Verdict.DRIFT, one.p))
-    verdict = Verdict.DRIFT if worst.verdict is Verdict.DRIFT or since is not None else Verdict.STABLE
+    worst = min(found, key=lambda one: (one.verdict is not DriftVerdict.DRIFT, one.p))
+    verdict = DriftVerdict.DRIFT if worst.verdict is DriftVerdict.DRIFT or since is not None else DriftVerdict.STABLE
     return replace(worst, verdict=verdict, changed_at=since)
 
 
@@ -84,7 +86,7 @@ def compare_mix(days: Days, until: datetime, tuning: Tuning | None = None) -> Co
     )
     newest = [mix for at, mix in shares if at >= begin]
     if len(learned) < tuning.least_days or len(newest) < max(2, tuning.window_days // 2):
-        return Comparison(Verdict.LEARNING)
+        return Comparison(DriftVerdict.LEARNING)
     moments = [at for at, _ in shares][: len(learned)]
     labels = sorted({label for mix in (*learned, *newest) for label in mix})
     found = []
@@ -96,7 +98,7 @@ def compare_mix(days: Days, until: datetime, tuning: Tuning | None = None) -> Co
         spread = max(float(np.std(one)), 0.01)
         shift = (float(np.mean(other)) - float(np.mean(one))) / spread
         chance = min(1.0, ks_probability(distance, n, m) * len(labels))
-        found.append(Comparison(Verdict.STABLE, 0.0, distance, chance, shift, tuning.window_days, (n, m)))
+        found.append(Comparison(DriftVerdict.STABLE, 0.0, distance, chance, shift, tuning.window_days, (n, m)))
     means = [
         [_HUNDRED * float(np.mean([mix.get(label, 0.0) for mix in part])) for label in labels]
         for part in (learned, newest)
@@ -104,7 +106,7 @@ def compare_mix(days: Days, until: datetime, tuning: Tuning | None = None) -> Co
     index = psi(*means)
     worst = min(found, key=lambda one: one.p)
     drift = worst.p < tuning.alpha_mix and index >= tuning.psi
-    return replace(worst, verdict=Verdict.DRIFT if drift else Verdict.STABLE, psi=index)
+    return replace(worst, verdict=DriftVerdict.DRIFT if drift else DriftVerdict.STABLE, psi=index)
 
 
 def compare_errors(reference: tuple[int, int], newest: tuple[int, int], tuning: Tuning | None = None) -> Comparison:
@@ -117,11 +119,11 @@ def compare_errors(reference: tuple[int, int], newest: tuple[int, int], tuning: 
     tuning = tuning or Tuning()
     (before, of_before), (now, of_now) = reference, newest
     if of_before < tuning.least_judged or of_now < tuning.least_judged:
-        return Comparison(Verdict.LEARNING)
+        return Comparison(DriftVerdict.LEARNING)
     rise = 100.0 * (now / of_now - before / of_before)
     chance = fisher(before, of_before, now, of_now)
     drift = chance < tuning.alpha_errors and rise >= tuning.rise_points
-    verdict = Verdict.DRIFT if drift else Verdict.STABLE
+    verdict = DriftVerdict.DRIFT if drift else DriftVerdict.STABLE
     return Comparison(verdict, p=chance, shift=rise, effective=(float(of_before), float(of_now)))
 
 
@@ -146,7 +148,7 @@ def in_a_row(comparisons: Sequence[Comparison], tuning: Tuning | None = None) ->
     """Whether the newest daily comparisons (oldest first) agree often enough to tell somebody."""
     days = (tuning or Tuning()).days_in_a_row
     newest = comparisons[-days:]
-    return len(newest) == days and all(one.verdict is Verdict.DRIFT for one in newest)
+    return len(newest) == days and all(one.verdict is DriftVerdict.DRIFT for one in newest)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 from uuid import UUID
 
-from cloud.drift.signals import Family, Signal, Verdict
+from cloud.drift.signals import DriftVerdict, Family, Signal
 from cloud.kit.pagination import Page
 from cloud.kit.schemas import ApiModel
 from contracts.base import UtcDatetime
@@ -17,7 +17,7 @@ class SignalOut(ApiModel):
 
     signal: Signal
     family: Family
-    verdict: Verdict
+    verdict: DriftVerdict
     psi: float
     """Population stability index against the reference; 0.25 and more is a lot."""
     ks: float

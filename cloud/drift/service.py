@@ -19,7 +19,7 @@ from cloud.drift.schemas import (
     DriftSeriesPage,
     SignalOut,
 )
-from cloud.drift.signals import Signal, Verdict
+from cloud.drift.signals import DriftVerdict, Signal
 from cloud.errors import ConflictError, InvalidCursorError, InvalidRangeError, NotFoundError
 from cloud.farms.service import checked_id, find_site_id, get_unit
 from cloud.kit.ids import decode_cursor, decode_moment_cursor, encode_cursor
@@ -165,7 +165,7 @@ def _signal(row: Row) -> SignalOut:
     signal = Signal(row["signal"])
     names = ("psi", "ks", "p", "shift", "days", "changed_at", "drift_days")
     figures = {name: row[name] for name in names}
-    return SignalOut(signal=signal, family=signal.family, verdict=Verdict(row["verdict"]), **figures)
+    return SignalOut(signal=signal, family=signal.family, verdict=DriftVerdict(row["verdict"]), **figures)
 
 
 def _alert(row: Row, signer: UrlSigner, now: datetime) -> DriftAlertOut:

@@ -86,7 +86,7 @@ class Tuning:
     """Hours that make a day count."""
 
 
-class Verdict(str, Enum):
+class DriftVerdict(str, Enum):
     """What a comparison has shown."""
 
     LEARNING = "learning"
@@ -109,7 +109,7 @@ class Comparison:
         changed_at: when a sudden change began, where ADWIN found one.
     """
 
-    verdict: Verdict
+    verdict: DriftVerdict
     psi: float = 0.0
     ks: float = 0.0
     p: float = 1.0

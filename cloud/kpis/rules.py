@@ -20,7 +20,7 @@ MEASURED_DAYS = 0.8
 """Share of days with a measured temperature from which degree-days are told; the others count as the mean of these."""
 
 
-class Verdict(str, Enum):
+class KpiVerdict(str, Enum):
     """How a figure stands to its target."""
 
     MET = "met"
@@ -54,13 +54,13 @@ class Figure:
     missing: str | None = None
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> KpiVerdict:
         """Against the target."""
         if self.value is None:
-            return Verdict.MISSING
+            return KpiVerdict.MISSING
         if self.target is None:
-            return Verdict.NO_TARGET
-        return Verdict.MET if self.target.met_by(self.value) else Verdict.MISSED
+            return KpiVerdict.NO_TARGET
+        return KpiVerdict.MET if self.target.met_by(self.value) else KpiVerdict.MISSED
 
 
 @dataclass(frozen=True)

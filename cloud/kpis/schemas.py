@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cloud.kit.schemas import ApiModel
-from cloud.kpis.rules import Verdict
+from cloud.kpis.rules import KpiVerdict
 from contracts.base import UtcDatetime
 
 
@@ -24,7 +24,7 @@ class Kpi(ApiModel):
     value: float | None
     """Null when it cannot be told; ``missing`` says why."""
     target: KpiTarget | None
-    verdict: Verdict
+    verdict: KpiVerdict
     computed_from: list[str]
     missing: str | None
 

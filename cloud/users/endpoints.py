@@ -107,7 +107,10 @@ async def get_user(user_id: int, user: FarmManager, reader: Reader) -> Person:
 
 @router.patch("/users/{user_id}", tags=["access"], summary="Change a user", responses=problems(400, 401, 403, 404))
 async def change_user(user_id: int, change: PersonChange, user: FarmManager, writer: Writer) -> Person:
-    """Change name, role or sites, or disable. What is left out stays. It holds from the next request on."""
+    """Change name, role or sites, or disable. What is left out stays.
+
+    It holds from the next request on; other processes of the API notice within two seconds.
+    """
     return await service.change_person(writer, user, user_id, change, _now())
 
 

@@ -998,6 +998,10 @@ class DriftSeriesPage(_DriftSeriesPageAlways, total=False):
     """Give it back as ``cursor`` for the next page; null on the last page."""
 
 
+DriftVerdict: TypeAlias = "Literal['learning', 'stable', 'drift']"
+"""What a comparison has shown."""
+
+
 Duty: TypeAlias = "Literal['primary', 'backup', 'manager', 'everyone']"
 """Roles on call."""
 
@@ -1293,7 +1297,7 @@ class Kpi(TypedDict):
     value: float | None
     """Null when it cannot be told; ``missing`` says why."""
     target: KpiTarget | None
-    verdict: cloud__kpis__rules__Verdict
+    verdict: KpiVerdict
     computed_from: list[str]
     missing: str | None
 
@@ -1304,6 +1308,10 @@ class KpiTarget(TypedDict):
     value: float
     below: bool
     """True: below the value. False: at least the value."""
+
+
+KpiVerdict: TypeAlias = "Literal['met', 'missed', 'no_target', 'missing']"
+"""How a figure stands to its target."""
 
 
 
@@ -1530,7 +1538,7 @@ class LiceStatus(TypedDict):
     attached: float
     limit: float | None
     limit_source: str | None
-    verdict: aquaculture__lice__Verdict | None
+    verdict: Verdict | None
     enough_fish: bool
     """At least 20, as the authority asks."""
 
@@ -2855,7 +2863,7 @@ class SignalOut(TypedDict):
     """What the newest day said of one signal."""
     signal: Signal
     family: Family
-    verdict: cloud__drift__signals__Verdict
+    verdict: DriftVerdict
     psi: float
     """Population stability index against the reference; 0.25 and more is a lot."""
     ks: float
@@ -3332,6 +3340,10 @@ class User(_UserAlways, total=False):
     """Slugs of the sites that the user is limited to; null for all of the organization."""
 
 
+Verdict: TypeAlias = "Literal['below', 'unsure', 'above']"
+"""A mean against a limit, with its interval."""
+
+
 
 class VersionHealth(TypedDict):
     """Whether a version can be relied on to answer."""
@@ -3449,18 +3461,6 @@ class Withdrawal(TypedDict):
     """Days without a temperature, which count nothing."""
     cleared: bool
     clears_on: str | None
-
-
-aquaculture__lice__Verdict: TypeAlias = "Literal['below', 'unsure', 'above']"
-"""A mean against a limit, with its interval."""
-
-
-cloud__drift__signals__Verdict: TypeAlias = "Literal['learning', 'stable', 'drift']"
-"""What a comparison has shown."""
-
-
-cloud__kpis__rules__Verdict: TypeAlias = "Literal['met', 'missed', 'no_target', 'missing']"
-"""How a figure stands to its target."""
 
 
 

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from cloud.drift.rules import Floats, adwin, compare, histograms, ks_distance, ks_probability, psi
-from cloud.drift.signals import DAY, DAY_HOURS, Hours, Tuning, Verdict
+from cloud.drift.signals import DAY, DAY_HOURS, DriftVerdict, Hours, Tuning
 from tests.benchmarks.abnormal_tables import rate
 from tests.benchmarks.drift_series import WEATHERS, Weather, as_hours, drifting, made, river
 from tests.benchmarks.harness import paired_rates, result
@@ -38,7 +38,7 @@ Method: TypeAlias = Callable[[Hours, datetime], bool]
 
 def ours(hours: Hours, until: datetime) -> bool:
     """As the cloud compares."""
-    return compare(hours, until, TUNING).verdict is Verdict.DRIFT
+    return compare(hours, until, TUNING).verdict is DriftVerdict.DRIFT
 
 
 def raw_ks(hours: Hours, until: datetime) -> bool:

@@ -24,7 +24,7 @@ from cloud.drift.rules import (
     ks_probability,
     psi,
 )
-from cloud.drift.signals import DAY, HOURLY, Comparison, Family, Hours, Signal, Tuning, Verdict
+from cloud.drift.signals import DAY, HOURLY, Comparison, DriftVerdict, Family, Hours, Signal, Tuning
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 TUNING = Tuning()
@@ -120,9 +120,9 @@ def test_hours_that_hang_together_are_worth_less() -> None:
 
 
 def test_a_clear_camera_is_stable_and_a_fouled_one_is_told_within_a_week() -> None:
-    assert compare(series(60), day(60)).verdict is Verdict.STABLE
+    assert compare(series(60), day(60)).verdict is DriftVerdict.STABLE
     fouled = series(60, fall=3.0, from_day=45)
-    told = [number for number in range(45, 60) if compare(fouled, day(number)).verdict is Verdict.DRIFT]
+    told = [number for number in range(45, 60) if compare(fouled, day(number)).verdict is DriftVerdict.DRIFT]
     assert told[0] <= 52
     newest = compare(fouled, day(59))
     assert newest.shift < -1.0
@@ -133,31 +133,31 @@ def test_a_clear_camera_is_stable_and_a_fouled_one_is_told_within_a_week() -> No
 def test_a_night_is_no_drift() -> None:
     """The newest hours are all dark; the raw numbers differ, the habit does not."""
     hours = [one for one in series(60) if one[0] < day(53) or 14 <= one[0].hour < 22]
-    assert compare(hours, day(60)).verdict is Verdict.STABLE
+    assert compare(hours, day(60)).verdict is DriftVerdict.STABLE
 
 
 @pytest.mark.parametrize("days", [0, 1, 10, 20])
 def test_a_new_version_learns_first(days: int) -> None:
-    assert compare(series(days), day(days)).verdict is Verdict.LEARNING
+    assert compare(series(days), day(days)).verdict is DriftVerdict.LEARNING
 
 
 def test_a_camera_that_is_away_is_not_judged() -> None:
-    assert compare(series(40), day(60)).verdict is Verdict.LEARNING
+    assert compare(series(40), day(60)).verdict is DriftVerdict.LEARNING
 
 
 @pytest.mark.parametrize("value", [1.0, 0.0, float("nan")])
 def test_a_signal_that_never_moves_is_no_error(value: float) -> None:
     hours = [(at, value) for at, _ in series(60)]
-    assert compare(hours, day(60)).verdict is not Verdict.DRIFT
+    assert compare(hours, day(60)).verdict is not DriftVerdict.DRIFT
 
 
 def test_a_signal_that_never_moved_and_falls_is_drift() -> None:
     hours = [(at, 1.0 if at < day(50) else 0.6) for at, _ in series(60)]
-    assert compare(hours, day(60)).verdict is Verdict.DRIFT
+    assert compare(hours, day(60)).verdict is DriftVerdict.DRIFT
 
 
 def test_one_bad_day_is_not_told() -> None:
-    drift, stable = Comparison(Verdict.DRIFT), Comparison(Verdict.STABLE)
+    drift, stable = Comparison(DriftVerdict.DRIFT), Comparison(DriftVerdict.STABLE)
     assert not in_a_row([stable, drift])
     assert not in_a_row([drift])
     assert in_a_row([stable, drift, drift])
@@ -172,17 +172,17 @@ def mixes(days: int, *, from_day: int = 10_000, seed: int = 2) -> list[tuple[dat
 
 
 def test_a_mix_that_changes_is_told_and_one_that_does_not_is_not() -> None:
-    assert compare_mix(mixes(50), day(50)).verdict is Verdict.STABLE
+    assert compare_mix(mixes(50), day(50)).verdict is DriftVerdict.STABLE
     changed = compare_mix(mixes(50, from_day=43), day(50))
-    assert changed.verdict is Verdict.DRIFT
+    assert changed.verdict is DriftVerdict.DRIFT
     assert changed.psi >= TUNING.psi
-    assert compare_mix(mixes(15), day(15)).verdict is Verdict.LEARNING
-    assert compare_mix([], day(15)).verdict is Verdict.LEARNING
+    assert compare_mix(mixes(15), day(15)).verdict is DriftVerdict.LEARNING
+    assert compare_mix([], day(15)).verdict is DriftVerdict.LEARNING
 
 
 def test_a_label_that_is_new_counts() -> None:
     days = [(at, {"salmon": 20.0} if at < day(43) else {"salmon": 12.0, "lumpfish": 8.0}) for at, _ in mixes(50)]
-    assert compare_mix(days, day(50)).verdict is Verdict.DRIFT
+    assert compare_mix(days, day(50)).verdict is DriftVerdict.DRIFT
 
 
 def test_fisher_has_its_published_values() -> None:
@@ -191,11 +191,11 @@ def test_fisher_has_its_published_values() -> None:
 
 
 def test_errors_are_told_when_they_are_many_more_and_no_chance() -> None:
-    assert compare_errors((5, 100), (15, 60)).verdict is Verdict.DRIFT
-    assert compare_errors((5, 100), (4, 60)).verdict is Verdict.STABLE
-    assert compare_errors((15, 60), (5, 100)).verdict is Verdict.STABLE  # better
-    assert compare_errors((50, 10_000), (100, 10_000)).verdict is Verdict.STABLE  # no chance, and half a point
-    assert compare_errors((5, 100), (9, 10)).verdict is Verdict.LEARNING
+    assert compare_errors((5, 100), (15, 60)).verdict is DriftVerdict.DRIFT
+    assert compare_errors((5, 100), (4, 60)).verdict is DriftVerdict.STABLE
+    assert compare_errors((15, 60), (5, 100)).verdict is DriftVerdict.STABLE  # better
+    assert compare_errors((50, 10_000), (100, 10_000)).verdict is DriftVerdict.STABLE  # no chance, and half a point
+    assert compare_errors((5, 100), (9, 10)).verdict is DriftVerdict.LEARNING
 
 
 def test_every_signal_belongs_to_a_family() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from aquaculture.stock import Move, StockEntry, Weighing
 from cloud.kpis.account import Account, Ledger, account, held_units, shared_units
-from cloud.kpis.rules import Facts, Feed, Figure, Sample, Share, Verdict, figures
+from cloud.kpis.rules import Facts, Feed, Figure, KpiVerdict, Sample, Share, figures
 
 START = datetime(2026, 10, 1, tzinfo=timezone.utc)
 END = START + timedelta(days=30)
@@ -119,14 +119,14 @@ GROWN = stocked(weighings=(Weighing(day(29), "s/pen-1", 150),))
 
 
 def test_the_water_just_meets_or_misses_its_target() -> None:
-    assert facts(GROWN)["water_quality_compliance"].verdict is Verdict.MET  # at least 99.5 %
+    assert facts(GROWN)["water_quality_compliance"].verdict is KpiVerdict.MET  # at least 99.5 %
     missed = facts(GROWN, water=Share(198, 200, "measured hours", 1))
-    assert missed["water_quality_compliance"].verdict is Verdict.MISSED
+    assert missed["water_quality_compliance"].verdict is KpiVerdict.MISSED
 
 
 def test_five_percent_mortality_is_not_below_five() -> None:
     dead = facts(stocked(entry(3, Move.MORTALITY, 50)))["mortality"]
-    assert (dead.value, dead.verdict) == (5, Verdict.MISSED)
+    assert (dead.value, dead.verdict) == (5, KpiVerdict.MISSED)
 
 
 def test_degree_days_need_four_days_of_five() -> None:

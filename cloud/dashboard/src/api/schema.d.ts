@@ -229,7 +229,9 @@ export interface paths {
         head?: never;
         /**
          * Change a user
-         * @description Change name, role or sites, or disable. What is left out stays. It holds from the next request on.
+         * @description Change name, role or sites, or disable. What is left out stays.
+         *
+         *     It holds from the next request on; other processes of the API notice within two seconds.
          */
         patch: operations["changeUser"];
         trace?: never;
@@ -354,7 +356,7 @@ export interface paths {
         post?: never;
         /**
          * Revoke a key
-         * @description Make a key useless from its next request on.
+         * @description Make a key useless from its next request on; other processes of the API notice within two seconds.
          */
         delete: operations["revokeApiKey"];
         options?: never;
@@ -4843,6 +4845,12 @@ export interface components {
             next_cursor?: string | null;
         };
         /**
+         * DriftVerdict
+         * @description What a comparison has shown.
+         * @enum {string}
+         */
+        DriftVerdict: "learning" | "stable" | "drift";
+        /**
          * Duty
          * @description Roles on call.
          * @enum {string}
@@ -5406,7 +5414,7 @@ export interface components {
              */
             value: number | null;
             target: components["schemas"]["KpiTarget"] | null;
-            verdict: components["schemas"]["cloud__kpis__rules__Verdict"];
+            verdict: components["schemas"]["KpiVerdict"];
             /** Computed From */
             computed_from: string[];
             /** Missing */
@@ -5425,6 +5433,12 @@ export interface components {
              */
             below: boolean;
         };
+        /**
+         * KpiVerdict
+         * @description How a figure stands to its target.
+         * @enum {string}
+         */
+        KpiVerdict: "met" | "missed" | "no_target" | "missing";
         /**
          * LabelMarkOut
          * @description Somebody says that a model was wrong.
@@ -5866,7 +5880,7 @@ export interface components {
             limit: number | null;
             /** Limit Source */
             limit_source: string | null;
-            verdict: components["schemas"]["aquaculture__lice__Verdict"] | null;
+            verdict: components["schemas"]["Verdict"] | null;
             /**
              * Enough Fish
              * @description At least 20, as the authority asks.
@@ -8409,7 +8423,7 @@ export interface components {
         SignalOut: {
             signal: components["schemas"]["Signal"];
             family: components["schemas"]["Family"];
-            verdict: components["schemas"]["cloud__drift__signals__Verdict"];
+            verdict: components["schemas"]["DriftVerdict"];
             /**
              * Psi
              * @description Population stability index against the reference; 0.25 and more is a lot.
@@ -9344,6 +9358,12 @@ export interface components {
             sites?: string[] | null;
         };
         /**
+         * Verdict
+         * @description A mean against a limit, with its interval.
+         * @enum {string}
+         */
+        Verdict: "below" | "unsure" | "above";
+        /**
          * VersionHealth
          * @description Whether a version can be relied on to answer.
          */
@@ -9589,24 +9609,6 @@ export interface components {
             /** Clears On */
             clears_on: string | null;
         };
-        /**
-         * Verdict
-         * @description A mean against a limit, with its interval.
-         * @enum {string}
-         */
-        aquaculture__lice__Verdict: "below" | "unsure" | "above";
-        /**
-         * Verdict
-         * @description What a comparison has shown.
-         * @enum {string}
-         */
-        cloud__drift__signals__Verdict: "learning" | "stable" | "drift";
-        /**
-         * Verdict
-         * @description How a figure stands to its target.
-         * @enum {string}
-         */
-        cloud__kpis__rules__Verdict: "met" | "missed" | "no_target" | "missing";
         /**
          * Gate
          * @description One condition that a stratum must meet before the next wave begins.
