@@ -8,7 +8,7 @@ import { UnlinkIcon } from './icons';
 import { Failed, Loading, Note } from './States';
 import { ageText } from './time';
 
-interface Query<T> {
+export interface Query<T> {
   readonly data: T | undefined;
   readonly error: Error | null;
   readonly isError: boolean;

@@ -1,5 +1,6 @@
 /** A plain table: scrolls sideways where it must, and keeps its head in sight. Rows may be wider than a phone; pages are not. */
 import Box from '@mui/material/Box';
+import Typography from '@mui/material/Typography';
 import type { JSX, ReactNode } from 'react';
 
 export interface Column<T> {
@@ -13,9 +14,12 @@ interface Props<T> {
   columns: readonly Column<T>[];
   rows: readonly T[];
   rowKey: (row: T) => string | number;
+  /** Said in place of the table when it has no row. */
+  empty?: string;
 }
 
-export function Table<T>({ label, columns, rows, rowKey }: Props<T>): JSX.Element {
+export function Table<T>({ label, columns, rows, rowKey, empty }: Props<T>): JSX.Element {
+  if (rows.length === 0 && empty !== undefined) return <Typography color="textSecondary">{empty}</Typography>;
   return (
     // A region that scrolls must be reachable by keyboard.
     <Box role="region" aria-label={label} tabIndex={0} sx={{ overflowX: 'auto', scrollbarWidth: 'thin' }}>
@@ -61,4 +65,6 @@ const tableSx = {
   },
   '& td': { px: 1.25, py: 1.25, borderTop: '1px solid', borderColor: 'divider', verticalAlign: 'top' },
   '& th:first-of-type, & td:first-of-type': { pl: 0.5 },
+  // A button is as high as a finger; its word stands on the line of the words beside it.
+  '& td > .MuiButton-root': { my: -1.25 },
 };

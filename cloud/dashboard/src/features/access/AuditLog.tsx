@@ -9,8 +9,9 @@ import { download } from '../../api/client';
 import { auditLog, checkAuditLog } from '../../api/endpoints';
 import type { AuditEntry } from '../../api/types';
 import { numberText, plain, t } from '../../i18n';
-import { Answer } from '../../kit/Answer';
 import { Card } from '../../kit/Card';
+import { paged } from '../../kit/paged';
+import { Pages } from '../../kit/Pages';
 import { Table } from '../../kit/Table';
 import { momentText } from './words';
 
@@ -19,14 +20,11 @@ export function AuditLog({ timezone }: { timezone: string }): JSX.Element {
   const [what, setWhat] = useState('');
   const actor = useDeferredValue(who.trim());
   const action = useDeferredValue(what.trim());
-  const query = useInfiniteQuery({
-    queryKey: ['audit', actor, action],
-    queryFn: ({ pageParam, signal }) =>
-      auditLog({ ...(actor !== '' && { actor }), ...(action !== '' && { action }) }, pageParam, signal),
-    initialPageParam: null as string | null,
-    getNextPageParam: (page) => page.next_cursor,
-    refetchInterval: 60_000,
-  });
+  const query = useInfiniteQuery(
+    paged(['audit', actor, action], 60_000, (cursor, signal) =>
+      auditLog({ ...(actor !== '' && { actor }), ...(action !== '' && { action }) }, cursor, signal),
+    ),
+  );
   const check = useMutation({ mutationFn: checkAuditLog });
   const keep = useMutation({
     mutationFn: (kind: string) => download(`/api/v1/audit/export.${kind}`, `audit.${kind}`),
@@ -71,18 +69,12 @@ export function AuditLog({ timezone }: { timezone: string }): JSX.Element {
         </Alert>
       )}
       {error !== null && <Alert severity="error">{error.message}</Alert>}
-      <Answer
-        query={query}
-        empty={{
-          when: (data) => data.pages.every((page) => page.items.length === 0),
-          title: t('state.nothing'),
-        }}
-      >
-        {(data) => (
+      <Pages query={query} empty={{ title: t('state.nothing') }}>
+        {(rows, older) => (
           <>
             <Table
               label={t('access.audit')}
-              rows={data.pages.flatMap((page) => page.items)}
+              rows={rows}
               rowKey={(each) => each.number}
               columns={[
                 { head: t('column.when'), cell: (each) => momentText(each.recorded_at, timezone) },
@@ -95,14 +87,10 @@ export function AuditLog({ timezone }: { timezone: string }): JSX.Element {
                 { head: t('access.address'), cell: (each) => each.address ?? '–' },
               ]}
             />
-            {query.hasNextPage && (
-              <Button disabled={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-                {t('action.older')}
-              </Button>
-            )}
+            {older}
           </>
         )}
-      </Answer>
+      </Pages>
     </Card>
   );
 }

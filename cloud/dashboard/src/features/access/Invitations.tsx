@@ -1,15 +1,14 @@
 /** Who was asked to come in: a one-time link for each, shown once. */
 import Alert from '@mui/material/Alert';
-import Box from '@mui/material/Box';
 import Button from '@mui/material/Button';
 import TextField from '@mui/material/TextField';
-import Typography from '@mui/material/Typography';
 import { useMutation, useQuery } from '@tanstack/react-query';
-import { useState, type JSX, type SyntheticEvent } from 'react';
+import { useState, type JSX } from 'react';
 import { invite, listInvitations, withdrawInvitation } from '../../api/endpoints';
 import type { Invitation, Role } from '../../api/types';
 import { t } from '../../i18n';
 import { Answer } from '../../kit/Answer';
+import { AskForm } from '../../kit/AskForm';
 import { Card } from '../../kit/Card';
 import { Secret } from '../../kit/Secret';
 import { Table } from '../../kit/Table';
@@ -33,41 +32,38 @@ export function Invitations({ timezone }: { timezone: string }): JSX.Element {
   return (
     <Card title={t('access.invitations')}>
       <Answer query={query}>
-        {(all) =>
-          all.length === 0 ? (
-            <Typography color="textSecondary">{t('state.nothing')}</Typography>
-          ) : (
-            <Table
-              label={t('access.invitations')}
-              rows={all}
-              rowKey={(each) => each.id}
-              columns={[
-                { head: t('login.email'), cell: (each) => each.email },
-                {
-                  head: t('access.role'),
-                  cell: (each) => (each.is_reset ? t('access.reset') : t(`role.${each.role}`)),
-                },
-                { head: t('access.sites'), cell: (each) => sitesText(each.sites) },
-                { head: t('access.until'), cell: (each) => momentText(each.expires_at, timezone) },
-                { head: t('rollouts.status'), cell: stateText },
-                {
-                  head: '',
-                  cell: (each) =>
-                    isOpen(each) && (
-                      <Button
-                        color="inherit"
-                        aria-label={`${t('access.withdraw')} ${each.email}`}
-                        disabled={withdraw.isPending}
-                        onClick={() => withdraw.mutate(each.id)}
-                      >
-                        {t('access.withdraw')}
-                      </Button>
-                    ),
-                },
-              ]}
-            />
-          )
-        }
+        {(all) => (
+          <Table
+            label={t('access.invitations')}
+            rows={all}
+            rowKey={(each) => each.id}
+            empty={t('state.nothing')}
+            columns={[
+              { head: t('login.email'), cell: (each) => each.email },
+              {
+                head: t('access.role'),
+                cell: (each) => (each.is_reset ? t('access.reset') : t(`role.${each.role}`)),
+              },
+              { head: t('access.sites'), cell: (each) => sitesText(each.sites) },
+              { head: t('access.until'), cell: (each) => momentText(each.expires_at, timezone) },
+              { head: t('rollouts.status'), cell: stateText },
+              {
+                head: '',
+                cell: (each) =>
+                  isOpen(each) && (
+                    <Button
+                      color="inherit"
+                      aria-label={`${t('access.withdraw')} ${each.email}`}
+                      disabled={withdraw.isPending}
+                      onClick={() => withdraw.mutate(each.id)}
+                    >
+                      {t('access.withdraw')}
+                    </Button>
+                  ),
+              },
+            ]}
+          />
+        )}
       </Answer>
       {withdraw.error !== null && <Alert severity="error">{withdraw.error.message}</Alert>}
       <NewInvitationForm />
@@ -97,13 +93,9 @@ function NewInvitationForm(): JSX.Element {
       await askAgain();
     },
   });
-  const submit = (event: SyntheticEvent): void => {
-    event.preventDefault();
-    add.mutate();
-  };
   return (
     <>
-      <Box component="form" onSubmit={submit} aria-label={t('access.invite')} sx={formSx}>
+      <AskForm action={t('access.invite')} disabled={add.isPending} onSubmit={() => add.mutate()}>
         <TextField
           label={t('login.email')}
           type="email"
@@ -113,16 +105,7 @@ function NewInvitationForm(): JSX.Element {
         />
         <RoleChoice role={role} onChange={setRole} />
         <SiteChoice chosen={sites} onChange={setSites} allText={t('access.all_sites')} />
-        <Button
-          type="submit"
-          variant="outlined"
-          color="inherit"
-          disabled={add.isPending}
-          sx={{ minHeight: '3.5rem' }}
-        >
-          {t('access.invite')}
-        </Button>
-      </Box>
+      </AskForm>
       {add.error !== null && <Alert severity="error">{add.error.message}</Alert>}
       {add.data !== undefined && (
         <Secret
@@ -134,11 +117,3 @@ function NewInvitationForm(): JSX.Element {
     </>
   );
 }
-
-const formSx = {
-  mt: 2,
-  display: 'grid',
-  gap: 1.5,
-  alignItems: 'start',
-  gridTemplateColumns: 'repeat(auto-fit, minmax(min(13rem, 100%), 1fr))',
-};

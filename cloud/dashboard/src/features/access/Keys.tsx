@@ -1,16 +1,15 @@
 /** Keys with which machines ask the API: made with a secret that is shown once, limited, and revoked at once. */
 import Alert from '@mui/material/Alert';
-import Box from '@mui/material/Box';
 import Button from '@mui/material/Button';
 import MenuItem from '@mui/material/MenuItem';
 import TextField from '@mui/material/TextField';
-import Typography from '@mui/material/Typography';
 import { useMutation, useQuery } from '@tanstack/react-query';
-import { useState, type JSX, type SyntheticEvent } from 'react';
+import { useState, type JSX } from 'react';
 import { listKeys, makeKey, revokeKey } from '../../api/endpoints';
 import type { ApiKey, Role } from '../../api/types';
 import { t } from '../../i18n';
 import { Answer } from '../../kit/Answer';
+import { AskForm } from '../../kit/AskForm';
 import { Card } from '../../kit/Card';
 import { Confirm } from '../../kit/Confirm';
 import { Secret } from '../../kit/Secret';
@@ -50,38 +49,35 @@ export function Keys({ timezone }: { timezone: string }): JSX.Element {
   return (
     <Card title={t('access.keys')}>
       <Answer query={query}>
-        {(all) =>
-          all.length === 0 ? (
-            <Typography color="textSecondary">{t('state.nothing')}</Typography>
-          ) : (
-            <Table
-              label={t('access.keys')}
-              rows={all}
-              rowKey={(each) => each.id}
-              columns={[
-                { head: t('oncall.name'), cell: (each) => each.name },
-                { head: t('access.role'), cell: (each) => t(`role.${each.role}`) },
-                { head: t('access.scopes'), cell: (each) => <code>{each.scopes.join(' ')}</code> },
-                { head: t('access.sites'), cell: (each) => sitesText(each.sites) },
-                { head: t('access.until'), cell: (each) => momentText(each.expires_at, timezone) },
-                { head: t('access.revoked'), cell: (each) => momentText(each.revoked_at, timezone) },
-                {
-                  head: '',
-                  cell: (each) =>
-                    each.revoked_at === null && (
-                      <Button
-                        color="inherit"
-                        aria-label={`${t('access.revoke')} ${each.name}`}
-                        onClick={() => setRevoking(each)}
-                      >
-                        {t('access.revoke')}
-                      </Button>
-                    ),
-                },
-              ]}
-            />
-          )
-        }
+        {(all) => (
+          <Table
+            label={t('access.keys')}
+            rows={all}
+            rowKey={(each) => each.id}
+            empty={t('state.nothing')}
+            columns={[
+              { head: t('oncall.name'), cell: (each) => each.name },
+              { head: t('access.role'), cell: (each) => t(`role.${each.role}`) },
+              { head: t('access.scopes'), cell: (each) => <code>{each.scopes.join(' ')}</code> },
+              { head: t('access.sites'), cell: (each) => sitesText(each.sites) },
+              { head: t('access.until'), cell: (each) => momentText(each.expires_at, timezone) },
+              { head: t('access.revoked'), cell: (each) => momentText(each.revoked_at, timezone) },
+              {
+                head: '',
+                cell: (each) =>
+                  each.revoked_at === null && (
+                    <Button
+                      color="inherit"
+                      aria-label={`${t('access.revoke')} ${each.name}`}
+                      onClick={() => setRevoking(each)}
+                    >
+                      {t('access.revoke')}
+                    </Button>
+                  ),
+              },
+            ]}
+          />
+        )}
       </Answer>
       <NewKeyForm />
       {revoking !== null && (
@@ -120,13 +116,13 @@ function NewKeyForm(): JSX.Element {
       await askAgain();
     },
   });
-  const submit = (event: SyntheticEvent): void => {
-    event.preventDefault();
-    make.mutate();
-  };
   return (
     <>
-      <Box component="form" onSubmit={submit} aria-label={t('access.make_key')} sx={formSx}>
+      <AskForm
+        action={t('access.make_key')}
+        disabled={make.isPending || scopes.length === 0}
+        onSubmit={() => make.mutate()}
+      >
         <TextField
           label={t('oncall.name')}
           required
@@ -161,16 +157,7 @@ function NewKeyForm(): JSX.Element {
             </MenuItem>
           ))}
         </TextField>
-        <Button
-          type="submit"
-          variant="outlined"
-          color="inherit"
-          disabled={make.isPending || scopes.length === 0}
-          sx={{ minHeight: '3.5rem' }}
-        >
-          {t('access.make_key')}
-        </Button>
-      </Box>
+      </AskForm>
       {make.error !== null && <Alert severity="error">{make.error.message}</Alert>}
       {make.data !== undefined && (
         <Secret
@@ -182,11 +169,3 @@ function NewKeyForm(): JSX.Element {
     </>
   );
 }
-
-const formSx = {
-  mt: 2,
-  display: 'grid',
-  gap: 1.5,
-  alignItems: 'start',
-  gridTemplateColumns: 'repeat(auto-fit, minmax(min(13rem, 100%), 1fr))',
-};

@@ -10,6 +10,7 @@ import { t } from '../../i18n';
 import { Answer } from '../../kit/Answer';
 import { CheckIcon, SilentIcon, SoundIcon } from '../../kit/icons';
 import { PageTitle } from '../../kit/PageTitle';
+import { Pages } from '../../kit/Pages';
 import { Failed, Loading, Note } from '../../kit/States';
 import { Table } from '../../kit/Table';
 import { Tabs } from '../../kit/Tabs';
@@ -158,18 +159,12 @@ function Over({ site, timezone }: { site: string; timezone: string }): JSX.Eleme
   const query = useClosedAlarms(site);
   const clock = (at: string): string => farmDateTime(Date.parse(at), timezone);
   return (
-    <Answer
-      query={query}
-      empty={{
-        when: (data) => data.pages.every((page) => page.items.length === 0),
-        title: t('alarms.none_over'),
-      }}
-    >
-      {(data) => (
+    <Pages query={query} empty={{ title: t('alarms.none_over') }}>
+      {(rows, older) => (
         <>
           <Table
             label={t('alarms.over')}
-            rows={data.pages.flatMap((page) => page.items)}
+            rows={rows}
             rowKey={(alarm) => alarm.id}
             columns={[
               {
@@ -194,18 +189,10 @@ function Over({ site, timezone }: { site: string; timezone: string }): JSX.Eleme
               { head: t('column.acknowledged_by'), cell: (alarm) => alarm.acknowledged_by ?? '–' },
             ]}
           />
-          {query.hasNextPage && (
-            <Button
-              sx={{ mt: 2 }}
-              disabled={query.isFetchingNextPage}
-              onClick={() => void query.fetchNextPage()}
-            >
-              {t('action.older')}
-            </Button>
-          )}
+          {older}
         </>
       )}
-    </Answer>
+    </Pages>
   );
 }
 

@@ -70,25 +70,22 @@ function Figures({ found }: { found: AlarmPerformance }): JSX.Element {
         ))}
       </Box>
       <Card title={t('nuisance.bad_actors')}>
-        {found.bad_actors.length === 0 ? (
-          <Typography color="textSecondary">{t('state.nothing')}</Typography>
-        ) : (
-          <Table
-            label={t('nuisance.bad_actors')}
-            rows={found.bad_actors}
-            rowKey={(each) => `${each.definition} ${each.unit ?? ''} ${each.subject ?? ''}`}
-            columns={[
-              { head: t('column.alarm'), cell: (each) => <code>{each.definition}</code> },
-              { head: t('column.unit'), cell: (each) => each.unit ?? each.subject ?? '–' },
-              { head: t('column.times'), cell: (each) => numberText(each.times), align: 'right' },
-              {
-                head: t('column.share'),
-                cell: (each) => `${numberText(100 * each.share, 0)} %`,
-                align: 'right',
-              },
-            ]}
-          />
-        )}
+        <Table
+          label={t('nuisance.bad_actors')}
+          rows={found.bad_actors}
+          rowKey={(each) => `${each.definition} ${each.unit ?? ''} ${each.subject ?? ''}`}
+          empty={t('state.nothing')}
+          columns={[
+            { head: t('column.alarm'), cell: (each) => <code>{each.definition}</code> },
+            { head: t('column.unit'), cell: (each) => each.unit ?? each.subject ?? '–' },
+            { head: t('column.times'), cell: (each) => numberText(each.times), align: 'right' },
+            {
+              head: t('column.share'),
+              cell: (each) => `${numberText(100 * each.share, 0)} %`,
+              align: 'right',
+            },
+          ]}
+        />
       </Card>
       {found.chattering.length > 0 && (
         <Card title={t('nuisance.chattering')}>

@@ -34,6 +34,7 @@ import type {
   ShownLadders,
 } from '../../api/types';
 import { moment, type Moment } from '../../kit/clock';
+import { paged } from '../../kit/paged';
 import { liveAlarms, rememberAlarm, usePush } from '../live/feed';
 
 const POLL_MS = 2000;
@@ -124,13 +125,9 @@ export function useUnshelve(): UseMutationResult<Alarm, Error, { alarm: Alarm }>
 }
 
 export function useClosedAlarms(site: string): UseInfiniteQueryResult<InfiniteData<AlarmPage>> {
-  return useInfiniteQuery({
-    queryKey: ['closed alarms', site],
-    queryFn: ({ pageParam, signal }) => closedAlarms(site, pageParam, signal),
-    initialPageParam: null as string | null,
-    getNextPageParam: (page) => page.next_cursor,
-    refetchInterval: 60_000,
-  });
+  return useInfiniteQuery(
+    paged(['closed alarms', site], 60_000, (cursor, signal) => closedAlarms(site, cursor, signal)),
+  );
 }
 
 export function useAlarmHistory(id: string): UseQueryResult<AlarmStep[]> {

@@ -9,9 +9,9 @@ import { useState, type JSX } from 'react';
 import { download } from '../../api/client';
 import type { DatasetVersion } from '../../api/labels';
 import { numberText, t } from '../../i18n';
-import { Answer } from '../../kit/Answer';
 import { Card } from '../../kit/Card';
 import { DownloadIcon } from '../../kit/icons';
+import { Pages } from '../../kit/Pages';
 import { Table } from '../../kit/Table';
 import { farmDateTime } from '../../kit/time';
 import { useDatasets, useFreeze } from './queries';
@@ -28,19 +28,12 @@ export function DatasetsPart({ timezone, mayFreeze }: { timezone: string; mayFre
     <Box sx={{ display: 'grid', gap: 2 }}>
       {mayFreeze && <Freeze />}
       {fetching.isError && <Alert severity="error">{fetching.error.message}</Alert>}
-      <Answer
-        query={query}
-        empty={{
-          when: (data) => data.pages.every((page) => page.items.length === 0),
-          title: t('labels.no_datasets'),
-          text: t('labels.no_datasets_text'),
-        }}
-      >
-        {(data) => (
+      <Pages query={query} empty={{ title: t('labels.no_datasets'), text: t('labels.no_datasets_text') }}>
+        {(rows, older) => (
           <Card>
             <Table
               label={t('labels.datasets')}
-              rows={data.pages.flatMap((page) => page.items)}
+              rows={rows}
               rowKey={(each) => each.id}
               columns={[
                 { head: t('labels.name'), cell: (each) => <b>{`${each.name} ${each.number}`}</b> },
@@ -74,14 +67,10 @@ export function DatasetsPart({ timezone, mayFreeze }: { timezone: string; mayFre
                 },
               ]}
             />
-            {query.hasNextPage && (
-              <Button disabled={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-                {t('action.older')}
-              </Button>
-            )}
+            {older}
           </Card>
         )}
-      </Answer>
+      </Pages>
     </Box>
   );
 }

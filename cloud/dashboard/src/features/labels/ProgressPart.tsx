@@ -46,56 +46,49 @@ export function ProgressPart(): JSX.Element {
               ))}
             </Box>
             <Card title={t('labels.people')}>
-              {data.annotators.length === 0 ? (
-                <Typography color="textSecondary">{t('state.nothing')}</Typography>
-              ) : (
-                <Table
-                  label={t('labels.people')}
-                  rows={data.annotators}
-                  rowKey={(each) => each.annotator}
-                  columns={[
-                    { head: t('column.who'), cell: (each) => each.annotator },
-                    { head: t('labels.labels'), cell: (each) => numberText(each.labels), align: 'right' },
-                    {
-                      head: t('label_status.accepted'),
-                      cell: (each) => numberText(each.accepted),
-                      align: 'right',
-                    },
-                    {
-                      head: t('labels.sent_back'),
-                      cell: (each) => numberText(each.returned),
-                      align: 'right',
-                    },
-                    {
-                      head: t('labels.seconds'),
-                      cell: (each) =>
-                        each.seconds_median === null ? '–' : numberText(each.seconds_median, 0),
-                      align: 'right',
-                    },
-                  ]}
-                />
-              )}
+              <Table
+                label={t('labels.people')}
+                rows={data.annotators}
+                rowKey={(each) => each.annotator}
+                empty={t('state.nothing')}
+                columns={[
+                  { head: t('column.who'), cell: (each) => each.annotator },
+                  { head: t('labels.labels'), cell: (each) => numberText(each.labels), align: 'right' },
+                  {
+                    head: t('label_status.accepted'),
+                    cell: (each) => numberText(each.accepted),
+                    align: 'right',
+                  },
+                  {
+                    head: t('labels.sent_back'),
+                    cell: (each) => numberText(each.returned),
+                    align: 'right',
+                  },
+                  {
+                    head: t('labels.seconds'),
+                    cell: (each) => (each.seconds_median === null ? '–' : numberText(each.seconds_median, 0)),
+                    align: 'right',
+                  },
+                ]}
+              />
             </Card>
             <Card title={t('labels.agreement')}>
-              {data.pairs.length === 0 ? (
-                <Typography color="textSecondary">{t('labels.no_pairs')}</Typography>
-              ) : (
-                <Table
-                  label={t('labels.agreement')}
-                  rows={data.pairs}
-                  rowKey={(each) => `${each.first} ${each.second}`}
-                  columns={[
-                    { head: t('column.who'), cell: (each) => `${each.first} – ${each.second}` },
-                    { head: t('labels.frames'), cell: (each) => numberText(each.frames), align: 'right' },
-                    { head: t('labels.agreement'), cell: (each) => percent(each.agreement), align: 'right' },
-                    {
-                      head: t('labels.kappa'),
-                      cell: (each) => (each.kappa === null ? '–' : numberText(each.kappa, 2)),
-                      align: 'right',
-                    },
-                  ]}
-                />
-              )}
+              <Table
+                label={t('labels.agreement')}
+                rows={data.pairs}
+                rowKey={(each) => `${each.first} ${each.second}`}
+                empty={t('labels.no_pairs')}
+                columns={[
+                  { head: t('column.who'), cell: (each) => `${each.first} – ${each.second}` },
+                  { head: t('labels.frames'), cell: (each) => numberText(each.frames), align: 'right' },
+                  { head: t('labels.agreement'), cell: (each) => percent(each.agreement), align: 'right' },
+                  {
+                    head: t('labels.kappa'),
+                    cell: (each) => (each.kappa === null ? '–' : numberText(each.kappa, 2)),
+                    align: 'right',
+                  },
+                ]}
+              />
             </Card>
           </Box>
         );

@@ -8,8 +8,8 @@ import { useState, type JSX } from 'react';
 import { Link } from 'react-router';
 import type { LabelTask, TaskStatus } from '../../api/labels';
 import { numberText, t, word } from '../../i18n';
-import { Answer } from '../../kit/Answer';
 import { Card } from '../../kit/Card';
+import { Pages } from '../../kit/Pages';
 import { Table } from '../../kit/Table';
 import { farmDateTime } from '../../kit/time';
 import { useReview, useTasks } from './queries';
@@ -42,19 +42,12 @@ export function QueuePart({ site, timezone, mayLabel, mayReview }: Props): JSX.E
           </ToggleButton>
         ))}
       </ToggleButtonGroup>
-      <Answer
-        query={query}
-        empty={{
-          when: (data) => data.pages.every((page) => page.items.length === 0),
-          title: t('labels.none'),
-          text: t('labels.none_text'),
-        }}
-      >
-        {(data) => (
+      <Pages query={query} empty={{ title: t('labels.none'), text: t('labels.none_text') }}>
+        {(rows, older) => (
           <Card>
             <Table<LabelTask>
               label={t('labels.queue')}
-              rows={data.pages.flatMap((page) => page.items)}
+              rows={rows}
               rowKey={(task) => task.id}
               columns={[
                 {
@@ -113,14 +106,10 @@ export function QueuePart({ site, timezone, mayLabel, mayReview }: Props): JSX.E
                 },
               ]}
             />
-            {query.hasNextPage && (
-              <Button disabled={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-                {t('action.older')}
-              </Button>
-            )}
+            {older}
           </Card>
         )}
-      </Answer>
+      </Pages>
     </>
   );
 }

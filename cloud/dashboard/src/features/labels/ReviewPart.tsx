@@ -12,6 +12,7 @@ import type { Decision, LabelTaskDetail } from '../../api/labels';
 import { numberText, t } from '../../i18n';
 import { Answer } from '../../kit/Answer';
 import { Card } from '../../kit/Card';
+import { Pages } from '../../kit/Pages';
 import { Note } from '../../kit/States';
 import { farmDateTime } from '../../kit/time';
 import { BoxEditor } from './BoxEditor';
@@ -22,16 +23,8 @@ export function ReviewPart({ site, timezone }: { site: string; timezone: string 
   const query = useTasks(site, 'review');
   const [chosen, setChosen] = useState<string | null>(null);
   return (
-    <Answer
-      query={query}
-      empty={{
-        when: (data) => data.pages.every((page) => page.items.length === 0),
-        title: t('labels.no_review'),
-        text: t('labels.no_review_text'),
-      }}
-    >
-      {(data) => {
-        const tasks = data.pages.flatMap((page) => page.items);
+    <Pages query={query} empty={{ title: t('labels.no_review'), text: t('labels.no_review_text') }}>
+      {(tasks) => {
         const at = Math.max(
           0,
           tasks.findIndex((task) => task.id === chosen),
@@ -53,7 +46,7 @@ export function ReviewPart({ site, timezone }: { site: string; timezone: string 
           />
         );
       }}
-    </Answer>
+    </Pages>
   );
 }
 

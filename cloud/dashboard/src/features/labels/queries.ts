@@ -27,6 +27,7 @@ import {
   type LabelTaskPage,
   type TaskStatus,
 } from '../../api/labels';
+import { paged } from '../../kit/paged';
 
 const POLL_MS = 15_000;
 
@@ -34,14 +35,11 @@ export function useTasks(
   site: string,
   status: TaskStatus | null,
 ): UseInfiniteQueryResult<InfiniteData<LabelTaskPage>> {
-  return useInfiniteQuery({
-    queryKey: ['labels', 'tasks', site, status],
-    queryFn: ({ pageParam, signal }: { pageParam: string | null; signal: AbortSignal }) =>
-      labelTasks(site, status, pageParam, signal),
-    initialPageParam: null as string | null,
-    getNextPageParam: (last) => last.next_cursor,
-    refetchInterval: POLL_MS,
-  });
+  return useInfiniteQuery(
+    paged(['labels', 'tasks', site, status], POLL_MS, (cursor, signal) =>
+      labelTasks(site, status, cursor, signal),
+    ),
+  );
 }
 
 export function useTask(id: string | null): UseQueryResult<LabelTaskDetail> {
@@ -88,14 +86,7 @@ export function useReview(): UseMutationResult<LabelTaskDetail, Error, Reviewed>
 }
 
 export function useDatasets(): UseInfiniteQueryResult<InfiniteData<DatasetPage>> {
-  return useInfiniteQuery({
-    queryKey: ['labels', 'datasets'],
-    queryFn: ({ pageParam, signal }: { pageParam: string | null; signal: AbortSignal }) =>
-      listDatasets(pageParam, signal),
-    initialPageParam: null as string | null,
-    getNextPageParam: (last) => last.next_cursor,
-    refetchInterval: POLL_MS,
-  });
+  return useInfiniteQuery(paged(['labels', 'datasets'], POLL_MS, listDatasets));
 }
 
 export function useFreeze(): UseMutationResult<DatasetVersion, Error, { name: string; note: string }> {

@@ -5,10 +5,11 @@ import Button from '@mui/material/Button';
 import TextField from '@mui/material/TextField';
 import Typography from '@mui/material/Typography';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { useState, type JSX, type SyntheticEvent } from 'react';
+import { useState, type JSX } from 'react';
 import { addContact, alarmPath, removeContact, testAlarmPath } from '../../api/endpoints';
 import { t } from '../../i18n';
 import { Answer } from '../../kit/Answer';
+import { AskForm } from '../../kit/AskForm';
 import { Card } from '../../kit/Card';
 import { CheckIcon, CloseIcon } from '../../kit/icons';
 import { Table } from '../../kit/Table';
@@ -51,7 +52,7 @@ function Contacts(): JSX.Element {
               rowKey={(each) => each.id}
               columns={[
                 { head: t('oncall.name'), cell: (each) => each.name },
-                { head: t('channel.email'), cell: (each) => each.email ?? '–' },
+                { head: t('login.email'), cell: (each) => each.email ?? '–' },
                 { head: t('oncall.phone'), cell: (each) => each.phone ?? '–' },
                 {
                   head: '',
@@ -96,36 +97,31 @@ function NewContactForm(): JSX.Element {
       await client.invalidateQueries({ queryKey: ['contacts'] });
     },
   });
-  const submit = (event: SyntheticEvent): void => {
-    event.preventDefault();
-    add.mutate();
-  };
   return (
-    <Box component="form" onSubmit={submit} sx={{ mt: 2, display: 'flex', flexWrap: 'wrap', gap: 1.5 }}>
-      <TextField
-        label={t('oncall.name')}
-        required
-        value={name}
-        onChange={(event) => setName(event.target.value)}
-      />
-      <TextField
-        label={t('channel.email')}
-        type="email"
-        value={email}
-        onChange={(event) => setEmail(event.target.value)}
-      />
-      <TextField
-        label={t('oncall.phone')}
-        type="tel"
-        placeholder="+4712345678"
-        value={phone}
-        onChange={(event) => setPhone(event.target.value)}
-      />
-      <Button type="submit" variant="outlined" color="inherit" disabled={add.isPending}>
-        {t('oncall.add')}
-      </Button>
+    <>
+      <AskForm action={t('oncall.add')} disabled={add.isPending} onSubmit={() => add.mutate()}>
+        <TextField
+          label={t('oncall.name')}
+          required
+          value={name}
+          onChange={(event) => setName(event.target.value)}
+        />
+        <TextField
+          label={t('login.email')}
+          type="email"
+          value={email}
+          onChange={(event) => setEmail(event.target.value)}
+        />
+        <TextField
+          label={t('oncall.phone')}
+          type="tel"
+          placeholder="+4712345678"
+          value={phone}
+          onChange={(event) => setPhone(event.target.value)}
+        />
+      </AskForm>
       {add.error !== null && <Alert severity="error">{add.error.message}</Alert>}
-    </Box>
+    </>
   );
 }
 
@@ -147,34 +143,31 @@ function Path({ site, timezone }: { site: string; timezone: string }): JSX.Eleme
         {t('oncall.path_text')}
       </Typography>
       <Answer query={query}>
-        {({ proofs }) =>
-          proofs.length === 0 ? (
-            <Typography color="textSecondary">{t('oncall.no_proof')}</Typography>
-          ) : (
-            <Table
-              label={t('oncall.path')}
-              rows={proofs}
-              rowKey={(each) => `${each.contact} ${each.channel}`}
-              columns={[
-                { head: t('oncall.name'), cell: (each) => each.contact },
-                { head: t('oncall.way'), cell: (each) => t(`channel.${each.channel}`) },
-                {
-                  head: t('oncall.tested'),
-                  cell: (each) => farmDateTime(Date.parse(each.tested_at), timezone),
-                },
-                {
-                  head: t('oncall.proven'),
-                  cell: (each) => (
-                    <Box sx={{ display: 'flex', gap: 1, alignItems: 'center' }}>
-                      {each.proven ? <CheckIcon /> : <CloseIcon />}
-                      {each.proven ? t('oncall.yes') : t('oncall.no')}
-                    </Box>
-                  ),
-                },
-              ]}
-            />
-          )
-        }
+        {({ proofs }) => (
+          <Table
+            label={t('oncall.path')}
+            rows={proofs}
+            rowKey={(each) => `${each.contact} ${each.channel}`}
+            empty={t('oncall.no_proof')}
+            columns={[
+              { head: t('oncall.name'), cell: (each) => each.contact },
+              { head: t('oncall.way'), cell: (each) => t(`channel.${each.channel}`) },
+              {
+                head: t('oncall.tested'),
+                cell: (each) => farmDateTime(Date.parse(each.tested_at), timezone),
+              },
+              {
+                head: t('oncall.proven'),
+                cell: (each) => (
+                  <Box sx={{ display: 'flex', gap: 1, alignItems: 'center' }}>
+                    {each.proven ? <CheckIcon /> : <CloseIcon />}
+                    {each.proven ? t('oncall.yes') : t('oncall.no')}
+                  </Box>
+                ),
+              },
+            ]}
+          />
+        )}
       </Answer>
       {operator && (
         <Button

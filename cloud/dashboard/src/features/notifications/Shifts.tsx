@@ -42,26 +42,23 @@ export function Shifts({ site }: { site: string }): JSX.Element {
             />
           ) : (
             <>
-              {shifts.length === 0 ? (
-                <Typography color="textSecondary">{t('oncall.no_shifts')}</Typography>
-              ) : (
-                <Table
-                  label={t('oncall.shifts')}
-                  rows={shifts}
-                  rowKey={(each) => JSON.stringify(each)}
-                  columns={[
-                    {
-                      head: t('oncall.name'),
-                      cell: (each) =>
-                        contacts.data?.find(({ id }) => id === each.contact_id)?.name ??
-                        `#${each.contact_id}`,
-                    },
-                    { head: t('oncall.duty'), cell: (each) => t(`duty.${each.duty}`) },
-                    { head: t('oncall.days'), cell: (each) => each.weekdays.map(weekday).join(', ') },
-                    { head: t('oncall.hours'), cell: (each) => `${each.start}–${each.end}` },
-                  ]}
-                />
-              )}
+              <Table
+                label={t('oncall.shifts')}
+                rows={shifts}
+                rowKey={(each) => JSON.stringify(each)}
+                empty={t('oncall.no_shifts')}
+                columns={[
+                  {
+                    head: t('oncall.name'),
+                    cell: (each) =>
+                      contacts.data?.find(({ id }) => id === each.contact_id)?.name ?? `#${each.contact_id}`,
+                  },
+                  { head: t('oncall.duty'), cell: (each) => t(`duty.${each.duty}`) },
+                  { head: t('oncall.days'), cell: (each) => each.weekdays.map(weekday).join(', ') },
+                  { head: t('oncall.hours'), cell: (each) => `${each.start}–${each.end}` },
+                ]}
+              />
+
               {manager && (contacts.data?.length ?? 0) > 0 && (
                 <Button variant="outlined" color="inherit" onClick={() => setEditing(true)} sx={{ mt: 1.5 }}>
                   {t('oncall.edit_shifts')}

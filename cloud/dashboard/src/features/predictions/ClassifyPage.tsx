@@ -11,9 +11,10 @@ import { useParams } from 'react-router';
 import { pastPredictions, predict } from '../../api/endpoints';
 import type { PastPrediction, Prediction, PredictionTask } from '../../api/types';
 import { numberText, t, word } from '../../i18n';
-import { Answer } from '../../kit/Answer';
 import { Card } from '../../kit/Card';
 import { PageTitle } from '../../kit/PageTitle';
+import { paged } from '../../kit/paged';
+import { Pages } from '../../kit/Pages';
 import { Table } from '../../kit/Table';
 import { farmDateTime } from '../../kit/time';
 import { reaches } from '../auth/rules';
@@ -195,27 +196,15 @@ function labelText(label: string): string {
 }
 
 function History({ timezone }: { timezone: string }): JSX.Element {
-  const query = useInfiniteQuery({
-    queryKey: ['predictions'],
-    queryFn: ({ pageParam, signal }) => pastPredictions(pageParam, signal),
-    initialPageParam: null as string | null,
-    getNextPageParam: (page) => page.next_cursor,
-    refetchInterval: 60_000,
-  });
+  const query = useInfiniteQuery(paged(['predictions'], 60_000, pastPredictions));
   return (
     <Card title={t('classify.history')}>
-      <Answer
-        query={query}
-        empty={{
-          when: (data) => data.pages.every((page) => page.items.length === 0),
-          title: t('state.nothing'),
-        }}
-      >
-        {(data) => (
+      <Pages query={query} empty={{ title: t('state.nothing') }}>
+        {(rows, older) => (
           <>
             <Table
               label={t('classify.history')}
-              rows={data.pages.flatMap((page) => page.items)}
+              rows={rows}
               rowKey={(each) => each.id}
               columns={[
                 {
@@ -234,14 +223,10 @@ function History({ timezone }: { timezone: string }): JSX.Element {
                 { head: 'sha256', cell: (each) => <code>{shortHash(each.image_sha256)}</code> },
               ]}
             />
-            {query.hasNextPage && (
-              <Button disabled={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-                {t('action.older')}
-              </Button>
-            )}
+            {older}
           </>
         )}
-      </Answer>
+      </Pages>
     </Card>
   );
 }

@@ -11,6 +11,7 @@ import { numberText, plain, t, word } from '../../i18n';
 import { Answer } from '../../kit/Answer';
 import { Card } from '../../kit/Card';
 import { BackIcon, CheckIcon, CloseIcon, MinusIcon } from '../../kit/icons';
+import { Pages } from '../../kit/Pages';
 import { Table } from '../../kit/Table';
 import { Tabs } from '../../kit/Tabs';
 import { farmDateTime } from '../../kit/time';
@@ -321,45 +322,33 @@ function stratumText(part: string): string {
 function Decisions({ id, at }: { id: string; at: (moment: string | null) => string }): JSX.Element {
   const query = useDecisions(id);
   return (
-    <Answer
-      query={query}
-      empty={{
-        when: (data) => data.pages.every((page) => page.items.length === 0),
-        title: t('rollouts.no_decisions'),
-      }}
-    >
-      {(data) => (
+    <Pages query={query} empty={{ title: t('rollouts.no_decisions') }}>
+      {(rows, older) => (
         <Card>
           <Box
             component="ol"
             data-testid="decisions"
             sx={{ listStyle: 'none', m: 0, p: 0, display: 'grid', gap: 1 }}
           >
-            {data.pages
-              .flatMap((page) => page.items)
-              .map((decision, index) => (
-                <Box
-                  component="li"
-                  key={`${decision.at} ${index}`}
-                  sx={{ display: 'flex', flexWrap: 'wrap', columnGap: 2 }}
-                >
-                  <Typography variant="body2" color="textSecondary" sx={{ whiteSpace: 'nowrap' }}>
-                    {at(decision.at)}
-                  </Typography>
-                  <Typography variant="body2" sx={{ flex: '1 1 16rem' }}>
-                    {decision.words}
-                  </Typography>
-                </Box>
-              ))}
+            {rows.map((decision, index) => (
+              <Box
+                component="li"
+                key={`${decision.at} ${index}`}
+                sx={{ display: 'flex', flexWrap: 'wrap', columnGap: 2 }}
+              >
+                <Typography variant="body2" color="textSecondary" sx={{ whiteSpace: 'nowrap' }}>
+                  {at(decision.at)}
+                </Typography>
+                <Typography variant="body2" sx={{ flex: '1 1 16rem' }}>
+                  {decision.words}
+                </Typography>
+              </Box>
+            ))}
           </Box>
-          {query.hasNextPage && (
-            <Button disabled={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-              {t('action.older')}
-            </Button>
-          )}
+          {older}
         </Card>
       )}
-    </Answer>
+    </Pages>
   );
 }
 
@@ -375,18 +364,12 @@ function numbersText(device: RolloutDevice): string {
 function Devices({ id, waves }: { id: string; waves: readonly WaveView[] }): JSX.Element {
   const query = useRolloutDevices(id);
   return (
-    <Answer
-      query={query}
-      empty={{
-        when: (data) => data.pages.every((page) => page.items.length === 0),
-        title: t('rollouts.no_devices'),
-      }}
-    >
-      {(data) => (
+    <Pages query={query} empty={{ title: t('rollouts.no_devices') }}>
+      {(rows, older) => (
         <Card>
           <Table
             label={t('nav.devices')}
-            rows={data.pages.flatMap((page) => page.items)}
+            rows={rows}
             rowKey={(device) => `${device.site}/${device.device}`}
             columns={[
               { head: t('header.farm'), cell: (device) => device.site },
@@ -397,13 +380,9 @@ function Devices({ id, waves }: { id: string; waves: readonly WaveView[] }): JSX
               { head: t('rollouts.numbers'), cell: numbersText },
             ]}
           />
-          {query.hasNextPage && (
-            <Button disabled={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-              {t('action.older')}
-            </Button>
-          )}
+          {older}
         </Card>
       )}
-    </Answer>
+    </Pages>
   );
 }

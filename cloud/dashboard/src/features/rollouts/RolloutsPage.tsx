@@ -5,10 +5,10 @@ import MuiLink from '@mui/material/Link';
 import { useState, type JSX } from 'react';
 import { Link, useNavigate, useParams } from 'react-router';
 import { t } from '../../i18n';
-import { Answer } from '../../kit/Answer';
 import { Card } from '../../kit/Card';
 import { PlusIcon } from '../../kit/icons';
 import { PageTitle } from '../../kit/PageTitle';
+import { Pages } from '../../kit/Pages';
 import { Table } from '../../kit/Table';
 import { farmDateTime } from '../../kit/time';
 import { reaches } from '../auth/rules';
@@ -54,19 +54,12 @@ function Rollouts({ site, timezone }: { site: string; timezone: string }): JSX.E
           </Button>
         )}
       </PageTitle>
-      <Answer
-        query={query}
-        empty={{
-          when: (data) => data.pages.every((page) => page.items.length === 0),
-          title: t('rollouts.none'),
-          text: t('rollouts.none_text'),
-        }}
-      >
-        {(data) => (
+      <Pages query={query} empty={{ title: t('rollouts.none'), text: t('rollouts.none_text') }}>
+        {(rows, older) => (
           <Card>
             <Table
               label={t('rollouts.title')}
-              rows={data.pages.flatMap((page) => page.items)}
+              rows={rows}
               rowKey={(rollout) => rollout.id}
               columns={[
                 {
@@ -94,14 +87,10 @@ function Rollouts({ site, timezone }: { site: string; timezone: string }): JSX.E
                 { head: t('column.who'), cell: (rollout) => rollout.created_by },
               ]}
             />
-            {query.hasNextPage && (
-              <Button disabled={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
-                {t('action.older')}
-              </Button>
-            )}
+            {older}
           </Card>
         )}
-      </Answer>
+      </Pages>
       {asking && (
         <AskDialog
           onClose={() => setAsking(false)}

@@ -19,26 +19,13 @@ import {
   rolloutDevices,
 } from '../../api/endpoints';
 import type { DecisionPage, NewRollout, RolloutDevicePage, RolloutPage, RolloutView } from '../../api/types';
+import { paged } from '../../kit/paged';
 import type { Wish } from './rules';
 
 const POLL_MS = 5_000;
 
-function paged<T extends { next_cursor?: string | null }>(
-  key: readonly string[],
-  page: (cursor: string | null, signal: AbortSignal) => Promise<T>,
-) {
-  return {
-    queryKey: ['rollouts', ...key],
-    queryFn: ({ pageParam, signal }: { pageParam: string | null; signal: AbortSignal }) =>
-      page(pageParam, signal),
-    initialPageParam: null as string | null,
-    getNextPageParam: (last: T) => last.next_cursor,
-    refetchInterval: POLL_MS,
-  };
-}
-
 export function useRollouts(): UseInfiniteQueryResult<InfiniteData<RolloutPage>> {
-  return useInfiniteQuery(paged(['list'], listRollouts));
+  return useInfiniteQuery(paged(['rollouts', 'list'], POLL_MS, listRollouts));
 }
 
 export function useRollout(id: string): UseQueryResult<RolloutView> {
@@ -50,11 +37,15 @@ export function useRollout(id: string): UseQueryResult<RolloutView> {
 }
 
 export function useRolloutDevices(id: string): UseInfiniteQueryResult<InfiniteData<RolloutDevicePage>> {
-  return useInfiniteQuery(paged(['devices', id], (cursor, signal) => rolloutDevices(id, cursor, signal)));
+  return useInfiniteQuery(
+    paged(['rollouts', 'devices', id], POLL_MS, (cursor, signal) => rolloutDevices(id, cursor, signal)),
+  );
 }
 
 export function useDecisions(id: string): UseInfiniteQueryResult<InfiniteData<DecisionPage>> {
-  return useInfiniteQuery(paged(['decisions', id], (cursor, signal) => rolloutDecisions(id, cursor, signal)));
+  return useInfiniteQuery(
+    paged(['rollouts', 'decisions', id], POLL_MS, (cursor, signal) => rolloutDecisions(id, cursor, signal)),
+  );
 }
 
 export function useAsk(): UseMutationResult<RolloutView, Error, NewRollout> {

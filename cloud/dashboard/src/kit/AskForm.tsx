@@ -1,0 +1,43 @@
+/** Fields side by side as far as there is room, and the button that sends them. */
+import Box from '@mui/material/Box';
+import Button from '@mui/material/Button';
+import type { JSX, ReactNode, SyntheticEvent } from 'react';
+
+interface Props {
+  action: string;
+  disabled: boolean;
+  onSubmit: () => void;
+  children: ReactNode;
+}
+
+export function AskForm({ action, disabled, onSubmit, children }: Props): JSX.Element {
+  const submit = (event: SyntheticEvent): void => {
+    event.preventDefault();
+    onSubmit();
+  };
+  return (
+    <Box
+      component="form"
+      onSubmit={submit}
+      aria-label={action}
+      sx={{
+        mt: 2,
+        display: 'grid',
+        gap: 1.5,
+        alignItems: 'start',
+        gridTemplateColumns: 'repeat(auto-fit, minmax(min(13rem, 100%), 1fr))',
+      }}
+    >
+      {children}
+      <Button
+        type="submit"
+        variant="outlined"
+        color="inherit"
+        disabled={disabled}
+        sx={{ minHeight: '3.5rem' }}
+      >
+        {action}
+      </Button>
+    </Box>
+  );
+}
