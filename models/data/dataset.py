@@ -68,7 +68,7 @@ def import_dataset(
         given = given or tuple(sorted({label for image in images for label in image.classes}))
     elif kind == "yolo":
         given = given or read_names(source)
-        if not given:
+        if not given and source.is_dir():  # a folder that is not there is told by the importer
             raise DatasetError("--label", "none", "YOLO files number the classes: name them in their order.")
         images = import_yolo(source, given, licence=licence, provenance=provenance, site=site, crop=crop, watch=watch)
     else:

@@ -75,7 +75,11 @@ def read_snapshot(path: Path) -> DatasetSnapshot:
     try:
         snapshot = DatasetSnapshot.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise DatasetError("dataset", str(path), f"It cannot be read ({error.strerror}).") from error
+        raise DatasetError(
+            "dataset",
+            str(path),
+            f"It cannot be read ({error.strerror}). Give a file that shoal models dataset import or freeze wrote.",
+        ) from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"])) or "the file"

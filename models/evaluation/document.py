@@ -118,7 +118,9 @@ def read_evaluation(path: Path, *, field: str = "evaluation") -> Evaluation:
     try:
         return Evaluation.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise ConfigurationError(field, str(path), f"It cannot be read ({error.strerror}).") from error
+        raise ConfigurationError(
+            field, str(path), f"It cannot be read ({error.strerror}). Write it with shoal models evaluate --json."
+        ) from error
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"])) or "the file"

@@ -1,22 +1,30 @@
-"""The files of a bundle: manifest, golden frames with their results, licence notice. Nothing is computed here."""
+"""The files of a bundle: manifest, golden frames with their results, licence notice; and its last test before it is put in place."""
 
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 
-from contracts.bundles import DataSource, ModelManifest
-from models.runtime import Detector
+from contracts.bundles import DataSource, ModelManifest, Task
+from contracts.errors import ShoalError
+from models.runtime import Classifier, Detector, check_golden, load_bundle, open_session
 from models.runtime.bundle import MANIFEST_NAME
 from models.runtime.golden import GoldenExpectation, read_frame
 from models.runtime.preprocess import FrameArray
+from models.runtime.scorer import Scorer
+from models.runtime.session import Session
 
 GOLDEN_FOLDER = "golden"
 GOLDEN_WIDTH = 384
 _JPEG_QUALITY = 85
+
+
+class GoldenError(ShoalError):
+    """The new bundle does not give its own golden results: do not use it."""
 
 
 def identity(path: Path) -> tuple[str, int]:
@@ -40,13 +48,21 @@ def write_golden_frame(folder: Path, name: str, picture: FrameArray) -> str:
     return path
 
 
-def write_golden_result(folder: Path, path: str, detector: Detector) -> int:
-    """Save what the detector finds in the golden frame now; return how many."""
-    (found,) = detector.detect([read_frame(folder / path)])
-    expectation = GoldenExpectation(detections=tuple(found))
-    text = expectation.model_dump_json(indent=1, include={"detections"}, exclude_none=True)
+def write_golden_result(folder: Path, path: str, session: Session) -> None:
+    """Save what the model says of the golden frame now, whatever its task."""
+    frame = read_frame(folder / path)
+    task = session.manifest.task
+    if task is Task.DETECTION:
+        (found,) = Detector(session).detect([frame])
+        expected, fields = GoldenExpectation(detections=tuple(found)), {"detections"}
+    elif task is Task.SCORES:
+        (scored,) = Scorer(session).score([frame])
+        expected, fields = GoldenExpectation(scores=scored.scores), {"scores"}
+    else:
+        (said,) = Classifier(session).classify([frame])
+        expected, fields = GoldenExpectation(label=said.label, confidence=said.confidence), {"label", "confidence"}
+    text = expected.model_dump_json(indent=1, include=fields, exclude_none=True)
     (folder / path).with_suffix(".json").write_text(text + "\n")
-    return len(found)
 
 
 def write_notice(folder: Path, manifest: ModelManifest, sources: Sequence[DataSource], golden: Sequence[str]) -> None:
@@ -58,3 +74,16 @@ def write_notice(folder: Path, manifest: ModelManifest, sources: Sequence[DataSo
     lines += ["", "Golden frames (scaled and compressed again):"]
     lines += [f"- {line}" for line in golden]
     (folder / "NOTICE").write_text("\n".join(lines) + "\n")
+
+
+def put_in_place(draft: Path, bundle: Path) -> None:
+    """Test the draft on its own golden frames; only then it becomes the bundle, in place of an earlier one.
+
+    Raises:
+        GoldenError: it fails; the earlier bundle stays.
+    """
+    result = check_golden(open_session(load_bundle(draft)))
+    if not result.passed:
+        raise GoldenError("; ".join(result.failures) or "there are no golden frames")
+    shutil.rmtree(bundle, ignore_errors=True)
+    draft.replace(bundle)

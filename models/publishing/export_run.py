@@ -10,20 +10,18 @@ from typing import Any
 import numpy.typing as npt
 from rich.console import Console
 
-from contracts.bundles import ModelManifest, Task
+from contracts.bundles import ModelManifest
 from contracts.errors import ConfigurationError
 from models.data.frames import Located, read_picture
 from models.evaluation.evaluate import evaluate
 from models.export.quantise import QuantisationLossError, gate, sensitive_nodes, to_fp16, to_int8
-from models.publishing.bundle_writer import identity, write_golden_result, write_manifest
+from models.publishing.bundle_writer import identity, put_in_place, write_golden_result, write_manifest
 from models.publishing.publish import publish_prepared
 from models.publishing.publish_classifier import gate_figure, publish_classifier
 from models.publishing.sbom import write_sbom
-from models.runtime import Classifier, Detector, check_golden, load_bundle, open_session
+from models.runtime import load_bundle, open_session
 from models.runtime.bundle import Bundle
-from models.runtime.golden import GoldenExpectation, read_frame
 from models.runtime.preprocess import preprocess
-from models.runtime.scorer import Scorer
 from models.training.config import ClassifierTrainingConfig
 from models.training.open_dataset import open_dataset, parts_for
 from models.training.start import prepare_detection, read_origin
@@ -115,18 +113,16 @@ def _smaller(
         update={"metrics": {**manifest.metrics, "gate.float": round(was, 4), f"gate.{kind}": round(is_now, 4)}}
     )
     write_manifest(draft, manifest)
-    _write_golden_again(draft, manifest)
+    session = open_session(load_bundle(draft))
+    for name in manifest.golden:
+        write_golden_result(draft, name, session)
     write_sbom(draft, manifest)
     card = draft / "README.md"
     card.write_text(
         f"> {kind} copy of {base.manifest.name} {base.manifest.version} (sha256 `{base.manifest.sha256}`): {was:.4f} became "
         f"{is_now:.4f} on what was held out. The figures below are those of the float file.\n\n{card.read_text()}"
     )
-    result = check_golden(open_session(load_bundle(draft)))
-    if not result.passed:
-        raise ConfigurationError("golden", kind, "; ".join(result.failures))
-    shutil.rmtree(target, ignore_errors=True)
-    draft.replace(target)
+    put_in_place(draft, target)
     return manifest
 
 
@@ -146,20 +142,3 @@ def _made_smaller(kind: str, base: Bundle, draft: Path, images: npt.NDArray[Any]
     )
     write_manifest(draft, manifest)
     return manifest
-
-
-def _write_golden_again(folder: Path, manifest: ModelManifest) -> None:
-    """Golden results are of this very file."""
-    session = open_session(load_bundle(folder))
-    for name in manifest.golden:
-        if manifest.task is Task.DETECTION:
-            write_golden_result(folder, name, Detector(session))
-            continue
-        frame = read_frame(folder / name)
-        if manifest.task is Task.SCORES:
-            expected, include = GoldenExpectation(scores=Scorer(session).score([frame])[0].scores), {"scores"}
-        else:
-            (said,) = Classifier(session).classify([frame])
-            expected, include = GoldenExpectation(label=said.label, confidence=said.confidence), {"label", "confidence"}
-        text = expected.model_dump_json(indent=1, include=include)
-        (folder / name).with_suffix(".json").write_text(text + "\n")

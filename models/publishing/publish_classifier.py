@@ -18,11 +18,16 @@ from models.classifier.figures import auroc, told_figures
 from models.data.frames import Located, read_picture
 from models.export.onnx_export import export_onnx, opset_of
 from models.export.parity import check_classifier_parity
-from models.publishing.bundle_writer import identity, write_golden_frame, write_manifest, write_notice
-from models.publishing.publish import GoldenError
+from models.publishing.bundle_writer import (
+    identity,
+    put_in_place,
+    write_golden_frame,
+    write_golden_result,
+    write_manifest,
+    write_notice,
+)
 from models.publishing.sbom import write_sbom
-from models.runtime import Classifier, check_golden, load_bundle, open_session
-from models.runtime.golden import GoldenExpectation, read_frame
+from models.runtime import Classifier, load_bundle, open_session
 from models.runtime.preprocess import preprocess
 from models.runtime.scorer import Scorer
 from models.training.classifier_job import classifier_input, truth_of
@@ -106,20 +111,16 @@ def publish_classifier(
     write_manifest(draft, manifest)
     manifest = _judged(draft, manifest, judges)
     console.print(f"judged through the runtime on this file: {manifest.metrics or 'nothing'}")
-    manifest = manifest.model_copy(update={"golden": _write_golden(draft, manifest, known)})
+    manifest = manifest.model_copy(update={"golden": _write_golden(draft, known)})
     write_manifest(draft, manifest)
     write_notice(draft, manifest, list(sources), list(manifest.golden))
     write_sbom(draft, manifest)
     (draft / "README.md").write_text(classifier_card(manifest, config, command=command))
-    result = check_golden(open_session(load_bundle(draft)))
-    if not result.passed:
-        raise GoldenError("; ".join(result.failures) or "there are no golden frames")
-    shutil.rmtree(bundle, ignore_errors=True)
-    draft.replace(bundle)
+    put_in_place(draft, bundle)
     return manifest
 
 
-def judge_bundle(folder: Path, located: Sequence[Located]) -> np.ndarray:
+def probabilities_of(folder: Path, located: Sequence[Located]) -> np.ndarray:
     """Probabilities (N, K) that the bundle gives, through the runtime that devices use."""
     session = open_session(load_bundle(folder))
     labels = session.manifest.labels
@@ -135,7 +136,7 @@ def judge_bundle(folder: Path, located: Sequence[Located]) -> np.ndarray:
 def gate_figure(folder: Path, located: Sequence[Located]) -> float:
     """Accuracy of a classifier, or the mean AUROC of scores: what a smaller model may lose a point of."""
     manifest = load_bundle(folder).manifest
-    judged_NK = judge_bundle(folder, located)
+    judged_NK = probabilities_of(folder, located)
     truth = truth_of(located, manifest.labels, manifest.task.value).numpy()
     if manifest.task is Task.SCORES:
         return float(np.nanmean([auroc(judged_NK[:, k], truth[:, k] > 0) for k in range(len(manifest.labels))]))
@@ -149,7 +150,7 @@ def _judged(draft: Path, manifest: ModelManifest, judges: dict[str, list[Located
     for part, located in judges.items():
         if part == "unknown" or not located:
             continue
-        judged_NK = judge_bundle(draft, located)
+        judged_NK = probabilities_of(draft, located)
         truth = truth_of(located, manifest.labels, manifest.task.value).numpy()
         if manifest.task is Task.SCORES:
             for k, label in enumerate(manifest.labels):
@@ -166,10 +167,10 @@ def _judged(draft: Path, manifest: ModelManifest, judges: dict[str, list[Located
     return manifest
 
 
-def _write_golden(draft: Path, manifest: ModelManifest, known: Sequence[Located]) -> tuple[str, ...]:
+def _write_golden(draft: Path, known: Sequence[Located]) -> tuple[str, ...]:
     """Pictures of different labels that the model is surest about, with what this very bundle says of them."""
     sample = known[:: max(1, len(known) // 200)]
-    judged_NK = judge_bundle(draft, sample)
+    judged_NK = probabilities_of(draft, sample)
     names: list[str] = []
     taken: set[tuple[str, ...]] = set()
     session = open_session(load_bundle(draft))
@@ -179,15 +180,7 @@ def _write_golden(draft: Path, manifest: ModelManifest, known: Sequence[Located]
             continue
         taken.add(located.image.classes)
         path = write_golden_frame(draft, f"golden-{len(names) + 1}", read_picture(*located))
-        frame = read_frame(draft / path)
-        if manifest.task is Task.SCORES:
-            expected = GoldenExpectation(scores=Scorer(session).score([frame])[0].scores)
-            include = {"scores"}
-        else:
-            (said,) = Classifier(session).classify([frame])
-            expected = GoldenExpectation(label=said.label, confidence=said.confidence)
-            include = {"label", "confidence"}
-        (draft / path).with_suffix(".json").write_text(expected.model_dump_json(indent=1, include=include) + "\n")
+        write_golden_result(draft, path, session)
         names.append(path)
         if len(names) == GOLDEN:
             break

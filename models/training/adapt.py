@@ -64,7 +64,7 @@ def adapt(
     Raises:
         ConfigurationError: another kind of bundle, or frames that cannot be used.
     """
-    base = load_bundle(find_bundle(bundle))
+    base = load_bundle(find_bundle(bundle, field="--bundle"))
     prepared = _prepare(site, frames, base.manifest.labels, roots)
     config = calibration_config(base, site, steps=steps, seed=seed)
     job = calibration_job(base, config, prepared)
@@ -103,6 +103,12 @@ def calibration_job(base: Bundle, config: TrainingConfig, prepared: Prepared) ->
 
 
 def _prepare(site: str, frames: Path, labels: tuple[str, ...], roots: Sequence[Path]) -> Prepared:
+    if not frames.exists():
+        raise DatasetError(
+            "--frames",
+            str(frames),
+            "There is nothing of that name. Give a YOLO folder (images, labels) or a frozen data set.",
+        )
     snapshot, places = open_dataset(frames, f"frames of {site}", labels, folds=1, roots=roots)
     located, _ = parts_for(snapshot, places, "none")
     if not MIN_FRAMES <= len(located) <= MAX_FRAMES:

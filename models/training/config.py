@@ -174,9 +174,10 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text())
     except (OSError, yaml.YAMLError) as error:
-        raise ConfigurationError("--config", str(path), f"The file cannot be read: {error}") from error
+        remedy = f"The file cannot be read: {error}. Start from a config.yaml of models/zoo."
+        raise ConfigurationError("CONFIG", str(path), remedy) from error
     if not isinstance(content, dict):
-        raise ConfigurationError("--config", str(path), "It holds no fields. Start from a config.yaml of models/zoo.")
+        raise ConfigurationError("CONFIG", str(path), "It holds no fields. Start from a config.yaml of models/zoo.")
     return content
 
 
@@ -188,4 +189,7 @@ def _validated(kind: type[_Config], content: dict[str, Any]) -> _Config:
         return kind.model_validate(content)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise ConfigurationError(".".join(map(str, first["loc"])), first["input"], f"{first['msg']}.") from error
+        remedy = f"{first['msg']}."
+        if first["type"] == "extra_forbidden":
+            remedy = "There is no such field here. Correct its name: models/training/config.py explains all of them."
+        raise ConfigurationError(".".join(map(str, first["loc"])), first["input"], remedy) from error

@@ -14,8 +14,8 @@ from shoal.models import dataset, evaluation, training
 
 _HELP = """From a farm's frames to a better model.
 
-dataset import → dataset freeze → (train) → evaluate → gate: each step writes a file that the next one reads, and names by
-sha256 what it has read. docs/models.md walks through all of it.
+dataset import → dataset freeze → train → export → evaluate → gate: each step writes files that the next one reads, and
+names by sha256 what it has read. docs/models.md walks through all of it.
 """
 
 models = typer.Typer(help=_HELP, no_args_is_help=True)

@@ -97,8 +97,8 @@ def adapt(
         Path, typer.Option(help="YOLO folder (images, labels) or frozen data set with about 20 labelled frames")
     ],
     output: Annotated[Path, typer.Option(help="Bundle to write or replace")],
-    steps: Annotated[int, typer.Option(help="Steps of four frames")] = 150,
-    seed: Seed = None,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of four frames")] = 150,
+    seed: Annotated[int, typer.Option(help="Of order and variation")] = 1,
     data: Data = None,
 ) -> None:
     """Calibrate a detector to one site with about 20 labelled frames, in minutes on a processor.
@@ -108,7 +108,7 @@ def adapt(
     """
     from models.training.adapt import adapt as program
 
-    manifest = program(site, bundle, frames, output, steps=steps, seed=seed or 1, roots=data or (), command=_command())
+    manifest = program(site, bundle, frames, output, steps=steps, seed=seed, roots=data or (), command=_command())
     typer.echo(f"{manifest.name} {manifest.version} for {site}: sha256 {manifest.sha256}")
 
 

@@ -169,13 +169,19 @@ def _comparing(hours: Hours, method: Method) -> Callable[[], float]:
     return work
 
 
+def _cell(rate: dict[str, float]) -> str:
+    """Alarms a week with their interval, as the table shows them."""
+    return f"{rate['per_week']:.3f} ({rate['low']:.3f} to {rate['high']:.3f})"
+
+
 def _tables() -> str:
     data = folder()
     names = list(METHODS)
     lines = ["| series | weeks | " + " | ".join(names) + " |", "|---|---|" + "---|" * len(names)]
     nulls = [false_alarms(weather, SEEDS) for weather in WEATHERS] + ([] if data is None else of_river(data))
     lines += [
-        f"| {row['series']} | {row['weeks']} | " + " | ".join(str(row[name]) for name in names) + " |" for row in nulls
+        f"| {row['series']} | {row['weeks']} | " + " | ".join(_cell(row[name]) for name in names) + " |"
+        for row in nulls
     ]
     lines += ["", "| series | drift, sd | told | days until told |", "|---|---|---|---|"]
     for weather in WEATHERS:

@@ -20,7 +20,7 @@ from models.releases.assignments import assign
 from models.releases.keys import NAME_FIELD
 from models.releases.proposal import propose
 from models.releases.repository import Repository
-from models.runtime import Detector, load_bundle, open_session
+from models.runtime import load_bundle, open_session
 from tests.edge.farm import VirtualClock
 from tests.models.tiny_bundle import bright_cells, edit_manifest, tiny_detector
 
@@ -138,7 +138,7 @@ def golden_bundle(folder: Path, *, name: str, version: str, graph: str) -> Path:
     edit_manifest(folder, sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
     (folder / "golden").mkdir(exist_ok=True)
     cv2.imwrite(str(folder / "golden" / "one.png"), bright_cells([(1, 1)]))
-    write_golden_result(folder, "golden/one.png", Detector(open_session(load_bundle(folder))))
+    write_golden_result(folder, "golden/one.png", open_session(load_bundle(folder)))
     edit_manifest(folder, golden=["golden/one.png"])
     return folder
 
