@@ -94,16 +94,19 @@ def parse(content: bytes) -> dict[str, Any]:
     """Read a configuration release.
 
     Raises:
-        ConfigurationError: it is no YAML mapping, or holds a section that it may not change.
+        ConfigurationError: it is no YAML mapping, too large, or holds a section that it may not change.
     """
+    form = ConfigurationError("configuration", "(file)", f"Write 'name: value' lines, at most {MAX_BYTES} bytes.")
+    if len(content) > MAX_BYTES:
+        raise form
     try:
         document = yaml.safe_load(content)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigurationError(
             "configuration", "(file)", f"It is not YAML: {' '.join(str(error).split())}."
         ) from error
-    if not isinstance(document, dict) or len(content) > MAX_BYTES:
-        raise ConfigurationError("configuration", "(file)", f"Write 'name: value' lines, at most {MAX_BYTES} bytes.")
+    if not isinstance(document, dict):
+        raise form
     for key in document:
         if key not in MAY_CHANGE:
             known = ", ".join(sorted(MAY_CHANGE))

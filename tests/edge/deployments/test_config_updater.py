@@ -287,6 +287,8 @@ def test_sections_are_merged_by_name_and_lists_replaced() -> None:
     assert merged == {"alarms": {"on_delay_s": 3, "off_delay_s": 15}, "site": "farm", "outbox": {"windows": [3]}}
     with pytest.raises(ConfigurationError, match="It is not YAML"):
         parse(b"a: [")
+    with pytest.raises(ConfigurationError, match="at most 200000 bytes"):
+        parse(b"[" * 200_001)  # not even looked at
 
 
 def test_a_box_without_the_section_starts_with_its_own_file(tmp_path: Path) -> None:
