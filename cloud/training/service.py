@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +15,6 @@ from cloud.errors import ConflictError, InvalidCursorError, NotFoundError
 from cloud.kit.ids import decode_moment_cursor, encode_cursor
 from cloud.kit.pagination import PageQuery, cut
 from cloud.kit.repository import ReadConnection, Row, WriteConnection
-from cloud.training.program import CANCEL
 from cloud.training.repository import TrainingRepository
 from cloud.training.rules import Decision, Outcome, Trigger
 from cloud.training.schemas import (
@@ -28,7 +26,7 @@ from cloud.training.schemas import (
     TrainingRunOut,
     TrainingRunPage,
 )
-from cloud.training.work import Training, order_of
+from cloud.training.work import Training, order_of, say_cancel
 
 log = structlog.get_logger()
 
@@ -67,7 +65,7 @@ async def cancel(
         run_id, state=Outcome.CANCELLED.value, finished_at=now, error=f"Cancelled by {user.email}"
     )
     if done:
-        await to_thread.run_sync(_say_cancel, training.folder(run_id))
+        await to_thread.run_sync(say_cancel, training.folder(run_id))
         log.info("training_cancelled", run=str(run_id), user=user.id)
     return await get_run(ReadConnection(writer), run_id)
 
@@ -152,11 +150,6 @@ def _shown(row: Row) -> dict[str, Any]:
         "metrics": row["metrics"].get("all", {}),
         "production_metrics": row["production_metrics"].get("all", {}),
     }
-
-
-def _say_cancel(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / CANCEL).touch()
 
 
 def _no_recipe(training: Training, model: str) -> NotFoundError:

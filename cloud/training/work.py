@@ -7,6 +7,7 @@ Both looks may be done twice or by many: a model has one open run, starting a ru
 
 from __future__ import annotations
 
+import contextlib
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,7 +24,7 @@ from cloud.kit.schemas import ApiModel
 from cloud.settings import TrainingRecipe, TrainingSettings
 from cloud.tasks.kinds import Kind, NoParams, Work
 from cloud.training.launchers import RUN_KIND, Launcher, run_here
-from cloud.training.program import ORDER, read_state
+from cloud.training.program import CANCEL, ORDER, read_state
 from cloud.training.report import ReportError, read_report
 from cloud.training.repository import TrainingRepository
 from cloud.training.rules import DAY, Decision, Facts, Next, Outcome, Trigger, decide, next_of, outcome_of
@@ -145,6 +146,8 @@ async def tend_one(training: Training, database: Database, run: Row, now: dateti
         changes |= await to_thread.run_sync(_ended, folder, run["order"], state, training.storage)
         changes["finished_at"] = now
     elif then is Next.GIVE_UP:
+        with contextlib.suppress(OSError):  # a disk that cannot be written is why it is given up
+            await to_thread.run_sync(say_cancel, folder)  # a start that still waits somewhere trains for nobody
         changes |= {"state": "failed", "finished_at": now, "error": f"Given up: it died {run['starts']} times"}
     elif then is Next.START:
         changes |= await _start(training, database, run, folder, now)
@@ -210,6 +213,12 @@ def _ended(folder: Path, order: dict[str, Any], state: dict[str, Any], storage: 
         "bundle": str((folder / "bundle").relative_to(storage)),
         **report.model_dump(mode="json"),
     }
+
+
+def say_cancel(folder: Path) -> None:
+    """A run in this folder ends within seconds, or as soon as it begins."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / CANCEL).touch()
 
 
 def _prepare(folder: Path, order: dict[str, Any]) -> None:

@@ -21,6 +21,7 @@ from cloud.settings import TrainingRecipe, TrainingSettings
 from cloud.task_kinds import kinds
 from cloud.tasks.runner import TaskRunner, schedule
 from cloud.training.launchers import CeleryLauncher, KubernetesLauncher, Launcher, ProcessLauncher
+from cloud.training.program import CANCEL
 from cloud.training.repository import TrainingRepository
 from cloud.training.rules import Decision, Trigger
 from cloud.training.work import Training, look, order_of, tend
@@ -168,6 +169,7 @@ def test_a_run_that_dies_is_started_again_and_one_that_always_dies_is_given_up(
         assert "no room for another process" in said
         row = (await runs(database))[0]
         assert (row["id"], row["error"]) == (run_id, "Given up: it died 5 times")
+        assert (training.folder(run_id) / CANCEL).is_file()  # one that begins late after all leaves at once
         assert await tend(training, database, NOW + timedelta(days=1)) == {}
 
     story(database_url, tell)
