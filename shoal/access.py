@@ -114,7 +114,7 @@ def keys_list(organization: Organization = "shoal", database_url: DatabaseUrl = 
 
 @keys.command("revoke")
 def keys_revoke(key_id: int, organization: Organization = "shoal", database_url: DatabaseUrl = None) -> None:
-    """Make a key useless from its next request on."""
+    """Make a key useless: from its next request on, or two seconds later where the API has several processes."""
     from cloud.api_keys.service import revoke_key
     from cloud.auth.command_line import as_operator
 

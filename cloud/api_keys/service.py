@@ -94,7 +94,7 @@ async def make_key(
 
 
 async def revoke_key(writer: WriteConnection, user: Principal, key_id: int, now: datetime) -> None:
-    """Make a key useless from its next request on.
+    """Make a key useless from its next request on; other processes of the API notice within two seconds.
 
     Raises:
         NotFoundError: the organization has no such key that works.

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID, uuid4
@@ -23,6 +23,7 @@ import structlog
 from cloud.errors import UnavailableError
 from cloud.kit.repository import Database
 from cloud.tasks.repository import QueueRepository
+from cloud.training.rules import ALIVE
 
 log = structlog.get_logger()
 
@@ -31,11 +32,16 @@ RUN_KIND = "training_run"
 NICENESS = 10
 """Training gives way to what keeps the fish alive."""
 APPLY_S = 30.0
+ROOM = timedelta(days=1)
+"""How long a Celery task or a pod may wait for a worker or a node: the queue keeps it, so asking again would help nobody."""
 _FAULT = 300
 
 
 class Launcher(Protocol):
     """Starts a run."""
+
+    patience: timedelta
+    """How long what it started may wait for room before it says that it lives."""
 
     async def start(self, run_id: UUID, folder: Path, database: Database) -> None:
         """See that the run of this folder is under way.
@@ -48,6 +54,8 @@ class Launcher(Protocol):
 
 class ProcessLauncher:
     """A process of this machine that outlives the one that started it."""
+
+    patience = ALIVE
 
     def __init__(self, command: Sequence[str] = (sys.executable, "-m", "cloud.training.program")) -> None:
         self._command = tuple(command)
@@ -78,6 +86,8 @@ class ProcessLauncher:
 class CeleryLauncher:
     """A task of the queue ``ml``: some Celery worker with a training environment takes it."""
 
+    patience = ROOM
+
     async def start(self, run_id: UUID, folder: Path, database: Database) -> None:
         """Ask for it; the next tick tells the workers."""
         del folder
@@ -97,6 +107,8 @@ class CeleryLauncher:
 
 class KubernetesLauncher:
     """A Kubernetes Job, applied through ``kubectl``."""
+
+    patience = ROOM
 
     def __init__(
         self, *, image: str, claim: str, namespace: str, gpus: int, kubectl: Sequence[str] = ("kubectl",)

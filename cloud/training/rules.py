@@ -160,7 +160,13 @@ class Next(str, Enum):
 
 
 def next_of(
-    state: str | None, heard_at: datetime | None, started_at: datetime | None, starts: int, now: datetime
+    state: str | None,
+    heard_at: datetime | None,
+    started_at: datetime | None,
+    starts: int,
+    now: datetime,
+    *,
+    patience: timedelta = ALIVE,
 ) -> Next:
     """What to do about a run that is not over.
 
@@ -170,10 +176,12 @@ def next_of(
         started_at: when it was last started.
         starts: how often it was.
         now: the wall clock.
+        patience: how long a start may wait for room before the run says anything.
     """
     if state in {"succeeded", "failed"}:
         return Next.FINISH
     newest = max((moment for moment in (heard_at, started_at) if moment is not None), default=None)
-    if newest is not None and now - newest < ALIVE:
+    queued = started_at is not None and (heard_at is None or heard_at < started_at)
+    if newest is not None and now - newest < (patience if queued else ALIVE):
         return Next.WAIT
     return Next.GIVE_UP if starts >= MOST_STARTS else Next.START

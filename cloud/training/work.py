@@ -27,7 +27,7 @@ from cloud.training.launchers import RUN_KIND, Launcher, run_here
 from cloud.training.program import CANCEL, ORDER, read_state
 from cloud.training.report import ReportError, read_report
 from cloud.training.repository import TrainingRepository
-from cloud.training.rules import DAY, Decision, Facts, Next, Outcome, Trigger, decide, next_of, outcome_of
+from cloud.training.rules import ALIVE, DAY, Decision, Facts, Next, Outcome, Trigger, decide, next_of, outcome_of
 from cloud.training.schemas import RetrainRuleBody
 
 log = structlog.get_logger()
@@ -139,16 +139,24 @@ async def tend_one(training: Training, database: Database, run: Row, now: dateti
     state = await to_thread.run_sync(_state, folder)
     heard_at = None if state is None else datetime.fromisoformat(state["heard_at"])
     step = None if state is None else state["step"]
-    then = next_of(None if state is None else state["state"], heard_at, run["started_at"], run["starts"], now)
+    then = next_of(
+        None if state is None else state["state"],
+        heard_at,
+        run["started_at"],
+        run["starts"],
+        now,
+        patience=training.launcher.patience if run["error"] is None else ALIVE,  # a start that failed waits nowhere
+    )
     changes: dict[str, Any] = {"step": step, "heard_at": heard_at}
     if then is Next.FINISH:
         assert state is not None  # noqa: S101  (only a folder that speaks has ended)
         changes |= await to_thread.run_sync(_ended, folder, run["order"], state, training.storage)
         changes["finished_at"] = now
     elif then is Next.GIVE_UP:
+        died = f"it died {run['starts']} times"
         with contextlib.suppress(OSError):  # a disk that cannot be written is why it is given up
             await to_thread.run_sync(say_cancel, folder)  # a start that still waits somewhere trains for nobody
-        changes |= {"state": "failed", "finished_at": now, "error": f"Given up: it died {run['starts']} times"}
+        changes |= {"state": "failed", "finished_at": now, "error": f"Given up: {run['error'] or died}"}
     elif then is Next.START:
         changes |= await _start(training, database, run, folder, now)
     else:

@@ -72,7 +72,7 @@ def keys_add(
 
 @keys.command("revoke")
 def keys_revoke(key: Annotated[int, typer.Argument(help="Id of the key")]) -> None:
-    """Make a key useless from its next request on."""
+    """Make a key useless: from its next request on, or two seconds later where the API has several processes."""
     from shoal.admin.session import connected
 
     with connected() as client:

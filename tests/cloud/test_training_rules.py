@@ -104,6 +104,15 @@ def test_a_run_is_started_until_it_lives_and_given_up_when_it_never_does(
     assert next_of(state, heard, started, starts, NOW) is then
 
 
+def test_a_run_that_waits_for_a_worker_is_not_taken_for_dead_and_one_that_began_is() -> None:
+    asked, room = NOW - timedelta(hours=5), timedelta(days=1)
+    before = asked - timedelta(minutes=1)
+    assert next_of(None, None, asked, 1, NOW, patience=room) is Next.WAIT
+    assert next_of("running", before, asked, 2, NOW, patience=room) is Next.WAIT  # died, and asked for again
+    assert next_of(None, None, NOW - room, 1, NOW, patience=room) is Next.START
+    assert next_of("running", asked + timedelta(hours=1), asked, 1, NOW, patience=room) is Next.START
+
+
 def test_only_a_gate_that_says_promote_makes_a_proposal() -> None:
     assert outcome_of("promote") is Outcome.PROPOSED
     assert outcome_of("refuse") is Outcome.REFUSED

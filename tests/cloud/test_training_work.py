@@ -23,7 +23,7 @@ from cloud.tasks.runner import TaskRunner, schedule
 from cloud.training.launchers import CeleryLauncher, KubernetesLauncher, Launcher, ProcessLauncher
 from cloud.training.program import CANCEL
 from cloud.training.repository import TrainingRepository
-from cloud.training.rules import Decision, Trigger
+from cloud.training.rules import ALIVE, Decision, Trigger
 from cloud.training.work import Training, look, order_of, tend
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=timezone.utc)
@@ -148,6 +148,7 @@ def test_a_run_that_dies_is_started_again_and_one_that_always_dies_is_given_up(
     database_url: str, tmp_path: Path
 ) -> None:
     class Deadly:
+        patience = ALIVE
         starts = 0
 
         async def start(self, run_id: UUID, folder: Path, database: Database) -> None:
@@ -229,6 +230,10 @@ def test_kubectl_is_given_a_job(database_url: str, tmp_path: Path, status: int, 
         assert row["state"] == "running"
         assert (row["error"] is None) is starts
         assert starts or "forbidden: quota" in row["error"]
+        await tend(
+            training, database, NOW + timedelta(hours=1)
+        )  # a pod that waits for a node; a refusal is asked again
+        assert (await runs(database))[0]["starts"] == (1 if starts else 2)
 
     story(database_url, tell)
 
