@@ -24,7 +24,7 @@ from contracts.datasets import DatasetImage
 from models.data.errors import DatasetError
 from models.data.frames import Located, read_picture
 from models.data.pictures import Watch, unwatched
-from models.data.splits import SAME_VIDEO, TRAIN, Split, SplitRule, group_of
+from models.data.splits import BETWEEN, SAME_VIDEO, TRAIN, Split, SplitRule, group_of
 from models.runtime.preprocess import FloatArray, FrameArray
 
 THRESHOLD = 0.94
@@ -168,15 +168,15 @@ def refuse_near_duplicates(
 ) -> dict[str, str | int | float]:
     """Stop when pictures of parts that claim to be independent are near-duplicates; return what was compared.
 
-    ``same_video`` claims nothing towards ``train``: it is there to look like it. By time, pictures of one camera may look alike,
+    ``same_video`` and ``between`` claim nothing towards ``train``: they are there to look like it. By time, pictures of one camera may look alike,
     those of two cameras may not.
 
     Raises:
         DatasetError: listing the pairs, the most alike first.
     """
     part_of = {image.path: part for part, members in split.items() for image in members}
-    known = {part: number for number, part in enumerate(sorted({*part_of.values()} - {SAME_VIDEO}))}
-    known[SAME_VIDEO] = known.get(TRAIN, len(known))
+    known = {part: number for number, part in enumerate(sorted({*part_of.values()} - {SAME_VIDEO, BETWEEN}))}
+    known[SAME_VIDEO] = known[BETWEEN] = known.get(TRAIN, len(known))
     kept = [place for place, image in enumerate(images) if image.path in part_of]
     mine = [images[place] for place in kept]
     looks = Looks(looks.numbers[:, kept], looks.plain[kept])

@@ -21,6 +21,8 @@ from models.data.errors import DatasetError
 TRAIN = "train"
 SAME_VIDEO = "same_video"
 """Other frames of videos that were trained on: how well the model knows its own tanks."""
+BETWEEN = "between"
+"""Frames from between those that were trained on: the split of the literature, and the easiest there is."""
 UNSEEN_SITE = "unseen_site"
 """Sites that were never trained on: what a new customer gets."""
 
@@ -46,6 +48,8 @@ class SplitRule(BaseModel):
     """``site``: the sites that judge."""
     same_video_every: int = Field(default=0, ge=0)
     """``site``: the last 1/n of every other video judges too, apart, as ``same_video``; 0 for none."""
+    between_every: int = Field(default=0, ge=0)
+    """``site``: of what is left every n-th frame judges too, apart, as ``between``; 0 for none."""
     judge_share: float = Field(default=0.2, gt=0, lt=1)
     """``group`` and ``time``: share of the images that judge, about."""
     folds: int = Field(default=5, ge=2, le=50)
@@ -57,13 +61,16 @@ class SplitRule(BaseModel):
     seed: int = 1
 
 
-def split_by_site(images: Sequence[DatasetImage], held_out: Sequence[str], *, same_video_every: int = 0) -> Split:
-    """Put the held-out sites aside, and of every other group its last ``1/same_video_every`` frames.
+def split_by_site(
+    images: Sequence[DatasetImage], held_out: Sequence[str], *, same_video_every: int = 0, between_every: int = 0
+) -> Split:
+    """Put the held-out sites aside, of every other group its last ``1/same_video_every`` frames, and every n-th of the rest.
 
     Args:
         images: the whole data set; the order within a group is the order of time.
         held_out: sites that go to :data:`UNSEEN_SITE`.
-        same_video_every: 0 keeps all frames of the other sites for training.
+        same_video_every: 0 leaves the end of the videos where it is.
+        between_every: 0 takes no frame out from between others.
 
     Raises:
         DatasetError: a held-out site is not in the data, or nothing is left to train on.
@@ -72,7 +79,7 @@ def split_by_site(images: Sequence[DatasetImage], held_out: Sequence[str], *, sa
     for site in held_out:
         if site not in sites:
             raise DatasetError("data.held_out_sites", site, f"The data has the sites {', '.join(sorted(sites))}.")
-    split: Split = {TRAIN: [], SAME_VIDEO: [], UNSEEN_SITE: []}
+    split: Split = {TRAIN: [], SAME_VIDEO: [], BETWEEN: [], UNSEEN_SITE: []}
     groups: dict[str, list[DatasetImage]] = defaultdict(list)
     for image in images:
         if image.site in held_out:
@@ -81,8 +88,9 @@ def split_by_site(images: Sequence[DatasetImage], held_out: Sequence[str], *, sa
             groups[image.group].append(image)
     for group in groups.values():
         kept = len(group) - (len(group) // same_video_every if same_video_every else 0)
-        split[TRAIN] += group[:kept]
         split[SAME_VIDEO] += group[kept:]
+        for place, image in enumerate(group[:kept], start=1):
+            split[BETWEEN if between_every and place % between_every == 0 else TRAIN].append(image)
     refuse_leaks(split)
     return split
 
@@ -100,7 +108,9 @@ def apply_rule(images: Sequence[DatasetImage], rule: SplitRule) -> Split:
     if rule.by == "site":
         split |= {
             k: v
-            for k, v in split_by_site(kept, rule.held_out_sites, same_video_every=rule.same_video_every).items()
+            for k, v in split_by_site(
+                kept, rule.held_out_sites, same_video_every=rule.same_video_every, between_every=rule.between_every
+            ).items()
             if v
         }
     elif rule.by == "time":
@@ -243,7 +253,7 @@ def refuse_shared_groups(split: Split, rule: SplitRule) -> None:
                 raise DatasetError(
                     f"data.{part}", image.path, f"The same file is in {other_part} as {other.path}. Remove one of them."
                 )
-            if rule.by == "time" or part == SAME_VIDEO:
+            if rule.by == "time" or part in {SAME_VIDEO, BETWEEN}:
                 continue  # their groups are meant to go on in another part
             other_part, other = groups.setdefault(group_of(image), (part, image))
             if other_part != part:

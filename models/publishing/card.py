@@ -9,6 +9,7 @@ from contracts.bundles import ModelManifest
 from models.evaluation.detection import DetectionScores
 
 _MEANING = {
+    "between": "frames from between those it was trained on",
     "same_video": "other frames of videos it was trained on (their last sixth)",
     "unseen_site": "habitats it never saw: **what to expect at a new site**",
     "simulated": "rendered scenes it never saw",

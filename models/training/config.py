@@ -42,6 +42,8 @@ class SourceConfig(_Section):
     """Sites that are never trained on and judge the model."""
     same_video_every: int = Field(default=0, ge=0)
     """The last 1/n of every other video judges, too; 0 trains on all of it."""
+    between_every: int = Field(default=0, ge=0)
+    """Every n-th frame of what is left judges, too; 0 trains on all of them."""
     judge_as: Slug | None = None
     """Set to keep the whole source for judging, under this name."""
 

@@ -51,7 +51,12 @@ def prepare(config: TrainingConfig, roots: Sequence[Path]) -> Prepared:
         parts = (
             {source.judge_as: images}
             if source.judge_as
-            else split_by_site(images, source.held_out_sites, same_video_every=source.same_video_every)
+            else split_by_site(
+                images,
+                source.held_out_sites,
+                same_video_every=source.same_video_every,
+                between_every=source.between_every,
+            )
         )
         for name, members in parts.items():
             split[name] += [Located(root, image) for image in members]

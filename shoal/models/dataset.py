@@ -88,6 +88,9 @@ def freeze(
     ] = "group",
     hold_out: Annotated[list[str] | None, typer.Option(help="by site: a site that judges; may be repeated")] = None,
     same_video_every: Annotated[int, typer.Option(help="by site: the last 1/n of other videos judges apart")] = 0,
+    between_every: Annotated[
+        int, typer.Option(help="by site: every n-th frame left judges apart; the easiest of all splits")
+    ] = 0,
     judge_share: Annotated[float, typer.Option(help="by group and time: share that judges")] = 0.2,
     folds: Annotated[int, typer.Option(help="by folds: how many")] = 5,
     gap: Annotated[float, typer.Option(help="by time: seconds left out before the cut")] = 0.0,
@@ -116,6 +119,7 @@ def freeze(
                 "by": by,
                 "held_out_sites": tuple(hold_out or ()),
                 "same_video_every": same_video_every,
+                "between_every": between_every,
                 "judge_share": judge_share,
                 "folds": folds,
                 "gap_s": gap,

@@ -12,7 +12,17 @@ from models.data.augment import augment
 from models.data.errors import DatasetError
 from models.data.frames import LabelledFrame, Located, load_frame
 from models.data.snapshot import freeze, write_snapshot
-from models.data.splits import SAME_VIDEO, TRAIN, UNSEEN_SITE, fingerprint, refuse_leaks, split_by_site
+from models.data.splits import (
+    BETWEEN,
+    SAME_VIDEO,
+    TRAIN,
+    UNSEEN_SITE,
+    SplitRule,
+    apply_rule,
+    fingerprint,
+    refuse_leaks,
+    split_by_site,
+)
 from models.data.underwater import haze, immerse, lamp, ripples
 from models.data.yolo import Crop, import_yolo
 from tests.models.farm_pictures import paint_dataset
@@ -88,6 +98,19 @@ def test_held_out_sites_and_last_frames_never_train(farm: Path) -> None:
     assert {image.site for image in split[UNSEEN_SITE]} == {"site-1"}
     assert [image.path[-10:] for image in split[SAME_VIDEO]] == ["000003.jpg", "000003.jpg"]
     assert len(split[TRAIN]) == 6
+
+
+def test_frames_from_between_judge_apart_from_the_end_of_a_video(farm: Path) -> None:
+    split = split_by_site(read(farm), ["site-1"], same_video_every=4, between_every=2)
+    assert [image.path[-10:-4] for image in split[SAME_VIDEO]] == ["000003", "000003"]
+    assert [image.path[-10:-4] for image in split[BETWEEN]] == ["000001", "000001"]
+    assert len(split[TRAIN]) == 4
+    rule = SplitRule(by="site", held_out_sites=("site-1",), between_every=2)
+    assert {part: len(members) for part, members in apply_rule(read(farm), rule).items()} == {
+        "between": 4,
+        "train": 4,
+        "unseen_site": 4,
+    }
 
 
 def test_a_leaking_split_is_refused(farm: Path) -> None:
