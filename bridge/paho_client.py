@@ -21,6 +21,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MessageType, MQTTErrorCode, MQTT
 
 from bridge import traceparent
 from bridge.inflight import Delivery
+from contracts.traces import TRACEPARENT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -133,7 +134,7 @@ class PlainClient(paho.Client):
         trace = None
         if self._traces:
             named = dict(getattr(message.properties, "UserProperty", ()))
-            trace = traceparent.checked(named.get(traceparent.NAME, "").encode())
+            trace = traceparent.checked(named.get(TRACEPARENT, "").encode())
         delivery = Delivery(topic, bytes(message.payload), mid, datetime.now(timezone.utc), time.monotonic(), trace)
         self._on_deliveries(self.generation, (delivery,))
 

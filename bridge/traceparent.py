@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 
-NAME = "traceparent"
+from contracts.traces import TRACEPARENT
+
 _LENGTH = 55
 # [MQTT-3.3.2.3.7] a user property: its identifier, then name and value, each with its length in two bytes.
-_PROPERTY = b"\x26" + len(NAME).to_bytes(2, "big") + NAME.encode() + _LENGTH.to_bytes(2, "big")
+_PROPERTY = b"\x26" + len(TRACEPARENT).to_bytes(2, "big") + TRACEPARENT.encode() + _LENGTH.to_bytes(2, "big")
 _VALID = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 

@@ -18,10 +18,10 @@ from bridge.dead_letter import DeadLetterLimit
 from bridge.errors import NumbersUnavailableError, RecordRefusedError, UplinkBrokenError
 from bridge.inflight import Batch, InFlight
 from bridge.source import MqttSource
-from bridge.traceparent import NAME as TRACEPARENT
 from bridge.walk import Walk
 from contracts.dead_letters import DeadLetter
 from contracts.errors import InvalidMessageError
+from contracts.traces import TRACEPARENT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -333,14 +333,27 @@ class IngestSettings(RetentionSettings, KafkaSettings):
     ingest_dead_letter_burst: int = Field(default=500, ge=1)
     """Refused messages that may come at once before the rate applies."""
     traces: bool = False
-    """Send one span for each stored batch to an OpenTelemetry collector, linked to the traces of its messages (the bridge carries them
-    with ``SHOAL_BRIDGE_TRACES``); as the API's: ``OTEL_EXPORTER_OTLP_ENDPOINT``, needs ``shoal[otel]``, costs nothing when off."""
+    """Send one span for each stored batch to an OpenTelemetry collector, linked to the traces of its messages, and one in the trace of
+    each message that has one (boxes begin them with ``traces``, the bridge carries them with ``SHOAL_BRIDGE_TRACES``); as the API's:
+    ``OTEL_EXPORTER_OTLP_ENDPOINT``, needs ``shoal[otel]``, costs nothing when off."""
     ingest_metrics_host: str = "127.0.0.1"
     """Address of /healthz, /readyz and /metrics; 0.0.0.0 in a container."""
     ingest_metrics_port: int = Field(default=9465, ge=0, le=65535)
     """TCP port of the same; 0 takes a free one."""
     log_level: str = Field(default="info", pattern="^(debug|info|warning|error)$")
     """Least severe event that is logged."""
+
+
+class BoxTraceSettings(BaseSettings):
+    """Traces of a box (``shoal up``), whose ingest runs beside its bridge."""
+
+    model_config = SettingsConfigDict(env_prefix="SHOAL_", extra="ignore", frozen=True)
+
+    traces: bool = False
+    """As the ingest's, and the same variable switches on the API's."""
+    traces_share: float = Field(default=0.01, ge=0, le=1)
+    """Part of the messages whose traces are gone on with, alarms always: the same as ``traces.share`` of the edge agents, because the
+    broker of a box carries no user properties."""
 
 
 class StreamPredictorSettings(PredictionSettings, KafkaSettings):
@@ -514,6 +527,15 @@ def load_retention_settings(**overrides: object) -> RetentionSettings:
         ConfigurationError: the first setting that is missing or cannot be used.
     """
     return _loaded(RetentionSettings, overrides)
+
+
+def load_box_trace_settings(**overrides: object) -> BoxTraceSettings:
+    """Settings of a box's traces from the environment, with ``overrides`` on top.
+
+    Raises:
+        ConfigurationError: a setting cannot be used.
+    """
+    return _loaded(BoxTraceSettings, overrides)
 
 
 def secrets_dir(environ: Mapping[str, str]) -> Path | None:

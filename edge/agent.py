@@ -70,6 +70,7 @@ from edge.outbox.settings import shares_of
 from edge.outbox.store import Draft, Outbox
 from edge.outbox.thinning import Thinner
 from edge.outbox.timetable import rate_at
+from edge.outbox.traces import open_traces
 from edge.page import Page, Sources
 from edge.sampling.keeper import PictureKeeper, open_keeper
 from edge.sampling.uploader import SampleUploader
@@ -286,6 +287,9 @@ class Agent:
         self._link = open_link(
             settings, boot=self.boot, clock=clock, inventory=self.inventory, on_event=self._link_event
         )
+        self._traces = open_traces(
+            settings.traces, site=settings.site, device=settings.device, version=__version__, clock=clock
+        )
         self._publisher = Publisher(
             self.outbox,
             self._link,
@@ -303,6 +307,7 @@ class Agent:
             ),
             on_gaps=self._beat,
             stages=self._metrics.stages,
+            traces=self._traces,
             on_stream_restart=lambda: self.emit(
                 "outbox.behind_store", "The outbox file was older than what the store has; it counts anew"
             ),
@@ -564,6 +569,8 @@ class Agent:
             waiting.wait(0.02)
         self._link.say_goodbye(timeout_s=0.5)
         stop(self._output_workers, timeout_s=0.7)
+        if self._traces is not None:
+            self._traces.stop(timeout_s=0.3)
         self.outbox.close(timeout_s=1.0)
         self._page.stop()
         self._lives.end(self._ends_because or "clean")

@@ -25,6 +25,7 @@ from edge.guard.gpio import check_pins
 from edge.guard.plan import check_lines, check_names
 from edge.guard.rules import Watch, plan
 from edge.limits import without_oxygen_limit
+from edge.outbox.traces import NO_EXPORTER
 from edge.sensors.registry import driver_kind
 from edge.sensors.sampler import channels_of
 from edge.sensors.settings import BrokerSensorSettings
@@ -189,6 +190,9 @@ def _uplink_is_installed(settings: EdgeSettings) -> None:
         raise ConfigurationError(
             "uplink", "aws_iot", "AWS's client is not installed: pip install 'shoal[edge,aws]', or set 'uplink: mqtt'."
         )
+    traces = settings.traces
+    if traces is not None and traces.endpoint is not None and importlib.util.find_spec("opentelemetry") is None:
+        raise ConfigurationError("traces.endpoint", traces.endpoint, NO_EXPORTER)
 
 
 def _readable(field: str, path: Path) -> None:

@@ -27,7 +27,7 @@ from edge.guard.settings import GuardSettings
 from edge.inference.settings import ModelSettings, ObservationSettings
 from edge.limits import meant_species
 from edge.messaging.settings import MAX_EVIDENCE_BYTES, AwsIotSettings
-from edge.outbox.settings import OutboxSettings
+from edge.outbox.settings import OutboxSettings, TraceSettings
 from edge.sampling.settings import SamplingSettings
 from edge.sections import MqttSettings, Section
 from edge.sensors.derived import possible
@@ -210,6 +210,8 @@ class EdgeSettings(BaseSettings):
     """Actuators with their rules, contacts and siren: what the box does by itself."""
     outbox: OutboxSettings = OutboxSettings()
     """Quota and window."""
+    traces: TraceSettings | None = None
+    """Traces for an OpenTelemetry collector; None, the default, begins none."""
     health: HealthSettings = HealthSettings()
     """Heartbeat."""
     announce: AnnounceSettings | None = None

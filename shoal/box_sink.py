@@ -8,6 +8,7 @@ A message is acknowledged to the broker only by that answer, so a crash anywhere
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,11 +20,13 @@ import structlog
 from bridge.sink import Routed
 from cloud.consumers import IngestResult, StreamRecord
 from cloud.consumers.ahead import Ahead, Store
+from cloud.kit.tracing import StoredSpans
 from contracts.dead_letters import DeadLetter
 from contracts.devices import Status, Watermark
 from contracts.envelope import Envelope
 from contracts.errors import RetryableError, ShoalError
 from contracts.topics import Kind
+from contracts.traces import TRACEPARENT, traceparent_of
 
 log = structlog.get_logger()
 
@@ -59,6 +62,9 @@ class BoxSink:
         ingest: the writer; used by one thread, and closed by ``stop``.
         publish_watermark: how devices learn what is committed; must not block.
         on_stored: told of the messages of every committed batch; must not block.
+        spans: told of every try to store; None: nothing is traced.
+        trace_share: part of the messages that is traced, as the boxes' own ``traces.share``. It finds the traces of messages
+            that came over a broker that carries none, as the embedded one.
     """
 
     def __init__(
@@ -67,7 +73,11 @@ class BoxSink:
         publish_watermark: Callable[[Watermark], None],
         *,
         on_stored: Callable[[Sequence[object]], None] = lambda _: None,
+        spans: StoredSpans | None = None,
+        trace_share: float = 0.0,
     ) -> None:
+        self._spans = spans
+        self._trace_share = trace_share
         self._ingest = ingest
         self._on_stored = on_stored
         self._publish_watermark = publish_watermark
@@ -116,11 +126,12 @@ class BoxSink:
         ahead.close()
 
     def _hand_over(self, ahead: Ahead, group: Sequence[_Waiting]) -> None:
+        began_ns = time.time_ns()
         try:
             records = [record_of(routed) for waiting in group for routed in waiting.batch]
-            ahead.write(records, partial(self._written, group))
+            ahead.write(records, partial(self._written, group, began_ns))
         except Exception as error:  # noqa: BLE001  (the bridge keeps the batch and tries again: nothing may be dropped)
-            self._written(group, error)
+            self._written(group, began_ns, error)
 
     def _take(self) -> list[_Waiting] | None:
         """Whole batches that fit one transaction, at least one; None when stopping and empty."""
@@ -137,7 +148,7 @@ class BoxSink:
             self._changed.notify_all()
             return group
 
-    def _written(self, group: Sequence[_Waiting], outcome: IngestResult | BaseException) -> None:
+    def _written(self, group: Sequence[_Waiting], began_ns: int, outcome: IngestResult | BaseException) -> None:
         """Tell the devices, then the bridge."""
         error = outcome if isinstance(outcome, BaseException) else None
         messages = sum(len(waiting.batch) for waiting in group)
@@ -150,6 +161,10 @@ class BoxSink:
                 self._publish_watermark(watermark)
         for waiting in group:
             waiting.on_done(error)
+        if self._spans is not None:
+            traces = [trace_of(routed, self._trace_share) for waiting in group for routed in waiting.batch]
+            found = [trace for trace in traces if trace is not None]
+            self._spans.tried(began_ns, found, messages=messages, error=error)
         if error is None:
             self._on_stored([routed.message for waiting in group for routed in waiting.batch])
 
@@ -165,6 +180,16 @@ def record_of(routed: Routed) -> StreamRecord:
         origin=routed.origin,
         message=routed.message,
     )
+
+
+def trace_of(routed: Routed, share: float) -> bytes | None:
+    """The trace that came with a message, or else the one that follows from its identity; None where it has none."""
+    carried = dict(routed.headers).get(TRACEPARENT)
+    message = routed.message
+    if carried is not None or not isinstance(message, Envelope):
+        return carried
+    named = traceparent_of(message.stream, message.seq, message.kind, share=share)
+    return None if named is None else named.encode()
 
 
 def _kind(message: Envelope | Status | DeadLetter) -> Kind | None:

@@ -93,7 +93,8 @@ def _pipeline(name: str, folder: BoxFolder, config: BoxConfig) -> None:
     from cloud.consumers import Ingest
     from cloud.consumers.ahead import SWITCH_INTERVAL_S
     from cloud.db.maintenance import Maintainer
-    from cloud.settings import load_retention_settings, load_watch_settings
+    from cloud.kit.tracing import StoredSpans, exporting
+    from cloud.settings import load_box_trace_settings, load_retention_settings, load_watch_settings
     from cloud.watch import Watch
     from contracts.probes import Condition, ProbeServer
     from shoal.box_sink import BoxSink
@@ -110,11 +111,20 @@ def _pipeline(name: str, folder: BoxFolder, config: BoxConfig) -> None:
         metrics_port=config.ports["bridge"],
         dead_letter_max_bytes=4_000_000,  # no Kafka record limit here: what is refused is kept whole
     )
+    traced = load_box_trace_settings()
+    traces = exporting("shoal-ingest") if traced.traces else None
     publisher = open_publisher(settings)
     downlink = Downlink(publisher)
     ingest = Ingest(config.dsn, storage_dir=folder.storage)
     evaluator = Evaluator(config.dsn, now=lambda: datetime.now(timezone.utc))
-    uplink = Uplink(settings, BoxSink(ingest, downlink.publish_watermark, on_stored=evaluator.offer))
+    sink = BoxSink(
+        ingest,
+        downlink.publish_watermark,
+        on_stored=evaluator.offer,
+        spans=None if traces is None else StoredSpans(traces, "box", system="mqtt"),
+        trace_share=traced.traces_share,
+    )
+    uplink = Uplink(settings, sink)
     for collector in (UplinkCollector(uplink), DownlinkCollector(downlink)):
         REGISTRY.register(collector)  # beside those of the ingest, which runs in this process too
     probes = ProbeServer(
@@ -147,6 +157,8 @@ def _pipeline(name: str, folder: BoxFolder, config: BoxConfig) -> None:
     downlink.stop()
     close_publisher(publisher)
     probes.stop()
+    if traces is not None:
+        traces.shutdown()
 
 
 def _rollouts(name: str, folder: BoxFolder, config: BoxConfig) -> None:

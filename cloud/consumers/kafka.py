@@ -47,7 +47,7 @@ from cloud.kit.stream import (
     open_publisher,
     open_stream,
 )
-from cloud.kit.tracing import exporting, links_to
+from cloud.kit.tracing import StoredSpans, exporting
 from cloud.metrics import EVALUATOR_FAILURES, INGEST_LAG_SECONDS, INGEST_PAUSED, INGEST_RETRIES
 from cloud.settings import IngestSettings, KafkaSettings
 from contracts.devices import Watermark
@@ -57,7 +57,6 @@ from contracts.topics import KafkaTopic, Kind
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.trace import Tracer
 
 log = structlog.get_logger()
 
@@ -142,8 +141,8 @@ class Consumers:
             auto_register=settings.ingest_auto_register,
         )
         limit = LetterLimit(settings.ingest_dead_letter_rate_per_s, settings.ingest_dead_letter_burst)
-        tracer = None if self._traces is None else self._traces.get_tracer("shoal.ingest")
-        group = _Group(name, ingest, downlink, limit, tracer)
+        spans = None if self._traces is None else StoredSpans(self._traces, name, system="kafka")
+        group = _Group(name, ingest, downlink, limit, spans)
         self._groups.append(group)
         self._thread(name, group.begin, self._run)
 
@@ -282,11 +281,11 @@ class _Group:
     """What one loop does with its batches, and what keeps it from doing so."""
 
     def __init__(
-        self, name: str, ingest: Ingest, downlink: _Downlink, limit: LetterLimit, tracer: Tracer | None = None
+        self, name: str, ingest: Ingest, downlink: _Downlink, limit: LetterLimit, spans: StoredSpans | None = None
     ) -> None:
         self.name = name
         self.obstacle = ""
-        self.tracer = tracer
+        self.spans = spans
         self._ingest = ingest
         self._downlink = downlink
         self._limit = limit
@@ -338,21 +337,21 @@ class _GroupWork:
         """Decode."""
         self._preparing.add([record_of(message) for message in messages])
         self._newest = max(self._newest, *(message.timestamp for message in messages))
-        if self._group.tracer is not None:
+        if self._group.spans is not None:
             self._messages += len(messages)
             self._traces += [message.trace for message in messages if message.trace is not None]
 
     def store(self) -> None:
-        """Write. Each try is a span, linked to the messages' own traces: a batch has as many senders as it has messages."""
-        tracer = self._group.tracer
-        if tracer is None:
+        """Write; each try is told to whoever follows the traces of the messages."""
+        spans, began_ns = self._group.spans, time.time_ns()
+        try:
             self._group.store(self._preparing.prepared(), self._newest)
-            return
-        counted: dict[str, str | int] = {"messaging.system": "kafka", "messaging.batch.message_count": self._messages}
-        with tracer.start_as_current_span(
-            f"store {self._group.name}", links=links_to(self._traces), attributes=counted
-        ):
-            self._group.store(self._preparing.prepared(), self._newest)
+        except Exception as error:
+            if spans is not None:
+                spans.tried(began_ns, self._traces, messages=self._messages, error=error)
+            raise
+        if spans is not None:
+            spans.tried(began_ns, self._traces, messages=self._messages)
 
 
 def _now() -> datetime:

@@ -25,7 +25,6 @@ from contracts.errors import RetryableError
 
 log = structlog.get_logger()
 
-TRACE_HEADER = "traceparent"
 Partition: TypeAlias = tuple[str, int]
 """Topic and partition number."""
 

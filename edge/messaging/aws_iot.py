@@ -21,6 +21,7 @@ from awsiot import mqtt5_client_builder
 
 from contracts.devices import Inventory
 from contracts.topics import thing_name
+from contracts.traces import TRACEPARENT
 from edge.clock import Clock
 from edge.errors import LinkDownError
 from edge.messaging.link import DeviceLink
@@ -74,14 +75,15 @@ class AwsIotLink(DeviceLink):
         self._ids = itertools.count(1)
         self._accepted = False
 
-    def publish(self, topic: str, payload: bytes) -> int:
+    def publish(self, topic: str, payload: bytes, trace: str | None = None) -> int:
         """Hand one QoS 1 message to the client; returns an id of ours, the client shows none.
 
         Raises:
             LinkDownError: not connected; nothing was handed over.
         """
         mid = next(self._ids)
-        self._send(topic, payload, retain=False).add_done_callback(lambda done: self._published(mid, topic, done))
+        sent = self._send(topic, payload, retain=False, trace=trace)
+        sent.add_done_callback(lambda done: self._published(mid, topic, done))
         return mid
 
     def _retain(self, topic: str, payload: bytes) -> Callable[[float], bool]:
@@ -161,10 +163,12 @@ class AwsIotLink(DeviceLink):
         self._accepted = True
         self._welcome()
 
-    def _send(self, topic: str, payload: bytes, *, retain: bool) -> Future[Any]:
+    def _send(self, topic: str, payload: bytes, *, retain: bool, trace: str | None = None) -> Future[Any]:
         if not self.connected.is_set():
             raise LinkDownError("AWS IoT Core is not connected")
         packet = mqtt5.PublishPacket(topic=topic, payload=payload, qos=mqtt5.QoS.AT_LEAST_ONCE, retain=retain)
+        if trace is not None:
+            packet.user_properties = [mqtt5.UserProperty(TRACEPARENT, trace)]
         try:
             sent: Future[Any] = self._client.publish(packet)
         except AwsCrtError as error:

@@ -15,10 +15,12 @@ from typing import Any
 import structlog
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from contracts.devices import Inventory
+from contracts.traces import TRACEPARENT
 from edge.clock import Clock
 from edge.errors import LinkDownError
 from edge.messaging.link import DeviceLink
@@ -97,15 +99,19 @@ class MqttLink(DeviceLink):
         self._accepted = False
         self._client = self._new_client()
 
-    def publish(self, topic: str, payload: bytes) -> int:
-        """Hand one QoS 1 message to the client; returns its message id.
+    def publish(self, topic: str, payload: bytes, trace: str | None = None) -> int:
+        """Hand one QoS 1 message to the client; returns its message id. MQTT 3.1.1 has no place for ``trace``.
 
         Raises:
             LinkDownError: not connected; nothing was handed over.
         """
         if not self.connected.is_set():
             raise LinkDownError("the broker is not connected")
-        return self._client.publish(topic, payload, qos=1).mid
+        properties = None
+        if trace is not None and self._client.protocol == MQTTProtocolVersion.MQTTv5:
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+            properties.UserProperty = (TRACEPARENT, trace)
+        return self._client.publish(topic, payload, qos=1, properties=properties).mid
 
     def _retain(self, topic: str, payload: bytes) -> Callable[[float], bool]:
         message = self._client.publish(topic, payload, qos=1, retain=True)

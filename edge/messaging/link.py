@@ -90,8 +90,10 @@ class DeviceLink(ABC):
                 stop.wait(wait_s)
 
     @abstractmethod
-    def publish(self, topic: str, payload: bytes) -> int:
+    def publish(self, topic: str, payload: bytes, trace: str | None = None) -> int:
         """Hand one QoS 1 message to the client; returns the id that its ``Acknowledged`` will name.
+
+        ``trace`` is its ``traceparent``; a broker without user properties does not get it.
 
         Raises:
             LinkDownError: not connected; nothing was handed over.

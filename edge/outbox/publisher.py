@@ -24,6 +24,7 @@ from edge.messaging.state import Acknowledged, Committed, Connected, Disconnecte
 from edge.outbox.budget import Budget
 from edge.outbox.rules import PRIORITY_OF_KIND, Priority, covered, due_for_resend, highest_covered, waits_for_floor
 from edge.outbox.store import Outbox, Row
+from edge.outbox.traces import MessageTraces
 from edge.stages import Stages
 
 log = structlog.get_logger()
@@ -59,8 +60,8 @@ class Link(Protocol):
         """Largest message that the broker takes."""
         ...
 
-    def publish(self, topic: str, payload: bytes) -> int:
-        """Hand one QoS 1 message over; returns the id that its PUBACK will name.
+    def publish(self, topic: str, payload: bytes, trace: str | None = None) -> int:
+        """Hand one QoS 1 message over, with its ``traceparent`` where it has one; returns the id that its PUBACK will name.
 
         Raises:
             LinkDownError: not connected; nothing was handed over.
@@ -115,6 +116,7 @@ class Publisher:
         on_stream_restart: the file was older than the store; its rows have been numbered anew.
         stages: gets how long messages take.
         on_gaps: the store waits for sequences that were dropped; a heartbeat tells it where to go on.
+        traces: names and follows the traces of messages; None: nothing is traced.
     """
 
     def __init__(
@@ -132,7 +134,9 @@ class Publisher:
         on_stream_restart: Callable[[], None] = lambda: None,
         on_gaps: Callable[[], None] = lambda: None,
         stages: Stages | None = None,
+        traces: MessageTraces | None = None,
     ) -> None:
+        self._traces = traces
         self._stages = stages or Stages()
         self.stats = PublisherStats()
         self._outbox = outbox
@@ -239,6 +243,8 @@ class Publisher:
 
     def _acknowledged(self, mid: int) -> None:
         seq, size, persisted_s = self._in_flight.pop(mid, (None, 0, None))
+        if self._traces is not None:
+            self._traces.acknowledged(mid)
         if seq is None:
             return  # the birth message, or a message of an earlier stream
         self._in_flight_bytes -= size
@@ -410,7 +416,10 @@ class Publisher:
             log.error("outbox.too_large_for_uplink", seq=row.seq, kind=row.kind.value, bytes=len(payload))
             self._outbox.discard([row.seq])
             return
-        mid = self._link.publish(uplink(self._site, self._device, row.kind), payload)
+        trace = None if self._traces is None else self._traces.of(row)
+        mid = self._link.publish(uplink(self._site, self._device, row.kind), payload, trace)
+        if self._traces is not None and trace is not None:
+            self._traces.sent(mid, trace, row, size=len(payload), backfill=backfill)
         self._budget.spend(PRIORITY_OF_KIND[row.kind], len(payload), self._clock.monotonic())
         self._in_flight[mid] = (row.seq, len(payload), None if backfill else self._persisted_s(row))
         self._in_flight_bytes += len(payload)
@@ -426,6 +435,8 @@ class Publisher:
     def _forget_in_flight(self) -> None:
         self._in_flight.clear()
         self._in_flight_bytes = 0
+        if self._traces is not None:
+            self._traces.forget()
 
     def _publish_stats(self) -> None:
         self.stats.in_flight = len(self._in_flight)

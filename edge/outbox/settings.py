@@ -87,6 +87,23 @@ class OutboxSettings(Section):
         return value
 
 
+class TraceSettings(Section):
+    """Traces of what the box sends, to see where a message spends its time between tank and store.
+
+    They need a broker with MQTT 5 (``mqtt.protocol`` 5, or AWS IoT Core), or a box (``shoal up``) that stores itself.
+    """
+
+    share: Fraction = 0.01
+    """Part of the messages that is traced, from 0 to 1; alarms always are, unless it is 0. The store's own share must be the same
+    where the broker carries no user properties."""
+    endpoint: str | None = Field(default=None, pattern=r"^https?://[^\s]+$")
+    """Address of an OpenTelemetry collector that takes OTLP over HTTP, ``http://collector:4318/v1/traces``: it gets a span of every
+    traced message, from its persisting to the broker's acknowledgement. Needs ``shoal[otel]``. None: messages carry the name of
+    their trace and the box itself sends no spans, which costs nothing."""
+    timeout_s: float = Field(default=5.0, gt=0, le=60)
+    """Longest wait in seconds for the collector. One that is away costs spans, never messages."""
+
+
 def shares_of(settings: OutboxSettings) -> dict[Priority, float]:
     """The quota of each class as a part of the whole."""
     shares = settings.shares

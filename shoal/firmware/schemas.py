@@ -89,6 +89,7 @@ def _environment() -> Schema:
         "rollouts": settings.RolloutSettings,
         "predict": settings.StreamPredictorSettings,
         "maintain": settings.RetentionSettings,
+        "box": settings.BoxTraceSettings,
     }
     for program, model in programs.items():
         own = _of(model)

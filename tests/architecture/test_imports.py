@@ -13,7 +13,7 @@ from tests.architecture.tree import ROOT, declared, foreign_imports, owners, pyt
 EXTRAS: dict[str, tuple[str, ...]] = {
     "contracts": (),
     "aquaculture": ("edge",),
-    "edge": ("edge", "cpu", "aws", "video", "s3", "gpio"),
+    "edge": ("edge", "cpu", "aws", "video", "s3", "gpio", "otel"),
     "bridge": ("bridge",),
     "cloud": ("cloud", "otel"),
     "models/runtime": ("edge", "cpu"),
@@ -53,7 +53,7 @@ def test_a_program_imports_only_what_its_own_extra_declares(folder: str) -> None
         ("contracts.envelope", SERVERS | TRAINING | VISION | {"numpy", "paho", "httpx", "typer"}),
         ("aquaculture.alarms", SERVERS | TRAINING | VISION | {"paho", "httpx"}),
         ("models.runtime", SERVERS | TRAINING),
-        ("edge.agent", SERVERS | TRAINING | {"pandas", "httpx", "awscrt", "awsiot"}),
+        ("edge.agent", SERVERS | TRAINING | {"pandas", "httpx", "awscrt", "awsiot", "opentelemetry"}),
         ("bridge.uplink", TRAINING | VISION | {"fastapi", "sqlalchemy", "psycopg", "numpy"}),
         ("cloud.app", TRAINING | VISION),
         ("cloud.consumers", TRAINING | VISION | {"fastapi"}),

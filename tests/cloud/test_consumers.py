@@ -109,7 +109,7 @@ def consumers(
 
 
 @pytest.mark.parametrize("client", ["confluent", "kafka-python"])
-def test_a_stored_batch_is_a_span_that_is_linked_to_the_traces_of_its_messages(
+def test_a_stored_batch_is_a_span_linked_to_the_traces_of_its_messages_which_go_on_to_it(
     client: str, fresh_kafka: Kafka, database_url: str, tmp_path: Path
 ) -> None:
     exporter, traces = InMemorySpanExporter(), TracerProvider()
@@ -122,13 +122,20 @@ def test_a_stored_batch_is_a_span_that_is_linked_to_the_traces_of_its_messages(
     consumers.start()
     try:
         eventually(lambda: counts(database_url)["reading"] == 3)
-        eventually(lambda: sum(messages_of(span) for span in exporter.get_finished_spans()) == 3)
+        eventually(lambda: sum(messages_of(span) for span in named(exporter, "store telemetry")) == 3)
     finally:
         consumers.stop()
     assert consumers.failure is None
-    spans = exporter.get_finished_spans()
-    assert {span.name for span in spans} == {"store telemetry"}
-    assert [f"{link.context.trace_id:032x}" for span in spans for link in span.links] == [TRACE]
+    (batch,) = [span for span in named(exporter, "store telemetry") if span.links]
+    assert [f"{link.context.trace_id:032x}" for link in batch.links] == [TRACE]
+    (stored,) = named(exporter, "store telemetry message")
+    assert stored.parent is not None
+    assert (f"{stored.context.trace_id:032x}", f"{stored.parent.span_id:016x}") == (TRACE, "00f067aa0ba902b7")
+    assert [link.context.span_id for link in stored.links] == [batch.context.span_id]
+
+
+def named(exporter: InMemorySpanExporter, name: str) -> list[ReadableSpan]:
+    return [span for span in exporter.get_finished_spans() if span.name == name]
 
 
 def messages_of(span: ReadableSpan) -> int:

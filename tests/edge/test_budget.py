@@ -60,7 +60,7 @@ class Link:
         self.sequences: list[int] = []
         self.publisher: Publisher | None = None
 
-    def publish(self, topic: str, payload: bytes) -> int:
+    def publish(self, topic: str, payload: bytes, trace: str | None = None) -> int:
         kind = topic.rpartition("/")[2]
         self.bytes[kind] += len(payload)
         self.messages[kind] += 1

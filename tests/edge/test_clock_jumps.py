@@ -41,7 +41,7 @@ class Far:
         self.sent = 0
         self.publisher: Publisher | None = None
 
-    def publish(self, topic: str, payload: bytes) -> int:
+    def publish(self, topic: str, payload: bytes, trace: str | None = None) -> int:
         envelope = decode(payload, parse_uplink(topic).kind)
         assert isinstance(envelope, Envelope)
         self.messages.setdefault((envelope.stream, envelope.seq), envelope)

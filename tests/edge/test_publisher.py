@@ -267,7 +267,7 @@ def test_images_in_flight_leave_room_for_alarms(tmp_path: Path) -> None:
         def __init__(self) -> None:
             self.topics: list[str] = []
 
-        def publish(self, topic: str, payload: bytes) -> int:
+        def publish(self, topic: str, payload: bytes, trace: str | None = None) -> int:
             self.topics.append(topic)
             return len(self.topics)
 

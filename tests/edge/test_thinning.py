@@ -128,7 +128,7 @@ def test_a_store_that_sees_too_many_gaps_is_told_where_to_go_on(tmp_path: Path) 
     class Link:
         max_payload_bytes = 1_000_000
 
-        def publish(self, topic: str, payload: bytes) -> int:  # pragma: no cover
+        def publish(self, topic: str, payload: bytes, trace: str | None = None) -> int:  # pragma: no cover
             raise AssertionError(topic)
 
     asked: list[int] = []

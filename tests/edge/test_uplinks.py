@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from contracts.deployments import (
     ASSIGNMENT_TYPE,
@@ -24,6 +26,7 @@ from contracts.deployments import (
 from contracts.devices import DeviceState, Inventory
 from contracts.errors import ConfigurationError
 from contracts.topics import Kind, commands, jobs, shadow, uplink
+from contracts.traces import traceparent_of
 from edge.check import check
 from edge.clock import SystemClock
 from edge.messaging.aws_iot import MAX_PAYLOAD_BYTES, AwsIotLink
@@ -35,6 +38,7 @@ from edge.messaging.state import Connected, LinkEvent
 from edge.messaging.uplinks import open_link
 from edge.outbox.publisher import Publisher
 from edge.outbox.store import Draft, Outbox
+from edge.outbox.traces import MessageTraces
 from edge.sections import MqttSettings, TlsSettings
 from edge.settings import load_settings
 from edge.supervisor import Supervisor
@@ -114,7 +118,17 @@ def cable(broker: ShippedMosquitto) -> Iterator[Cable]:
 class Box:
     """Outbox, publisher and link of one device."""
 
-    def __init__(self, uplink: Uplink, port: int, folder: Path, certificates: Path, *, identity: str = "one") -> None:
+    def __init__(
+        self,
+        uplink: Uplink,
+        port: int,
+        folder: Path,
+        certificates: Path,
+        *,
+        identity: str = "one",
+        protocol: Literal["3.1.1", "5"] = "3.1.1",
+        traces: MessageTraces | None = None,
+    ) -> None:
         self.clock = SystemClock(assume_synchronised=True)
         self.on_event: Callable[[LinkEvent], None] = lambda _event: None
         self.outbox = Outbox(folder / "outbox.db", boot="boot-0001", clock=self.clock, max_bytes=50_000_000)
@@ -122,7 +136,7 @@ class Box:
         self.link: DeviceLink
         if uplink == "mqtt":
             tls = TlsSettings(ca_file=ca, cert_file=cert, key_file=key)
-            settings = MqttSettings(port=port, reconnect_max_s=0.3, keepalive_s=5, tls=tls)
+            settings = MqttSettings(port=port, reconnect_max_s=0.3, keepalive_s=5, tls=tls, protocol=protocol)
             self.link = MqttLink(
                 settings,
                 site="farm",
@@ -145,7 +159,7 @@ class Box:
                 on_event=self._handle,
             )
         self.publisher = Publisher(
-            self.outbox, self.link, site="farm", device="edge-1", clock=self.clock, resend_after_s=0.5
+            self.outbox, self.link, site="farm", device="edge-1", clock=self.clock, resend_after_s=0.5, traces=traces
         )
         self.supervisor = Supervisor()
 
@@ -233,6 +247,49 @@ def test_commands_and_jobs_are_heard_again_after_a_reconnect(box: Box, store: St
     eventually(lambda: len(store.statuses) > births and box.link.connected.is_set())
     store._client.publish(commands("farm", "edge-1"), b"two", qos=1)
     eventually(lambda: heard == [b"one", b"two"])
+
+
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+def test_a_message_carries_its_trace_where_the_broker_has_user_properties(
+    uplink_name: Uplink,
+    protocol: Literal["3.1.1", "5"],
+    broker: ShippedMosquitto,
+    store: Store,
+    tmp_path: Path,
+    certificates: Path,
+) -> None:
+    carried: list[Any] = []
+    listener = Client(CallbackAPIVersion.VERSION2, client_id="listener", protocol=MQTTProtocolVersion.MQTTv5)
+    ca, cert, key = (str(certificates / name) for name in ("ca.pem", "bridge.pem", "bridge.key"))
+    listener.tls_set(ca, cert, key)
+
+    def subscribe(client: Client, *_: Any) -> None:
+        client.subscribe(uplink("farm", "edge-1", Kind.ALARMS), 1)
+
+    listener.on_connect = subscribe
+    listener.on_message = lambda _client, _data, message: carried.append(
+        getattr(message.properties, "UserProperty", [])
+    )
+    subscribed = threading.Event()
+    listener.on_subscribe = lambda *_: subscribed.set()
+    listener.connect("127.0.0.1", broker.port)
+    listener.loop_start()
+    assert subscribed.wait(20)
+    box = Box(
+        uplink_name, broker.port, tmp_path, certificates, protocol=protocol,
+        traces=MessageTraces(0.001, SystemClock(assume_synchronised=True)),
+    )  # fmt: skip
+    box.start()
+    box.outbox.accept([alarm_draft()])
+    eventually(box.is_empty)
+    name = traceparent_of(box.outbox.stream, 1, Kind.ALARMS, share=1)
+    on_the_wire = [] if (uplink_name, protocol) == ("mqtt", "3.1.1") else [("traceparent", name)]
+    eventually(lambda: carried)
+    assert carried[0] == on_the_wire
+    assert len(store.messages) == 1
+    box.stop()
+    listener.disconnect()
+    listener.loop_stop()
 
 
 def test_a_box_with_anothers_certificate_is_not_heard(

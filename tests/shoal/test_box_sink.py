@@ -4,13 +4,19 @@ import threading
 from collections.abc import Sequence
 from datetime import datetime, timezone
 
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
 from bridge.sink import Routed
 from cloud.consumers import IngestResult, StreamRecord
 from cloud.consumers.prepare import Prepared, Preparing
+from cloud.kit.tracing import StoredSpans
 from contracts.devices import DeviceEvent, DeviceState, EventBatch, Status, Watermark
 from contracts.envelope import Envelope, encode
 from contracts.errors import RetryableError
 from contracts.topics import Kind
+from contracts.traces import traceparent_of
 from shoal.box_sink import MAX_RECORDS, BoxSink, SinkStoppedError
 
 NOW = datetime(2026, 11, 21, 8, 0, tzinfo=timezone.utc)
@@ -136,6 +142,27 @@ def test_a_stopping_sink_writes_what_waits_and_refuses_what_comes_after() -> Non
     sink.submit([event(2)], late)
     assert isinstance(late.wait()[0], SinkStoppedError)
     sink.stop()
+
+
+def test_every_try_to_store_a_batch_is_a_span_and_only_a_stored_message_goes_on_in_its_trace() -> None:
+    store, exporter, provider = Store(), InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    sink = BoxSink(store, lambda _: None, spans=StoredSpans(provider, "box", system="mqtt"), trace_share=1)
+    sink.start()
+    store.error = RetryableError("database: connection refused")
+    refused, kept = Answers(), Answers()
+    sink.submit([event(1)], refused)
+    assert isinstance(refused.wait()[0], RetryableError)
+    store.error = None
+    sink.submit([event(1)], kept)
+    assert kept.wait() == [None]
+    sink.stop()
+    failed, stored, message = exporter.get_finished_spans()
+    assert [one.name for one in (failed, stored, message)] == ["store box", "store box", "store box message"]
+    assert [one.status.is_ok for one in (failed, stored)] == [False, True]
+    _, trace, span, _ = (traceparent_of("stream-0001", 1, Kind.EVENTS, share=1) or "").split("-")
+    assert message.parent is not None
+    assert (f"{message.context.trace_id:032x}", f"{message.parent.span_id:016x}") == (trace, span)
 
 
 def test_a_status_keeps_its_kind() -> None:

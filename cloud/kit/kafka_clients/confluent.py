@@ -10,7 +10,8 @@ from typing import Any
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from cloud.kit.stream import TRACE_HEADER, KafkaAccess, Partition, StreamError, StreamMessage
+from cloud.kit.stream import KafkaAccess, Partition, StreamError, StreamMessage
+from contracts.traces import TRACEPARENT
 
 log = structlog.get_logger()
 
@@ -233,7 +234,7 @@ def _converted(message: Message, *, traces: bool) -> StreamMessage:
 
 
 def _trace_of(message: Message) -> bytes | None:
-    value = dict(message.headers() or ()).get(TRACE_HEADER)
+    value = dict(message.headers() or ()).get(TRACEPARENT)
     return value.encode() if isinstance(value, str) else value
 
 

@@ -11,7 +11,8 @@ import structlog
 from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 from kafka.errors import KafkaError
 
-from cloud.kit.stream import TRACE_HEADER, KafkaAccess, Partition, StreamError, StreamMessage
+from cloud.kit.stream import KafkaAccess, Partition, StreamError, StreamMessage
+from contracts.traces import TRACEPARENT
 
 log = structlog.get_logger()
 
@@ -84,7 +85,7 @@ class KafkaPythonConsumer:
                 record.key,
                 record.value or b"",
                 datetime.fromtimestamp(max(record.timestamp, 0) / 1000, tz=timezone.utc),
-                dict(record.headers or ()).get(TRACE_HEADER) if self._traces else None,
+                dict(record.headers or ()).get(TRACEPARENT) if self._traces else None,
             )
             for records in by_partition.values()
             for record in records
