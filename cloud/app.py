@@ -98,6 +98,7 @@ from cloud.telemetry.exports import MAX_AT_ONCE
 from cloud.telemetry.service import ChannelLimits, ChannelPeriods, daily_temperatures
 from cloud.timeline import endpoints as timeline
 from cloud.training import endpoints as training
+from cloud.training.listed import ListedTrainings
 from cloud.users import endpoints as users
 from contracts.bundles import Task
 from contracts.errors import ConfigurationError
@@ -361,10 +362,10 @@ def _add_tasks(app: FastAPI, settings: CloudSettings, database: Database) -> Non
     """Workers behind a broker where one is named, else one inside this process."""
     folder = settings.storage_dir / "tasks"
     app.state.task_folder = folder
-    app.state.other_tasks = (ListedPredictions(),)
     app.state.training = training_from(settings, settings.storage_dir)
+    app.state.other_tasks = (ListedPredictions(), ListedTrainings(app.state.training))
     app.state.task_kinds = kinds(folder, app.state.training)
-    app.state.task_gauges = TaskGauges()
+    app.state.task_gauges = TaskGauges(app.state.other_tasks)
     if settings.tasks_broker_url is not None:
         from cloud.tasks.broker import celery_app, hint_through
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,7 +20,7 @@ from cloud.kit.schemas import ApiModel
 from cloud.model_health.work import health_kinds
 from cloud.reports import service as reports
 from cloud.settings import TrainingSettings
-from cloud.tasks.kinds import Kind, Kinds, NoParams, Work
+from cloud.tasks.kinds import Kind, Kinds, NoParams, Progress, Work
 from cloud.tasks.repository import QueueRepository
 from cloud.telemetry import exports
 from cloud.telemetry import service as telemetry
@@ -64,10 +65,16 @@ class ExportParams(ApiModel):
 async def make_report(work: Work, params: ReportParams) -> dict[str, Any]:
     """The report as a file."""
     order = reports.Order(params.name, params.site, params.start, params.end, params.batch, params.region)
-    work.progress(0.1, "Reading")
     made = await reports.make(
-        work.database, _asker(work), order, params.format, limiter=CapacityLimiter(1), now=work.now
+        work.database,
+        _asker(work),
+        order,
+        params.format,
+        limiter=CapacityLimiter(1),
+        now=work.now,
+        progress=work.progress,
     )
+    work.progress(0.95, "Writing the file")
     name = f"{params.site}-{params.name.value}-{_days(params.start, params.end)}.{params.format.value}"
     await _write_whole(work.folder / name, made)
     return {"file": name, "bytes": len(made), "media_type": params.format.media_type}
@@ -85,16 +92,33 @@ async def export_site(work: Work, params: ExportParams) -> dict[str, Any]:
     partial, size = work.folder / f"{name}.partial", 0
     async with await AsyncPath(partial).open("wb") as file:
         for position, channel in enumerate(selection.channels):
-            work.progress(position / len(selection.channels), str(channel["channel"]))
+            far = _Channels(work.progress, params, position, len(selection.channels), str(channel["channel"]))
+            far(params.start)
             pieces = exports.pages(
                 work.database, channel, params.resolution, encoder, start=params.start, end=params.end,
-                limiter=CapacityLimiter(1),
+                limiter=CapacityLimiter(1), on_page=far,
             )  # fmt: skip
             async for piece in pieces:
                 size += await file.write(piece)
         size += await file.write(await to_thread.run_sync(encoder.end))
     await AsyncPath(partial).replace(work.folder / name)
     return {"file": name, "bytes": size, "media_type": params.format.media_type}
+
+
+@dataclass(frozen=True)
+class _Channels:
+    """How far an export is: channel by channel, and within one by the time that has been read."""
+
+    progress: Progress
+    params: ExportParams
+    position: int
+    channels: int
+    channel: str
+
+    def __call__(self, until: datetime) -> None:
+        within = (until - self.params.start) / max(self.params.end - self.params.start, timedelta(seconds=1))
+        words = f"{self.channel} ({self.position + 1} of {self.channels}), until {until:%Y-%m-%d %H:%M} UTC"
+        self.progress((self.position + min(1.0, within)) / self.channels, words)
 
 
 def clean_up(folder: Path) -> Kind[NoParams]:

@@ -24,8 +24,9 @@ from sqlalchemy import (
     tuple_,
     update,
 )
-from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP, insert
+from sqlalchemy.dialects.postgresql import JSONB, insert
 
+from cloud.auth.rules import Role
 from cloud.auth.scope import Scope
 from cloud.farms.repository import own_sites
 from cloud.farms.tables import Site, Unit
@@ -201,6 +202,9 @@ _MEANT = {"waiting": "queued", "done": "succeeded"}
 class ListedPredictions:
     """Predictions asked for later, in the list of all tasks (``cloud.tasks.repository.OtherTasks``)."""
 
+    seen_by = Role.VIEWER
+    ended_by = Role.OPERATOR
+
     def select(self, scope: Scope) -> Select[Any]:
         """Those that the scope may see, as tasks of the kind ``prediction``."""
         row = PredictionTask
@@ -227,7 +231,7 @@ class ListedPredictions:
                 row.attempts,
                 row.created_at,
                 func.coalesce(row.request["created_by"].astext, "").label("created_by"),
-                cast(null(), TIMESTAMP(timezone=True)).label("started_at"),
+                row.started_at,
                 row.finished_at,
                 (row.state == "cancelled").label("cancel_requested"),
             )
@@ -236,8 +240,22 @@ class ListedPredictions:
         )
         return select(*listed.c)
 
-    async def cancel(self, connection: WriteConnection, scope: Scope, task_id: UUID, now: datetime) -> None:
+    def unfinished(self) -> Select[Any]:
+        """Those that wait or run, with how long the oldest that waits has."""
+        row = PredictionTask
+        state = case(_MEANT, value=row.state, else_=row.state)
+        waited = func.extract("epoch", func.now() - func.min(row.created_at))
+        return (
+            select(
+                literal("ml").label("queue"), state.label("state"), func.count().label("n"), waited.label("waited_s")
+            )
+            .where(row.finished_at.is_(None))
+            .group_by(row.state)
+        )
+
+    async def cancel(self, connection: WriteConnection, scope: Scope, task_id: UUID, *, by: str, now: datetime) -> None:
         """It ends at once: the process that has it finds it taken, stops, and writes nothing. Who waits for a callback gets it."""
+        del by
         called = PredictionTask.callback_url.is_not(None)
         await connection.execute(
             update(PredictionTask)
@@ -289,7 +307,12 @@ class PredictionTaskRepository(Repository):
         statement = (
             update(PredictionTask)
             .where(PredictionTask.id == chosen.scalar_subquery())
-            .values(state="running", attempts=PredictionTask.attempts + 1, lease_until=lease_until)
+            .values(
+                state="running",
+                attempts=PredictionTask.attempts + 1,
+                lease_until=lease_until,
+                started_at=func.coalesce(PredictionTask.started_at, now),
+            )
             .returning(*PredictionTask.__table__.columns)
         )
         return await self._one(statement)

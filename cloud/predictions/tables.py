@@ -53,6 +53,7 @@ class PredictionTask(Base):
 
     __tablename__ = "prediction_task"
     __table_args__ = (
+        Index("ix_prediction_task_recent", "organization_id", text("created_at DESC"), text("id DESC")),
         Index("ix_prediction_task_open", "created_at", postgresql_where=text("finished_at IS NULL")),
         Index("ix_prediction_task_callback", "callback_at", postgresql_where=text("callback_state = 'waiting'")),
     )
@@ -70,6 +71,8 @@ class PredictionTask(Base):
     lease_until: Mapped[datetime | None]
     """Until when the running process has promised to say that it lives."""
     done: Mapped[int]
+    started_at: Mapped[datetime | None]
+    """When the first run began."""
     finished_at: Mapped[datetime | None]
     error: Mapped[str | None]
     result: Mapped[dict[str, Any] | None]

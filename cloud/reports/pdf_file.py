@@ -6,6 +6,7 @@ The fonts every PDF reader has know Western European letters only; others stand 
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -42,8 +43,8 @@ _LEAST, _MOST = 7, 60
 """Characters that a column is made wide for, whatever stands in it."""
 
 
-def render(report: Report) -> bytes:
-    """The file. The same report is the same bytes."""
+def render(report: Report, drawn: Callable[[float], None] = lambda _share: None) -> bytes:
+    """The file. The same report is the same bytes. ``drawn`` hears from time to time which part of it, from 0 to 1, is on a page."""
     file = io.BytesIO()
     page = landscape(A4)
     document = SimpleDocTemplate(
@@ -90,6 +91,13 @@ def render(report: Report) -> bytes:
                 super().showPage()
             super().save()
 
+    parts = len(story)
+
+    def heard(what: str, value: int) -> None:
+        if what == "PROGRESS":  # of the parts that there were; the library splits them on its way
+            drawn(min(1.0, max(0.0, value / parts)))
+
+    document.setProgressCallBack(heard)
     document.build(story, canvasmaker=Numbered)
     return file.getvalue()
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+from typing import TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from anyio import CapacityLimiter, to_thread
@@ -32,6 +33,9 @@ from cloud.telemetry.rules import Resolution
 
 MAX_AT_ONCE = 2
 MAX_WAITING = 8
+Progress: TypeAlias = Callable[[float, str], None]
+"""Hears how far a report is, from 0 to 1, and at what, in words."""
+_READ_SHARE, _MADE_SHARE = 0.5, 0.95
 LIFE = timedelta(days=5 * 366)
 """How far back the records of a batch are traced."""
 
@@ -84,9 +88,16 @@ class Order:
 
 
 async def make(
-    database: Database, user: Principal, order: Order, kind: Format, *, limiter: CapacityLimiter, now: datetime
+    database: Database,
+    user: Principal,
+    order: Order,
+    kind: Format,
+    *,
+    limiter: CapacityLimiter,
+    now: datetime,
+    progress: Progress = lambda _share, _words: None,
 ) -> bytes:
-    """The file of a report.
+    """The file of a report; ``progress`` hears how far it is (0 to 1) and at what.
 
     Raises:
         NotFoundError: the organization has no such site or batch.
@@ -104,18 +115,25 @@ async def make(
     if limiter.statistics().tasks_waiting >= MAX_WAITING:
         raise UnavailableError("Too many reports are being made; try again in a moment")
     async with limiter:
+        progress(0.05, "Reading the records")
         async with database.read() as reader:
-            report = await _read(reader, user, order, now)
+            report = await _read(reader, user, order, now, progress)
         if report.rows > MAX_ROWS:
             raise InvalidRangeError(
                 f"The report would have {report.rows} rows, at most {MAX_ROWS}; choose a shorter time"
             )
-        return await to_thread.run_sync(render, report)
+        words = f"Making the {kind.value.upper()} of {report.rows} rows"
+        progress(_READ_SHARE, words)
+
+        def drawn(share: float) -> None:
+            progress(_READ_SHARE + (_MADE_SHARE - _READ_SHARE) * share, words)
+
+        return await to_thread.run_sync(render, report, drawn)
 
 
-def _renderer(kind: Format) -> Callable[[Report], bytes]:
+def _renderer(kind: Format) -> Callable[[Report, Callable[[float], None]], bytes]:
     if kind is Format.CSV:
-        return csv_file.render
+        return lambda report, _drawn: csv_file.render(report)
     try:
         from cloud.reports import pdf_file
     except ModuleNotFoundError as error:
@@ -123,12 +141,12 @@ def _renderer(kind: Format) -> Callable[[Report], bytes]:
     return pdf_file.render
 
 
-async def _read(reader: ReadConnection, user: Principal, order: Order, now: datetime) -> Report:
+async def _read(reader: ReadConnection, user: Principal, order: Order, now: datetime, progress: Progress) -> Report:
     farms = FarmRepository(reader, user.scope)
     site = await farms.site(order.site)
     if site is None:
         raise NotFoundError(f"There is no site {order.site!r}")
-    question = _Reading(reader, user, order, site, await farms.units(site["id"]))
+    question = _Reading(reader, user, order, site, await farms.units(site["id"]), progress)
     tables = await _READ_BY[order.name](question)
     try:
         zone, zone_name = ZoneInfo(site["timezone"]), site["timezone"]
@@ -152,7 +170,11 @@ async def _read(reader: ReadConnection, user: Principal, order: Order, now: date
 class _Reading:
     """One report while its facts are read; collects where they came from."""
 
-    def __init__(self, reader: ReadConnection, user: Principal, order: Order, site: Row, units: list[Row]) -> None:
+    def __init__(
+        self, reader: ReadConnection, user: Principal, order: Order, site: Row, units: list[Row], progress: Progress
+    ) -> None:
+        self._progress = progress
+        self._asked = 0
         self.reader = reader
         self.order = order
         self.site_id: int = site["id"]
@@ -161,8 +183,14 @@ class _Reading:
         self.alarms = AlarmRepository(reader, user.scope)
         self.provenance: list[str] = []
 
+    def reads(self, what: str) -> None:
+        """Tell what is read next; a report reads at most a handful of things."""
+        self._asked += 1
+        self._progress(_READ_SHARE * (1 - 0.7**self._asked), f"Reading {what}")
+
     async def records(self, kind: str | None = None) -> list[Row]:
         """Valid records of the time, oldest first."""
+        self.reads("the diary" if kind is None else f"records of {kind.replace('_', ' ')}")
         rows = await self.diary.records(
             self.site_id, kind=kind, start=self.order.start, end=self.order.end, rows=MAX_ROWS + 1
         )
@@ -175,6 +203,7 @@ class _Reading:
 
     async def occurrences(self) -> list[Occurrence]:
         """Alarms of the time."""
+        self.reads("the alarms")
         rows = await self.alarms.occurrences(self.site_id, self.order.start, self.order.end, rows=MAX_ROWS + 1)
         if len(rows) > MAX_ROWS:
             raise InvalidRangeError(f"More than {MAX_ROWS} alarms; choose a shorter time")
@@ -187,6 +216,7 @@ async def _daily_log(what: _Reading) -> list[Table]:
     names = {unit["id"]: unit["slug"] for unit in what.units}
     means: list[Row] = []
     if names:
+        what.reads("what was measured")
         means = await TelemetryRepository(what.reader).means(
             list(names), Resolution.HOUR, start=what.order.start, end=what.order.end, rows=100_001
         )
@@ -202,6 +232,7 @@ async def _weekly_lice(what: _Reading) -> list[Table]:
 
 async def _production(what: _Reading) -> list[Table]:
     order = what.order
+    what.reads("the books of the batches")
     stock = await what.diary.stock_records(site_id=what.site_id)
     ledgers = ledgers_of(stock)
     accounts = {
@@ -223,6 +254,7 @@ async def _traceability(what: _Reading) -> list[Table]:
     if batch is None:
         raise NotFoundError(f"There is no batch {code!r}")
     end = what.order.end
+    what.reads("the book of the batch")
     moves = [row for row in await what.diary.stock_records(batch_ids=[batch["id"]]) if row["occurred_at"] < end]
     first = min((row["occurred_at"] for row in moves), default=end)
     given = await what.diary.valid(what.site_id, ["feeding", "treatment"], since=max(first, end - LIFE))
@@ -233,6 +265,7 @@ async def _traceability(what: _Reading) -> list[Table]:
 
 
 async def _water_compliance(what: _Reading) -> list[Table]:
+    what.reads("what was measured")
     judged = await judge_water(what.reader, what.site_id, what.units, what.order.start, what.order.end)
     readings = sum(each.readings for each in judged.channels)
     what.provenance.append(f"{readings} readings of {len(judged.channels)} channels, judged by their means")

@@ -20,13 +20,12 @@ from cloud.tasks.schemas import NewTask, TaskOut, TaskPage, TaskState
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 
 
-async def others_of(request: Request) -> tuple[OtherTasks, ...]:
-    """Tasks of features with a table of their own."""
-    others: tuple[OtherTasks, ...] = request.app.state.other_tasks
-    return others
+async def others_of(request: Request, user: Viewer) -> list[OtherTasks]:
+    """Tasks of features with a table of their own, those that the user may see."""
+    return [each for each in request.app.state.other_tasks if user.role.reaches(each.seen_by)]
 
 
-Others = Annotated[tuple[OtherTasks, ...], Depends(others_of)]
+Others = Annotated[list[OtherTasks], Depends(others_of)]
 Key = Annotated[
     str | None,
     Header(max_length=100, pattern=r"^[A-Za-z0-9_.:-]+$", description="The same key asks for the same task once."),
@@ -57,15 +56,18 @@ async def list_tasks(
     state: Annotated[TaskState | None, Query()] = None,
     kind: Annotated[str | None, Query(max_length=40, pattern=r"^[a-z_]+$")] = None,
 ) -> TaskPage:
-    """Tasks of the user's organization, newest first: reports, exports, trainings, and predictions asked for later (kind
-    `prediction`). They are kept for a week after their end, predictions as long as the settings say.
+    """Tasks of the user's organization, newest first: reports, exports, and predictions asked for later (kind `prediction`).
+    Fleet admins also see the trainings of the platform (kind `training`). They are kept for a week after their end, predictions as
+    long as the settings say, trainings for good.
     """
     return await service.list_tasks(reader, user, page, state=state, kind=kind, others=others)
 
 
 @router.get("/{task_id}", summary="One task", responses=problems(401, 404))
 async def get_task(task_id: UUID, user: Viewer, reader: Reader, others: Others) -> TaskOut:
-    """How far it is, and what came of it. The answers of a prediction are at `status_url` of its result."""
+    """How far it is, at which step, and what came of it. Written down every two seconds at most (predictions five, trainings within a
+    minute). The answers of a prediction are at `status_url` of its result.
+    """
     return await service.get_task(reader, user, task_id, others)
 
 

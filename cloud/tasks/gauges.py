@@ -1,7 +1,8 @@
-"""What waits and what runs, for Prometheus, whichever process does it: read from the table when somebody scrapes."""
+"""What waits and what runs, for Prometheus, whichever process does it: read from the tables when somebody scrapes."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -9,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cloud.kit.repository import Database
 from cloud.metrics import TASKS_UNFINISHED, TASKS_WAITED_SECONDS
-from cloud.tasks.repository import QueueRepository
+from cloud.tasks.repository import OtherTasks, QueueRepository
 from cloud.tasks.runner import QUEUES
 
 log = structlog.get_logger()
@@ -18,9 +19,10 @@ EVERY = timedelta(seconds=10)
 
 
 class TaskGauges:
-    """Keeps the gauges fresh."""
+    """Keeps the gauges fresh; ``others`` are counted with the tasks of the table."""
 
-    def __init__(self) -> None:
+    def __init__(self, others: Sequence[OtherTasks] = ()) -> None:
+        self._others = others
         self._next: datetime | None = None
 
     async def refresh(self, database: Database, now: datetime) -> None:
@@ -30,7 +32,7 @@ class TaskGauges:
         self._next = now + EVERY
         try:
             async with database.read() as reader:
-                rows = await QueueRepository(reader).counts()
+                rows = await QueueRepository(reader).counts(self._others)
         except (SQLAlchemyError, OSError) as error:
             log.warning("task_metrics_not_read", error=type(error).__name__)
             return

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, tuple_, union_all, update
 from sqlalchemy.dialects.postgresql import insert
 
+from cloud.auth.rules import Role
 from cloud.auth.scope import Scope
 from cloud.kit.repository import ReadConnection, Repository, Row, WriteConnection
 from cloud.tasks.tables import TaskRow
@@ -27,12 +28,23 @@ _UNFINISHED = ("queued", "running")
 
 
 class OtherTasks(Protocol):
-    """Tasks of a feature that keeps a table of its own; people see them in the same list."""
+    """Tasks of a feature that keeps a table of its own; people see them in the same list.
+
+    Attributes:
+        seen_by: who sees them.
+        ended_by: who may end them.
+    """
+
+    seen_by: Role
+    ended_by: Role
 
     def select(self, scope: Scope) -> Select[Any]:
         """Those that the scope may see, with the columns of ``TaskOut`` by name, type and order."""
 
-    async def cancel(self, connection: WriteConnection, scope: Scope, task_id: UUID, now: datetime) -> None:
+    def unfinished(self) -> Select[Any] | None:
+        """Those of every organization that wait or run, as ``QueueRepository.counts`` tells its own; None: counted elsewhere."""
+
+    async def cancel(self, connection: WriteConnection, scope: Scope, task_id: UUID, *, by: str, now: datetime) -> None:
         """End this one, where it is one of them and has not ended."""
 
 
@@ -98,10 +110,10 @@ class TaskRepository(Repository):
         )
         return 0 if row is None else int(row["n"])
 
-    async def cancel(self, task_id: UUID, now: datetime) -> None:
+    async def cancel(self, task_id: UUID, *, by: str, now: datetime) -> None:
         """A queued task ends at once; one that runs is asked to."""
         for other in self._others:
-            await other.cancel(WriteConnection(self._connection), self._scope, task_id, now)
+            await other.cancel(WriteConnection(self._connection), self._scope, task_id, by=by, now=now)
         unfinished = update(TaskRow).where(self._own, TaskRow.id == task_id)
         await self._connection.execute(
             unfinished.where(TaskRow.state == "queued").values(
@@ -174,13 +186,18 @@ class QueueRepository(Repository):
         rows = await self._all(delete(TaskRow).where(TaskRow.finished_at < before).returning(TaskRow.id))
         return [row["id"] for row in rows]
 
-    async def counts(self) -> list[Row]:
-        """Unfinished tasks by queue and state, with how long the oldest that is due has waited."""
+    async def counts(self, others: Sequence[OtherTasks] = ()) -> list[Row]:
+        """Unfinished tasks by queue and state, with how long the oldest that is due has waited; those of ``others`` too."""
         waited = func.extract("epoch", func.now() - func.min(TaskRow.due_at))
-        return await self._all(
+        own = (
             select(TaskRow.queue, TaskRow.state, func.count().label("n"), waited.label("waited_s"))
             .where(or_(TaskRow.state == "queued", TaskRow.state == "running"))
             .group_by(TaskRow.queue, TaskRow.state)
+        )
+        every = union_all(own, *(part for other in others if (part := other.unfinished()) is not None)).subquery()
+        total, longest = func.sum(every.c.n).label("n"), func.max(every.c.waited_s).label("waited_s")
+        return await self._all(
+            select(every.c.queue, every.c.state, total, longest).group_by(every.c.queue, every.c.state)
         )
 
     @staticmethod

@@ -35,8 +35,9 @@ class TaskOut(ApiModel):
     params: dict[str, Any]
     state: TaskState
     progress: float
-    """From 0 to 1."""
+    """From 0 to 1, as its worker told it at most every two seconds."""
     message: str
+    """What it is at, in words."""
     result: dict[str, Any] | None
     """Of work that succeeded; ``file`` and ``bytes`` when ``GET /tasks/{id}/file`` has something to send."""
     error: str | None
@@ -46,7 +47,7 @@ class TaskOut(ApiModel):
     created_at: UtcDatetime
     created_by: str
     started_at: UtcDatetime | None
-    """Null before its first attempt, and for predictions, which do not keep it."""
+    """Of its first attempt; null before."""
     finished_at: UtcDatetime | None
     cancel_requested: bool
     """Somebody wants it to end; a worker that is at it stops within seconds."""

@@ -127,7 +127,8 @@ async def cancel_task(
     Raises:
         NotFoundError: there is none, or it is not the user's to see.
     """
-    await TaskRepository(writer, user.scope, others).cancel(task_id, now)
+    may = [each for each in others if user.role.reaches(each.ended_by)]
+    await TaskRepository(writer, user.scope, may).cancel(task_id, by=user.email, now=now)
     return await get_task(_reading(writer), user, task_id, others)
 
 

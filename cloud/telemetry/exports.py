@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime, timedelta, timezone
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
@@ -97,8 +97,9 @@ async def pages(
     start: datetime,
     end: datetime,
     limiter: CapacityLimiter,
+    on_page: Callable[[datetime], None] = lambda _until: None,
 ) -> AsyncIterator[bytes]:
-    """One channel of a file in pieces."""
+    """One channel of a file in pieces; ``on_page`` hears until when it has been read."""
     after = start
     while True:
         async with limiter:
@@ -107,6 +108,8 @@ async def pages(
                     channel["id"], resolution, start=after, end=end, rows=PAGE_ROWS
                 )
             piece = await to_thread.run_sync(made_by.page, channel, rows)  # other requests go on meanwhile
+        if rows:
+            on_page(rows[-1][0])
         if piece:
             yield piece
         if len(rows) < PAGE_ROWS:

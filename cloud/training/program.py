@@ -15,17 +15,19 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from cloud.training.steps import Step, steps_of
+from cloud.training.steps import RUN, Step, progress_of, steps_of
 
 ORDER, STATE, LOG, LOCK = "order.json", "state.json", "log.txt", "lock"
 CANCEL = "cancel"
 """A file of this name ends a run within seconds, wherever it runs."""
+CONFIG, CURVE = "config.json", "curve.jsonl"
+"""Of ``shoal models train``, in its output folder."""
 HEARTBEAT_S = 5.0
 LOG_BYTES = 5_000_000
 """A log that has grown larger begins anew with the next step; the old one is kept beside it."""
@@ -78,24 +80,26 @@ def main(folder: Path) -> int:
             return ALREADY_RUNNING
         told = Folder(folder)
         told.tell(state="running", error=None, pid=os.getpid())
-        for step in steps_of(order, folder):
+        steps = steps_of(order, folder)
+        names = [step.name for step in steps]
+        for step in steps:
             if step.name in told.done:
                 continue
             if (folder / CANCEL).exists():
                 told.tell(state="failed", error="cancelled")
                 return 1
-            error = _run(step, folder, told)
+            error = _run(step, names, folder, told)
             if error is not None:
                 told.tell(state="failed", error=error)
                 return 1
             told.tell(done=[*told.done, step.name])
-        told.tell(state="succeeded", step=None)
+        told.tell(state="succeeded", step=None, progress=1.0, message="")
         return 0
 
 
-def _run(step: Step, folder: Path, told: Folder) -> str | None:
+def _run(step: Step, names: Sequence[str], folder: Path, told: Folder) -> str | None:
     """One step; what was wrong with it, or None."""
-    told.tell(step=step.name)
+    told.tell(step=step.name, **_far(step, names, folder))
     log = folder / LOG
     if log.exists() and log.stat().st_size > LOG_BYTES:
         log.replace(log.with_suffix(".old.txt"))
@@ -112,7 +116,7 @@ def _run(step: Step, folder: Path, told: Folder) -> str | None:
                     code = child.wait(HEARTBEAT_S)
                     break
                 except subprocess.TimeoutExpired:
-                    told.tell()
+                    told.tell(**_far(step, names, folder))
                     if (folder / CANCEL).exists():
                         _end(child)
                         return "cancelled"
@@ -121,6 +125,17 @@ def _run(step: Step, folder: Path, told: Folder) -> str | None:
     if step.makes is not None and not (folder / step.makes).is_file():
         return f"{step.name} made no {step.makes}: {_last_words(log)}"
     return None
+
+
+def _far(step: Step, names: Sequence[str], folder: Path) -> dict[str, Any]:
+    """How far the run is. Training says it itself: a line of its curve for each epoch, and in its configuration how many there will be."""
+    epoch = epochs = 0
+    with suppress(OSError, ValueError, KeyError, TypeError):  # not there yet, or another program that trains
+        epochs = int(json.loads((folder / RUN / CONFIG).read_text())["schedule"]["epochs"])
+        with (folder / RUN / CURVE).open("rb") as lines:
+            epoch = sum(1 for _ in lines)
+    share, words = progress_of(names, step.name, epoch, epochs)
+    return {"progress": round(share, 4), "message": words}
 
 
 @contextmanager

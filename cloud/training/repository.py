@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, text, tuple_, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Select, String, case, cast, func, literal, null, select, text, tuple_, update
+from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from cloud.drift.tables import DriftAlert
 from cloud.kit.repository import Repository, Row
@@ -114,3 +114,37 @@ class TrainingRepository(Repository):
         values = {"looked_at": now, "said": words}
         statement = insert(RetrainRuleRow).values(model=model, body={}, **values)
         await self._connection.execute(statement.on_conflict_do_update(index_elements=["model"], set_=values))
+
+
+_URL = "/api/v1/training/runs/"
+_MEANT = {"waiting": "queued", "proposed": "succeeded", "inconclusive": "succeeded", "refused": "succeeded"}
+"""States of the list of tasks, where the name is another."""
+
+
+def listed_runs() -> Select[Any]:
+    """Every run as a task (``cloud.tasks.repository.OtherTasks``)."""
+    row = TrainingRun
+    made = func.jsonb_build_object(
+        "decision", row.state, "version", row.version, "sha256", row.sha256,
+        "status_url", literal(_URL).concat(cast(row.id, String)), type_=JSONB,
+    )  # fmt: skip
+    listed = select(
+        row.id,
+        literal("training").label("kind"),
+        literal("ml").label("queue"),
+        func.jsonb_build_object("model", row.model, "trigger", row.trigger, "reason", row.reason, type_=JSONB).label(
+            "params"
+        ),
+        case(_MEANT, value=row.state, else_=row.state).label("state"),
+        row.progress,
+        row.message,
+        case((row.state.in_(("proposed", "inconclusive", "refused")), made), else_=null()).label("result"),
+        row.error,
+        row.starts.label("attempts"),
+        row.asked_at.label("created_at"),
+        row.asked_by.label("created_by"),
+        row.started_at,
+        row.finished_at,
+        (row.state == "cancelled").label("cancel_requested"),
+    ).subquery()
+    return select(*listed.c)

@@ -112,6 +112,10 @@ class TrainingRunOut(ApiModel):
     state: Outcome
     step: str | None
     """prepare, train, export, evaluate, evaluate_production or gate."""
+    progress: float
+    """From 0 to 1, as of ``heard_at``."""
+    message: str
+    """What it is at, in words: ``train: epoch 12 of 40``."""
     starts: int
     """More than 1: it died and went on."""
     started_at: UtcDatetime | None

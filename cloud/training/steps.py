@@ -6,10 +6,13 @@ understands the same words can stand in.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+SHARES = {"prepare": 10, "train": 100, "export": 5, "evaluate": 10, "evaluate_production": 10, "gate": 1}
+"""What a step usually takes, in parts of the training itself."""
 RUN, BUNDLE = "run", "bundle"
 """Folders of the training itself and of the candidate's bundle, within the run's folder."""
 CANDIDATE, PRODUCTION, GATE, REPORT = "candidate.json", "production.json", "gate.json", "report.html"
@@ -61,3 +64,19 @@ def steps_of(order: dict[str, Any], folder: Path) -> list[Step]:
         gate += ["--rules", str(order["rules"])]
     steps.append(Step("gate", tuple(gate), GATE, fine=(0, 1)))  # 1: not promoted, which is an answer too
     return steps
+
+
+def progress_of(names: Sequence[str], step: str, epoch: int, epochs: int) -> tuple[float, str]:
+    """How far a run is, from 0 to 1, and at what, in words.
+
+    Args:
+        names: of all steps of the run, in their order.
+        step: the one that is under way.
+        epoch: epochs that training has behind it.
+        epochs: how many there will be at most; 0 while it is not known.
+    """
+    before = sum(SHARES[name] for name in names[: names.index(step)])
+    trains = step == "train" and epochs > 0
+    within = SHARES[step] * min(1.0, epoch / epochs) if trains else 0.0
+    words = f"{step.replace('_', ' ')}: epoch {epoch} of {epochs}" if trains else step.replace("_", " ")
+    return (before + within) / sum(SHARES[name] for name in names), words

@@ -36,6 +36,10 @@ class TrainingRun(Base):
     """``cloud.training.steps``: what is run."""
     state: Mapped[str]
     step: Mapped[str | None]
+    progress: Mapped[float] = mapped_column(server_default=text("0"))
+    """From 0 to 1."""
+    message: Mapped[str] = mapped_column(server_default="")
+    """What it is at, in words."""
     starts: Mapped[int]
     started_at: Mapped[datetime | None]
     heard_at: Mapped[datetime | None]

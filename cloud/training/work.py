@@ -7,6 +7,7 @@ Both looks may be done twice or by many: a model has one open run, starting a ru
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ LOOK_EVERY = timedelta(minutes=15)
 TEND_EVERY = timedelta(minutes=1)
 TURN = timedelta(minutes=110)
 """A Celery worker trains so long at a stretch; what is not ready then goes on with the next task."""
+LISTEN_S = 2.0
 FOLDER = "training"
 """Below the storage."""
 _MAX_ERROR = 1000
@@ -148,6 +150,8 @@ async def tend_one(training: Training, database: Database, run: Row, now: dateti
         patience=training.launcher.patience if run["error"] is None else ALIVE,  # a start that failed waits nowhere
     )
     changes: dict[str, Any] = {"step": step, "heard_at": heard_at}
+    if state is not None and "progress" in state:
+        changes |= {"progress": state["progress"], "message": state["message"]}
     if then is Next.FINISH:
         assert state is not None  # noqa: S101  (only a folder that speaks has ended)
         changes |= await to_thread.run_sync(_ended, folder, run["order"], state, training.storage)
@@ -182,14 +186,27 @@ def training_kinds(training: Training) -> tuple[Kind[Any], ...]:
         return await tend(training, work.database, work.now)
 
     async def run(work: Work, params: RunParams) -> dict[str, Any]:
-        work.progress(0.0, "Training")
-        return {"exit_status": await run_here(training.folder(params.run_id))}
+        folder = training.folder(params.run_id)
+        listening = asyncio.ensure_future(_listen(folder, work))
+        try:
+            return {"exit_status": await run_here(folder)}
+        finally:
+            listening.cancel()
 
     return (
         Kind("retrain", "data", NoParams, look_, timedelta(minutes=5), every=LOOK_EVERY),
         Kind("training", "data", NoParams, tend_, timedelta(minutes=5), every=TEND_EVERY),
         Kind(RUN_KIND, "ml", RunParams, run, TURN),
     )
+
+
+async def _listen(folder: Path, work: Work) -> None:
+    """Pass on how far the run of this folder says it is."""
+    while True:
+        state = await to_thread.run_sync(_state, folder)
+        if state is not None:
+            work.progress(state.get("progress", 0.0), state.get("message", ""))
+        await asyncio.sleep(LISTEN_S)
 
 
 async def _start(training: Training, database: Database, run: Row, folder: Path, now: datetime) -> dict[str, Any]:

@@ -3040,8 +3040,9 @@ class TaskOut(TypedDict):
     params: dict[str, Any]
     state: Literal['queued', 'running', 'succeeded', 'failed', 'cancelled']
     progress: float
-    """From 0 to 1."""
+    """From 0 to 1, as its worker told it at most every two seconds."""
     message: str
+    """What it is at, in words."""
     result: dict[str, Any] | None
     """Of work that succeeded; ``file`` and ``bytes`` when ``GET /tasks/{id}/file`` has something to send."""
     error: str | None
@@ -3051,7 +3052,7 @@ class TaskOut(TypedDict):
     created_at: str
     created_by: str
     started_at: str | None
-    """Null before its first attempt, and for predictions, which do not keep it."""
+    """Of its first attempt; null before."""
     finished_at: str | None
     cancel_requested: bool
     """Somebody wants it to end; a worker that is at it stops within seconds."""
@@ -3095,6 +3096,10 @@ class TrainingRunDetail(TypedDict):
     state: Outcome
     step: str | None
     """prepare, train, export, evaluate, evaluate_production or gate."""
+    progress: float
+    """From 0 to 1, as of ``heard_at``."""
+    message: str
+    """What it is at, in words: ``train: epoch 12 of 40``."""
     starts: int
     """More than 1: it died and went on."""
     started_at: str | None
@@ -3130,6 +3135,10 @@ class TrainingRunOut(TypedDict):
     state: Outcome
     step: str | None
     """prepare, train, export, evaluate, evaluate_production or gate."""
+    progress: float
+    """From 0 to 1, as of ``heard_at``."""
+    message: str
+    """What it is at, in words: ``train: epoch 12 of 40``."""
     starts: int
     """More than 1: it died and went on."""
     started_at: str | None

@@ -43,6 +43,16 @@ def test_the_same_report_is_the_same_bytes() -> None:
     assert csv_file.render(told) == csv_file.render(told)
 
 
+def test_a_long_report_tells_how_much_of_it_is_drawn() -> None:
+    heard: list[float] = []
+    told = report(*[Table(f"T{number}", ("A",), [("x",)] * 150) for number in range(4)])
+    pdf_file.render(told, heard.append)
+    assert heard == sorted(heard)
+    assert len(heard) > 4
+    assert 0 <= heard[0] < 0.3
+    assert 0.9 < heard[-1] <= 1
+
+
 def test_a_spreadsheet_is_given_nothing_to_run() -> None:
     told = report(Table("T", ("A", "B"), [("=1+1", -2.5), ("@cmd", "-x")]))
     assert csv_file.render(told).decode("utf-8-sig").splitlines()[-2:] == ["'=1+1,-2.5", "'@cmd,'-x"]

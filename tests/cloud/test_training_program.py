@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from cloud.training.program import ALREADY_RUNNING, CANCEL, LOG, ORDER, main, read_state
+from cloud.training.program import ALREADY_RUNNING, CANCEL, LOG, ORDER, _far, main, read_state
 from cloud.training.report import ReportError, read_report
+from cloud.training.steps import RUN, steps_of
 from tests.servers.presence import ROOT
 
 STANDIN = [sys.executable, str(Path(__file__).with_name("standin_training.py"))]
@@ -111,6 +112,20 @@ def test_a_killed_run_goes_on_and_two_at_once_cannot_be(folder: Path, order: dic
     assert state_of(folder)["state"] == "succeeded"
     assert epochs.read_text() == "epoch\nepoch\n"
     assert read_report(folder, order).decision == "promote"
+
+
+def test_a_run_tells_how_far_its_training_is(folder: Path, order: dict[str, Any]) -> None:
+    """As ``shoal models train`` writes it: how many epochs there will be, and a line for each that is over."""
+    train = next(step for step in steps_of(order, folder) if step.name == "train")
+    assert _far(train, ["train", "gate"], folder) == {"progress": 0.0, "message": "train"}
+    (folder / RUN).mkdir()
+    (folder / RUN / "config.json").write_text(json.dumps({"schedule": {"epochs": 4}}))
+    (folder / RUN / "curve.jsonl").write_text('{"epoch": 1}\n{"epoch": 2}\n')
+    assert _far(train, ["train"], folder) == {"progress": 0.5, "message": "train: epoch 2 of 4"}
+    (folder / RUN / "config.json").write_text("{")
+    assert _far(train, ["train"], folder)["message"] == "train"
+    assert main(folder) == 0
+    assert (state_of(folder)["progress"], state_of(folder)["message"]) == (1.0, "")
 
 
 def test_a_cancelled_run_is_not_begun(folder: Path) -> None:

@@ -25,7 +25,7 @@ from cloud.training.rules import (
     outcome_of,
 )
 from cloud.training.schemas import RetrainRuleBody
-from cloud.training.steps import steps_of
+from cloud.training.steps import progress_of, steps_of
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=timezone.utc)
 RULE = RetrainRule()
@@ -150,3 +150,19 @@ def test_a_kubernetes_job_is_one_for_each_run_and_runs_as_nobody() -> None:
     assert pod["restartPolicy"] == "OnFailure"  # a pod that dies goes on with the step that was under way
     assert pod["volumes"][0]["persistentVolumeClaim"] == {"claimName": "farm"}
     assert len(job["metadata"]["name"]) <= 63
+
+
+def test_a_run_tells_how_far_it_is_and_at_which_epoch() -> None:
+    names = ["prepare", "train", "export", "evaluate", "gate"]
+    shares = [progress_of(names, "prepare", 0, 0)[0]]
+    shares += [progress_of(names, "train", epoch, 40)[0] for epoch in range(41)]
+    shares += [progress_of(names, step, 40, 40)[0] for step in names[2:]]
+    assert shares == sorted(shares)
+    assert (shares[0], shares[-1] < 1) == (0, True)
+    assert shares[-4] > 0.8, "training is most of it"
+    assert progress_of(names, "train", 12, 40)[1] == "train: epoch 12 of 40"
+    assert progress_of(names, "train", 0, 0)[1] == "train"  # it has not said yet how many there will be
+    assert (
+        progress_of([*names[:4], "evaluate_production", "gate"], "evaluate_production", 0, 0)[1]
+        == "evaluate production"
+    )

@@ -69,7 +69,7 @@ class Wire:
     def __init__(self) -> None:
         self.sent = 0
 
-    def publish(self, _topic: str, _payload: bytes) -> int:
+    def publish(self, topic: str, payload: bytes, trace: str | None = None) -> int:
         self.sent += 1
         return self.sent
 

@@ -22,7 +22,7 @@ import pytest
 from cloud.auth.scope import Scope
 from cloud.db.session import sqlalchemy_url
 from cloud.errors import CallbackRefusedError
-from cloud.kit.repository import Database
+from cloud.kit.repository import Database, Row
 from cloud.predictions.callbacks import CallbackError, Callbacks
 from cloud.predictions.repository import ListedPredictions
 from cloud.predictions.rules import call_again_after, callback_fault
@@ -30,7 +30,7 @@ from cloud.predictions.schemas import PredictionTaskAccepted, PredictionTaskOut
 from cloud.predictions.serving import Serving as Models
 from cloud.predictions.tasks import MAX_ATTEMPTS, TaskRunner, callback_key, uploads_of
 from cloud.settings import CloudSettings
-from cloud.tasks.repository import TaskRepository
+from cloud.tasks.repository import QueueRepository, TaskRepository
 from cloud.tasks.schemas import TaskOut, TaskPage
 from tests.cloud.api import farm as farms
 from tests.cloud.api.conftest import SECRET, Api, Serving, settings_for
@@ -366,12 +366,48 @@ def test_predictions_are_in_the_list_of_all_tasks(
     assert task.params == {"model": "fish-species@1.0.0", "pictures": 1, "unit_id": 1}
     assert task.result == {"predicted": 1, "failed": 0, "status_url": f"{URL}/{task.id}"}
     assert task.created_by == keeper.get("/api/v1/auth/me").json()["email"]
+    assert task.message == "1 of 1 pictures"
+    assert task.started_at is not None
+    assert task.finished_at is not None
+    assert task.created_at <= task.started_at <= task.finished_at
     assert is_problem(keeper.get(f"/api/v1/tasks/{task.id}/file"), 404, "not_found")
     assert keeper.delete(f"/api/v1/tasks/{task.id}").json()["state"] == "succeeded"  # it has ended, and stays as it is
     with server.client(token_of("rival")) as rival:
         assert is_problem(rival.get(f"/api/v1/tasks/{task.id}"), 404, "not_found")
         assert is_problem(rival.delete(f"/api/v1/tasks/{task.id}"), 404, "not_found")
         assert not {str(each.id) for each in listed(rival)} & set(asked)
+
+
+def test_predictions_that_wait_are_counted_with_the_tasks(
+    keeper: httpx.Client, settings: CloudSettings, farm_url: str
+) -> None:
+    async def counts() -> dict[tuple[str, str], Row]:
+        database = Database(
+            sqlalchemy_url(settings.database_url.get_secret_value()), pool_size=1, statement_timeout_s=15
+        )
+        database.start()
+        async with database.read() as reader:
+            rows = await QueueRepository(reader).counts((ListedPredictions(),))
+        await database.stop()
+        return {(row["queue"], row["state"]): row for row in rows}
+
+    before = asyncio.run(counts())
+    with psycopg.connect(farm_url, autocommit=True) as database:
+        waiting = uuid4()
+        database.execute(
+            "INSERT INTO prediction_task (id, organization_id, created_at, request, pictures, state, attempts, done,"
+            " callback_attempts, lease_until) SELECT %s, min(id), now() - interval '9 minutes', '{}', 1, 'running', 1, 0, 0,"
+            " now() + interval '1 hour' FROM organization",
+            (waiting,),
+        )
+        try:
+            now = asyncio.run(counts())
+        finally:
+            database.execute("DELETE FROM prediction_task WHERE id = %s", (waiting,))
+    running = ("ml", "running")
+    assert now[running]["n"] == (before[running]["n"] if running in before else 0) + 1
+    assert now[running]["waited_s"] >= 9 * 60
+    assert 'shoal_tasks_unfinished{queue="ml",state="running"}' in keeper.get("/metrics").text
 
 
 def test_who_is_limited_to_sites_sees_the_tasks_within_them(settings: CloudSettings, farm_url: str) -> None:

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
+import psycopg
 import pytest
 
+from cloud.auth.principal import Principal
+from cloud.auth.rules import Role
+from cloud.db.session import sqlalchemy_url
+from cloud.kit.repository import Database
+from cloud.reports.service import Name
+from cloud.task_kinds import ExportParams, ReportParams, export_site, make_report
+from cloud.tasks.kinds import Work
 from cloud.tasks.schemas import TaskOut, TaskPage
 from tests.cloud.api.test_access import is_problem
 
@@ -59,6 +70,38 @@ def test_a_report_is_made_in_the_background(viewer: httpx.Client) -> None:
     )
     assert task.state == "succeeded"
     assert viewer.get(f"/api/v1/tasks/{task.id}/file").status_code == 200
+
+
+def test_work_tells_how_far_it_is_and_at_what(farm_url: str, tmp_path: Path, viewer: httpx.Client) -> None:
+    heard: list[tuple[float, str]] = []
+    me = viewer.get("/api/v1/auth/me").json()
+
+    async def work() -> None:
+        database = Database(sqlalchemy_url(farm_url), pool_size=1, statement_timeout_s=15)
+        database.start()
+        with psycopg.connect(farm_url) as rows:
+            found = rows.execute("SELECT organization_id FROM site WHERE slug = 'fjord'").fetchone()
+        assert found is not None
+        user = Principal(0, me["email"], me["name"], Role.VIEWER, found[0], "")
+        at = datetime.now(timezone.utc)
+        job = Work(uuid4(), user, database, tmp_path, at, lambda share, message="": heard.append((share, message)))
+        month, year = at - timedelta(days=30), at - timedelta(days=300)
+        await export_site(job, ExportParams(site="fjord", quantities=("do",), start=year, end=at))
+        await make_report(job, ReportParams(site="fjord", name=Name.DAILY_LOG, start=month, end=at))
+        await database.stop()
+
+    asyncio.run(work())
+    export = [one for one in heard if " of " in one[1] and ", until " in one[1]]
+    report = heard[len(export) :]
+    for told in (export, report):
+        assert [share for share, _ in told] == sorted(share for share, _ in told)
+        assert all(0 <= share <= 1 for share, _ in told)
+    assert len({share for share, _ in export}) > 1, "also within one channel"
+    words = [message for _, message in report]
+    assert words[0] == "Reading the records"
+    assert {"Reading the diary", "Reading the alarms"} < set(words)
+    assert any(message.startswith("Making the PDF of ") for message in words)
+    assert words[-1] == "Writing the file"
 
 
 @pytest.mark.parametrize(

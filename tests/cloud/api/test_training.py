@@ -54,6 +54,34 @@ def test_a_platform_admin_asks_for_a_run_and_cancels_it(
 
 
 @pytest.mark.usefixtures("recipe")
+def test_a_training_is_a_task_of_those_who_may_see_it_and_tells_how_far_it_is(
+    platform_admin: httpx.Client, fleet_admin: httpx.Client, operator: httpx.Client, farm_url: str, api: Api
+) -> None:
+    run = platform_admin.post("/api/v1/training/runs", json={"model": MODEL, "reason": "new cameras"}).json()
+    path = f"/api/v1/tasks/{run['id']}"
+    assert fleet_admin.get(path).json()["state"] == "queued"
+    with psycopg.connect(farm_url, autocommit=True) as database:
+        database.execute(
+            "UPDATE training_run SET state = 'running', step = 'train', progress = 0.4, message = 'train: epoch 6 of 12'"
+            " WHERE id = %s",
+            (run["id"],),
+        )
+    task = fleet_admin.get(path).json()
+    assert (task["kind"], task["state"], task["progress"]) == ("training", "running", 0.4)
+    assert task["message"] == "train: epoch 6 of 12"
+    assert task["params"] == {"model": MODEL, "trigger": "asked", "reason": "new cameras"}
+    assert [each["id"] for each in fleet_admin.get("/api/v1/tasks?kind=training&limit=1").json()["items"]] == [
+        run["id"]
+    ]
+    assert is_problem(operator.get(path), 404, "not_found")
+    assert is_problem(operator.delete(path), 404, "not_found")
+    assert fleet_admin.delete(path).json()["state"] == "running", "seeing is not ending"
+    ended = platform_admin.delete(path).json()
+    assert (ended["state"], ended["error"]) == ("cancelled", "Cancelled by admin@fjord.example")
+    assert (api.app.state.training.folder(run["id"]) / "cancel").exists()
+
+
+@pytest.mark.usefixtures("recipe")
 def test_rules_are_shown_as_shipped_until_somebody_sets_them(
     platform_admin: httpx.Client, fleet_admin: httpx.Client
 ) -> None:

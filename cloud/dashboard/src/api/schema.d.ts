@@ -555,8 +555,9 @@ export interface paths {
         };
         /**
          * Tasks
-         * @description Tasks of the user's organization, newest first: reports, exports, trainings, and predictions asked for later (kind
-         *     `prediction`). They are kept for a week after their end, predictions as long as the settings say.
+         * @description Tasks of the user's organization, newest first: reports, exports, and predictions asked for later (kind `prediction`).
+         *     Fleet admins also see the trainings of the platform (kind `training`). They are kept for a week after their end, predictions as
+         *     long as the settings say, trainings for good.
          */
         get: operations["listTasks"];
         put?: never;
@@ -580,7 +581,8 @@ export interface paths {
         };
         /**
          * One task
-         * @description How far it is, and what came of it. The answers of a prediction are at `status_url` of its result.
+         * @description How far it is, at which step, and what came of it. Written down every two seconds at most (predictions five, trainings within a
+         *     minute). The answers of a prediction are at `status_url` of its result.
          */
         get: operations["getTask"];
         put?: never;
@@ -8755,10 +8757,13 @@ export interface components {
             state: "queued" | "running" | "succeeded" | "failed" | "cancelled";
             /**
              * Progress
-             * @description From 0 to 1.
+             * @description From 0 to 1, as its worker told it at most every two seconds.
              */
             progress: number;
-            /** Message */
+            /**
+             * Message
+             * @description What it is at, in words.
+             */
             message: string;
             /**
              * Result
@@ -8786,7 +8791,7 @@ export interface components {
             created_by: string;
             /**
              * Started At
-             * @description Null before its first attempt, and for predictions, which do not keep it.
+             * @description Of its first attempt; null before.
              */
             started_at: string | null;
             /** Finished At */
@@ -8856,6 +8861,16 @@ export interface components {
              * @description prepare, train, export, evaluate, evaluate_production or gate.
              */
             step: string | null;
+            /**
+             * Progress
+             * @description From 0 to 1, as of ``heard_at``.
+             */
+            progress: number;
+            /**
+             * Message
+             * @description What it is at, in words: ``train: epoch 12 of 40``.
+             */
+            message: string;
             /**
              * Starts
              * @description More than 1: it died and went on.
@@ -8948,6 +8963,16 @@ export interface components {
              * @description prepare, train, export, evaluate, evaluate_production or gate.
              */
             step: string | null;
+            /**
+             * Progress
+             * @description From 0 to 1, as of ``heard_at``.
+             */
+            progress: number;
+            /**
+             * Message
+             * @description What it is at, in words: ``train: epoch 12 of 40``.
+             */
+            message: string;
             /**
              * Starts
              * @description More than 1: it died and went on.
