@@ -18,6 +18,7 @@ from cloud.predictions.rules import Level
 from cloud.predictions.schemas import (
     ActiveModels,
     BatchPrediction,
+    Explanation,
     ModelDetail,
     ModelsHealth,
     ModelsOut,
@@ -39,7 +40,13 @@ from contracts.bundles import Task
 router = APIRouter(tags=["predictions"])
 
 UPLOADS = frozenset(
-    {"/api/v1/predictions/classify", "/api/v1/ml/predict", "/api/v1/ml/predict/batch", "/api/v1/ml/predict/async"}
+    {
+        "/api/v1/predictions/classify",
+        "/api/v1/ml/explain",
+        "/api/v1/ml/predict",
+        "/api/v1/ml/predict/batch",
+        "/api/v1/ml/predict/async",
+    }
 )
 """Addresses that take pictures, and so larger bodies than the others."""
 
@@ -190,6 +197,24 @@ async def predict(
         )
         data = await stored.read()
     return await service.predict_one(pool, serving, user, data, asked)
+
+
+@router.post("/ml/explain", summary="What a classifier looked at", responses=_PICTURE)
+async def explain_prediction(
+    user: Operator,
+    pool: Pool,
+    serving: Models,
+    settings: Settings,
+    file: Annotated[UploadFile, File(description="JPEG or PNG.")],
+    model: ModelName = None,
+    version: ModelVersion = None,
+    unit_id: UnitId = None,
+) -> Explanation:
+    """A map of 7 x 7 parts with what covering each takes from the confidence. A second or two of a core, so one at a time: 503 while
+    another is made. It tells what the answer rests on, not that it is right; nothing is kept in the history.
+    """
+    asked = Asked("explain", Task.CLASSIFICATION, model, version, unit_id)
+    return await service.explain(pool, serving, user, await _read(file, settings), asked)
 
 
 @router.post("/ml/predict/batch", summary="Run a model on many pictures", responses=_PICTURE)

@@ -15,6 +15,7 @@ from contracts.vision import Detection
 from models.runtime import Classifier, Detector, Scorer, check_golden, load_bundle, open_session
 from models.runtime.classifier import UNKNOWN
 from models.runtime.errors import BundleError, InferenceError
+from models.runtime.occlusion import OcclusionMap, occlusion_map
 
 # Named again for the neighbours, which must not load the runtime to name its error.
 __all__ = ["UNKNOWN", "Answer", "InferenceError", "Predictor", "open_predictor"]
@@ -83,6 +84,15 @@ class Predictor:
             ]
         assert self._detector is not None  # noqa: S101 - a manifest has one of three tasks
         return [_of_detections(found) for found in self._detector.detect_encoded(images)]
+
+    def explain(self, image: bytes) -> OcclusionMap:
+        """Which parts of an encoded picture the answer of a classifier rests on; about 50 answers long.
+
+        Raises:
+            InferenceError: the picture cannot be decoded, or the model gave no usable answer.
+        """
+        assert self._classifier is not None  # noqa: S101 - the service asks classifiers only
+        return occlusion_map(self._classifier, image)
 
 
 def _of_detections(found: Sequence[Detection]) -> Answer:

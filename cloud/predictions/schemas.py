@@ -63,6 +63,19 @@ class Prediction(ApiModel):
     """The same version had seen the same picture before."""
 
 
+class Explanation(ApiModel):
+    """Which parts of a picture a classifier's answer rests on: each was covered in turn, and the model asked again."""
+
+    model: ModelRef
+    image_sha256: str
+    label: str
+    """The most likely class of the whole picture."""
+    confidence: float
+    """In it, of the whole picture."""
+    lost: list[list[float]]
+    """What the confidence loses when a part is covered, -1 to 1: rows from the top, columns from the left, all of one size."""
+
+
 class PictureProblem(ApiModel):
     """Why a picture of a batch has no prediction."""
 

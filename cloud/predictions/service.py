@@ -25,6 +25,7 @@ from cloud.predictions.schemas import (
     BatchItem,
     BatchPrediction,
     DayUse,
+    Explanation,
     Levels,
     ModelUse,
     PastPrediction,
@@ -86,6 +87,29 @@ async def predict_one(database: Database, serving: Serving, user: Principal, dat
     async with database.write() as writer:
         kept = await PredictionRepository(writer, user.scope).add([_row(picture, served, asked, now)])
     return _out(picture, served, asked, now, key=kept[0])
+
+
+async def explain(database: Database, serving: Serving, user: Principal, data: bytes, asked: Asked) -> Explanation:
+    """Which parts of a picture a classifier's answer rests on. Nothing of it is kept.
+
+    Raises:
+        BadRequestError: the model is no classifier.
+        ApiError: the picture, the unit or the model cannot be used, or another picture is being explained.
+    """
+    choice = await choose(database, serving, user, asked)
+    if choice.model.manifest.task is not Task.CLASSIFICATION:
+        raise BadRequestError(
+            f"model: {choice.model.key} is no classifier; of its {choice.model.manifest.task.value} the boxes tell what it saw"
+        )
+    picture = serving.check(data)
+    found = await serving.explain(picture, choice)
+    return Explanation(
+        model=model_ref(choice),
+        image_sha256=picture.sha256,
+        label=found.label,
+        confidence=found.confidence,
+        lost=[list(row) for row in found.lost],
+    )
 
 
 async def predict_batch(

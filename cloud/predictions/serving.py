@@ -37,11 +37,13 @@ from contracts.bundles import Task
 
 if TYPE_CHECKING:
     from cloud.predictions.predictor import Answer, Predictor
+    from models.runtime.occlusion import OcclusionMap
 
 log = structlog.get_logger()
 
 _UNKNOWN: Final = "unknown"
 _JOIN_S: Final = 10.0
+_EXPLAIN_AGAIN_S: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ class Serving:
         self._refused: dict[str, str] = {}
         self._loading = asyncio.Lock()
         self._leaving: list[_Loaded] = []
+        self._explaining = False
 
     def check(self, data: bytes) -> Picture:
         """A picture that may be decoded.
@@ -145,6 +148,27 @@ class Serving:
         if answer.confidence is not None:
             PREDICT_CONFIDENCE.labels(model.manifest.name, model.manifest.version).observe(answer.confidence)
         return self._served(choice, answer, started, cached=False)
+
+    async def explain(self, picture: Picture, choice: Choice) -> OcclusionMap:
+        """Which parts of a picture a classifier's answer rests on. One at a time: it takes as long as 50 answers.
+
+        Raises:
+            BusyError: another one is under way.
+            UnusableImageError: it cannot be decoded.
+            UnusableModelError: the version cannot be run.
+        """
+        if self._explaining:
+            raise BusyError("Another picture is being explained", _EXPLAIN_AGAIN_S)
+        self._explaining = True
+        try:
+            loaded = await self._load(choice.model)
+            return await asyncio.to_thread(loaded.predictor.explain, picture.data)
+        except _inference_error() as error:
+            raise UnusableImageError(
+                f"{choice.model.key} could make nothing of it: {error}. Open it in a picture program and save it again"
+            ) from error
+        finally:
+            self._explaining = False
 
     @contextmanager
     def arriving(self, model: Installed) -> Iterator[None]:

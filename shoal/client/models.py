@@ -420,6 +420,21 @@ class Body_classifyImage(_Body_classifyImageAlways, total=False):
 
 
 
+class _Body_explainPredictionAlways(TypedDict):
+    file: str
+    """JPEG or PNG."""
+
+
+class Body_explainPrediction(_Body_explainPredictionAlways, total=False):
+    model: str | None
+    """Name of a model; without it the active one answers."""
+    version: str | None
+    """Version of the model; without it the active or newest."""
+    unit_id: int | None
+    """Unit that the picture shows: kept in the history, and decides which version a trial gives it."""
+
+
+
 class _Body_loginAlways(TypedDict):
     username: str
     password: str
@@ -1042,6 +1057,19 @@ class Escape(_EscapeAlways, total=False):
     mean_weight_g: float | None
     """Mean weight in grams; null keeps the weight that the book has."""
     kind: Literal['escape']
+
+
+
+class Explanation(TypedDict):
+    """Which parts of a picture a classifier's answer rests on: each was covered in turn, and the model asked again."""
+    model: ModelRef
+    image_sha256: str
+    label: str
+    """The most likely class of the whole picture."""
+    confidence: float
+    """In it, of the whole picture."""
+    lost: list[list[float]]
+    """What the confidence loses when a part is covered, -1 to 1: rows from the top, columns from the left, all of one size."""
 
 
 Export: TypeAlias = "Literal['csv', 'jsonl']"

@@ -149,6 +149,11 @@ class Operations:
         answer: models.IssuedCertificate = self._request("POST", "/api/v1/enrolment/certificate", query={}, headers={}, body=body, form=False, as_json=True)
         return answer
 
+    def explain_prediction(self, body: Mapping[str, Any]) -> models.Explanation:
+        """What a classifier looked at."""
+        answer: models.Explanation = self._request("POST", "/api/v1/ml/explain", query={}, headers={}, body=body, form=True, as_json=True)
+        return answer
+
     def export_audit_log(self, kind: models.Export) -> bytes:
         """Export the audit log."""
         answer: bytes = self._request("GET", f"/api/v1/audit/export.{_part(kind)}", query={}, headers={}, body=None, form=False, as_json=False)
@@ -956,6 +961,11 @@ class AsyncOperations:
     async def enrol_device(self, body: models.Enrolment) -> models.IssuedCertificate:
         """Enrol."""
         answer: models.IssuedCertificate = await self._request("POST", "/api/v1/enrolment/certificate", query={}, headers={}, body=body, form=False, as_json=True)
+        return answer
+
+    async def explain_prediction(self, body: Mapping[str, Any]) -> models.Explanation:
+        """What a classifier looked at."""
+        answer: models.Explanation = await self._request("POST", "/api/v1/ml/explain", query={}, headers={}, body=body, form=True, as_json=True)
         return answer
 
     async def export_audit_log(self, kind: models.Export) -> bytes:

@@ -15,6 +15,7 @@ import pytest
 from cloud.observations.images import store
 from cloud.predictions.schemas import (
     BatchPrediction,
+    Explanation,
     ModelsHealth,
     Prediction,
     PredictionPage,
@@ -38,7 +39,7 @@ READS = (
     "/models/stats",
     "/models/health",
 )
-WRITES = ("/predictions/classify", "/ml/predict", "/ml/predict/batch")
+WRITES = ("/predictions/classify", "/ml/explain", "/ml/predict", "/ml/predict/batch")
 GREEN = jpeg(colour("green"))
 
 
@@ -131,6 +132,20 @@ def test_a_version_can_be_asked_for(keeper: httpx.Client) -> None:
     assert (said.model.version, said.arm) == ("1.1.0", "asked")
     assert is_problem(classify(keeper, GREEN, model="fish-species", version="9.9.9"), 404, "not_found")
     assert is_problem(classify(keeper, GREEN, model="fish-detector"), 409, "no_model")
+
+
+def test_a_map_tells_what_the_classifier_looked_at(keeper: httpx.Client, operator: httpx.Client) -> None:
+    frame = np.zeros((70, 140, 3), np.uint8)
+    frame[:35, :70] = (0, 255, 0)
+    answer = keeper.post("/api/v1/ml/explain", files={"file": encoded(frame, ".png")})
+    assert answer.status_code == 200, answer.text
+    said = Explanation.model_validate_json(answer.content)
+    assert (said.label, said.model.name) == ("green", "fish-species")
+    assert [len(row) for row in said.lost] == [7] * 7
+    assert max(map(max, said.lost[:3])) > 0 >= max(map(max, said.lost[4:]))
+    broken = keeper.post("/api/v1/ml/explain", files={"file": b"no picture"})
+    assert is_problem(broken, 415, "unsupported_image")
+    assert is_problem(operator.post("/api/v1/ml/explain", files={"file": GREEN}), 409, "no_model")
 
 
 def test_without_a_classifier_the_api_says_how_to_get_one(operator: httpx.Client) -> None:

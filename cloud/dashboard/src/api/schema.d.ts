@@ -1145,6 +1145,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/ml/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a classifier looked at
+         * @description A map of 7 x 7 parts with what covering each takes from the confidence. A second or two of a core, so one at a time: 503 while
+         *     another is made. It tells what the answer rests on, not that it is right; nothing is kept in the history.
+         */
+        post: operations["explainPrediction"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/ml/predict/batch": {
         parameters: {
             query?: never;
@@ -3766,6 +3787,29 @@ export interface components {
              */
             version?: string | null;
         };
+        /** Body_explainPrediction */
+        Body_explainPrediction: {
+            /**
+             * File
+             * @description JPEG or PNG.
+             */
+            file: string;
+            /**
+             * Model
+             * @description Name of a model; without it the active one answers.
+             */
+            model?: string | null;
+            /**
+             * Version
+             * @description Version of the model; without it the active or newest.
+             */
+            version?: string | null;
+            /**
+             * Unit Id
+             * @description Unit that the picture shows: kept in the history, and decides which version a trial gives it.
+             */
+            unit_id?: number | null;
+        };
         /** Body_login */
         Body_login: {
             /** Grant Type */
@@ -4933,6 +4977,30 @@ export interface components {
             kind: "escape";
             /** Reason */
             reason: string;
+        };
+        /**
+         * Explanation
+         * @description Which parts of a picture a classifier's answer rests on: each was covered in turn, and the model asked again.
+         */
+        Explanation: {
+            model: components["schemas"]["ModelRef"];
+            /** Image Sha256 */
+            image_sha256: string;
+            /**
+             * Label
+             * @description The most likely class of the whole picture.
+             */
+            label: string;
+            /**
+             * Confidence
+             * @description In it, of the whole picture.
+             */
+            confidence: number;
+            /**
+             * Lost
+             * @description What the confidence loses when a part is covered, -1 to 1: rows from the top, columns from the left, all of one size.
+             */
+            lost: number[][];
         };
         /**
          * Export
@@ -13299,6 +13367,111 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Prediction"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    explainPrediction: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["Body_explainPrediction"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Explanation"];
                 };
             };
             /** @description Bad Request */
