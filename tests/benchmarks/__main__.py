@@ -22,6 +22,7 @@ BENCHMARKS: dict[str, str] = {
     "api": "requests/s of read endpoints with a signed-in user, against a bare FastAPI app that returns the same bytes; p95 at 200/s",
     "live": "ms (99th percentile) from a commit to 200 WebSocket clients of 1,000 units at 1 Hz, against a bare broadcast; gaps",
     "dashboard": "processor share of a wall of 400 tiles at 1 Hz, against the same wall standing still; first load, phone, heap, frames",
+    "chart_pan": "frames/s while a chart of 100,000 rows is moved along, against the same chart with 480",
     "edge_pipeline": "frames/s through capture, detector and observation, against a ten-line decode-resize-infer loop",
     "runtime": "CPU-ms from a 1080p JPEG to detections, against onnxruntime alone on a tensor that is ready",
     "classify": "CPU-ms from a 1080p JPEG over HTTP to an answer that is kept, against the same picture through the runtime alone",

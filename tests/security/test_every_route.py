@@ -32,7 +32,7 @@ NEEDS: dict[str, Role] = {
     "acknowledgeAlarm": Q, "shelveAlarm": Q, "unshelveAlarm": Q, "listAlarmAssignees": Q,
     "setAlarmAssignee": Q, "addRecord": Q, "importRecords": Q, "strikeRecord": Q,
     "listContacts": Q, "listNotifications": Q, "getProofs": Q, "classifyImage": Q, "predict": Q, "predictBatch": Q,
-    "predictAsync": Q,
+    "explainPrediction": Q, "predictAsync": Q,
     "addContact": M, "changeContact": M, "removeContact": M, "setRoster": M, "setLadders": M, "testAlarmPath": M,
     "addBatch": M, "setRationale": M, "setAdviceSettings": M, "listUsers": M, "getUser": M, "changeUser": M,
     "resetUser": M, "signUserOut": M, "listInvitations": M, "invite": M, "withdrawInvitation": M, "listApiKeys": M,

@@ -24,6 +24,8 @@ const DevicesPage = lazy(() => import('./features/devices/DevicesPage'));
 const DeadLettersPage = lazy(() => import('./features/dead_letters/DeadLettersPage'));
 const LabelsPage = lazy(() => import('./features/labels/LabelsPage'));
 const RolloutsPage = lazy(() => import('./features/rollouts/RolloutsPage'));
+const DriftPage = lazy(() => import('./features/drift/DriftPage'));
+const TasksPage = lazy(() => import('./features/tasks/TasksPage'));
 const ClassifyPage = lazy(() => import('./features/predictions/ClassifyPage'));
 const SettingsPage = lazy(() => import('./features/settings/SettingsPage'));
 const UnitPage = lazy(() => import('./features/farms/UnitPage'));
@@ -75,6 +77,8 @@ export function App(): JSX.Element {
                     <Route path="/sites/:site/rollouts" element={<RolloutsPage />} />
                     <Route path="/sites/:site/rollouts/:rollout" element={<RolloutsPage />} />
                     <Route path="/sites/:site/labels" element={<LabelsPage />} />
+                    <Route path="/sites/:site/drift" element={<DriftPage />} />
+                    <Route path="/sites/:site/tasks" element={<TasksPage />} />
                     <Route path="/sites/:site/classify" element={<ClassifyPage />} />
                     <Route path="/sites/:site/settings" element={<SettingsPage />} />
                     <Route path="/units/:unit" element={<UnitPage />} />

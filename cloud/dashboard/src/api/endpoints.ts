@@ -18,6 +18,7 @@ import type {
   DeadLetterPage,
   DecisionPage,
   Device,
+  Explanation,
   Holding,
   Imported,
   Invitation,
@@ -459,6 +460,13 @@ export function predict(file: File, task: PredictionTask, unitId: number | null)
   form.set('all_probabilities', 'true');
   if (unitId !== null) form.set('unit_id', String(unitId));
   return upload('/api/v1/ml/predict', form);
+}
+
+/** Which parts of a picture the active classifier's answer rests on. */
+export function explain(file: File): Promise<Explanation> {
+  const form = new FormData();
+  form.set('file', file);
+  return upload('/api/v1/ml/explain', form);
 }
 
 export function pastPredictions(cursor: string | null, signal: AbortSignal): Promise<PredictionPage> {

@@ -83,6 +83,7 @@ export type RowFault = Schemas['RowFault'];
 export type AnyRecord = Schemas['Recorded']['record'];
 export type RecordKind = NonNullable<AnyRecord['kind']>;
 export type Person = Schemas['PersonPage']['items'][number];
+export type Explanation = Schemas['Explanation'];
 export type PastPrediction = Schemas['PastPrediction'];
 export type Prediction = Schemas['Prediction'];
 export type PredictionPage = Schemas['PredictionPage'];

@@ -1,9 +1,19 @@
 /** Greek. */
 import { labelsEl } from '../features/labels/words/el';
+import { predictionsEl } from '../features/predictions/words/el';
+import { rolloutsEl } from '../features/rollouts/words/el';
+import { tasksEl } from '../features/tasks/words/el';
+import { driftEl } from '../features/drift/words/el';
+import { telemetryEl } from '../features/telemetry/words/el';
 import type { Messages } from './index';
 
 export const el: Messages = {
   ...labelsEl,
+  ...predictionsEl,
+  ...rolloutsEl,
+  ...tasksEl,
+  ...driftEl,
+  ...telemetryEl,
   'state.loading': 'Φόρτωση…',
   'state.sending': 'Αποστολή…',
   'state.retrying': 'Νέα προσπάθεια…',

@@ -1,7 +1,17 @@
 /** English, the language that the other files follow: one message for each key, `{name}` for what is filled in. */
 import { labelsEn } from '../features/labels/words/en';
+import { predictionsEn } from '../features/predictions/words/en';
+import { rolloutsEn } from '../features/rollouts/words/en';
+import { tasksEn } from '../features/tasks/words/en';
+import { driftEn } from '../features/drift/words/en';
+import { telemetryEn } from '../features/telemetry/words/en';
 export const en = {
   ...labelsEn,
+  ...predictionsEn,
+  ...rolloutsEn,
+  ...tasksEn,
+  ...driftEn,
+  ...telemetryEn,
   // States of a page
   'state.loading': 'Loading…',
   'state.sending': 'Sending…',

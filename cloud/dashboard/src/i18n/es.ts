@@ -1,9 +1,19 @@
 /** Spanish. */
 import { labelsEs } from '../features/labels/words/es';
+import { predictionsEs } from '../features/predictions/words/es';
+import { rolloutsEs } from '../features/rollouts/words/es';
+import { tasksEs } from '../features/tasks/words/es';
+import { driftEs } from '../features/drift/words/es';
+import { telemetryEs } from '../features/telemetry/words/es';
 import type { Messages } from './index';
 
 export const es: Messages = {
   ...labelsEs,
+  ...predictionsEs,
+  ...rolloutsEs,
+  ...tasksEs,
+  ...driftEs,
+  ...telemetryEs,
   'state.loading': 'Cargando…',
   'state.sending': 'Enviando…',
   'state.retrying': 'Reintentando…',

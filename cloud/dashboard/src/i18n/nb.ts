@@ -1,9 +1,19 @@
 /** Norwegian (bokmål). */
 import { labelsNb } from '../features/labels/words/nb';
+import { predictionsNb } from '../features/predictions/words/nb';
+import { rolloutsNb } from '../features/rollouts/words/nb';
+import { tasksNb } from '../features/tasks/words/nb';
+import { driftNb } from '../features/drift/words/nb';
+import { telemetryNb } from '../features/telemetry/words/nb';
 import type { Messages } from './index';
 
 export const nb: Messages = {
   ...labelsNb,
+  ...predictionsNb,
+  ...rolloutsNb,
+  ...tasksNb,
+  ...driftNb,
+  ...telemetryNb,
   'state.loading': 'Laster…',
   'state.sending': 'Sender…',
   'state.retrying': 'Prøver igjen…',

@@ -1,9 +1,19 @@
 /** Turkish. */
 import { labelsTr } from '../features/labels/words/tr';
+import { predictionsTr } from '../features/predictions/words/tr';
+import { rolloutsTr } from '../features/rollouts/words/tr';
+import { tasksTr } from '../features/tasks/words/tr';
+import { driftTr } from '../features/drift/words/tr';
+import { telemetryTr } from '../features/telemetry/words/tr';
 import type { Messages } from './index';
 
 export const tr: Messages = {
   ...labelsTr,
+  ...predictionsTr,
+  ...rolloutsTr,
+  ...tasksTr,
+  ...driftTr,
+  ...telemetryTr,
   'state.loading': 'Yükleniyor…',
   'state.sending': 'Gönderiliyor…',
   'state.retrying': 'Yeniden deneniyor…',

@@ -81,6 +81,11 @@ export const ClockIcon = icon(
     <path d="M12 7v5l3 3" />
   </>,
 );
+export const WarnIcon = icon(<path d="M12 3 22 20H2zM12 10v5M12 17.500v.1" />);
+export const DriftIcon = icon(<path d="M3 8c3-4 6-4 9 0s6 4 9 0M3 16h7M14 19l3-3 4 1" />);
+export const HourglassIcon = icon(
+  <path d="M6 3h12M6 21h12M7 3c0 5 5 6 5 9s-5 4-5 9M17 3c0 5-5 6-5 9s5 4 5 9" />,
+);
 export const PeopleIcon = icon(
   <>
     <circle cx="9" cy="8" r="3.5" />

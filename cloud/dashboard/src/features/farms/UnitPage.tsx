@@ -25,8 +25,10 @@ import { ObservationPanel } from '../observations/ObservationPanel';
 import { ObservationStrip } from '../observations/ObservationStrip';
 import { useModelHealth } from '../observations/queries';
 import { ChannelChart } from '../telemetry/ChannelChart';
+import { ChartControls } from '../telemetry/ChartControls';
 import { LimitList } from '../telemetry/LimitList';
 import { GLYPHS, markersOf, type MarkerKind } from '../telemetry/markers';
+import { PairPanel } from '../telemetry/PairPanel';
 import { CYCLE_S, SPANS, useModelChanges, type Span, type Zoom } from '../telemetry/queries';
 import { isStale } from '../telemetry/staleness';
 import { BeforePanel } from '../timeline/BeforePanel';
@@ -165,13 +167,9 @@ function Detail({ latest, snapshot, open, skewMs }: FarmView & { latest: UnitLat
       <Box sx={{ display: 'flex', flexWrap: 'wrap', alignItems: 'center', gap: 2 }}>
         <Typography variant="body2" color="textSecondary" sx={{ flex: '1 1 12rem' }}>
           {MARKED.map((kind) => `${GLYPHS[kind]} ${t(`marker.${kind}`)}`).join('   ')} ·{' '}
-          {t('charts.zoom_text')}; {t('charts.pan_text')}
+          {t('charts.zoom_text')}; {t('charts.pan_text')}; {t('charts.keys_text')}
         </Typography>
-        {zoom !== null && (
-          <Button variant="outlined" color="inherit" onClick={() => setZoom(null)}>
-            {t('charts.zoom_out')}
-          </Button>
-        )}
+        <ChartControls asked={asked} onZoom={setZoom} />
         {others.length > 0 && (
           <TextField
             select
@@ -211,6 +209,15 @@ function Detail({ latest, snapshot, open, skewMs }: FarmView & { latest: UnitLat
           </Card>
         ))}
       </Box>
+      <Card title={t('pair.title')}>
+        <PairPanel
+          unit={unit}
+          units={snapshot.latest.units}
+          asked={asked}
+          timezone={site.timezone}
+          onZoom={setZoom}
+        />
+      </Card>
       <Card title={t('limits.title')}>
         <LimitList readings={readings} />
       </Card>

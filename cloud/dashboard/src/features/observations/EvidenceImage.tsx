@@ -15,6 +15,8 @@ interface Props {
   /** Confidence beside each box; left out in thumbnails. */
   showConfidence?: boolean;
   dimmed?: boolean;
+  /** Laid over the picture itself, in its shape. */
+  over?: ReactNode;
   children?: ReactNode;
 }
 
@@ -23,6 +25,7 @@ export function EvidenceImage({
   showBoxes,
   showConfidence,
   dimmed,
+  over,
   children,
 }: Props): JSX.Element {
   const { image_url: url, detections, camera } = observation;
@@ -59,6 +62,7 @@ export function EvidenceImage({
             }}
           />
           {showBoxes && <Boxes detections={detections} aspect={aspect} labelled={showConfidence === true} />}
+          {over}
         </Box>
       ) : (
         <NoImage text={url === null ? t('images.none_sent') : t('images.failed')} />

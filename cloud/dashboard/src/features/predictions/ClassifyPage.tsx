@@ -8,7 +8,7 @@ import Typography from '@mui/material/Typography';
 import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState, type JSX } from 'react';
 import { useParams } from 'react-router';
-import { pastPredictions, predict } from '../../api/endpoints';
+import { explain, pastPredictions, predict } from '../../api/endpoints';
 import type { PastPrediction, Prediction, PredictionTask } from '../../api/types';
 import { numberText, t, word } from '../../i18n';
 import { Card } from '../../kit/Card';
@@ -23,6 +23,8 @@ import { FarmFrame } from '../farms/FarmFrame';
 import { speciesText } from '../farms/words';
 import { EvidenceImage } from '../observations/EvidenceImage';
 import { shortHash } from '../observations/words';
+import { AttentionMap } from './AttentionMap';
+import { placesOf } from './attention';
 
 const TASKS = ['detection', 'classification'] as const satisfies readonly PredictionTask[];
 type AskedTask = (typeof TASKS)[number];
@@ -108,7 +110,7 @@ function Classify({ timezone }: { timezone: string }): JSX.Element {
             ) : ask.data === undefined ? (
               <Typography color="textSecondary">{t('classify.nothing')}</Typography>
             ) : (
-              shown !== null && <Told shown={shown} said={ask.data} />
+              shown !== null && <Told key={`${shown.url} ${ask.data.task}`} shown={shown} said={ask.data} />
             )}
           </Box>
         </Card>
@@ -121,20 +123,52 @@ function Classify({ timezone }: { timezone: string }): JSX.Element {
 /** The picture with what was said of it drawn over it. */
 function Told({ shown, said }: { shown: Shown; said: Prediction }): JSX.Element {
   const classes = Object.entries(said.probabilities ?? {}).sort(([, a], [, b]) => b - a);
+  const map = useMutation({ mutationFn: explain });
+  const [visible, setVisible] = useState(true);
+  const explained = visible ? map.data : undefined;
   return (
     <Box
       data-testid="prediction"
       sx={{
         display: 'grid',
         gap: 2,
-        gridTemplateColumns: { xs: '1fr', md: 'minmax(0, 3fr) minmax(0, 2fr)' },
+        gridTemplateColumns: { xs: 'minmax(0, 1fr)', md: 'minmax(0, 3fr) minmax(0, 2fr)' },
       }}
     >
-      <EvidenceImage
-        observation={{ image_url: shown.url, detections: said.detections, camera: shown.file.name }}
-        showBoxes
-        showConfidence
-      />
+      <Box sx={{ minWidth: 0 }}>
+        <EvidenceImage
+          observation={{ image_url: shown.url, detections: said.detections, camera: shown.file.name }}
+          showBoxes
+          showConfidence
+          over={explained !== undefined && <AttentionMap lost={explained.lost} />}
+        />
+        {said.task === 'classification' && (
+          <Box sx={{ mt: 1.5, display: 'grid', gap: 1, justifyItems: 'start' }} aria-live="polite">
+            <Button
+              variant="outlined"
+              color="inherit"
+              disabled={map.isPending}
+              aria-pressed={explained !== undefined}
+              onClick={() => {
+                if (map.data === undefined) map.mutate(shown.file);
+                else setVisible(!visible);
+              }}
+            >
+              {explained === undefined ? t('explain.show') : t('explain.hide')}
+            </Button>
+            {map.isPending && <Typography role="status">{t('explain.asking')}</Typography>}
+            {map.error !== null && <Alert severity="warning">{map.error.message}</Alert>}
+            {explained !== undefined && (
+              <>
+                <Typography data-testid="explained">{placesText(explained.lost)}</Typography>
+                <Typography variant="body2" color="textSecondary">
+                  {t('explain.text', { what: labelText(explained.label) })}
+                </Typography>
+              </>
+            )}
+          </Box>
+        )}
+      </Box>
       <Box sx={{ display: 'grid', gap: 1, alignContent: 'start' }}>
         <Typography variant="h2" component="p">
           {answerText(said)}
@@ -189,6 +223,17 @@ function answerText({ count, label, best_label: best }: Said): string {
   if (count != null) return t('classify.fish', { n: numberText(count) });
   if (label === 'unknown') return t('classify.unknown');
   return labelText(label ?? best ?? '–');
+}
+
+/** The map in words, for who does not see it and for who wants a number. */
+function placesText(lost: readonly (readonly number[])[]): string {
+  const places = placesOf(lost);
+  if (places.length === 0) return t('explain.flat');
+  return places
+    .map(({ row, column, points }) =>
+      t('explain.told', { where: word('place', `${row}.${column}`), p: numberText(points, 0) }),
+    )
+    .join(' ');
 }
 
 function labelText(label: string): string {

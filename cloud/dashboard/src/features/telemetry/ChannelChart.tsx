@@ -40,7 +40,7 @@ export function ChannelChart({
   // The chart is built anew when its limits change, so their identity must not change with every poll.
   const limits = useMemo(() => JSON.parse(told) as ReturnType<typeof limitsFor>, [told]);
   const unit = unitText(reading.ucum);
-  const doubtful = query.data?.series.points.some((point) => point.good < point.n) ?? false;
+  const doubtful = query.data?.doubtful ?? false;
   return (
     <Box component="section" aria-label={quantityText(reading.quantity, reading.label)}>
       <Box sx={{ display: 'flex', alignItems: 'center', flexWrap: 'wrap', gap: 1, mb: 0.5 }}>
@@ -57,11 +57,18 @@ export function ChannelChart({
             {t('charts.doubtful')}
           </Typography>
         )}
+        {query.data?.fault != null && (
+          <Typography variant="caption" role="status" sx={{ color: 'stale' }}>
+            {query.data.fault} {t('state.retrying')}
+          </Typography>
+        )}
         {query.data !== undefined && <ExportButtons reading={reading} answer={query.data} />}
       </Box>
       {query.data ? (
         <SeriesChart
           answer={query.data}
+          zoom={asked.zoom}
+          skewMs={asked.skewMs}
           limits={limits}
           decimals={reading.decimals}
           timezone={timezone}

@@ -12,7 +12,7 @@ export interface Columns {
 }
 
 /** A hole is a gap when it is longer than this many usual steps: sampling jitter is not silence. */
-const GAP_STEPS = 2.5;
+export const GAP_STEPS = 2.5;
 
 /** Put an empty row into every hole, so that the line breaks there. */
 export function toColumns(points: readonly SeriesPoint[], bucketS: number): Columns {

@@ -1,9 +1,14 @@
 /** The newest value of everything on a farm, pushed, or asked every two seconds while nothing comes; and series for charts. */
-import { keepPreviousData, useQuery, type UseQueryResult } from '@tanstack/react-query';
+import { keepPreviousData, useQuery, useQueryClient, type UseQueryResult } from '@tanstack/react-query';
 import { channelSeries, modelChanges, siteLatest } from '../../api/endpoints';
 import type { ModelChange, Series, SiteLatest } from '../../api/types';
 import { moment, type Moment } from '../../kit/clock';
 import { liveLatest, rememberSite, usePush } from '../live/feed';
+import { toColumns, type Columns } from './gaps';
+import { joined, type Piece } from './pieces';
+import { around, type Zoom } from './window';
+
+export type { Zoom } from './window';
 
 export const LATEST_POLL_MS = 2000;
 
@@ -40,9 +45,16 @@ export const SPANS: readonly [Span, ...Span[]] = [
 ];
 
 export interface SeriesAnswer {
-  readonly series: Series;
+  readonly columns: Columns;
+  /** Some readings of it are not good. */
+  readonly doubtful: boolean;
+  /** What was asked to be shown. */
   readonly startMs: number;
   readonly endMs: number;
+  /** What is here, which may be more. */
+  readonly loaded: Zoom;
+  /** Why what was asked did not come, so that this is what was here before; null when it did. */
+  readonly fault: string | null;
 }
 
 /** Since the fish came in; so long where nobody has written that down. */
@@ -50,12 +62,6 @@ export const CYCLE_S = 90 * 86_400;
 
 /** About one bucket for each two pixels of a wide chart. */
 const MAX_POINTS = 480;
-
-/** A part of the time that a person looks at closer. */
-export interface Zoom {
-  readonly startMs: number;
-  readonly endMs: number;
-}
 
 export interface SeriesAsked {
   readonly span: Span;
@@ -68,21 +74,47 @@ export function useSeries(
   channelId: number | null,
   { span, zoom, skewMs }: SeriesAsked,
 ): UseQueryResult<SeriesAnswer> {
+  const client = useQueryClient();
   return useQuery({
     queryKey: ['series', channelId, span.key, span.seconds, zoom?.startMs, zoom?.endMs],
     enabled: channelId !== null,
     queryFn: async ({ signal }): Promise<SeriesAnswer> => {
-      const endMs = zoom?.endMs ?? Date.now() + skewMs;
-      const startMs = zoom?.startMs ?? endMs - span.seconds * 1000;
-      return {
-        series: await channelSeries(channelId ?? 0, { startMs, endMs, maxPoints: MAX_POINTS }, signal),
-        startMs,
-        endMs,
-      };
+      const nowMs = Date.now() + skewMs;
+      const view = zoom ?? { startMs: nowMs - span.seconds * 1000, endMs: nowMs };
+      // Who looks closer will move along, so that the time beside it comes, too, at the same fineness.
+      const asked = zoom === null ? view : around(view, nowMs);
+      const share = (asked.endMs - asked.startMs) / (view.endMs - view.startMs);
+      const maxPoints = Math.round(MAX_POINTS * share);
+      const key = ['series pieces', channelId];
+      const kept = zoom === null ? undefined : client.getQueryData<Piece>(key);
+      let series: Series;
+      try {
+        series = await channelSeries(channelId ?? 0, { ...asked, maxPoints }, signal);
+      } catch (error) {
+        // Who moves along a chart keeps what is there while the server is away.
+        if (kept === undefined || signal.aborted || !(error instanceof Error)) throw error;
+        return answerOf(kept, view, false, error.message);
+      }
+      const columns = toColumns(series.points, series.bucket_s);
+      const fresh: Piece = { bucketS: series.bucket_s, fromMs: asked.startMs, toMs: asked.endMs, columns };
+      const piece = joined(kept, fresh);
+      if (zoom !== null) client.setQueryData(key, piece);
+      const doubtful = series.points.some((point) => point.good < point.n);
+      return answerOf(piece, view, doubtful, null);
     },
+    // A window that was left is loaded anew when somebody comes back: what was kept of it lies in the pieces.
+    gcTime: zoom === null ? 300_000 : 10_000,
     placeholderData: keepPreviousData,
-    refetchInterval: zoom === null ? span.pollMs : false,
+    refetchInterval: ({ state }) =>
+      zoom === null ? span.pollMs : state.data?.fault == null ? false : AGAIN_MS,
   });
+}
+
+const AGAIN_MS = 5_000;
+
+function answerOf(piece: Piece, view: Zoom, doubtful: boolean, fault: string | null): SeriesAnswer {
+  const loaded = { startMs: piece.fromMs, endMs: piece.toMs };
+  return { columns: piece.columns, doubtful, ...view, loaded, fault };
 }
 
 /** Changes of a unit's models within what the charts show. They are rare, so they are asked for seldom. */
