@@ -7,7 +7,7 @@ a manifest runs through ``models/runtime`` without code.
 from __future__ import annotations
 
 from enum import Enum
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -95,6 +95,21 @@ class ScoresOutput(WireModel):
     """Score from which a label is present; a label that is not named takes the manifest's ``threshold``."""
 
 
+class EmbeddingOutput(WireModel):
+    """An extra tensor (N, C): a frame in C numbers as the network sees it, and where the frames of the training lay.
+
+    A device makes one number of it (``models/runtime/embedding.py``): how far a frame lies from what the model was taught.
+    """
+
+    name: str = "embedding"
+    mean: tuple[float, ...] = Field(min_length=1, max_length=4096)
+    """Of every number over the frames of the training."""
+    spread: tuple[Annotated[float, Field(gt=0)], ...] = Field(min_length=1, max_length=4096)
+    """Standard deviation of every number over the same frames."""
+    frames: int = Field(ge=2)
+    """How many frames both were measured on."""
+
+
 class ProbationLimits(WireModel):
     """When a freshly activated model must be rolled back without asking anyone."""
 
@@ -129,6 +144,8 @@ class ModelManifest(WireModel):
     detection: DetectionOutput | None = None
     classification: ClassificationOutput | None = None
     scores: ScoresOutput | None = None
+    embedding: EmbeddingOutput | None = None
+    """None when the graph does not tell how a frame looks to it."""
     labels: tuple[str, ...] = Field(min_length=1)
     threshold: Fraction = 0.3
     """Confidence below which a detection is not reported, and a label not present."""

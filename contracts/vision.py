@@ -116,6 +116,9 @@ class Observation(WireModel):
     """Mean score by health label, over the fish that a health model looked at in this window."""
     health_fish: int = Field(default=0, ge=0)
     """How many looks at fish ``health`` is the mean of; one fish may be looked at in several frames."""
+    embedding_distance: float | None = Field(default=None, ge=0)
+    """How far the pictures lie from those that the model was trained on, in spreads of the training (those lie about 1 away);
+    median over the window's frames. None when the model does not tell."""
 
 
 class ObservationBatch(WireModel):

@@ -120,6 +120,8 @@ class Analyst:
         self._window.add(None if result is None else sure, latency_s * 1000)
         if result is not None:
             self._window.look(result.health)
+            if result.distance is not None:
+                self._window.distances.append(result.distance)
         judging = self._judged_s is None or frame.captured_s - self._judged_s >= JUDGE_EVERY_S
         if judging:
             self._window.parts.append(self._meter.judge(frame.image, frame.captured_s))
@@ -201,7 +203,7 @@ class Analyst:
             frame.captured_s,
             result.detections,
             result.threshold,
-            look=self._meter.look,
+            look=self._meter.look if result.distance is None else (*self._meter.look, result.distance),
             vanished=vanished,
         )
         pictures.offer(frame, self._camera, offer, result.model)

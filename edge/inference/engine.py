@@ -23,7 +23,7 @@ from edge.inference.settings import ModelSettings
 
 if TYPE_CHECKING:
     from edge.cameras.source import Image
-    from models.runtime import Bundle, Detector, Session
+    from models.runtime import Bundle, Detector, Look, Session
     from models.runtime.preprocess import Placement
 
 log = structlog.get_logger()
@@ -48,6 +48,8 @@ class FrameResult:
     """Confidence from which a detection counts."""
     health: tuple[Mapping[str, float], ...] = ()
     """Scores by health label of the fish that the health model looked at in this frame."""
+    distance: float | None = None
+    """How far the frame lies from those that the model was trained on, which lie about 1 away; None when it does not tell."""
 
 
 @dataclass(frozen=True)
@@ -91,9 +93,9 @@ class Engine:
         """Detections of each frame."""
         return self._detector.detect(frames)
 
-    def detect_fitted(self, batch_BHWC: Image, placements: Sequence[Placement]) -> list[list[Detection]]:
-        """Detections of frames that were fitted to the input elsewhere."""
-        return self._detector.detect_fitted(batch_BHWC, placements)
+    def look_fitted(self, batch_BHWC: Image, placements: Sequence[Placement]) -> list[Look]:
+        """What the model says of frames that were fitted to the input elsewhere."""
+        return self._detector.look_fitted(batch_BHWC, placements)
 
 
 def load_engine(settings: ModelSettings, *, cache: Path | None = None) -> Engine:

@@ -335,6 +335,7 @@ class VisionPipeline:
                     now_s,
                     report.threshold,
                     answer.health[index] if answer.health else (),
+                    answer.distances[index] if answer.distances else None,
                 )
             self._see(camera, frame, result)
 

@@ -32,6 +32,8 @@ class Window:
     counts: list[int] = field(default_factory=list)
     confidences: list[float] = field(default_factory=list)
     latencies_ms: list[float] = field(default_factory=list)
+    distances: list[float] = field(default_factory=list)
+    """From the frames of the training, of every frame of which the model told it."""
     parts: list[ImageQuality] = field(default_factory=list)
     labels: Counter[str] = field(default_factory=Counter)
     tracks: set[int] = field(default_factory=set)
@@ -146,6 +148,7 @@ def summarise(
         classes={label: round(number / len(counts), 3) for label, number in window.labels.most_common(MAX_CLASSES)},
         health={label: round(min(1.0, total / window.health_fish), 4) for label, total in window.health.items()},
         health_fish=window.health_fish,
+        embedding_distance=round(median(window.distances), 3) if window.distances else None,
     )
 
 

@@ -80,11 +80,15 @@ def _health(load: Load, engine: Engine) -> tuple[HealthEngine | None, str]:
 def _infer(engine: Engine, health: HealthEngine | None, ring: FrameRing, job: Infer) -> Inferred:
     batch = ring.images[job.first : job.first + len(job.placements)]
     try:
-        found = engine.detect_fitted(batch, job.placements)
+        looks = engine.look_fitted(batch, job.placements)
     except Exception as error:  # noqa: BLE001  (a model may fail in any way; it is told, and the next job is another chance)
         return Inferred(job.job, None, f"{type(error).__name__}: {error}")
+    found = [look.detections for look in looks]
     return Inferred(
-        job.job, tuple(tuple(detections) for detections in found), health=_look(engine, health, batch, job, found)
+        job.job,
+        tuple(tuple(detections) for detections in found),
+        health=_look(engine, health, batch, job, found),
+        distances=tuple(look.distance for look in looks),
     )
 
 

@@ -86,20 +86,26 @@ class Inferred:
     error: str = ""
     health: tuple[tuple[Mapping[str, float], ...], ...] = ()
     """Of each frame the scores of its fish; empty when the health model looked at none."""
+    distances: tuple[float | None, ...] = ()
+    """Of each frame how far it lies from those of the training; None when the model does not tell."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Detections travel as JSON: pickle takes twice the processor time for as many models as a school has fish."""
         found = None if self.detections is None else _DETECTIONS.dump_json(self.detections)
-        return _inferred, (self.job, found, self.error, self.health)
+        return _inferred, (self.job, found, self.error, self.health, self.distances)
 
 
 _DETECTIONS = TypeAdapter(tuple[tuple[Detection, ...], ...])
 
 
 def _inferred(
-    job: int, found: bytes | None, error: str, health: tuple[tuple[Mapping[str, float], ...], ...]
+    job: int,
+    found: bytes | None,
+    error: str,
+    health: tuple[tuple[Mapping[str, float], ...], ...],
+    distances: tuple[float | None, ...],
 ) -> Inferred:
-    return Inferred(job, None if found is None else _DETECTIONS.validate_json(found), error, health)
+    return Inferred(job, None if found is None else _DETECTIONS.validate_json(found), error, health, distances)
 
 
 Message = Load | Attach | Infer | Loaded | Refused | Inferred

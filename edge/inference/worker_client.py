@@ -66,6 +66,8 @@ class Answer:
     error: str = ""
     health: tuple[tuple[Mapping[str, float], ...], ...] = ()
     """Of each frame the scores of the fish that the health model looked at; empty when it looked at none."""
+    distances: tuple[float | None, ...] = ()
+    """Of each frame how far it lies from those of the training; None when the model does not tell."""
 
 
 class WorkerLostError(Exception):
@@ -339,7 +341,7 @@ class WorkerClient:
             took_s = (now_s - self._asked_s) / len(asked.placements)
             self.frame_s = max(took_s, self.frame_s * _FORGET)
             if asked.first != _BLANK_SLOT:
-                return Answer(message.detections, message.error, message.health)
+                return Answer(message.detections, message.error, message.health, message.distances)
         return None
 
     def _attach(self, report: EngineReport, now_s: float) -> None:

@@ -45,7 +45,8 @@ class Offer:
     """All that the model reports, the unsure ones too."""
     threshold: float
     look: Sequence[float] = ()
-    """A few numbers that describe the picture (brightness, contrast, colour); always the same number of them."""
+    """A few numbers that describe the picture (brightness, contrast, how far it lies from what the model was taught); the same number of
+    them until the model changes."""
     vanished: int = 0
     """Tracks that were in the middle of the last frame and are not in this one: fish do not dissolve."""
     other: Sequence[Detection] | None = None
@@ -180,11 +181,11 @@ def _learn(camera: _Camera, offer: Offer) -> None:
         camera.detections = sum(camera.labels.values())
     if not offer.look:
         return
-    if not camera.mean:
-        camera.mean, camera.square = list(offer.look), [0.0] * len(offer.look)
+    if len(camera.mean) != len(offer.look):  # the first picture, or a model that tells another number of figures
+        camera.mean, camera.square, camera.looks = list(offer.look), [0.0] * len(offer.look), 0
     camera.looks += 1
     weight = max(1 / camera.looks, 1 / 1000)  # a running mean that forgets after some thousand pictures
-    for index, value in enumerate(offer.look[: len(camera.mean)]):
+    for index, value in enumerate(offer.look):
         step = value - camera.mean[index]
         camera.mean[index] += weight * step
         camera.square[index] = (1 - weight) * (camera.square[index] + weight * step * step)

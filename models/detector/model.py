@@ -19,16 +19,22 @@ from torch import Tensor, nn
 from models.detector.config import DetectorConfig
 
 STRIDE = 4
+OUTPUTS = ("boxes", "scores", "embedding")
+"""Names of the exported graph's tensors, in order."""
 _FEATURE_BLOCKS = {2: 24, 4: 40, 10: 112}
 """Backbone block to its channels: the last blocks at strides 4, 8 and 16."""
 _LAST_BLOCK = max(_FEATURE_BLOCKS)
 
 
 class RawOutput(NamedTuple):
-    """What the head gives: ``heat`` as logits (B, 1, h, w), ``sides`` left top right bottom in input pixels."""
+    """What the head gives: ``heat`` as logits (B, 1, h, w), ``sides`` left top right bottom in input pixels.
+
+    ``embedding`` (B, 112) is the mean over the picture of the backbone's features at stride 16.
+    """
 
     heat: Tensor
     sides: Tensor
+    embedding: Tensor
 
 
 class Backbone(nn.Module):
@@ -78,8 +84,7 @@ class FishDetector(nn.Module):
 
     def forward(self, images_BHWC: Tensor) -> RawOutput:
         """Take uint8 RGB images; normalisation is part of the model: (x - 127) / 128, as the backbone was trained."""
-        x_BCHW = (images_BHWC.permute(0, 3, 1, 2).float() - 127.0) / 128.0
-        fine, middle, coarse = self.backbone(x_BCHW)
+        fine, middle, coarse = self.backbone(_normalised(images_BHWC))
         x = self.lateral[2](coarse)
         for lateral, smooth, feature in (
             (self.lateral[1], self.smooth[0], middle),
@@ -89,7 +94,11 @@ class FishDetector(nn.Module):
             x = smooth(x + lateral(feature))
         x = self.tower(x)
         sides = torch.exp(self.sides(x).clamp(-4.0, 4.5)) * STRIDE
-        return RawOutput(self.heat(x), sides)
+        return RawOutput(self.heat(x), sides, coarse.mean(dim=(2, 3)))
+
+    def embed(self, images_BHWC: Tensor) -> Tensor:
+        """Return the embedding alone (B, 112), without the pyramid and the head."""
+        return self.backbone(_normalised(images_BHWC))[-1].mean(dim=(2, 3))
 
     def train(self, mode: bool = True) -> FishDetector:  # noqa: FBT001, FBT002 - torch's own signature
         """Keep the backbone's batch statistics from ImageNet: batches here are small and from few videos."""
@@ -102,16 +111,28 @@ class FishDetector(nn.Module):
 
 
 class DeployedDetector(nn.Module):
-    """The graph that is exported: uint8 images in, ``boxes`` (B, K, 4) and ``scores`` (B, K) out, best first."""
+    """The graph that is exported: uint8 images in, :data:`OUTPUTS` out, boxes best first.
 
-    def __init__(self, detector: FishDetector) -> None:
+    Args:
+        detector: in evaluation mode.
+        whitening: matrix (112, 112) and offset (112,) of the embedding; None leaves it as the backbone gives it.
+    """
+
+    def __init__(self, detector: FishDetector, *, whitening: tuple[Tensor, Tensor] | None = None) -> None:
         super().__init__()
         self.detector = detector
+        channels = _FEATURE_BLOCKS[_LAST_BLOCK]
+        matrix, offset = (torch.eye(channels), torch.zeros(channels)) if whitening is None else whitening
+        self.register_buffer("matrix", matrix)
+        self.register_buffer("offset", offset)
         self.max_boxes = detector.config.max_boxes
         self.iou_threshold = detector.config.iou_threshold
 
-    def forward(self, images_BHWC: Tensor) -> tuple[Tensor, Tensor]:
-        """Return corner boxes in input pixels with their confidence; suppressed slots have score 0."""
+    def forward(self, images_BHWC: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return corner boxes (B, K, 4) in input pixels, their confidence (B, K) and the embedding (B, 112).
+
+        Suppressed slots have score 0.
+        """
         raw = self.detector(images_BHWC)
         heat_B1hw = torch.sigmoid(raw.heat)
         peaks_B1hw = nn.functional.max_pool2d(heat_B1hw, 3, stride=1, padding=1)
@@ -124,7 +145,11 @@ class DeployedDetector(nn.Module):
         sides_B4K = raw.sides.flatten(2).gather(2, cells_BK.unsqueeze(1).expand(-1, 4, -1))
         left, top, right, bottom = sides_B4K.unbind(1)
         boxes_BK4 = torch.stack([x_BK - left, y_BK - top, x_BK + right, y_BK + bottom], dim=2)
-        return boxes_BK4, scores_BK * survivors(boxes_BK4, self.iou_threshold)
+        return boxes_BK4, scores_BK * survivors(boxes_BK4, self.iou_threshold), self._whitened(raw.embedding)
+
+    def _whitened(self, embedding_BC: Tensor) -> Tensor:
+        # Written as products and a sum, because INT8 copies quantise matrices, and these few numbers must stay exact.
+        return (embedding_BC[:, None, :] * self.matrix).sum(dim=2) + self.offset
 
 
 def survivors(boxes_BK4: Tensor, iou_threshold: float) -> Tensor:
@@ -140,6 +165,10 @@ def survivors(boxes_BK4: Tensor, iou_threshold: float) -> Tensor:
     better = torch.triu(torch.ones(boxes_BK4.shape[1], boxes_BK4.shape[1]), diagonal=1)
     worst_BK = (iou_BKK * better.to(iou_BKK)).amax(dim=1)
     return (worst_BK <= iou_threshold).to(boxes_BK4)
+
+
+def _normalised(images_BHWC: Tensor) -> Tensor:
+    return (images_BHWC.permute(0, 3, 1, 2).float() - 127.0) / 128.0
 
 
 def _separable(inputs: int, outputs: int) -> nn.Sequential:

@@ -15,7 +15,8 @@ from contracts.errors import ShoalError
 from models.runtime.preprocess import FrameArray
 
 TOLERANCE = 1e-4
-"""Largest allowed difference of a confidence, and of a box side as a share of the input's width."""
+"""Largest allowed difference of a confidence, of a box side as a share of the input's width, and of a number of the embedding
+as a share of the largest."""
 MIN_SCORE = 0.05
 """Slots with less confidence in both are not compared: equal scores near zero may come in another order."""
 
@@ -30,6 +31,7 @@ class Parity(NamedTuple):
     score: float
     box: float
     boxes: int
+    embedding: float = 0.0
 
 
 def check_detector_parity(module: nn.Module, path: Path, images_BHWC: FrameArray) -> Parity:
@@ -42,9 +44,14 @@ def check_detector_parity(module: nn.Module, path: Path, images_BHWC: FrameArray
         ours = [tensor.numpy() for tensor in module(torch.from_numpy(images_BHWC))]
     session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     theirs = session.run(None, {session.get_inputs()[0].name: images_BHWC})
-    parity = _compare(ours, theirs, images_BHWC.shape[2])
-    if max(parity.score, parity.box) > TOLERANCE:
-        raise ParityError(f"exported graph differs: score by {parity.score:.2e}, box by {parity.box:.2e} of the width")
+    parity = _compare(ours[:2], theirs[:2], images_BHWC.shape[2])
+    for mine, other in zip(ours[2:], theirs[2:], strict=True):
+        parity = parity._replace(embedding=float(np.abs(mine - other).max() / max(float(np.abs(mine).max()), 1e-6)))
+    if not max(parity.score, parity.box, parity.embedding) <= TOLERANCE:
+        raise ParityError(
+            f"exported graph differs: score by {parity.score:.2e}, box by {parity.box:.2e} of the width, "
+            f"embedding by {parity.embedding:.2e} of its largest number"
+        )
     return parity
 
 

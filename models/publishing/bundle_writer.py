@@ -53,8 +53,9 @@ def write_golden_result(folder: Path, path: str, session: Session) -> None:
     frame = read_frame(folder / path)
     task = session.manifest.task
     if task is Task.DETECTION:
-        (found,) = Detector(session).detect([frame])
-        expected, fields = GoldenExpectation(detections=tuple(found)), {"detections"}
+        (look,) = Detector(session).look([frame])
+        expected = GoldenExpectation(detections=tuple(look.detections), distance=look.distance)
+        fields = {"detections", "distance"}
     elif task is Task.SCORES:
         (scored,) = Scorer(session).score([frame])
         expected, fields = GoldenExpectation(scores=scored.scores), {"scores"}

@@ -16,6 +16,7 @@ from models.data.frames import Located, read_picture
 from models.evaluation.evaluate import evaluate
 from models.export.quantise import QuantisationLossError, gate, sensitive_nodes, to_fp16, to_int8
 from models.publishing.bundle_writer import identity, put_in_place, write_golden_result, write_manifest
+from models.publishing.embedding import measure_embedding, sample_frames
 from models.publishing.publish import publish_prepared
 from models.publishing.publish_classifier import gate_figure, publish_classifier
 from models.publishing.sbom import write_sbom
@@ -72,7 +73,7 @@ def export_run(
     else:
         prepared = prepare_detection(origin.config, dataset, origin.judge, roots)
         manifest = publish_prepared(origin.config, prepared, run, output, command=command, console=console)
-        train = prepared.train
+        train = sample_frames(prepared.train, prepared.weights, seed=origin.config.seed)
         held_out = next(iter(prepared.judges.values()), [])
         judge = lambda folder: evaluate(folder, {"judge": held_out})["judge"].map50  # noqa: E731 - one of two
     kinds = [kind for kind, wanted in (("int8", int8), ("fp16", fp16)) if wanted]
@@ -99,6 +100,10 @@ def _smaller(
     attempts = [(), tuple(sensitive_nodes(base.model_path))] if kind == "int8" else [()]
     for number, keep in enumerate(attempts):
         manifest = _made_smaller(kind, base, draft, images, keep)
+        if manifest.embedding is not None:
+            measured = measure_embedding(draft, train, name=manifest.embedding.name)
+            manifest = manifest.model_copy(update={"embedding": measured})
+            write_manifest(draft, manifest)
         try:
             was, is_now = gate(f"{target.name}: figure on what was held out", judge, output, draft, max_loss=max_loss)
             break

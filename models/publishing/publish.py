@@ -1,4 +1,4 @@
-"""A finished run becomes a bundle: export → parity → judge → threshold → golden frames → manifest and card.
+"""A finished run becomes a bundle: export → parity → embedding of the training → judge → threshold → golden frames → manifest and card.
 
 ``python -m models.publishing.publish --run DIR --config FILE --data DIR --bundle DIR``. The bundle folder is replaced
 only when the new one has loaded and passed its own golden test.
@@ -23,7 +23,7 @@ from rich.console import Console
 from contracts.bundles import DataSource, DetectionOutput, ModelManifest, Task
 from contracts.errors import ConfigurationError, ShoalError
 from models.data.frames import Located, read_picture
-from models.detector.model import DeployedDetector
+from models.detector.model import OUTPUTS, DeployedDetector
 from models.evaluation.detection import DetectionScores, score
 from models.evaluation.evaluate import LOWEST_CONFIDENCE, evaluate, run_detector, table
 from models.export.onnx_export import export_onnx, opset_of
@@ -37,6 +37,7 @@ from models.publishing.bundle_writer import (
     write_notice,
 )
 from models.publishing.card import model_card
+from models.publishing.embedding import measure_embedding, sample_frames, whitening
 from models.publishing.sbom import write_sbom
 from models.runtime import Detector, load_bundle, open_session
 from models.runtime.preprocess import preprocess
@@ -112,16 +113,21 @@ def publish_prepared(
     draft.mkdir(parents=True)
 
     judged = prepared.judges or {"train": prepared.train}
-    parity = _export(config, run, draft, next(iter(judged.values())))
-    console.print(f"parity over {parity.boxes} boxes: score {parity.score:.1e}, box {parity.box:.1e}")
+    taught = sample_frames(prepared.train, prepared.weights, seed=config.seed)
+    parity = _export(config, run, draft, taught, next(iter(judged.values())))
+    console.print(
+        f"parity over {parity.boxes} boxes: score {parity.score:.1e}, box {parity.box:.1e}, embedding {parity.embedding:.1e}"
+    )
     manifest = _manifest(config, prepared, run, draft, parity)
+    write_manifest(draft, manifest)
+    manifest = manifest.model_copy(update={"embedding": measure_embedding(draft, taught, name=OUTPUTS[-1])})
     write_manifest(draft, manifest)
 
     known = [located for name, frames in judged.items() if name != "unseen_site" for located in frames]
     threshold = _best_threshold(draft, known)
     figures = evaluate(draft, judged, threshold=threshold)
     console.print(table(figures))
-    metrics = _metrics(figures) | {"latency_cpu_ms": _latency_cpu_ms(draft, known)}
+    metrics = _metrics(figures) | _distances(draft, judged) | {"latency_cpu_ms": _latency_cpu_ms(draft, known)}
     manifest = manifest.model_copy(update={"threshold": threshold, "metrics": metrics})
     write_manifest(draft, manifest)
 
@@ -137,11 +143,14 @@ def publish_prepared(
     return manifest
 
 
-def _export(config: TrainingConfig, run: Path, draft: Path, frames: Sequence[Located]) -> Parity:
-    module = DeployedDetector(load_trained(config.model, run / MODEL)).eval()
-    path = draft / "model.onnx"
+def _export(
+    config: TrainingConfig, run: Path, draft: Path, taught: Sequence[Located], frames: Sequence[Located]
+) -> Parity:
+    detector = load_trained(config.model, run / MODEL).eval()
     image = model_input(config.model)
-    export_onnx(module, image, ("boxes", "scores"), path)
+    module = DeployedDetector(detector, whitening=whitening(detector, taught, image)).eval()
+    path = draft / "model.onnx"
+    export_onnx(module, image, OUTPUTS, path)
     step = max(1, len(frames) // PARITY_FRAMES)
     pictures = [read_picture(located.root, located.image) for located in frames[::step][:PARITY_FRAMES]]
     images, _ = preprocess(pictures, image)
@@ -170,7 +179,12 @@ def _manifest(config: TrainingConfig, prepared: Prepared, run: Path, draft: Path
             *(source.attribution + "." for source in prepared.sources if not config.sources),
         ),
         data=prepared.sources,
-        training={**lineage, "parity_score": round(parity.score, 9), "parity_box": round(parity.box, 9)},
+        training={
+            **lineage,
+            "parity_score": round(parity.score, 9),
+            "parity_box": round(parity.box, 9),
+            "parity_embedding": round(parity.embedding, 9),
+        },
     )
 
 
@@ -189,6 +203,17 @@ def _metrics(figures: Mapping[str, DetectionScores]) -> dict[str, float]:
                 if not math.isnan(value):
                     metrics[f"{name}.{figure}"] = round(value, 4)
     return metrics
+
+
+def _distances(draft: Path, judged: Mapping[str, Sequence[Located]]) -> dict[str, float]:
+    """How far the judging frames lie from those of the training: the median of each part."""
+    detector = Detector(open_session(load_bundle(draft)))
+    found = {}
+    for name, frames in judged.items():
+        sample = frames[:: max(1, len(frames) // _TIMED_FRAMES)]
+        far = [detector.look([read_picture(*located)])[0].distance for located in sample]
+        found[f"{name}.distance"] = round(float(np.median([one for one in far if one is not None])), 3)
+    return found
 
 
 def _latency_cpu_ms(draft: Path, frames: Sequence[Located]) -> float:

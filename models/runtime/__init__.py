@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from models.runtime.bundle import Bundle, find_bundle, load_bundle, shipped_bundle
     from models.runtime.classifier import Classification, Classifier
-    from models.runtime.detector import Detector
+    from models.runtime.detector import Detector, Look
     from models.runtime.errors import BundleError, InferenceError
     from models.runtime.golden import GoldenResult, check_golden
     from models.runtime.scorer import Scorer, Scores
@@ -26,6 +26,7 @@ __all__ = [
     "Detector",
     "GoldenResult",
     "InferenceError",
+    "Look",
     "Scorer",
     "Scores",
     "Session",
@@ -39,7 +40,7 @@ __all__ = [
 _HOMES = {
     "bundle": ("Bundle", "find_bundle", "load_bundle", "shipped_bundle"),
     "classifier": ("Classification", "Classifier"),
-    "detector": ("Detector",),
+    "detector": ("Detector", "Look"),
     "errors": ("BundleError", "InferenceError"),
     "golden": ("GoldenResult", "check_golden"),
     "scorer": ("Scorer", "Scores"),

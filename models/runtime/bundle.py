@@ -151,6 +151,13 @@ def _check_manifest(manifest: ModelManifest) -> None:
     if manifest.task is Task.CLASSIFICATION and manifest.classification is None:
         raise BundleError("manifest.classification", None, "A classifier's manifest must say how to read its tensor.")
     _check_labels(manifest)
+    embedding = manifest.embedding
+    if embedding is not None and len(embedding.mean) != len(embedding.spread):
+        raise BundleError(
+            "manifest.embedding.spread",
+            f"{len(embedding.spread)} numbers",
+            f"mean has {len(embedding.mean)}: give as many.",
+        )
     image = manifest.input
     if manifest.detection is not None and not manifest.detection.batched and image.dynamic_batch:
         raise BundleError("manifest.input.dynamic_batch", "true", "Tensors without a batch dimension need false.")

@@ -1,14 +1,18 @@
-"""Frames in, detections out: preprocess → session → postprocess, in bounded batches."""
+"""Frames in, detections out: preprocess → session → postprocess, in bounded batches.
+
+A bundle with an embedding also tells of every frame how far it lies from those of the training.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
 from contracts.bundles import DetectionOutput, Task
 from contracts.vision import Detection
+from models.runtime.embedding import distances
 from models.runtime.errors import BundleError, InferenceError
 from models.runtime.jpeg import preprocess_encoded
 from models.runtime.outputs import output_names
@@ -18,6 +22,15 @@ from models.runtime.session import Session
 
 MAX_BATCH = 8
 """Frames per call of the graph: bounds memory; on a CPU larger batches are not faster per frame."""
+
+
+class Look(NamedTuple):
+    """What the model says of one frame."""
+
+    detections: list[Detection]
+    """Best first, boxes as fractions of the frame."""
+    distance: float | None
+    """How far the frame lies from those of the training, which lie about 1 away; None when the bundle does not tell."""
 
 
 class Detector:
@@ -39,6 +52,7 @@ class Detector:
         self.threshold = manifest.threshold if threshold is None else threshold
         self._output: DetectionOutput = manifest.detection
         self._outputs = output_names(manifest)
+        self._embedding = manifest.embedding
         self._batch = MAX_BATCH if manifest.input.dynamic_batch else 1
 
     def detect(self, frames_bgr: Sequence[FrameArray]) -> list[list[Detection]]:
@@ -47,10 +61,7 @@ class Detector:
         Raises:
             InferenceError: a frame is not an image, or the model gave no usable answer.
         """
-        detections: list[list[Detection]] = []
-        for start in range(0, len(frames_bgr), self._batch):
-            detections += self._detect_batch(frames_bgr[start : start + self._batch])
-        return detections
+        return [look.detections for look in self.look(frames_bgr)]
 
     def detect_encoded(self, images: Sequence[bytes]) -> list[list[Detection]]:
         """Return the detections of encoded images; a JPEG is decoded no larger than the model's input needs.
@@ -58,34 +69,46 @@ class Detector:
         Raises:
             InferenceError: bytes are not an image, or the model gave no usable answer.
         """
-        detections: list[list[Detection]] = []
+        looks: list[Look] = []
         for start in range(0, len(images), self._batch):
-            detections += self._results(*preprocess_encoded(images[start : start + self._batch], self.session.image))
-        return detections
+            looks += self._looks(*preprocess_encoded(images[start : start + self._batch], self.session.image))
+        return [look.detections for look in looks]
 
-    def detect_fitted(self, batch_BHWC: FrameArray, placements: Sequence[Placement]) -> list[list[Detection]]:
-        """Return the detections of frames that were fitted elsewhere (``preprocess.fit``).
+    def look(self, frames_bgr: Sequence[FrameArray]) -> list[Look]:
+        """Return the detections of each frame, and how far it lies from those of the training.
+
+        Raises:
+            InferenceError: a frame is not an image, or the model gave no usable answer.
+        """
+        looks: list[Look] = []
+        for start in range(0, len(frames_bgr), self._batch):
+            looks += self._looks(*preprocess(frames_bgr[start : start + self._batch], self.session.image))
+        return looks
+
+    def look_fitted(self, batch_BHWC: FrameArray, placements: Sequence[Placement]) -> list[Look]:
+        """The same of frames that were fitted elsewhere (``preprocess.fit``).
 
         Raises:
             InferenceError: the model gave no usable answer.
         """
-        detections: list[list[Detection]] = []
+        looks: list[Look] = []
         for start in range(0, len(placements), self._batch):
             chunk = slice(start, start + self._batch)
-            detections += self._results(as_input(batch_BHWC[chunk], self.session.image), placements[chunk])
-        return detections
+            looks += self._looks(as_input(batch_BHWC[chunk], self.session.image), placements[chunk])
+        return looks
 
-    def _detect_batch(self, frames_bgr: Sequence[FrameArray]) -> list[list[Detection]]:
-        return self._results(*preprocess(frames_bgr, self.session.image))
-
-    def _results(self, images: npt.NDArray[Any], placements: Sequence[Placement]) -> list[list[Detection]]:
-        tensors = self.session.run(images, self._outputs)
+    def _looks(self, images: npt.NDArray[Any], placements: Sequence[Placement]) -> list[Look]:
+        extra = [] if self._embedding is None else [self._embedding.name]
+        tensors = self.session.run(images, [*self._outputs, *extra])
+        far: list[float | None] = [None] * len(placements)
+        if self._embedding is not None:
+            far = distances(tensors.pop(), self._embedding)
         if not self._output.batched:
             tensors = [tensor[None] for tensor in tensors]
-        if any(len(tensor) != len(placements) for tensor in tensors):
+        if len(far) != len(placements) or any(len(tensor) != len(placements) for tensor in tensors):
             raise InferenceError(f"{len(placements)} frames gave outputs {[tensor.shape for tensor in tensors]}")
         image, labels = self.session.image, self.session.manifest.labels
-        results = []
+        looks = []
         for index, place in enumerate(placements):
             found = read_detections(
                 {name: tensor[index] for name, tensor in zip(self._outputs, tensors, strict=True)},
@@ -94,5 +117,5 @@ class Detector:
                 width=image.width,
                 height=image.height,
             )
-            results.append(to_detections(found, place, labels))
-        return results
+            looks.append(Look(to_detections(found, place, labels), far[index]))
+        return looks

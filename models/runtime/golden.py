@@ -27,6 +27,10 @@ CONFIDENCE_TOLERANCE = 0.05
 """Largest allowed change of a confidence; half precision on a GPU changes about 0.01."""
 
 
+DISTANCE_TOLERANCE = 0.1
+"""The same of the distance from the frames of the training, as a share of it."""
+
+
 class GoldenExpectation(BaseModel):
     """The JSON beside a golden frame: detections, the label of a classifier, or health scores."""
 
@@ -34,6 +38,8 @@ class GoldenExpectation(BaseModel):
     label: str | None = None
     confidence: float | None = None
     scores: dict[str, float] = {}
+    distance: float | None = None
+    """From the frames of the training, where the bundle has an embedding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +70,12 @@ def check_golden(session: Session) -> GoldenResult:
         frame = read_frame(session.bundle.folder / name)
         expected = read_expectation((session.bundle.folder / name).with_suffix(".json"))
         if manifest.task is Task.DETECTION:
-            found = Detector(session).detect([frame])[0]
+            (look,) = Detector(session).look([frame])
             frame_ious, frame_changes, wrong = compare(
-                expected.detections, found, manifest.threshold, manifest.probation.min_golden_iou
+                expected.detections, look.detections, manifest.threshold, manifest.probation.min_golden_iou
             )
             ious += frame_ious
+            wrong += _other_distance(expected.distance, look.distance)
         elif manifest.task is Task.SCORES:
             scores = Scorer(session).score([frame])[0].scores
             frame_changes = [abs(scores[label] - want) for label, want in expected.scores.items() if label in scores]
@@ -104,6 +111,12 @@ def compare(
             failures.append(f"no {want.label} of confidence {want.confidence:.2f} where one is expected")
     failures += [f"unexpected {extra.label} of {extra.confidence:.2f}" for extra in left if extra.confidence >= sure]
     return ious, changes, failures
+
+
+def _other_distance(expected: float | None, found: float | None) -> list[str]:
+    if expected is None or (found is not None and abs(found - expected) <= DISTANCE_TOLERANCE * expected):
+        return []
+    return [f"distance {found} from the training where {expected} is expected"]
 
 
 def corners(boxes: list[Box]) -> FloatArray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from contracts.bundles import DetectionOutput, ModelManifest, Task
+from contracts.bundles import DetectionOutput, EmbeddingOutput, ModelManifest, Task
 from models.runtime.errors import BundleError
 
 Shape = Sequence[int | str | None]
@@ -28,6 +28,8 @@ def check_outputs(manifest: ModelManifest, shapes: Mapping[str, Shape]) -> None:
     for field, name in _named(manifest):
         if name not in shapes:
             raise BundleError(field, name, f"The graph's outputs are: {', '.join(shapes)}.")
+    if manifest.embedding is not None:
+        _check_embedding(manifest.embedding, shapes)
     if manifest.task is Task.DETECTION and manifest.detection is not None:
         _check_detection(manifest, manifest.detection, shapes)
         return
@@ -85,6 +87,17 @@ def _check_detection(manifest: ModelManifest, output: DetectionOutput, shapes: M
             raise BundleError("manifest.detection.scores", output.scores, f"It has shape {list(scores)}.")
         if len(scores) == 2 + batch:
             _expect_labels(manifest, scores[-1], int(output.background is not None))
+
+
+def _check_embedding(output: EmbeddingOutput, shapes: Mapping[str, Shape]) -> None:
+    if output.name not in shapes:
+        raise BundleError("manifest.embedding.name", output.name, f"The graph's outputs are: {', '.join(shapes)}.")
+    shape = shapes[output.name]
+    _expect("manifest.embedding.name", output.name, shape, 2)
+    if shape and isinstance(shape[-1], int) and shape[-1] != len(output.mean):
+        raise BundleError(
+            "manifest.embedding.mean", f"{len(output.mean)} numbers", f"The graph's {output.name} has {shape[-1]}."
+        )
 
 
 def _expect(field: str, name: str, shape: Shape, rank: int) -> None:

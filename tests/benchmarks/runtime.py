@@ -59,7 +59,7 @@ def run(quick: bool) -> dict[str, Any]:
         "bare": lambda i: bare.run(None, {image.name: tensors[i]}),
         "from_jpeg": lambda i: detector.detect_encoded([jpegs[i]]),
         "from_pixels": lambda i: detector.detect([whole[i]]),
-        "from_fitted": lambda i: detector.detect_fitted(fitted[i], [place]),
+        "from_fitted": lambda i: detector.look_fitted(fitted[i], [place]),
         "by_hand": by_hand,
         "decode": lambda i: decode_for(jpegs[i], place.width, place.height),
     }

@@ -125,6 +125,18 @@ def test_an_observation_tells_counts_with_interval_tracks_activity_and_the_pictu
     assert any(d.track is not None for one in shown for d in one.detections)
 
 
+def test_an_observation_tells_how_far_its_pictures_lie_from_what_the_model_was_taught(tmp_path: Path) -> None:
+    watcher = Watcher(tmp_path)
+    image, _ = watcher.next_frame(5)
+    for distance in (1.0, 1.4, None, 9.0):
+        watcher.clock.now_s += 0.2
+        frame = Frame(START, watcher.clock.now_s, decoded=image)
+        watcher.analyst.see(frame, FrameResult((), MODEL, watcher.clock.now_s, distance=distance))
+    closed = watcher.analyst.close(ended_at=START + timedelta(seconds=10), dropped=0, model=MODEL)
+    assert closed.observation.embedding_distance == 1.4  # one odd frame does not move it
+    assert watcher.window().observation.embedding_distance is None
+
+
 def test_observations_fit_into_an_envelope_that_older_receivers_read(tmp_path: Path) -> None:
     closed = Watcher(tmp_path).window()
     body = closed.drafts[0].body

@@ -67,6 +67,10 @@ def test_a_picture_unlike_the_usual_ones_is_kept_and_the_usual_noise_is_not() ->
     chosen = chooser.consider(offer(400 * 200, look=(0.4, 0.5)))
     assert chosen is not None
     assert chosen.reason is SampleReason.DRIFT
+    # A model that tells one figure more, the distance from what it was taught, begins a new habit.
+    told = (0.4, 0.2, 1.0)
+    assert not any(chooser.consider(offer((401 + i) * 200, look=told)) for i in range(60))
+    assert chooser.consider(offer(500 * 200, look=(0.4, 0.2, 3.0))) == Choice(SampleReason.DRIFT, 1.0)
 
 
 def test_the_budget_holds_per_camera_and_per_box_in_any_day_and_chance_keeps_its_share() -> None:

@@ -105,6 +105,17 @@ def test_a_model_that_fails_its_golden_frames_leaves_the_cameras_without_counts(
     assert accounted(running.capture.counts())
 
 
+def test_the_distance_from_what_the_model_was_taught_comes_through_the_worker(
+    tmp_path: Path, sight: Callable[..., Sight]
+) -> None:
+    bundle = tiny_detector(tmp_path / "bundle")
+    edit_manifest(bundle, embedding={"name": "scores", "mean": [0.0] * 8, "spread": [0.1] * 8, "frames": 100})
+    running = sight(bundle)
+    seen = eventually(lambda: [one for one in running.observations() if one.count_max], timeout_s=RECOVERY_S)[0]
+    assert seen.embedding_distance is not None
+    assert seen.embedding_distance > 1
+
+
 def test_stopping_leaves_no_process_and_no_unfinished_frame(sight: Callable[..., Sight]) -> None:
     running = sight()
     pid = pid_of(running)

@@ -101,6 +101,18 @@ def test_two_steps_become_a_bundle_that_loads_and_tests_itself(root: Path, tmp_p
     frames = [np.full((90, 160, 3), 100, np.uint8)] * 3
     assert len(Detector(session, threshold=0.0).detect(frames)) == 3
 
+    # It tells how far a frame lies from what it was taught, and that is part of its self-test.
+    assert manifest.embedding is not None
+    assert manifest.embedding.frames == 6
+    assert float(manifest.training["parity_embedding"] or 0) <= 1e-4
+    assert manifest.metrics["same_video.distance"] > 0
+    golden = json.loads((bundle / manifest.golden[0]).with_suffix(".json").read_text())
+    assert golden["distance"] > 0
+    (bundle / manifest.golden[0]).with_suffix(".json").write_text(
+        json.dumps(golden | {"distance": 2 * golden["distance"]})
+    )
+    assert "from the training" in check_golden(session).failures[0]
+
     # Weights that are not the exported ones do not pass as the same.
     other = DeployedDetector(load_trained(config.model, run / MODEL)).eval()
     images = np.random.default_rng(0).integers(0, 255, (2, 80, 128, 3)).astype(np.uint8)
@@ -183,7 +195,7 @@ def test_the_network_learns_one_picture_by_heart() -> None:
         loss.total.backward()
         optimizer.step()
     with torch.no_grad():
-        boxes, scores = DeployedDetector(model.eval()).eval()(batch.images)
+        boxes, scores, _ = DeployedDetector(model.eval()).eval()(batch.images)
     assert scores[0, 0] > 3 * scores[0, 1]
     assert boxes[0, 0].tolist() == pytest.approx([40, 32, 68, 44], abs=4)
 
