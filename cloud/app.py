@@ -35,6 +35,7 @@ from cloud.audit import endpoints as audit
 from cloud.auth import endpoints as auth
 from cloud.auth import oidc_pages
 from cloud.auth.callers import Callers
+from cloud.auth.dependencies import scope_of
 from cloud.auth.idempotency import Idempotency
 from cloud.auth.oidc import Oidc, Provider
 from cloud.auth.recognition import Recognition
@@ -60,6 +61,8 @@ from cloud.kit.rate_limit import HEADERS as RATE_HEADERS
 from cloud.kit.rate_limit import Limiter, ProcessLimiter, Rate, RateLimit, RedisLimiter
 from cloud.kit.repository import Database
 from cloud.kit.routing import add_flat, index_routes
+from cloud.kit.shared_answers import SharedAnswers, is_shared
+from cloud.kit.store_version import StoreVersion
 from cloud.kit.tracing import exporting
 from cloud.kpis import endpoints as kpis
 from cloud.kpis.business import BusinessMetrics
@@ -220,6 +223,10 @@ def create_app(settings: CloudSettings, *, traces: TracerProvider | None = None)
     app.state.links = Links(secret, settings.public_url)
     app.state.keys = KeyTokens(secret)
     app.state.recognition = Recognition(database, tokens, app.state.keys, lasts_s=settings.recognition_s)
+    app.state.store_version = StoreVersion(sqlalchemy_url(settings.database_url.get_secret_value()))
+    app.state.shared_answers = SharedAnswers(
+        app.state.store_version, identify=scope_of, lasts_s=settings.shared_answers_s
+    )
     app.state.limiter = _limiter(settings)
     app.state.authority = _authority(settings)
     app.state.oidc = _oidc(settings, secret)
@@ -323,6 +330,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     database.start()
     serving: Serving = app.state.serving
     limiter: Limiter = app.state.limiter
+    store_version: StoreVersion = app.state.store_version
     settings: CloudSettings = app.state.settings
     warming = asyncio.create_task(serving.warm_up([Task(task) for task in settings.predict_warm_up]))
     live.start()
@@ -342,6 +350,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await runner.stop()
         await serving.stop()
         await limiter.stop()
+        await store_version.stop()
         await database.stop()
         if app.state.traces is not None:
             await to_thread.run_sync(app.state.traces.shutdown)
@@ -352,6 +361,9 @@ def _add_routes(app: FastAPI, settings: CloudSettings) -> None:
         add_flat(app, router, prefix="/api/v1")
     for router in (health.router, operations.probes, alarm_links.router):
         add_flat(app, router)
+    for route in app.router.routes:
+        if isinstance(route, APIRoute) and is_shared(route.endpoint):
+            route.app = app.state.shared_answers.around(route.app)
     if app.state.traces is None:  # a span is named by the route that FastAPI's own search finds
         index_routes(app, prefix="/api/v1/")
     # Not mounted: a mount at "/" would answer before a wrong method could become a 405.

@@ -187,6 +187,10 @@ class CloudSettings(RetentionSettings, PredictionSettings, TrainingSettings):
     recognition_s: float = Field(default=2, ge=0, le=60)
     """How long a process remembers who a token belongs to. A change through the same process counts at once; this is how late
     one through another process, or in the database itself, may count. 0 asks the database on every request."""
+    shared_answers_s: float = Field(default=1, ge=0, le=60)
+    """How long one answer serves all who ask the same (lists of sites, units, devices and alarms, and the newest of a site), while
+    nothing is committed. A commit of any process ends it at once (decision 0079); what moves with the clock, such as the age of
+    a reading, may be this late. 0: every request reads its own."""
     session_days: float = Field(default=30, gt=0, le=365)
     """Days after which a login ends whatever happens, and the password is asked for again."""
     session_idle_days: float = Field(default=7, gt=0, le=365)

@@ -24,6 +24,7 @@ from cloud.auth.dependencies import FarmManager, Operator, Viewer
 from cloud.kit.pagination import Paging
 from cloud.kit.problems import problems
 from cloud.kit.repository import Reader, Writer
+from cloud.kit.shared_answers import shared
 from contracts.base import Slug, UtcDatetime
 
 router = APIRouter(tags=["alarms"])
@@ -32,6 +33,7 @@ Definition = Annotated[str, Path(pattern=r"^[a-z0-9_*]+(\.[a-z0-9_*]+)*$", max_l
 
 
 @router.get("/alarms", summary="Alarms", responses=problems(400, 401, 404))
+@shared
 async def list_alarms(
     user: Viewer,
     reader: Reader,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
 from datetime import datetime, timezone
 from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, Query, Request
 from fastapi.security import OAuth2PasswordBearer
+from starlette.types import Scope as ConnectionScope
 
 from cloud.auth.principal import Principal
 from cloud.auth.repository import KeyRepository, UserRepository
@@ -20,7 +20,7 @@ from cloud.kit.repository import Database, Row
 
 __all__ = ["FarmManager", "FleetAdmin", "ImageViewer", "Operator", "PlatformAdmin", "Principal", "Viewer", "principal"]
 
-_BEARER = OAuth2PasswordBearer(tokenUrl="/api/v1/auth/login", auto_error=False, scheme_name="login")
+_LOGIN = "/api/v1/auth/login"
 _OWN = frozenset({"get_me"})
 """Endpoints of people that a key may ask too."""
 
@@ -37,7 +37,7 @@ class Recognizes(Protocol):
         ...
 
 
-async def principal(request: Request, token: Annotated[str | None, Depends(_BEARER)]) -> Principal:
+async def principal(request: Request) -> Principal:
     """The user or the machine of the request's bearer token, as ``cloud.auth.recognition`` knows them.
 
     A connection goes back before the endpoint takes its own: nobody waits for a second one while holding a first,
@@ -47,7 +47,8 @@ async def principal(request: Request, token: Annotated[str | None, Depends(_BEAR
         UnauthenticatedError: no token, a bad one, or a user or key that is gone, disabled, revoked or signed out.
         ForbiddenError: the key is not for this.
     """
-    if not token:
+    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    if kind.lower() != "bearer" or not token:
         raise UnauthenticatedError("This needs an access token: Authorization: Bearer ...")
     recognition: Recognizes = request.app.state.recognition
     if token.startswith(KeyTokens.PREFIX):
@@ -104,25 +105,41 @@ def _common(row: Row) -> dict[str, Any]:
     }
 
 
-def _at_least(needed: Role) -> Callable[[Principal], Coroutine[Any, Any, Principal]]:
-    async def check(user: Annotated[Principal, Depends(principal)]) -> Principal:
-        if not user.role.reaches(needed):
-            raise ForbiddenError(f"This needs the role {needed.value}; yours is {user.role.value}")
+async def scope_of(scope: ConnectionScope) -> Scope:
+    """What the user or the machine of a request may see.
+
+    Raises:
+        ApiError: as ``principal``.
+    """
+    return (await principal(Request(scope))).scope
+
+
+class _AtLeast(OAuth2PasswordBearer):
+    """The user, if their role reaches a role. One dependency, because FastAPI works each out for every request; a scheme of the
+    OpenAPI document, because that is where a client learns how to sign in.
+    """
+
+    def __init__(self, needed: Role) -> None:
+        super().__init__(tokenUrl=_LOGIN, auto_error=False, scheme_name="login")
+        self._needed = needed
+
+    async def __call__(self, request: Request) -> Principal:  # type: ignore[override]  # more than the token it stands for
+        user = await principal(request)
+        if not user.role.reaches(self._needed):
+            raise ForbiddenError(f"This needs the role {self._needed.value}; yours is {user.role.value}")
         return user
 
-    return check
 
-
-Viewer = Annotated[Principal, Depends(_at_least(Role.VIEWER))]
-Operator = Annotated[Principal, Depends(_at_least(Role.OPERATOR))]
-FarmManager = Annotated[Principal, Depends(_at_least(Role.FARM_MANAGER))]
-FleetAdmin = Annotated[Principal, Depends(_at_least(Role.FLEET_ADMIN))]
-PlatformAdmin = Annotated[Principal, Depends(_at_least(Role.PLATFORM_ADMIN))]
+Viewer = Annotated[Principal, Depends(_AtLeast(Role.VIEWER))]
+Operator = Annotated[Principal, Depends(_AtLeast(Role.OPERATOR))]
+FarmManager = Annotated[Principal, Depends(_AtLeast(Role.FARM_MANAGER))]
+FleetAdmin = Annotated[Principal, Depends(_AtLeast(Role.FLEET_ADMIN))]
+PlatformAdmin = Annotated[Principal, Depends(_AtLeast(Role.PLATFORM_ADMIN))]
 
 
 async def _image_viewer(
     request: Request,
-    token: Annotated[str | None, Depends(_BEARER)],
+    _documented: Annotated[str | None, Depends(OAuth2PasswordBearer(_LOGIN, "login", auto_error=False))],
     expires: Annotated[int | None, Query(ge=0, description="From the signed address.")] = None,
     signature: Annotated[str | None, Query(max_length=64, description="From the signed address.")] = None,
 ) -> Scope | None:
@@ -133,7 +150,7 @@ async def _image_viewer(
         UnauthenticatedError: neither a signature nor a valid token.
     """
     if signature is None or expires is None:
-        return (await principal(request, token)).scope
+        return (await principal(request)).scope
     signer: UrlSigner = request.app.state.signer
     signer.verify(request.url.path, expires, signature, now=datetime.now(timezone.utc))
     return None

@@ -16,7 +16,7 @@ from cloud.auth.sessions import Caller, Sessions
 from cloud.errors import ForbiddenError
 from cloud.kit.origin import origin_of
 from cloud.kit.problems import problems
-from cloud.kit.repository import Reader, Writer
+from cloud.kit.repository import Writer, database_of
 
 router = APIRouter(prefix="/auth", tags=["auth"])
 
@@ -56,16 +56,19 @@ async def logout(user: Viewer, writer: Writer) -> None:
 
 
 @router.get("/me", summary="The signed-in user", responses=problems(401))
-async def get_me(user: Viewer, reader: Reader) -> User:
+async def get_me(request: Request, user: Viewer) -> User:
     """The user behind the access token (or the machine behind a key), with role, organization and sites."""
-    sites = None if user.site_ids is None else (await UserRepository(reader).site_slugs(user.site_ids)).values()
+    sites = None
+    if user.site_ids is not None:
+        async with database_of(request).read() as reader:
+            sites = sorted((await UserRepository(reader).site_slugs(user.site_ids)).values())
     return User(
         id=user.id,
         email=user.email,
         name=user.name,
         role=user.role,
         organization=user.organization,
-        sites=None if sites is None else sorted(sites),
+        sites=sites,
     )
 
 

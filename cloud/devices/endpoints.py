@@ -21,12 +21,14 @@ from cloud.devices.schemas import (
 from cloud.kit.pagination import Paging
 from cloud.kit.problems import problems
 from cloud.kit.repository import Reader, Writer
+from cloud.kit.shared_answers import shared
 from contracts.base import Slug
 
 router = APIRouter(tags=["devices"])
 
 
 @router.get("/devices", summary="Devices", responses=problems(400, 401, 404))
+@shared
 async def list_devices(
     user: Viewer,
     reader: Reader,
@@ -59,6 +61,7 @@ async def get_device_diagnostics(site: Slug, device: Slug, user: FleetAdmin, rea
 
 
 @router.get("/device-groups", summary="Groups of devices", responses=problems(400, 401), tags=["fleet"])
+@shared
 async def list_device_groups(user: Viewer, reader: Reader, page: Paging) -> DeviceGroupPage:
     """Groups by name, with their devices."""
     return await service.list_groups(reader, user, page)

@@ -1,13 +1,13 @@
 """Conditional GET: an answer that has not changed is not sent again. ``ETag`` out, ``If-None-Match`` in, 304 when equal.
 
-The tag is a hash of the answer, so it is true whatever the answer was made of; what it saves is the line, not the query.
+The tag is a hash of the answer, so it is true whatever the answer was made of; what it saves is the line, not the query. An
+answer that comes with a weak tag was hashed before (``cloud.kit.shared_answers``).
 """
 
 from __future__ import annotations
 
 import hashlib
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _MAX_BYTES = 1_000_000
@@ -15,8 +15,13 @@ _MAX_BYTES = 1_000_000
 _OK = 200
 
 
+def weak_tag(body: bytes) -> bytes:
+    """The tag of an answer. Weak, because compression further out changes the bytes."""
+    return b'W/"%s"' % hashlib.sha256(body).hexdigest()[:32].encode()
+
+
 class ConditionalGet:
-    """ASGI middleware for JSON answers under ``/api/`` that carry no tag of their own."""
+    """ASGI middleware for JSON answers under ``/api/`` that carry no strong tag of their own."""
 
     def __init__(self, app: ASGIApp, *, never: tuple[str, ...] = ()) -> None:
         """Paths that begin with one of ``never`` are left alone."""
@@ -34,23 +39,26 @@ class ConditionalGet:
         if not wanted:
             await self._app(scope, receive, send)
             return
-        await self._app(scope, receive, _Tagged(Headers(scope=scope).get("if-none-match", ""), send).send)
+        known = next((value for name, value in scope["headers"] if name == b"if-none-match"), b"")
+        await self._app(scope, receive, _Tagged(known, send).send)
 
 
 class _Tagged:
-    """Holds the answer back until its hash is known, or until it proves too large or not JSON."""
+    """Holds the answer back until its tag is known, or until it proves too large or not JSON."""
 
-    def __init__(self, known: str, send: Send) -> None:
-        self._known = {tag.strip().removeprefix("W/") for tag in known.split(",")}
+    def __init__(self, known: bytes, send: Send) -> None:
+        self._known = {tag.strip().removeprefix(b"W/") for tag in known.split(b",")}
         self._send = send
         self._start: Message | None = None
-        self._body = bytearray()
+        self._tag: bytes | None = None
+        self._body = b""
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers = Headers(scope=message)
-            is_json = headers.get("content-type", "").startswith("application/json")
-            if message["status"] == _OK and is_json and "etag" not in headers:
+            headers = dict(message["headers"])
+            is_json = headers.get(b"content-type", b"").startswith(b"application/json")
+            self._tag = headers.get(b"etag")
+            if message["status"] == _OK and is_json and (self._tag is None or self._tag.startswith(b"W/")):
                 self._start = message
                 return
         elif self._start is not None:
@@ -66,18 +74,20 @@ class _Tagged:
         start, self._start = self._start, None
         assert start is not None  # noqa: S101
         await self._send(start)
-        await self._send({"type": "http.response.body", "body": bytes(self._body), "more_body": more})
+        await self._send({"type": "http.response.body", "body": self._body, "more_body": more})
 
     async def _finish(self) -> None:
         start = self._start
         assert start is not None  # noqa: S101
-        tag = f'"{hashlib.sha256(self._body).hexdigest()[:32]}"'
-        headers = MutableHeaders(scope=start)
-        # Weak, because compression further out changes the bytes.
-        headers["ETag"] = f"W/{tag}"
-        headers.setdefault("Cache-Control", "private, no-cache")
-        if tag in self._known or "*" in self._known:
+        headers = list(start["headers"])
+        if self._tag is None:
+            self._tag = weak_tag(self._body)
+            headers.append((b"etag", self._tag))
+        if not any(name == b"cache-control" for name, _ in headers):
+            headers.append((b"cache-control", b"private, no-cache"))
+        if self._tag.removeprefix(b"W/") in self._known or b"*" in self._known:
             start["status"] = 304
-            del headers["content-length"]
-            self._body.clear()
+            headers = [pair for pair in headers if pair[0] != b"content-length"]
+            self._body = b""
+        start["headers"] = headers
         await self._pass_on(more=False)

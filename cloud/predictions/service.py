@@ -84,7 +84,7 @@ async def predict_one(database: Database, serving: Serving, user: Principal, dat
         picture = serving.check(data)
     served = await serving.predict(picture, choice)
     now = datetime.now(timezone.utc)
-    async with database.write() as writer:
+    async with database.append() as writer:
         kept = await PredictionRepository(writer, user.scope).add([_row(picture, served, asked, now)])
     return _out(picture, served, asked, now, key=kept[0])
 
