@@ -5,6 +5,9 @@ database. Ours is ``python -m cloud``, one worker. Eight connections ask as fast
 requests per second come, likewise in turns, whether or not the ones before were answered. The processor time of each process
 per request is what a busy machine disturbs least.
 
+Who asks the same while nothing is committed shares an answer (decision 0079). So ``details`` tells two more figures for ours:
+``read anew``, where every request asks for an address of its own, and ``commits``, where another process commits ten times a second.
+
 A latency tells of the server only while the server has a core when it wants one. So the kernel is asked how long the thread of
 its event loop stood ready without one (``/proc/PID/schedstat``). Ours needs a third of a core at 200 requests per second: where
 other programs leave it less, requests queue without end, while the floor with its small need is still served at once.
@@ -21,13 +24,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
 import psutil
+import psycopg
 
 from cloud.db import migrate
 from tests.benchmarks.harness import Pair, result
@@ -48,6 +52,7 @@ RATE = 200
 BAR = 0.5
 BAR_P95_MS = 30
 TURNS = 5
+COMMITS_PER_S = 10
 MAX_WAITED = 0.1
 """Share of a turn that the server may stand ready without a core; the latency of a turn beyond it is that of the machine."""
 
@@ -79,7 +84,7 @@ def run(quick: bool) -> dict[str, Any]:
                 token = signed_in(ours.url)
                 bodies = {path: _body(ours.url, token, path) for path in PATHS}
                 with _bare(bodies, Path(folder)) as floor:
-                    return asyncio.run(_measured(ours, floor, token, quick=quick))
+                    return asyncio.run(_measured(ours, floor, token, url, quick=quick))
     finally:
         server.stop()
 
@@ -143,7 +148,7 @@ def _bare(bodies: dict[str, str], folder: Path) -> Iterator[_Program]:
 def _process(command: Sequence[str], environment: dict[str, str], url: str, probe: str) -> Iterator[_Program]:
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while True:
             try:
                 if httpx.get(url + probe, timeout=2).status_code == 200:
@@ -209,8 +214,8 @@ class _Rate(NamedTuple):
     """Processor time of the server for one request."""
 
 
-async def _rate(program: _Program, token: str, path: str, seconds: float) -> _Rate:
-    """Requests per second, each connection one after the other."""
+async def _rate(program: _Program, token: str, path: str, seconds: float, *, anew: bool = False) -> _Rate:
+    """Requests per second, each connection one after the other; ``anew`` gives each request an address of its own."""
     # Opened anew: a server closes a connection that rests for five seconds.
     connections = await _opened(program.url, token, CONNECTIONS)
     await asyncio.gather(*(connection.get(path) for connection in connections))
@@ -219,7 +224,7 @@ async def _rate(program: _Program, token: str, path: str, seconds: float) -> _Ra
     async def ask(connection: _Connection) -> int:
         count = 0
         while time.perf_counter() < until:
-            count += await connection.get(path)
+            count += await connection.get(f"{path}?{id(connection)}={count}" if anew else path)
         return count
 
     cpu_s, began = program.cpu_s(), time.perf_counter()
@@ -228,6 +233,25 @@ async def _rate(program: _Program, token: str, path: str, seconds: float) -> _Ra
     for connection in connections:
         connection.close()
     return _Rate(count / wall_s, cpu_s / max(1, count) * 1000)
+
+
+@asynccontextmanager
+async def _commits(url: str, per_s: float) -> AsyncIterator[None]:
+    """Another connection commits something, as an ingest does."""
+    connection = await psycopg.AsyncConnection.connect(url, autocommit=True)
+
+    async def commit() -> None:
+        while True:
+            await connection.execute("SELECT pg_current_xact_id()")
+            await asyncio.sleep(1 / per_s)
+
+    committing = asyncio.create_task(commit())
+    try:
+        yield
+    finally:
+        committing.cancel()
+        await asyncio.gather(committing, return_exceptions=True)
+        await connection.close()
 
 
 async def _latencies_ms(url: str, token: str, seconds: float, rate: int) -> tuple[list[float], int]:
@@ -300,7 +324,7 @@ def _at(found: Sequence[float], share: float) -> float:
     return round(found[int(share * len(found))], 2)
 
 
-async def _measured(ours: _Program, floor: _Program, token: str, *, quick: bool) -> dict[str, Any]:
+async def _measured(ours: _Program, floor: _Program, token: str, url: str, *, quick: bool) -> dict[str, Any]:
     rounds, seconds = (1, 0.2) if quick else (3, 2.0)
     ratios: dict[str, list[float]] = {path: [] for path in PATHS}
     cpu: dict[str, list[tuple[float, float]]] = {path: [] for path in PATHS}
@@ -327,4 +351,7 @@ async def _measured(ours: _Program, floor: _Program, token: str, *, quick: bool)
         mine_ms, bare_ms = min(each[0] for each in found_cpu), min(each[1] for each in found_cpu)
         by_path[f"cpu ms {path}"] = round(mine_ms, 3)
         by_path[f"ratio of cpu {path}"] = round(bare_ms / mine_ms, 3) if mine_ms else 0.0
+        by_path[f"cpu ms read anew {path}"] = round((await _rate(ours, token, path, seconds, anew=True)).cpu_ms, 3)
+        async with _commits(url, COMMITS_PER_S):
+            by_path[f"cpu ms commits {path}"] = round((await _rate(ours, token, path, seconds)).cpu_ms, 3)
     return result("api", pairs, unit="requests/s", bar=BAR, details={**by_path, **latencies, "bar_p95_ms": BAR_P95_MS})
