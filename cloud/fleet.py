@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
 
 import structlog
 from prometheus_client import generate_latest
 
 from cloud.consumers.kafka import access
 from cloud.kit.logs import configure_logging
-from cloud.kit.stream import open_publisher
+from cloud.kit.stream import StreamPublisher, open_publisher
 from cloud.rollouts.assigner import Assigner
 from cloud.rollouts.controller import Controller
 from cloud.settings import RolloutSettings
@@ -44,6 +45,16 @@ def assigner(settings: RolloutSettings) -> Assigner:
     return Assigner(settings.repository_dir, load_signer(settings.assigner_key, secret))
 
 
+def through(publisher: StreamPublisher) -> Callable[[Downlink], None]:
+    """Sends a wish to its device's place in Kafka, from where the bridge takes it to the device."""
+
+    def send(message: Downlink) -> None:
+        key = f"{message.site}/{message.device}".encode()
+        publisher.publish(KafkaTopic.DEVICE_DOWNLINK.value, key, message.model_dump_json(exclude_none=True).encode())
+
+    return send
+
+
 def run_rollouts(settings: RolloutSettings) -> int:
     """Work until SIGINT or SIGTERM. For the main thread of a process of its own.
 
@@ -56,12 +67,7 @@ def run_rollouts(settings: RolloutSettings) -> int:
     configure_logging(settings.log_level)
     desk = assigner(settings)
     publisher = open_publisher(access(settings))
-
-    def send(message: Downlink) -> None:
-        key = f"{message.site}/{message.device}".encode()
-        publisher.publish(KafkaTopic.DEVICE_DOWNLINK.value, key, message.model_dump_json(exclude_none=True).encode())
-
-    controller = Controller(settings.database_url.get_secret_value(), desk=desk, send=send)
+    controller = Controller(settings.database_url.get_secret_value(), desk=desk, send=through(publisher))
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

@@ -6,17 +6,23 @@ and on TimescaleDB. ``SHOAL_TEST_DATABASE_URL`` names a server (with the right t
 
 from __future__ import annotations
 
+import contextlib
 import os
+import time
 from collections.abc import Callable, Iterator
 from itertools import count
 
 import psycopg
 import pytest
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.sql import SQL, Identifier
 
+from cloud.consumers.kafka import GROUPS
 from cloud.db import migrate
 from tests.cloud.postgres import Postgres
+from tests.servers.kafka.server import Kafka
 from tests.servers.presence import MissingServerError, missing
 
 _TEMPLATE = f"shoal_template_{os.getpid()}"
@@ -78,6 +84,26 @@ def store_url(request: pytest.FixtureRequest) -> str:
     migrate.downgrade(url)
     migrate.upgrade(url)
     return url
+
+
+@pytest.fixture
+def fresh_kafka(kafka_topics: Kafka) -> Kafka:
+    """Kafka with empty topics and without the groups of the test before, whose offsets outlive the topics a while."""
+    admin = AdminClient({"bootstrap.servers": kafka_topics.bootstrap})
+
+    def gone() -> bool:
+        present = {group.group_id for group in admin.list_consumer_groups().result(20).valid or ()}
+        groups = sorted(present & {f"shoal-{group}" for group in GROUPS})
+        for deleted in (admin.delete_consumer_groups(groups) if groups else {}).values():
+            with contextlib.suppress(KafkaException):  # refused while a member of the test before is still leaving
+                deleted.result(20)
+        return not groups
+
+    deadline = time.monotonic() + 90
+    while not gone():
+        assert time.monotonic() < deadline, "a group of the test before does not go"
+        time.sleep(0.05)
+    return kafka_topics
 
 
 def _database(postgres_url: Callable[[str], str], *, template: str) -> Iterator[str]:

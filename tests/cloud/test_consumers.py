@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, KafkaException, Producer
+from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions, NewTopic  # where their types say that they live
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -24,7 +23,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from cloud.consumers import StreamRecord
-from cloud.consumers.kafka import GROUPS, Consumers, kind_of
+from cloud.consumers.kafka import Consumers, kind_of
 from cloud.db import migrate
 from cloud.kit.stream import KafkaAccess, KafkaClient, open_stream
 from cloud.settings import load_ingest_settings
@@ -77,23 +76,6 @@ def eventually(check: Callable[[], bool], *, within_s: float = 90) -> None:
 
 def settings_for(kafka: Kafka, url: str, folder: Path, **more: object) -> dict[str, Any]:
     return {"database_url": url, "storage_dir": folder, "kafka_bootstrap": kafka.bootstrap, **more}
-
-
-@pytest.fixture
-def fresh_kafka(kafka_topics: Kafka) -> Kafka:
-    """Kafka with empty topics and without the groups of the test before, whose offsets outlive the topics a while."""
-    admin = AdminClient({"bootstrap.servers": kafka_topics.bootstrap})
-
-    def gone() -> bool:
-        present = {group.group_id for group in admin.list_consumer_groups().result(20).valid or ()}
-        groups = sorted(present & {f"shoal-{group}" for group in GROUPS})
-        for deleted in (admin.delete_consumer_groups(groups) if groups else {}).values():
-            with contextlib.suppress(KafkaException):  # refused while a member of the test before is still leaving
-                deleted.result(20)
-        return not groups
-
-    eventually(gone)
-    return kafka_topics
 
 
 @pytest.fixture(params=["confluent", "kafka-python"])

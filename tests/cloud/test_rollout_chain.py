@@ -13,10 +13,16 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
+from bridge.program import Bridge
 from bridge.settings import BridgeSettings
 from bridge.uplink import Uplink
 from cloud.consumers import Ingest
+from cloud.consumers.kafka import Consumers, access
+from cloud.fleet import assigner, through
+from cloud.kit.stream import open_publisher
+from cloud.rollouts.controller import Controller
 from cloud.rollouts.plan import Gate, Metric, Plan, Wave
+from cloud.settings import load_ingest_settings, load_rollout_settings
 from models.releases.keys import create_key, read_public
 from models.releases.proposal import propose_config
 from shoal.box import BoxConfig
@@ -24,6 +30,7 @@ from shoal.box_sink import BoxSink
 from shoal.rollouts import BoxController
 from tests.edge.deployments.test_journey import Fleet as OneBox
 from tests.edge.farm import eventually
+from tests.servers.kafka.server import Kafka
 from tests.servers.mosquitto import Mosquitto
 
 pytestmark = [pytest.mark.integration]
@@ -50,18 +57,28 @@ class Chain(OneBox):
         key = create_key(folder / "keys", "assigner", PASSPHRASE)
         self.ceremony.repository.set_assigners([read_public(key)], now=self.clock.now())
         self.ceremony.sign_and_publish()
-        self.box_config = BoxConfig(
-            ports={"mqtt": broker.port},
+        self.key = key
+        self.connect()
+
+    def connect(self) -> None:
+        """What stands between the broker and the database."""
+        box_config = BoxConfig(
+            ports={"mqtt": self.broker.port},
             mqtt_password="",
             database_password="",
-            database_url=database_url,
+            database_url=self.url,
             repository=str(self.ceremony.repository.folder),
-            assigner_key=str(key),
+            assigner_key=str(self.key),
         )
-        settings = BridgeSettings(mqtt_host="127.0.0.1", mqtt_port=broker.port, mqtt_reconnect_max_s=1, metrics_port=0)
-        self.uplink = Uplink(settings, BoxSink(Ingest(database_url, storage_dir=folder / "pictures"), lambda _: None))
-        self.controller = BoxController(self.box_config)
+        ingest = Ingest(self.url, storage_dir=self.folder / "pictures")
+        self.uplink = Uplink(self.bridge_settings(), BoxSink(ingest, lambda _: None))
+        self.controller = BoxController(box_config)
         self.uplink.start()
+
+    def bridge_settings(self, **more: Any) -> BridgeSettings:
+        return BridgeSettings(
+            mqtt_host="127.0.0.1", mqtt_port=self.broker.port, mqtt_reconnect_max_s=1, metrics_port=0, **more
+        )
 
     def configure(self, text: str) -> str:
         """Two people release settings for boxes; their hash."""
@@ -107,10 +124,51 @@ class Chain(OneBox):
             cursor = database.execute(statement, parameters)
             return [] if cursor.description is None else cursor.fetchall()
 
-    def close(self) -> None:
-        super().close()
+    def disconnect(self) -> None:
         self.controller.stop()
         self.uplink.stop()
+
+    def close(self) -> None:
+        super().close()
+        self.disconnect()
+
+
+class ClusterChain(Chain):
+    """The same box before a cluster: bridge, Kafka, consumers, the cluster's controller, and back through the downlink."""
+
+    def __init__(self, folder: Path, broker: Mosquitto, database_url: str, kafka: Kafka) -> None:
+        self.kafka = kafka
+        super().__init__(folder, broker, database_url)
+        self.store.confirms = False  # the cloud's own word is what the box must hear
+
+    def connect(self) -> None:
+        at = {"kafka_bootstrap": self.kafka.bootstrap}
+        self.bridge = Bridge(self.bridge_settings(downlink_group=f"downlink-{uuid4()}", **at))
+        self.consumers = Consumers(
+            load_ingest_settings(
+                database_url=self.url,
+                storage_dir=self.folder / "pictures",
+                ingest_groups=("telemetry", "system"),
+                **at,
+            )
+        )
+        settings = load_rollout_settings(
+            database_url=self.url,
+            repository_dir=self.ceremony.repository.folder,
+            assigner_key=self.key,
+            assigner_passphrase=PASSPHRASE,
+            **at,
+        )
+        self.publisher = open_publisher(access(settings))
+        self.cluster = Controller(self.url, desk=assigner(settings), send=through(self.publisher))
+        self.consumers.start()
+        self.bridge.start()
+
+    def disconnect(self) -> None:
+        self.cluster.stop()
+        self.publisher.close()
+        self.bridge.stop()
+        self.consumers.stop()
 
 
 @pytest.fixture
@@ -167,3 +225,34 @@ def test_a_model_reaches_the_tank_when_its_fish_are_left_in_peace_and_goes_back_
     ]
     assert chain.box.process.poll() is None
     assert chain.box.process.pid == pid
+
+
+def test_a_model_reaches_the_tank_through_kafka_and_the_report_comes_back_the_same_way(
+    tmp_path: Path,
+    database_url: str,
+    mosquitto_factory: Callable[..., Mosquitto],
+    fresh_kafka: Kafka,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("ROUND_S", "RETRY_S"):
+        monkeypatch.setattr(f"cloud.rollouts.controller.{name}", 0.2)
+    chain = ClusterChain(tmp_path, mosquitto_factory(), database_url, fresh_kafka)
+    try:
+        chain.ceremony.release(chain.shipped)
+        second, shipped = chain.release("2.1.0"), json.loads((chain.shipped / "manifest.json").read_text())["version"]
+        chain.box.start()
+        eventually(lambda: chain.models().get("running_sha256") == chain.shipped_sha256, timeout_s=120)
+        eventually(lambda: chain.execute("SELECT id FROM camera"), timeout_s=120)
+        key = chain.ask("2.1.0", shipped)
+        chain.cluster.start()
+        eventually(lambda: chain.status(key) == "finished", timeout_s=180)
+        assert chain.models()["running_sha256"] == second
+        assert chain.execute("SELECT step FROM rollout_device") == [("done",)]
+        told = "SELECT detail ->> 'state' FROM device_event WHERE name = 'deployment.status' ORDER BY id"
+        assert [row[0] for row in chain.execute(told)][-1] == "committed"
+        # what the cloud has stored is what the box forgets: the watermark went the way of the wish
+        eventually(lambda: chain.box.status()["outbox"]["floor"] > 1)
+        assert chain.bridge.alive()
+        assert chain.consumers.failure is None
+    finally:
+        chain.close()
