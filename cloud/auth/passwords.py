@@ -9,7 +9,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 # OWASP Password Storage Cheat Sheet, argon2id: 12 MiB, 3 iterations, 1 lane (as strong as 19 MiB and 2).
 _HASHER = PasswordHasher(time_cost=3, memory_cost=12 * 1024, parallelism=1)
-_AT_ONCE = 2
+AT_ONCE = 2
 
 
 def hash_password(password: str) -> str:
@@ -21,7 +21,7 @@ class PasswordChecker:
     """Checks passwords for the login endpoint, in constant time whether or not the account exists."""
 
     def __init__(self) -> None:
-        self._limiter = anyio.CapacityLimiter(_AT_ONCE)
+        self._limiter = anyio.CapacityLimiter(AT_ONCE)
         self._nobody = hash_password("nobody has this password")
 
     async def matches(self, password: str, stored_hash: str | None) -> bool:

@@ -64,6 +64,8 @@ LOCK_WINDOW = timedelta(minutes=15)
 """Failed logins older than this are forgotten."""
 LOCK_TIME = timedelta(minutes=5)
 """How long a counter that is full stays closed after the last failure."""
+DECIDED_AFTER = timedelta(seconds=2)
+"""A password that is being looked at is decided by then."""
 LOCK_LIMITS = {"pair": 5, "address": 30, "account": 20}
 """Failures within the window that close each counter: per account and address (a typing error locks nobody else out),
 per address (one machine trying many accounts) and per account (many machines trying one)."""
@@ -79,6 +81,11 @@ def count_attempt(limit: int, failures: int, last_at: datetime | None, now: date
     if last_at is None or now - last_at > (LOCK_TIME if closed else LOCK_WINDOW):
         return 1, now
     return (limit + 1, last_at) if closed else (failures + 1, now)
+
+
+def undecided(closed_until: datetime, now: datetime) -> bool:
+    """Whether a counter closed so lately that attempts of other processes may still turn out well; then it is looked at again."""
+    return now - (closed_until - LOCK_TIME) < DECIDED_AFTER
 
 
 def password_fault(password: str, *, email: str = "") -> str | None:

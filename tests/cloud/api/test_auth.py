@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -92,6 +94,24 @@ def test_a_lock_holds_in_every_process_of_the_api(fresh_api: Api, api: Api) -> N
     for each in (fresh_api, api):
         with each.client() as client:
             assert is_problem(sign_in(client, "operator@fjord.example", farms.PASSWORD), 429, "locked_out")
+
+
+def at_once(apis: list[Api], password: str, count: int) -> list[int]:
+    """So many screens behind one address, all at the same moment; the status of each answer."""
+    ready = threading.Barrier(count)
+
+    def screen(number: int) -> int:
+        with apis[number % len(apis)].client() as client:
+            ready.wait(30)
+            return sign_in(client, "viewer@fjord.example", password).status_code
+
+    with ThreadPoolExecutor(count) as screens:
+        return sorted(screens.map(screen, range(count)))
+
+
+def test_after_a_power_cut_every_screen_of_a_farm_signs_in_with_the_same_account(fresh_api: Api, api: Api) -> None:
+    assert at_once([fresh_api, api], farms.PASSWORD, 10) == [200] * 10
+    assert at_once([fresh_api], "wrong password", 8) == [401] * 5 + [429] * 3, "no more guesses for coming together"
 
 
 def test_login_form_must_be_complete(anonymous: httpx.Client) -> None:
