@@ -180,7 +180,7 @@ class Controller:
 
     def _begin(self, database: Connection[Any], asked: store.Asked, plan: Plan, now: datetime) -> Rollout:
         busy = store.busy_devices(database)
-        chosen = store.members(database, asked)
+        chosen = store.members(database, asked, now)
         members = [member for member in chosen if member.id not in busy]
         if not members:
             why = "all take part in a rollout that is not over" if chosen else "none is in its sites, groups and tags"

@@ -123,6 +123,9 @@ class Plan(WireModel):
     )
     min_per_stratum: int = Field(default=2, ge=1, le=100)
     """Devices of every stratum that a wave takes at least, where there are as many: one alone may have a full disk."""
+    min_first: int = Field(default=40, ge=1, le=10_000)
+    """Devices that the first wave takes at least, up to a tenth of the fleet: a fault on one device in five shows itself at most
+    once among eighteen in every eighth fleet, and would go on to the next wave; among forty in one of seven hundred."""
     shadow_s: float = Field(default=12 * HOUR_S, ge=0, le=14 * DAY_S)
     """How long a device runs the candidate beside the active model before it may activate; 0 skips it."""
     soak_s: float = Field(default=0.5 * HOUR_S, ge=0, le=7 * DAY_S)

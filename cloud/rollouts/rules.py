@@ -13,7 +13,13 @@ from cloud.rollouts.plan import Gate, Plan
 from contracts.deployments import Requirements
 
 Stratum: TypeAlias = tuple[str, ...]
-"""Hardware, system, species and turbidity of a device: a model may be worse in one of them alone."""
+"""Hardware, system, species and water of a device: a model may be worse in one of them alone."""
+
+TURBID_NTU = 10.0
+"""Turbidity from which water counts as turbid: a hand held at arm's length is no longer sharp. Drinking water has below 1 NTU,
+well-filtered recirculated water below 5."""
+CLEAR_PICTURE = 0.6
+"""Mean contrast of a camera's pictures against its own clear ones, below which the water counts as turbid where nobody measures it."""
 
 CONFIDENCE_Z = 1.64
 """One-sided 95 % of the normal distribution: for a question that is asked once, at the end of a wave."""
@@ -21,8 +27,27 @@ EARLY_Z = 3.5
 """For a question that is asked at every tick: looking often must not find by chance what is not there."""
 CHANCE = 0.001
 """Below this probability silence is no chance; the question is asked at every tick."""
+MOST_FIRST = 0.1
+"""Share of the fleet up to which ``Plan.min_first`` counts: a canary is to be a small part."""
 EARLY_DEVICES = 3
 """Devices without which a mean at a tick says nothing: one of them alone may be unlucky."""
+
+
+def water(ntu: float | None, clarity: float | None) -> str:
+    """What the cameras of a device look through: ``clear``, ``turbid``, or empty when nothing is known.
+
+    A probe decides where there is one. Pictures are judged against the same camera's clear ones, so they tell of days that are
+    cloudier than its water usually is, not of a pond that is always brown.
+
+    Args:
+        ntu: turbidity of its cloudiest unit over the last days.
+        clarity: mean clarity of the pictures of its cloudiest unit, 0 to 1.
+    """
+    if ntu is not None:
+        return "turbid" if ntu >= TURBID_NTU else "clear"
+    if clarity is not None:
+        return "turbid" if clarity < CLEAR_PICTURE else "clear"
+    return ""
 
 
 class Verdict(str, Enum):
@@ -48,7 +73,7 @@ class Finding:
 
     def words(self) -> str:
         """For the decision log."""
-        where = "/".join(self.stratum) or "all"
+        where = "/".join(filter(None, self.stratum)) or "all"
         if self.mean is None:
             return f"{self.gate.metric.value} in {where}: no reports"
         return f"{self.gate.metric.value} in {where}: {self.mean:.3g} ({self.low:.3g} to {self.high:.3g}) from {self.devices}"
@@ -56,6 +81,8 @@ class Finding:
 
 def divide(devices: Mapping[str, Stratum], plan: Plan, *, seed: int, heard: Mapping[str, float]) -> dict[str, int]:
     """The wave of every device, by index: each wave takes its share of every stratum, and ``min_per_stratum`` at least.
+
+    The first wave takes ``min_first`` devices of the fleet at least, as long as that is no more than ``MOST_FIRST`` of it.
 
     Within a stratum the devices heard from most recently come first into the first wave, because a canary that is away
     tells nothing; the rest is drawn by ``seed``.
@@ -69,6 +96,9 @@ def divide(devices: Mapping[str, Stratum], plan: Plan, *, seed: int, heard: Mapp
     by_stratum: dict[Stratum, list[str]] = {}
     for device in sorted(devices):
         by_stratum.setdefault(devices[device], []).append(device)
+    shares = [wave.share for wave in plan.waves]
+    if devices:
+        shares[0] = max(shares[0], min(plan.min_first / len(devices), MOST_FIRST))
     placed: dict[str, int] = {}
     draw = Random(seed)  # noqa: S311  (a draw of devices, no secret)
     for stratum in sorted(by_stratum):
@@ -76,8 +106,8 @@ def divide(devices: Mapping[str, Stratum], plan: Plan, *, seed: int, heard: Mapp
         draw.shuffle(members)
         members.sort(key=lambda device: _silence(heard.get(device, math.inf)))
         begun = 0
-        for index, wave in enumerate(plan.waves):
-            wanted = max(math.ceil(wave.share * len(members) - 1e-9), begun + plan.min_per_stratum)
+        for index, share in enumerate(shares):
+            wanted = max(math.ceil(share * len(members) - 1e-9), begun + plan.min_per_stratum)
             until = min(len(members), wanted)
             for device in members[begun:until]:
                 placed[device] = index
@@ -198,7 +228,7 @@ def too_many_refused(plan: Plan, count: WaveCount) -> bool:
 
 @dataclass(frozen=True)
 class Silence:
-    """Devices that have fallen silent for longer than the lease, with the release and without it."""
+    """Devices that have fallen silent for longer than some time, with the release and without it."""
 
     lost: int
     activated: int
@@ -233,8 +263,28 @@ def worst(findings: Iterable[Finding]) -> Verdict:
 
 
 def _binomial_tail(at_least: int, of: int, chance: float) -> float:
-    """Probability of ``at_least`` successes among ``of``."""
-    return math.fsum(math.comb(of, k) * chance**k * (1 - chance) ** (of - k) for k in range(at_least, of + 1))
+    """Probability of ``at_least`` successes among ``of``; ``chance`` lies between 0 and 1.
+
+    Summed from the term nearest to the mean outwards, each from its neighbour: binomial coefficients of a large fleet are
+    beyond what a float holds, and the terms vanish within a few deviations.
+    """
+    if at_least <= of * chance:
+        return 1.0 - _outwards(at_least - 1, of, chance, step=-1)
+    return _outwards(at_least, of, chance, step=1)
+
+
+def _outwards(first: int, of: int, chance: float, *, step: int) -> float:
+    """Sum of the binomial's terms from ``first`` away from the mean."""
+    if not 0 <= first <= of:
+        return 0.0
+    ways = math.lgamma(of + 1) - math.lgamma(first + 1) - math.lgamma(of - first + 1)
+    term = math.exp(ways + first * math.log(chance) + (of - first) * math.log1p(-chance))
+    total, k, odds = 0.0, first, chance / (1.0 - chance)
+    while 0 <= k <= of and term > total * 1e-12:
+        total += term
+        term *= (of - k) / (k + 1) * odds if step > 0 else k / ((of - k + 1) * odds)
+        k += step
+    return total
 
 
 def _silence(seconds: float) -> int:

@@ -72,7 +72,7 @@ class Gate(ApiModel):
     at_most: float | None
     at_least: float | None
     stratum: list[str]
-    """Machine, kind of unit and species."""
+    """Machine, kind of unit, species and water (``clear`` or ``turbid``); empty where it is not known."""
     verdict: str
     """``passed``, ``failed`` or ``inconclusive``."""
     devices: int

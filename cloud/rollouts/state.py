@@ -37,6 +37,8 @@ from contracts.deployments import DeploymentState
 
 HOLDS_NOTED = 20
 """Reasons to wait that one look may add to the decision log."""
+LONG_LEASES = 4
+"""Leases after which silence is asked about once more; still within the bake of the default plan."""
 LOG_ENTRIES = 1000
 """Decisions kept; the oldest are dropped first, the store has them all."""
 
@@ -120,7 +122,7 @@ class Entry:
     words: str
 
 
-@dataclass
+@dataclass(slots=True)
 class Deployment:
     """One device in one rollout."""
 
@@ -276,7 +278,8 @@ class Rollout:
         deployment = self.deployments.get(device)
         if deployment is None:
             return
-        deployment.heard_at = max(deployment.heard_at, now)
+        if now > deployment.heard_at:  # noqa: PLR1730  (for every message of a fleet; a call costs twice as much)
+            deployment.heard_at = now
         if deployment.step is Step.WAITING and self._is_open(deployment.wave):
             self._turn[device] = None
 
@@ -552,12 +555,12 @@ class Rollout:
             if too_many_refused(self.plan, wave.count):
                 self.pause(f"{wave.refused} of {wave.seen} devices of wave {planned.name} cannot take the release", now)
         if sum(wave.lost for wave in self.waves) > self.plan.max_failed:
-            silence = self._silence(now)
-            if more_silent_than_chance(self.plan, silence):
-                return (
-                    f"{silence.lost} of {silence.activated} devices are silent since they activated, of the others"
-                    f" {silence.control_silent} of {silence.control}"
-                )
+            for silence in self._silences(now):
+                if more_silent_than_chance(self.plan, silence):
+                    return (
+                        f"{silence.lost} of {silence.activated} devices are silent since they activated, of the others"
+                        f" {silence.control_silent} of {silence.control}"
+                    )
         if self.harm_h > self.plan.harm_budget_h:
             return f"{self.harm_h:.1f} bad device-hours are more than the budget of {self.plan.harm_budget_h:g}"
         for finding in self.findings(Phase.LIVE, now, z=EARLY_Z):
@@ -565,16 +568,24 @@ class Rollout:
                 return finding.words()
         return None
 
-    def _silence(self, now: float) -> Silence:
-        lost = activated = silent = control = 0
+    def _silences(self, now: float) -> list[Silence]:
+        """Silent for a lease, and for ``LONG_LEASES``: long outages are rarer, so that fewer bricks stand out from them."""
+        activated = control = 0
+        lost, silent = [0, 0], [0, 0]
+        short_s, long_s = self.plan.lease_s, LONG_LEASES * self.plan.lease_s
         for deployment in self.deployments.values():
-            if deployment.step in {Step.LOST, Step.DONE, Step.ON_TRIAL}:
+            step, silent_s = deployment.step, now - deployment.heard_at
+            if step is Step.DONE or step is Step.LOST or step is Step.ON_TRIAL:
                 activated += 1
-                lost += deployment.step is Step.LOST
-            elif deployment.heard_at > -math.inf:
+                if step is Step.LOST:
+                    lost[0] += 1
+                    lost[1] += silent_s > long_s
+            elif silent_s < math.inf:
                 control += 1
-                silent += now - deployment.heard_at > self.plan.lease_s
-        return Silence(lost=lost, activated=activated, control_silent=silent, control=control)
+                if silent_s > short_s:
+                    silent[0] += 1
+                    silent[1] += silent_s > long_s
+        return [Silence(lost[i], activated, silent[i], control) for i in (0, 1)]
 
     def _release_and_advance(self, now: float) -> list[Action]:
         actions = []

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timezone
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
 
@@ -12,9 +12,11 @@ from psycopg import Connection
 from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
-from cloud.rollouts.rules import Stratum
+from cloud.rollouts.rules import Stratum, water
 from contracts.deployments import DEPLOYMENT_EVENT, ArtifactKind, Hold, agent_sha256
 
+WATER_DAYS = timedelta(days=7)
+"""Of water that decides a device's stratum: long enough for a storm to pass, short enough to be the water of now."""
 EVENTS_AT_ONCE = 5000
 """Status events that are read in one round; the rest follows in the next."""
 # The first row that has not been read may belong to a transaction that is still open while later ones have committed; events of
@@ -39,6 +41,22 @@ AND (%(groups)s::text[] IS NULL OR d.id IN (
     WHERE g.organization_id = %(organization)s AND g.name = ANY(%(groups)s)))
 AND (%(tags)s::text[] IS NULL OR %(tags)s::text[] <@ ARRAY(SELECT tag::text FROM device_tag WHERE device_id = d.id))
 GROUP BY d.id, s.slug
+"""
+# What the cameras of a device have looked through lately: the median hour of the cloudiest unit, by a probe or by the pictures.
+_WATER = """
+SELECT c.device_id, max(probe.ntu) AS ntu, min(picture.clarity) AS clarity
+FROM (SELECT DISTINCT device_id, unit_id FROM camera WHERE device_id = ANY(%(devices)s)) AS c
+CROSS JOIN LATERAL (
+    SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY hour.sum / hour.usable) AS ntu
+    FROM channel JOIN reading_1h AS hour ON hour.channel_id = channel.id
+    WHERE channel.unit_id = c.unit_id AND channel.quantity = 'turbidity' AND hour.usable > 0
+    AND hour.bucket >= %(since)s AND hour.bucket <= %(now)s
+) AS probe
+CROSS JOIN LATERAL (
+    SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY (signals ->> 'clarity')::float8) AS clarity
+    FROM drift_hour WHERE unit_id = c.unit_id AND hour >= %(since)s AND hour <= %(now)s
+) AS picture
+GROUP BY c.device_id
 """
 _RUNNING = """
 SELECT DISTINCT ON (device_id) device_id, observed_at, body #>> '{model,sha256}' AS model, body ->> 'config_sha256' AS config
@@ -112,11 +130,12 @@ class Member:
     kind: str
     species: str
     inventory: dict[str, Any] | None
+    water: str = ""
 
     @property
     def stratum(self) -> Stratum:
         """What a model may be worse on."""
-        return self.machine, self.kind, self.species
+        return self.machine, self.kind, self.species, self.water
 
 
 @dataclass(frozen=True)
@@ -163,8 +182,8 @@ def open_rollouts(database: Connection[Any]) -> list[Asked]:
         return cursor.fetchall()
 
 
-def members(database: Connection[Any], asked: Asked) -> list[Member]:
-    """Devices that a rollout is for; a model needs cameras."""
+def members(database: Connection[Any], asked: Asked, now: datetime) -> list[Member]:
+    """Devices that a rollout is for; a model needs cameras, and its devices are told apart by their water."""
     with database.cursor(row_factory=class_row(Member)) as cursor:
         cursor.execute(
             _FLEET,
@@ -176,7 +195,12 @@ def members(database: Connection[Any], asked: Asked) -> list[Member]:
                 "kind": asked.kind,
             },
         )
-        return cursor.fetchall()
+        found = cursor.fetchall()
+    if asked.kind != ArtifactKind.MODEL.value:
+        return found
+    bounds = {"devices": [member.id for member in found], "since": now - WATER_DAYS, "now": now}
+    waters = {key: water(ntu, clarity) for key, ntu, clarity in database.execute(_WATER, bounds)}
+    return [replace(member, water=waters.get(member.id, "")) for member in found]
 
 
 def names(database: Connection[Any], device_ids: Collection[int]) -> dict[int, tuple[str, str]]:

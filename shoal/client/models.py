@@ -2348,6 +2348,7 @@ class Plan(TypedDict, total=False):
     before the next wave (tests/benchmarks/rollout_sim.py)."""
     waves: list[Wave]
     min_per_stratum: int
+    min_first: int
     shadow_s: float
     soak_s: float
     lease_s: float
@@ -3522,7 +3523,7 @@ class cloud__rollouts__schemas__Gate(TypedDict):
     at_most: float | None
     at_least: float | None
     stratum: list[str]
-    """Machine, kind of unit and species."""
+    """Machine, kind of unit, species and water (``clear`` or ``turbid``); empty where it is not known."""
     verdict: str
     """``passed``, ``failed`` or ``inconclusive``."""
     devices: int

@@ -23,6 +23,7 @@ from contracts.downlink import DesiredState, Downlink
 from contracts.topics import Kind
 from contracts.vision import ModelRef
 from tests.cloud.api.farm import Box9
+from tests.cloud.api.skerry import roll
 from tests.edge.deployments.ceremony import Ceremony
 
 PLAN = Plan(
@@ -266,6 +267,30 @@ def test_a_rollout_reaches_its_group_and_tags_alone(fleet: Fleet) -> None:
     nobody = fleet.ask(tags=["clear"])
     fleet.later()
     assert fleet.status(nobody)[0] == "refused"
+
+
+def test_turbid_water_is_a_stratum_of_its_own_with_its_own_canary(fleet: Fleet) -> None:
+    hours = [fleet.now - timedelta(hours=hour) for hour in range(1, 10)]
+    (tank,), (other,) = fleet.execute("SELECT id FROM unit WHERE slug IN ('tank-1', 'tank-2') ORDER BY slug")
+    with psycopg.connect(fleet.url) as database:
+        row = database.execute(
+            "INSERT INTO channel (device_id, name, unit_id, quantity, ucum) SELECT id, 'ntu', %s, 'turbidity', '[NTU]'"
+            " FROM device WHERE slug = 'box-1' RETURNING id",
+            (tank,),
+        ).fetchone()
+        assert row is not None
+        roll(database, "reading_1h", row[0], dict.fromkeys(hours, 40.0) | {fleet.now - timedelta(days=30): 0.5})
+        database.execute(
+            "INSERT INTO drift_hour (unit_id, model_sha256, hour, observations, signals, mix)"
+            " SELECT %s, 'ab', unnest(%s::timestamptz[]), 360, '{\"clarity\": 0.9}', '{}'",
+            (other, hours),
+        )
+    key = fleet.ask()
+    assert len(fleet.later()) == 3, "a canary of each: turbid, clear, and what nobody knows"
+    strata = fleet.execute(
+        "SELECT state -> 'stratum' ->> 3 FROM rollout_device WHERE rollout_id = %s ORDER BY 1", (key,)
+    )
+    assert [row[0] for row in strata] == ["", "clear", "turbid"]
 
 
 def test_devices_that_cannot_take_it_are_named_before_anything_begins(fleet: Fleet) -> None:

@@ -18,6 +18,7 @@ from cloud.rollouts.rules import (
     settled,
     too_many_failed,
     too_many_refused,
+    water,
 )
 
 CLEAR, TURBID = ("pc", "clear"), ("pc", "turbid")
@@ -33,17 +34,26 @@ def test_every_device_is_in_one_wave_and_every_stratum_in_the_canary(sizes: list
     fleet = {f"box-{s}-{n}": (f"stratum-{s}",) for s, size in enumerate(sizes) for n in range(size)}
     placed = divide(fleet, PLAN, seed=seed, heard={})
     assert placed.keys() == fleet.keys()
+    share = max(0.01, min(PLAN.min_first / len(fleet), 0.1))
     for stratum, size in enumerate(sizes):
         canary = sum(wave == 0 for device, wave in placed.items() if device.startswith(f"box-{stratum}-"))
-        assert min(size, PLAN.min_per_stratum) <= canary <= max(PLAN.min_per_stratum, size * 0.01 + 1)
+        assert min(size, PLAN.min_per_stratum) <= canary <= max(PLAN.min_per_stratum, size * share + 1)
     assert divide(fleet, PLAN, seed=seed, heard={}) == placed
 
 
 def test_a_canary_is_chosen_among_devices_that_are_there() -> None:
     fleet = {f"box-{n:03d}": CLEAR for n in range(300)}
-    there = {f"box-{n:03d}": 60.0 for n in range(0, 300, 50)}
+    there = {f"box-{n:03d}": 60.0 for n in range(0, 300, 10)}
     placed = divide(fleet, PLAN, seed=1, heard=there)
     assert {device for device, wave in placed.items() if wave == 0} <= there.keys()
+
+
+@pytest.mark.parametrize(("devices", "canary"), [(20, 2), (200, 20), (1_000, 40), (10_000, 100)])
+def test_a_canary_is_large_enough_to_show_what_befalls_one_in_five_and_a_small_part_all_the_same(
+    devices: int, canary: int
+) -> None:
+    placed = divide({f"box-{n}": CLEAR for n in range(devices)}, PLAN, seed=1, heard={})
+    assert sum(wave == 0 for wave in placed.values()) == canary
 
 
 def test_turbid_water_fails_a_gate_that_clear_water_passes() -> None:
@@ -55,6 +65,23 @@ def test_turbid_water_fails_a_gate_that_clear_water_passes() -> None:
         (CLEAR, Verdict.PASSED),
         (TURBID, Verdict.FAILED),
     ]
+
+
+@pytest.mark.parametrize(
+    ("ntu", "clarity", "expected"),
+    [(35.0, 0.9, "turbid"), (3.0, 0.2, "clear"), (None, 0.4, "turbid"), (None, 0.9, "clear"), (None, None, "")],
+)
+def test_a_probe_tells_what_a_camera_looks_through_and_pictures_where_there_is_none(
+    ntu: float | None, clarity: float | None, expected: str
+) -> None:
+    assert water(ntu, clarity) == expected
+
+
+def test_silence_is_judged_in_a_fleet_of_any_size() -> None:
+    few = Silence(lost=400, activated=9_600, control_silent=15, control=400)
+    assert not more_silent_than_chance(PLAN, few), "as many as of the others"
+    assert more_silent_than_chance(PLAN, Silence(lost=700, activated=9_600, control_silent=15, control=400))
+    assert not more_silent_than_chance(PLAN, Silence(lost=2, activated=100_000, control_silent=1, control=1_000))
 
 
 def test_too_few_devices_and_a_mean_near_the_limit_are_inconclusive() -> None:

@@ -3,27 +3,35 @@
 Devices keep to the protocol of the edge: they download, verify, test themselves, run in shadow until they may activate, then
 swap, and report what their session really runs. The engine under test sees only their reports. What really happened (who
 ran what, and for how long it did harm) is counted here.
+
+What a device does is an event of its own; its heartbeats are not, because a fleet of ten thousand sends millions that change
+nothing. At every tick a share of the fleet is gone through, so that each box is heard once an hour.
 """
 
 from __future__ import annotations
 
 import heapq
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from random import Random
 
 from cloud.rollouts.plan import DAY_S, HOUR_S, Artifact, Metric, Phase, Plan
 from cloud.rollouts.rules import Stratum
-from cloud.rollouts.state import Action, ActionKind, Rollout, RolloutStatus
+from cloud.rollouts.state import Action, ActionKind, Rollout, RolloutStatus, Step
 from contracts.deployments import DeploymentState
 
 OLD = Artifact(name="fish-detector", version="1.0.0", sha256="a" * 64, approved=True)
 NEW = Artifact(name="fish-detector", version="1.1.0", sha256="b" * 64, approved=True)
 TICK_S = 600.0
 MINUTE_S = 60.0
-QUIET_S = 12 * HOUR_S
-"""Between heartbeats of a box that is done, once the last wave has passed: only those that were away still matter."""
+ROUNDS = 6
+"""Ticks until everybody has been heard: an hour."""
+SETTLED_S = 3 * HOUR_S
+"""In service for so long a box has told everything; once the last wave has passed only the others still matter."""
+QUIET_TICK_S = HOUR_S
+"""Between ticks when the last wave has passed, or everybody was told to go back: what is left waits for boxes that are away."""
 TOLD_EVERY_S = HOUR_S
 """A box tells the numbers of its run anew when they rest on twice as many frames; here, once an hour in each phase."""
 
@@ -53,7 +61,7 @@ class Fault(str, Enum):
 BAD_MODEL = frozenset({Fault.CRASH, Fault.BRICK, Fault.SILENT})
 
 
-@dataclass
+@dataclass(slots=True)
 class Device:
     """One box and what it really does."""
 
@@ -117,12 +125,13 @@ class FleetSimulation:
         self.draw = Random(seed)
         self.now = 0.0
         self.devices = {device.name: device for device in (self._make(number) for number in range(devices))}
-        self._heap: list[tuple[float, int, str, str]] = []
+        self._heap: list[tuple[float, int, Device, Callable[[Device], None]]] = []
         self._serial = 0
-        for device in self.devices.values():
-            if not device.dead:
-                self._at(self.draw.uniform(0, HOUR_S), device, "beat")
-                self._at(self.draw.expovariate(1 / (3 * DAY_S)), device, "away")
+        alive = [device for device in self.devices.values() if not device.dead]
+        for device in alive:
+            self._at(self.draw.expovariate(1 / (3 * DAY_S)), device, self._away)
+        self._rounds = [alive[first::ROUNDS] for first in range(ROUNDS)]
+        self._asked = {gate.phase for gate in plan.gates}
         heard = {device.name: -self.draw.uniform(0, HOUR_S) for device in self.devices.values() if not device.dead}
         self.rollout = Rollout.start(
             plan,
@@ -138,12 +147,14 @@ class FleetSimulation:
 
     def run(self) -> Outcome:
         """To the end: everything ended, or the days are over."""
-        next_tick = 0.0
+        alive = [device for device in self.devices.values() if not device.dead]
+        next_tick, turn, quiet = 0.0, 0, False
         while self.now < self.end:
             while self._heap and self._heap[0][0] <= next_tick:
-                self.now, _, name, what = heapq.heappop(self._heap)
-                getattr(self, f"_{what}")(self.devices[name])
+                self.now, _, device, what = heapq.heappop(self._heap)
+                what(device)
             self.now = next_tick
+            self._beat([it for it in alive if not self._is_settled(it)] if quiet else self._rounds[turn % ROUNDS])
             for action in self.rollout.tick(self.now):
                 self._do(action)
             status = self.rollout.status
@@ -151,10 +162,11 @@ class FleetSimulation:
                 self._finished_at = self.now
             if status in {RolloutStatus.ROLLING_BACK, RolloutStatus.ROLLED_BACK} and self._stopped_at is None:
                 self._stopped_at = self.now
-            calm = status in {RolloutStatus.FINISHED, RolloutStatus.ROLLED_BACK, RolloutStatus.ROLLING_BACK}
-            if calm and int(next_tick / TICK_S) % 144 == 0 and self.rollout.is_over:
+            quiet = self._finished_at is not None or self._stopped_at is not None
+            if quiet and turn % ROUNDS == 0 and self.rollout.is_over:
                 break
-            next_tick += TICK_S
+            turn += 1
+            next_tick += QUIET_TICK_S if quiet else TICK_S
         return self._outcome()
 
     # The devices
@@ -179,9 +191,9 @@ class FleetSimulation:
         )
         return device
 
-    def _at(self, delay: float, device: Device, what: str) -> None:
+    def _at(self, delay: float, device: Device, what: Callable[[Device], None]) -> None:
         self._serial += 1
-        heapq.heappush(self._heap, (self.now + delay, self._serial, device.name, what))
+        heapq.heappush(self._heap, (self.now + delay, self._serial, device, what))
 
     def _do(self, action: Action) -> None:
         device = self.devices[action.device]
@@ -193,7 +205,7 @@ class FleetSimulation:
         else:
             device.wanted, device.may_activate = OLD.sha256, False
         if device.online and not device.dead and not device.bricked:
-            self._at(self.draw.uniform(1, 30), device, "look")
+            self._at(self.draw.uniform(1, 30), device, self._look)
 
     def _look(self, device: Device) -> None:
         """It reads its desired state: at once when it is connected, else when it comes back."""
@@ -208,11 +220,11 @@ class FleetSimulation:
             self._tell(device)
         elif device.state is None:
             device.state = DeploymentState.ASSIGNED
-            self._at(self.draw.uniform(5, 60), device, "step")
+            self._at(self.draw.uniform(5, 60), device, self._step)
         elif device.state is DeploymentState.SHADOW_RUN and device.may_activate:
             device.state = DeploymentState.ACTIVATING
             self._tell(device)
-            self._at(self.draw.uniform(5, 60), device, "step")
+            self._at(self.draw.uniform(5, 60), device, self._step)
 
     def _step(self, device: Device) -> None:
         if device.bricked or device.wanted != NEW.sha256 or device.state is None:
@@ -221,19 +233,19 @@ class FleetSimulation:
             device.power_cuts += 1
             if device.state in _STEPS:
                 device.state = DeploymentState.ASSIGNED
-            self._at(5 * MINUTE_S, device, "step")
+            self._at(5 * MINUTE_S, device, self._step)
             return
         if device.state is DeploymentState.ASSIGNED:
             device.state = DeploymentState.DOWNLOADING
-            self._at(self.draw.uniform(2, 20) * MINUTE_S, device, "step")
+            self._at(self.draw.uniform(2, 20) * MINUTE_S, device, self._step)
         elif device.state is DeploymentState.DOWNLOADING and not device.online:
-            self._at(10 * MINUTE_S, device, "step")
+            self._at(10 * MINUTE_S, device, self._step)
         elif device.state is DeploymentState.DOWNLOADING and self.fault is Fault.DISK and device.fault:
             device.state = DeploymentState.REFUSED
         elif device.state in _STEPS[:3]:
             device.state = _STEPS[_STEPS.index(device.state) + 1]
             if device.state is not DeploymentState.SHADOW_RUN:
-                self._at(self.draw.uniform(0.5, 3) * MINUTE_S, device, "step")
+                self._at(self.draw.uniform(0.5, 3) * MINUTE_S, device, self._step)
         elif device.state is DeploymentState.ACTIVATING:
             self._activate(device)
         elif device.state is DeploymentState.PROBATION:
@@ -251,7 +263,7 @@ class FleetSimulation:
         if self.fault is Fault.BRICK and device.fault:
             device.bricked = True
         else:
-            self._at(10 * MINUTE_S, device, "step")
+            self._at(10 * MINUTE_S, device, self._step)
 
     def _swap(self, device: Device, sha256: str) -> None:
         assert sha256 in device.approved, "it ran what nobody approved for it"
@@ -260,18 +272,30 @@ class FleetSimulation:
         device.running = sha256
         device.began_new = self.now if sha256 == NEW.sha256 else None
 
-    def _beat(self, device: Device) -> None:
-        settled = device.began_new is not None and self.now - device.began_new > 3 * HOUR_S
-        busy = device.state not in {None, DeploymentState.REFUSED, DeploymentState.ROLLED_BACK} and not settled
-        calm_s = QUIET_S if settled and self._finished_at is not None else HOUR_S
-        self._at(self.draw.uniform(0.8, 1.2) * (15 * MINUTE_S if busy else calm_s), device, "beat")
-        self._tell(device)
+    def _is_settled(self, device: Device) -> bool:
+        """Whether nothing that it could still say matters."""
+        if self._stopped_at is not None:
+            return self.rollout.deployments[device.name].step is not Step.REVERTING
+        return device.began_new is not None and self.now - device.began_new > SETTLED_S and not device.bricked
+
+    def _beat(self, devices: list[Device]) -> None:
+        """Heartbeats. A report of what the engine knows is a sign of life to it, and of who is done it asks not even that."""
+        deployments = self.rollout.deployments
+        for device in devices:
+            step = deployments[device.name].step
+            if step is Step.DONE and device.running == NEW.sha256:
+                continue
+            if device.online and not device.bricked:
+                if step is Step.WAITING:
+                    self.rollout.heard(device.name, self.now)
+                else:
+                    self._tell(device)
 
     def _tell(self, device: Device) -> None:
         if not device.online or device.bricked or device.dead:
             return
         if self.fault is Fault.SKEW and self.draw.random() < 0.1 and device.state is not None:
-            self._at(self.draw.uniform(1, 60) * MINUTE_S, device, "deliver_late")
+            self._at(self.draw.uniform(1, 60) * MINUTE_S, device, self._deliver_late)
             return
         self._deliver(device, device.state, device.running)
 
@@ -295,6 +319,8 @@ class FleetSimulation:
     def _measure(self, device: Device, phase: Phase) -> None:
         """A device tells the mean of its run, which moves little from report to report: one draw for all of them."""
         told_in, told_at = device.told
+        if phase not in self._asked:
+            return
         if phase is told_in and self.now - told_at < TOLD_EVERY_S:
             return
         device.told = (phase, self.now)
@@ -312,6 +338,8 @@ class FleetSimulation:
 
     def _away(self, device: Device) -> None:
         """Outages are Pareto: most are short, a few are long."""
+        if (self._finished_at is not None or self._stopped_at is not None) and self._is_settled(device):
+            return
         device.online = False
         if self.fault is Fault.OFFLINE and device.fault:
             length = 14 * DAY_S
@@ -319,14 +347,14 @@ class FleetSimulation:
             length = 10 * MINUTE_S
         else:
             length = min(3 * DAY_S, 5 * MINUTE_S * self.draw.paretovariate(1.1))
-        self._at(length, device, "back")
+        self._at(length, device, self._back)
 
     def _back(self, device: Device) -> None:
         device.online = True
         self._look(device)
         self._tell(device)
         flaps = self.fault is Fault.FLAPPING and device.fault
-        self._at(10 * MINUTE_S if flaps else self.draw.expovariate(1 / (3 * DAY_S)), device, "away")
+        self._at(10 * MINUTE_S if flaps else self.draw.expovariate(1 / (3 * DAY_S)), device, self._away)
 
     def _outcome(self) -> Outcome:
         for device in self.devices.values():

@@ -6812,6 +6812,7 @@ export interface components {
              *         }
              *       ],
              *       "min_per_stratum": 2,
+             *       "min_first": 40,
              *       "shadow_s": 43200,
              *       "soak_s": 1800,
              *       "lease_s": 7200,
@@ -7446,6 +7447,11 @@ export interface components {
              * @default 2
              */
             min_per_stratum: number;
+            /**
+             * Min First
+             * @default 40
+             */
+            min_first: number;
             /**
              * Shadow S
              * @default 43200
@@ -9742,7 +9748,7 @@ export interface components {
             at_least: number | null;
             /**
              * Stratum
-             * @description Machine, kind of unit and species.
+             * @description Machine, kind of unit, species and water (``clear`` or ``turbid``); empty where it is not known.
              */
             stratum: string[];
             /**
