@@ -15,10 +15,12 @@ from cloud.kit.repository import Reader, Writer
 from cloud.rollouts import service
 from cloud.rollouts.schemas import (
     Approval,
+    CountSeries,
     DecisionPage,
     ModelChanges,
     NewRollout,
     Order,
+    Resolution,
     RolloutDevicePage,
     RolloutPage,
     RolloutView,
@@ -78,6 +80,27 @@ async def list_model_changes(
 ) -> ModelChanges:
     """When another model began to look at a unit: the marks that a chart of counts needs, or a change of eyes is taken for one of fish."""
     return await service.model_changes(reader, user, unit_id, start, end)
+
+
+@router.get("/units/{unit_id}/counts", summary="Counts over time", responses=problems(400, 401, 404))
+async def get_counts(
+    unit_id: int,
+    user: Viewer,
+    reader: Reader,
+    start: Annotated[UtcDatetime, Query(description="First moment.")],
+    end: Annotated[UtcDatetime, Query(description="Moment after the last.")],
+    resolution: Annotated[
+        Resolution, Query(description="Width of the buckets; an answer holds 31 days of hours or 92 of days.")
+    ] = Resolution.HOUR,
+    *,
+    cast_back: Annotated[
+        bool, Query(description="Add what the newest model would have counted before it came: derived, not counted.")
+    ] = False,
+) -> CountSeries:
+    """Fish that cameras saw at a time, with a mark and a ratio wherever another model began to look. Where models were compared on
+    the same frames before one took over, counts of before can be cast back into its eyes, so that the chart has no step.
+    """
+    return await service.counts(reader, user, unit_id, start, end, resolution=resolution, cast_back=cast_back)
 
 
 @router.post(

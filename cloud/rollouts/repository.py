@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import String, case, cast, func, or_, select, tuple_, update
+from sqlalchemy import Double, String, case, cast, func, or_, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from cloud.auth.scope import Scope
@@ -16,6 +16,15 @@ from cloud.farms.tables import Site
 from cloud.kit.repository import ReadConnection, Repository, Row, WriteConnection
 from cloud.rollouts.tables import RolloutDevice, RolloutEntry, RolloutOrder, RolloutRow
 from contracts.deployments import DEPLOYMENT_EVENT
+
+_COUNTS = text("""
+SELECT date_bin(:width, o.observed_at, TIMESTAMPTZ '2000-01-03 00:00:00+00') AS at, device.slug AS device,
+       max(o.observed_at) AS last_at, count(*) AS observations, avg(o.count_mean) AS mean
+FROM observation AS o JOIN camera ON camera.id = o.camera_id JOIN device ON device.id = camera.device_id
+WHERE o.unit_id = :unit_id AND o.observed_at >= :start AND o.observed_at < :end AND o.count_mean IS NOT NULL
+GROUP BY 1, 2, o.model_sha256
+ORDER BY 1, 2, 3
+""")
 
 
 class RolloutRepository(Repository):
@@ -119,16 +128,21 @@ class RolloutRepository(Repository):
         state, deployment = event.detail["state"].astext, event.detail["deployment"].astext
         back = deployment.like("%-back")
         version = case((back, rollout.back_to), else_=rollout.version)
+        ratio = cast(RolloutDevice.state["numbers"]["shadow.count_ratio"][0].astext, Double)
         there = select(Camera.device_id).where(Camera.unit_id == unit_id)
         statement = (
             select(
                 event.occurred_at.label("at"), Device.slug.label("device"), state.label("state"),
                 event.detail["running_sha256"].astext.label("sha256"), rollout.model, version.label("version"),
                 rollout.id.label("rollout_id"), func.coalesce(event.detail["reason"].astext, "").label("reason"),
+                back.label("back"), ratio.label("shadow_count_ratio"),
             )
             .join(Device, Device.id == event.device_id)
             .join(Site, Site.id == Device.site_id)
             .outerjoin(rollout, cast(rollout.id, String) == func.replace(deployment, "-back", ""))
+            .outerjoin(
+                RolloutDevice, (RolloutDevice.rollout_id == rollout.id) & (RolloutDevice.device_id == event.device_id)
+            )
             .where(own_sites(self._scope), event.device_id.in_(there), event.name == DEPLOYMENT_EVENT)
             .where(event.occurred_at >= start, event.occurred_at < end, state.in_(("probation", "rolled_back")))
             .where(or_(rollout.id.is_(None), rollout.kind == "model"))
@@ -136,6 +150,10 @@ class RolloutRepository(Repository):
             .limit(rows)
         )  # fmt: skip
         return await self._all(statement)
+
+    async def counts(self, unit_id: int, start: datetime, end: datetime, *, width: timedelta) -> list[Row]:
+        """Mean count by bucket, box and model, in order of time."""
+        return await self._all(_COUNTS, {"unit_id": unit_id, "start": start, "end": end, "width": width})
 
     async def decisions(self, rollout_id: UUID, *, before: int | None, rows: int) -> list[Row]:
         """The decision log, newest first."""

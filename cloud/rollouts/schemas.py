@@ -172,6 +172,9 @@ class ModelChange(ApiModel):
     version: str | None
     rollout_id: UUID | None
     reason: str
+    count_ratio: float | None = None
+    """Fish counted by the model that looks since over those counted by the one before, on the same frames of this box's shadow run;
+    null where nobody compared them."""
 
 
 class ModelChanges(ApiModel):
@@ -180,6 +183,40 @@ class ModelChanges(ApiModel):
     items: list[ModelChange]
     cut: bool
     """Whether there were more than fit; then the newest are shown."""
+
+
+class Resolution(str, Enum):
+    """Width of the buckets of a chart of counts."""
+
+    HOUR = "hour"
+    DAY = "day"
+    """Of UTC."""
+
+
+class CountBucket(ApiModel):
+    """Fish that cameras saw at a time, as the mean over the bucket's observations; no estimate of the stock."""
+
+    at: UtcDatetime
+    """Its begin."""
+    observations: int
+    mean: float
+    """As it was counted then."""
+    cast_back: float | None
+    """Derived: ``mean`` as the model that looks at the end of the range would have counted it. Null where it was not asked for, and
+    where a change in between has no ratio."""
+
+
+class CountSeries(ApiModel):
+    """Counts of a unit over time, with the changes of models that they must be read with."""
+
+    unit_id: int
+    resolution: Resolution
+    items: list[CountBucket]
+    """Buckets with observations, oldest first."""
+    changes: list[ModelChange]
+    """Marks for the chart, oldest first."""
+    derived: bool
+    """Whether ``cast_back`` was asked for. A chart must show it as derived: it is multiplied by measured ratios, not counted."""
 
 
 class DecisionView(ApiModel):

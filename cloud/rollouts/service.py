@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timezone
+from dataclasses import asdict
+from datetime import datetime, timedelta, timezone
+from itertools import groupby
 from typing import Any
 from uuid import UUID, uuid4
 
 from cloud.auth.dependencies import Principal
 from cloud.db.audit import EVENT
-from cloud.errors import ConflictError, InvalidCursorError, NotFoundError
+from cloud.errors import ConflictError, InvalidCursorError, InvalidRangeError, NotFoundError
 from cloud.farms.service import get_unit
 from cloud.kit.ids import decode_cursor, decode_moment_cursor, encode_cursor
 from cloud.kit.pagination import PageQuery, cut
 from cloud.kit.repository import ReadConnection, Row, WriteConnection
+from cloud.rollouts.back_cast import Change, Count, bucket
 from cloud.rollouts.plan import Plan
 from cloud.rollouts.repository import RolloutRepository
 from cloud.rollouts.schemas import (
     Approval,
+    CountBucket,
+    CountSeries,
     DecisionPage,
     DecisionView,
     DeviceView,
@@ -27,6 +32,7 @@ from cloud.rollouts.schemas import (
     NewRollout,
     Order,
     OrderKind,
+    Resolution,
     RolloutDevicePage,
     RolloutPage,
     RolloutSummary,
@@ -36,6 +42,9 @@ from cloud.rollouts.schemas import (
 
 MOST_CHANGES = 500
 """Changes of models that one answer holds."""
+WIDTH = {Resolution.HOUR: timedelta(hours=1), Resolution.DAY: timedelta(days=1)}
+LONGEST = {Resolution.HOUR: timedelta(days=31), Resolution.DAY: timedelta(days=92)}
+"""Of a chart of counts: a camera tells one every ten seconds, and all of them are gone through."""
 _OVER = frozenset({"refused", "rolled_back", "canceled"})
 
 
@@ -163,6 +172,40 @@ async def model_changes(
     return ModelChanges(items=items, cut=len(rows) > MOST_CHANGES)
 
 
+async def counts(
+    reader: ReadConnection,
+    user: Principal,
+    unit_id: int,
+    start: datetime,
+    end: datetime,
+    *,
+    resolution: Resolution,
+    cast_back: bool,
+) -> CountSeries:
+    """What cameras counted at a unit, and on wish what the newest model would have counted.
+
+    Raises:
+        NotFoundError: there is no such unit of theirs.
+        InvalidRangeError: the range is empty, reversed or too long.
+    """
+    if not start < end:
+        raise InvalidRangeError(f"start = {start.isoformat()} is not before end = {end.isoformat()}")
+    longest = LONGEST[resolution]
+    if end - start > longest:
+        raise InvalidRangeError(f"{end - start} is longer than {longest.days} days; ask for less at a time")
+    marks = await model_changes(reader, user, unit_id, start, end)
+    repository = RolloutRepository(reader, user.scope)
+    rows = await repository.counts(unit_id, start, end, width=WIDTH[resolution])
+    changes = [Change(mark.device, mark.at, mark.sha256, mark.count_ratio) for mark in marks.items]
+    known_from = changes[0].at if marks.cut else None
+    items = []
+    for at, of_bucket in groupby(rows, key=lambda row: row["at"]):
+        found = [Count(row["device"], row["last_at"], row["observations"], row["mean"]) for row in of_bucket]
+        point = bucket(at, found, changes, known_from=known_from)
+        items.append(CountBucket(**asdict(point) | ({} if cast_back else {"cast_back": None})))
+    return CountSeries(unit_id=unit_id, resolution=resolution, items=items, changes=marks.items, derived=cast_back)
+
+
 async def list_decisions(reader: ReadConnection, user: Principal, rollout_id: UUID, page: PageQuery) -> DecisionPage:
     """The decision log, newest first."""
     repository = RolloutRepository(reader, user.scope)
@@ -245,11 +288,14 @@ async def _view(repository: RolloutRepository, row: Row) -> RolloutView:
 
 def _change(row: Row) -> ModelChange:
     back = row["state"] == "rolled_back"
+    forth = row["shadow_count_ratio"]  # candidate over what was active; whoever goes back crosses it the other way
+    ratio = None if not forth or forth <= 0 else 1.0 / forth if back or row["back"] else forth
     # A box that went back by itself runs what it had before, which the rollout names; one that was told to, likewise.
     known = {"version": None, "model": row["model"]} if back else {}
     return ModelChange(
-        **{key: value for key, value in {**row, **known}.items() if key != "state"},
+        **{key: value for key, value in {**row, **known}.items() if key in ModelChange.model_fields},
         change="rolled_back" if back else "activated",
+        count_ratio=ratio,
     )
 
 

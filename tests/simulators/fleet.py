@@ -28,6 +28,8 @@ TICK_S = 600.0
 MINUTE_S = 60.0
 ROUNDS = 6
 """Ticks until everybody has been heard: an hour."""
+SOAKING_S = 15 * MINUTE_S
+"""Between heartbeats of a box that is on trial."""
 SETTLED_S = 3 * HOUR_S
 """In service for so long a box has told everything; once the last wave has passed only the others still matter."""
 QUIET_TICK_S = HOUR_S
@@ -264,6 +266,14 @@ class FleetSimulation:
             device.bricked = True
         else:
             self._at(10 * MINUTE_S, device, self._step)
+            self._at(SOAKING_S, device, self._soak)
+
+    def _soak(self, device: Device) -> None:
+        """While it is on trial its heartbeats prove what runs; they come oftener than those of the rounds."""
+        on_trial = self.rollout.deployments[device.name].step is not Step.DONE
+        if device.running == NEW.sha256 and on_trial and not self._is_settled(device):
+            self._tell(device)
+            self._at(SOAKING_S, device, self._soak)
 
     def _swap(self, device: Device, sha256: str) -> None:
         assert sha256 in device.approved, "it ran what nobody approved for it"

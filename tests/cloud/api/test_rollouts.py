@@ -129,3 +129,70 @@ def test_a_chart_learns_when_another_model_began_to_look(
     finally:
         with psycopg.connect(farm_url) as database:
             database.execute("DELETE FROM device_event WHERE occurred_at > '2031-01-01'")
+
+
+def test_counts_are_cast_back_over_a_change_of_models_and_say_that_they_are_derived(
+    operator: httpx.Client, rival: httpx.Client, rollout: dict[str, Any], farm_url: str
+) -> None:
+    span = {"start": "2031-02-01T00:00:00Z", "end": "2031-02-02T00:00:00Z"}
+    with psycopg.connect(farm_url) as database:
+        row = database.execute("SELECT id, unit_id, device_id FROM camera ORDER BY id LIMIT 1").fetchone()
+        assert row is not None
+        camera, unit, device = row
+        database.execute(
+            "INSERT INTO rollout_device (rollout_id, device_id, wave, step, reason, bad_s, state)"
+            " VALUES (%s, %s, 0, 'done', '', 0, %s)",
+            (rollout["id"], device, Jsonb({"numbers": {"shadow.count_ratio": [1.25, 0.0]}})),
+        )
+        for at, state, model in (
+            ("03:30", "probation", "new"),
+            ("03:31", "probation", "new"),
+            ("06:00", "rolled_back", "old"),
+        ):
+            database.execute(
+                "INSERT INTO device_event (device_id, name, occurred_at, received_at, detail)"
+                " VALUES (%s, 'deployment.status', %s, now(), %s)",
+                (
+                    device,
+                    f"2031-02-01T{at}:00Z",
+                    Jsonb({"state": state, "deployment": rollout["id"], "running_sha256": model}),
+                ),
+            )
+        seen = [
+            ("01:10", "old", 40),
+            ("03:10", "old", 40),
+            ("03:50", "new", 50),
+            ("05:00", "new", 50),
+            ("07:00", "old", 40),
+        ]
+        for at, model, fish in seen:
+            database.execute(
+                "INSERT INTO observation (camera_id, observed_at, unit_id, started_at, frames, frames_dropped, count_mean,"
+                " detections, model_sha256, quality) VALUES (%s, %s, %s, %s, 50, 0, %s, '[]', %s, 1)",
+                (camera, f"2031-02-01T{at}:00Z", unit, f"2031-02-01T{at}:00Z", fish, model),
+            )
+    try:
+        path = f"/api/v1/units/{unit}/counts"
+        plain = operator.get(path, params=span).json()
+        assert [item["mean"] for item in plain["items"]] == [40, 45, 50, 40]
+        assert {item["cast_back"] for item in plain["items"]} == {None}
+        assert not plain["derived"]
+        ratios = [(each["change"], each["count_ratio"]) for each in plain["changes"]]
+        assert ratios == [("activated", 1.25), ("activated", 1.25), ("rolled_back", 0.8)]
+        until = {**span, "end": "2031-02-01T05:30:00Z", "cast_back": True}
+        derived = operator.get(path, params=until).json()
+        assert derived["derived"]
+        assert [item["cast_back"] for item in derived["items"]] == [50, 50, 50], "no fish came: other eyes did"
+        back = operator.get(path, params={**span, "cast_back": True}).json()
+        assert [item["cast_back"] for item in back["items"]] == [40, 40, 40, 40], "the old model looks again"
+        days = operator.get(path, params={**span, "resolution": "day"}).json()
+        assert [(item["at"], item["observations"], item["mean"]) for item in days["items"]] == [
+            ("2031-02-01T00:00:00Z", 5, 44)
+        ]
+        assert operator.get(path, params={**span, "end": "2032-01-01T00:00:00Z"}).json()["code"] == "invalid_range"
+        assert rival.get(path, params=span).status_code == 404
+    finally:
+        with psycopg.connect(farm_url) as database:
+            database.execute("DELETE FROM device_event WHERE occurred_at > '2031-01-01'")
+            database.execute("DELETE FROM observation WHERE observed_at > '2031-01-01'")
+            database.execute("DELETE FROM rollout_device WHERE rollout_id = %s", (rollout["id"],))
