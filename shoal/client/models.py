@@ -631,6 +631,32 @@ class CooldownHours(TypedDict, total=False):
 
 
 
+class CountBucket(TypedDict):
+    """Fish that cameras saw at a time, as the mean over the bucket's observations; no estimate of the stock."""
+    at: str
+    """Its begin."""
+    observations: int
+    mean: float
+    """As it was counted then."""
+    cast_back: float | None
+    """Derived: ``mean`` as the model that looks at the end of the range would have counted it. Null where it was not asked for, and
+    where a change in between has no ratio."""
+
+
+
+class CountSeries(TypedDict):
+    """Counts of a unit over time, with the changes of models that they must be read with."""
+    unit_id: int
+    resolution: cloud__rollouts__schemas__Resolution
+    items: list[CountBucket]
+    """Buckets with observations, oldest first."""
+    changes: list[ModelChange]
+    """Marks for the chart, oldest first."""
+    derived: bool
+    """Whether ``cast_back`` was asked for. A chart must show it as derived: it is multiplied by measured ratios, not counted."""
+
+
+
 class _CullAlways(TypedDict):
     id: str
     """Made by whoever writes the record down; the same record sent again changes nothing."""
@@ -1694,8 +1720,7 @@ Mode: TypeAlias = "Literal['off', 'advise', 'alarm']"
 
 
 
-class ModelChange(TypedDict):
-    """A moment at which another model began to look at a unit: counts before and after it are not of the same eyes."""
+class _ModelChangeAlways(TypedDict):
     at: str
     device: str
     change: Literal['activated', 'rolled_back']
@@ -1706,6 +1731,13 @@ class ModelChange(TypedDict):
     version: str | None
     rollout_id: str | None
     reason: str
+
+
+class ModelChange(_ModelChangeAlways, total=False):
+    """A moment at which another model began to look at a unit: counts before and after it are not of the same eyes."""
+    count_ratio: float | None
+    """Fish counted by the model that looks since over those counted by the one before, on the same frames of this box's shadow run;
+    null where nobody compared them."""
 
 
 
@@ -2599,10 +2631,6 @@ class ReportedActor(TypedDict):
     """Of all alarms of the time."""
 
 
-Resolution: TypeAlias = "Literal['raw', '1m', '1h', '1d']"
-"""What a series or an export is read from."""
-
-
 
 class RetrainRuleBody(TypedDict, total=False):
     """When a model is trained again. A trigger that is null is off."""
@@ -2804,7 +2832,7 @@ class _SeriesAlways(TypedDict):
 
 class Series(_SeriesAlways, total=False):
     """A channel over time. A bucket without readings is absent: gaps stay visible."""
-    resolution: Resolution
+    resolution: cloud__telemetry__rules__Resolution
     """What the buckets were made of: single readings, or a rollup by minute, hour or day. Of a rollup the first and last
     bucket reach over ``start`` and ``end`` to whole minutes, hours or days."""
     good_share: float | None
@@ -3532,3 +3560,11 @@ class cloud__rollouts__schemas__Gate(TypedDict):
     low: float | None
     """95 % bounds of the mean, one-sided."""
     high: float | None
+
+
+cloud__rollouts__schemas__Resolution: TypeAlias = "Literal['hour', 'day']"
+"""Width of the buckets of a chart of counts."""
+
+
+cloud__telemetry__rules__Resolution: TypeAlias = "Literal['raw', '1m', '1h', '1d']"
+"""What a series or an export is read from."""

@@ -164,12 +164,12 @@ class Operations:
         answer: Any = self._request("GET", "/api/v1/labels/export", query={"format": format, "status": status, "site": site, "after": after}, headers={}, body=None, form=False, as_json=True)
         return answer
 
-    def export_site_csv(self, site: str, *, start: str, end: str, quantities: list[str] | None = None, resolution: models.Resolution | None = None) -> bytes:
+    def export_site_csv(self, site: str, *, start: str, end: str, quantities: list[str] | None = None, resolution: cloud__telemetry__rules__Resolution | None = None) -> bytes:
         """All channels of a site as a CSV file."""
         answer: bytes = self._request("GET", f"/api/v1/sites/{_part(site)}/export.csv", query={"start": start, "end": end, "quantities": quantities, "resolution": resolution}, headers={}, body=None, form=False, as_json=False)
         return answer
 
-    def export_site_parquet(self, site: str, *, start: str, end: str, quantities: list[str] | None = None, resolution: models.Resolution | None = None) -> bytes:
+    def export_site_parquet(self, site: str, *, start: str, end: str, quantities: list[str] | None = None, resolution: cloud__telemetry__rules__Resolution | None = None) -> bytes:
         """All channels of a site as a Parquet file."""
         answer: bytes = self._request("GET", f"/api/v1/sites/{_part(site)}/export.parquet", query={"start": start, "end": end, "quantities": quantities, "resolution": resolution}, headers={}, body=None, form=False, as_json=False)
         return answer
@@ -209,12 +209,12 @@ class Operations:
         answer: models.Before = self._request("GET", f"/api/v1/units/{_part(unit_id)}/before", query={"at": at, "hours": hours}, headers={}, body=None, form=False, as_json=True)
         return answer
 
-    def get_channel_csv(self, channel_id: int, *, start: str, end: str, resolution: models.Resolution | None = None) -> bytes:
+    def get_channel_csv(self, channel_id: int, *, start: str, end: str, resolution: cloud__telemetry__rules__Resolution | None = None) -> bytes:
         """A channel as a CSV file."""
         answer: bytes = self._request("GET", f"/api/v1/channels/{_part(channel_id)}/series.csv", query={"start": start, "end": end, "resolution": resolution}, headers={}, body=None, form=False, as_json=False)
         return answer
 
-    def get_channel_parquet(self, channel_id: int, *, start: str, end: str, resolution: models.Resolution | None = None) -> bytes:
+    def get_channel_parquet(self, channel_id: int, *, start: str, end: str, resolution: cloud__telemetry__rules__Resolution | None = None) -> bytes:
         """A channel as a Parquet file."""
         answer: bytes = self._request("GET", f"/api/v1/channels/{_part(channel_id)}/series.parquet", query={"start": start, "end": end, "resolution": resolution}, headers={}, body=None, form=False, as_json=False)
         return answer
@@ -222,6 +222,11 @@ class Operations:
     def get_channel_series(self, channel_id: int, *, start: str, end: str, max_points: int | None = None) -> models.Series:
         """A channel over time."""
         answer: models.Series = self._request("GET", f"/api/v1/channels/{_part(channel_id)}/series", query={"start": start, "end": end, "max_points": max_points}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    def get_counts(self, unit_id: int, *, start: str, end: str, resolution: cloud__rollouts__schemas__Resolution | None = None, cast_back: bool | None = None) -> models.CountSeries:
+        """Counts over time."""
+        answer: models.CountSeries = self._request("GET", f"/api/v1/units/{_part(unit_id)}/counts", query={"start": start, "end": end, "resolution": resolution, "cast_back": cast_back}, headers={}, body=None, form=False, as_json=True)
         return answer
 
     def get_dataset(self, dataset_id: str) -> models.DatasetVersion:
@@ -978,12 +983,12 @@ class AsyncOperations:
         answer: Any = await self._request("GET", "/api/v1/labels/export", query={"format": format, "status": status, "site": site, "after": after}, headers={}, body=None, form=False, as_json=True)
         return answer
 
-    async def export_site_csv(self, site: str, *, start: str, end: str, quantities: list[str] | None = None, resolution: models.Resolution | None = None) -> bytes:
+    async def export_site_csv(self, site: str, *, start: str, end: str, quantities: list[str] | None = None, resolution: cloud__telemetry__rules__Resolution | None = None) -> bytes:
         """All channels of a site as a CSV file."""
         answer: bytes = await self._request("GET", f"/api/v1/sites/{_part(site)}/export.csv", query={"start": start, "end": end, "quantities": quantities, "resolution": resolution}, headers={}, body=None, form=False, as_json=False)
         return answer
 
-    async def export_site_parquet(self, site: str, *, start: str, end: str, quantities: list[str] | None = None, resolution: models.Resolution | None = None) -> bytes:
+    async def export_site_parquet(self, site: str, *, start: str, end: str, quantities: list[str] | None = None, resolution: cloud__telemetry__rules__Resolution | None = None) -> bytes:
         """All channels of a site as a Parquet file."""
         answer: bytes = await self._request("GET", f"/api/v1/sites/{_part(site)}/export.parquet", query={"start": start, "end": end, "quantities": quantities, "resolution": resolution}, headers={}, body=None, form=False, as_json=False)
         return answer
@@ -1023,12 +1028,12 @@ class AsyncOperations:
         answer: models.Before = await self._request("GET", f"/api/v1/units/{_part(unit_id)}/before", query={"at": at, "hours": hours}, headers={}, body=None, form=False, as_json=True)
         return answer
 
-    async def get_channel_csv(self, channel_id: int, *, start: str, end: str, resolution: models.Resolution | None = None) -> bytes:
+    async def get_channel_csv(self, channel_id: int, *, start: str, end: str, resolution: cloud__telemetry__rules__Resolution | None = None) -> bytes:
         """A channel as a CSV file."""
         answer: bytes = await self._request("GET", f"/api/v1/channels/{_part(channel_id)}/series.csv", query={"start": start, "end": end, "resolution": resolution}, headers={}, body=None, form=False, as_json=False)
         return answer
 
-    async def get_channel_parquet(self, channel_id: int, *, start: str, end: str, resolution: models.Resolution | None = None) -> bytes:
+    async def get_channel_parquet(self, channel_id: int, *, start: str, end: str, resolution: cloud__telemetry__rules__Resolution | None = None) -> bytes:
         """A channel as a Parquet file."""
         answer: bytes = await self._request("GET", f"/api/v1/channels/{_part(channel_id)}/series.parquet", query={"start": start, "end": end, "resolution": resolution}, headers={}, body=None, form=False, as_json=False)
         return answer
@@ -1036,6 +1041,11 @@ class AsyncOperations:
     async def get_channel_series(self, channel_id: int, *, start: str, end: str, max_points: int | None = None) -> models.Series:
         """A channel over time."""
         answer: models.Series = await self._request("GET", f"/api/v1/channels/{_part(channel_id)}/series", query={"start": start, "end": end, "max_points": max_points}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    async def get_counts(self, unit_id: int, *, start: str, end: str, resolution: cloud__rollouts__schemas__Resolution | None = None, cast_back: bool | None = None) -> models.CountSeries:
+        """Counts over time."""
+        answer: models.CountSeries = await self._request("GET", f"/api/v1/units/{_part(unit_id)}/counts", query={"start": start, "end": end, "resolution": resolution, "cast_back": cast_back}, headers={}, body=None, form=False, as_json=True)
         return answer
 
     async def get_dataset(self, dataset_id: str) -> models.DatasetVersion:

@@ -179,11 +179,11 @@ def test_counts_are_cast_back_over_a_change_of_models_and_say_that_they_are_deri
         assert not plain["derived"]
         ratios = [(each["change"], each["count_ratio"]) for each in plain["changes"]]
         assert ratios == [("activated", 1.25), ("activated", 1.25), ("rolled_back", 0.8)]
-        until = {**span, "end": "2031-02-01T05:30:00Z", "cast_back": True}
+        until = {**span, "end": "2031-02-01T05:30:00Z", "cast_back": "true"}
         derived = operator.get(path, params=until).json()
         assert derived["derived"]
         assert [item["cast_back"] for item in derived["items"]] == [50, 50, 50], "no fish came: other eyes did"
-        back = operator.get(path, params={**span, "cast_back": True}).json()
+        back = operator.get(path, params={**span, "cast_back": "true"}).json()
         assert [item["cast_back"] for item in back["items"]] == [40, 40, 40, 40], "the old model looks again"
         days = operator.get(path, params={**span, "resolution": "day"}).json()
         assert [(item["at"], item["observations"], item["mean"]) for item in days["items"]] == [

@@ -2471,6 +2471,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/units/{unit_id}/counts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Counts over time
+         * @description Fish that cameras saw at a time, with a mark and a ratio wherever another model began to look. Where models were compared on
+         *     the same frames before one took over, counts of before can be cast back into its eyes, so that the chart has no step.
+         */
+        get: operations["getCounts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/rollouts/{rollout_id}/orders": {
         parameters: {
             query?: never;
@@ -4179,6 +4200,55 @@ export interface components {
              * @default 24
              */
             schedule: number;
+        };
+        /**
+         * CountBucket
+         * @description Fish that cameras saw at a time, as the mean over the bucket's observations; no estimate of the stock.
+         */
+        CountBucket: {
+            /**
+             * At
+             * Format: date-time
+             * @description Its begin.
+             */
+            at: string;
+            /** Observations */
+            observations: number;
+            /**
+             * Mean
+             * @description As it was counted then.
+             */
+            mean: number;
+            /**
+             * Cast Back
+             * @description Derived: ``mean`` as the model that looks at the end of the range would have counted it. Null where it was not asked for, and
+             *     where a change in between has no ratio.
+             */
+            cast_back: number | null;
+        };
+        /**
+         * CountSeries
+         * @description Counts of a unit over time, with the changes of models that they must be read with.
+         */
+        CountSeries: {
+            /** Unit Id */
+            unit_id: number;
+            resolution: components["schemas"]["cloud__rollouts__schemas__Resolution"];
+            /**
+             * Items
+             * @description Buckets with observations, oldest first.
+             */
+            items: components["schemas"]["CountBucket"][];
+            /**
+             * Changes
+             * @description Marks for the chart, oldest first.
+             */
+            changes: components["schemas"]["ModelChange"][];
+            /**
+             * Derived
+             * @description Whether ``cast_back`` was asked for. A chart must show it as derived: it is multiplied by measured ratios, not counted.
+             */
+            derived: boolean;
         };
         /**
          * Cull
@@ -6206,6 +6276,12 @@ export interface components {
             rollout_id: string | null;
             /** Reason */
             reason: string;
+            /**
+             * Count Ratio
+             * @description Fish counted by the model that looks since over those counted by the one before, on the same frames of this box's shadow run;
+             *     null where nobody compared them.
+             */
+            count_ratio?: number | null;
         };
         /**
          * ModelChanges
@@ -7975,12 +8051,6 @@ export interface components {
             share: number;
         };
         /**
-         * Resolution
-         * @description What a series or an export is read from.
-         * @enum {string}
-         */
-        Resolution: "raw" | "1m" | "1h" | "1d";
-        /**
          * RetrainRuleBody
          * @description When a model is trained again. A trigger that is null is off.
          */
@@ -8358,7 +8428,7 @@ export interface components {
              *     bucket reach over ``start`` and ``end`` to whole minutes, hours or days.
              * @default raw
              */
-            resolution: components["schemas"]["Resolution"];
+            resolution: components["schemas"]["cloud__telemetry__rules__Resolution"];
             /**
              * Good Share
              * @description Share of the readings that no quality test doubted, 0 to 1; null without readings.
@@ -9771,6 +9841,18 @@ export interface components {
             /** High */
             high: number | null;
         };
+        /**
+         * Resolution
+         * @description Width of the buckets of a chart of counts.
+         * @enum {string}
+         */
+        cloud__rollouts__schemas__Resolution: "hour" | "day";
+        /**
+         * Resolution
+         * @description What a series or an export is read from.
+         * @enum {string}
+         */
+        cloud__telemetry__rules__Resolution: "raw" | "1m" | "1h" | "1d";
     };
     responses: never;
     parameters: never;
@@ -12621,7 +12703,7 @@ export interface operations {
                 /** @description Moment after the last. */
                 end: string;
                 /** @description `raw`: every reading. `1m`, `1h`, `1d`: its rollup, which is kept for longer. */
-                resolution?: components["schemas"]["Resolution"];
+                resolution?: components["schemas"]["cloud__telemetry__rules__Resolution"];
             };
             header?: never;
             path: {
@@ -12695,7 +12777,7 @@ export interface operations {
                 /** @description Moment after the last. */
                 end: string;
                 /** @description `raw`: every reading. `1m`, `1h`, `1d`: its rollup, which is kept for longer. */
-                resolution?: components["schemas"]["Resolution"];
+                resolution?: components["schemas"]["cloud__telemetry__rules__Resolution"];
             };
             header?: never;
             path: {
@@ -12771,7 +12853,7 @@ export interface operations {
                 /** @description Codes such as `do`; repeat it for several. Without it, all. */
                 quantities?: string[] | null;
                 /** @description `raw`: every reading. `1m`, `1h`, `1d`: its rollup, which is kept for longer. */
-                resolution?: components["schemas"]["Resolution"];
+                resolution?: components["schemas"]["cloud__telemetry__rules__Resolution"];
             };
             header?: never;
             path: {
@@ -12847,7 +12929,7 @@ export interface operations {
                 /** @description Codes such as `do`; repeat it for several. Without it, all. */
                 quantities?: string[] | null;
                 /** @description `raw`: every reading. `1m`, `1h`, `1d`: its rollup, which is kept for longer. */
-                resolution?: components["schemas"]["Resolution"];
+                resolution?: components["schemas"]["cloud__telemetry__rules__Resolution"];
             };
             header?: never;
             path: {
@@ -17788,6 +17870,73 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ModelChanges"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getCounts: {
+        parameters: {
+            query: {
+                /** @description First moment. */
+                start: string;
+                /** @description Moment after the last. */
+                end: string;
+                /** @description Width of the buckets; an answer holds 31 days of hours or 92 of days. */
+                resolution?: components["schemas"]["cloud__rollouts__schemas__Resolution"];
+                /** @description Add what the newest model would have counted before it came: derived, not counted. */
+                cast_back?: boolean;
+            };
+            header?: never;
+            path: {
+                unit_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CountSeries"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Unauthorized */
