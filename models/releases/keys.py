@@ -10,6 +10,7 @@ import json
 import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
@@ -73,13 +74,19 @@ def import_key(folder: Path, name: str, uri: str) -> Path:
     if scheme not in signers:
         raise ConfigurationError("uri", uri, f"Use one of the schemes {', '.join(signers)}.")
     try:
-        found, key = signers[scheme].import_(*([rest] if scheme != "hsm" else []))
+        found, key = signers[scheme].import_(*(_slot(rest) if scheme == "hsm" else [rest]))
     except Exception as error:
         raise ConfigurationError("uri", uri, f"It gave no public key: {error}.") from error
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}{PUBLIC}"
-    write_public(path, key, name=name, uri=uri if scheme == "hsm" and "?" in uri else found)
+    write_public(path, key, name=name, uri=found)
     return path
+
+
+def _slot(rest: str) -> tuple[int | None, str | None]:
+    """Id of the key and label of the token in ``ID?label=LABEL``; None for what is left out."""
+    number, _, query = rest.partition("?")
+    return int(number) if number else None, dict(parse_qsl(query)).get("label")
 
 
 def read_public(path: Path) -> Key:

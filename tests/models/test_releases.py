@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import boto3
+import pkcs11
 import pytest
 from moto import mock_aws
+from pkcs11.util.ec import encode_named_curve_parameters
+from securesystemslib.exceptions import UnverifiedSignatureError
 from securesystemslib.signer import KEY_FOR_TYPE_AND_SCHEME
 from typer.testing import CliRunner
 
@@ -18,13 +22,17 @@ from contracts.deployments import DesiredModels
 from contracts.errors import ConfigurationError
 from models.releases.errors import ReleaseError
 from models.releases.interop import export
-from models.releases.keys import create_key, import_key, load_signer, read_public
+from models.releases.keys import create_key, import_key, load_signer, read_public, uri_of
 from models.releases.proposal import propose
 from shoal.cli import app
 from tests.edge.deployments.ceremony import Ceremony, golden_bundle
 from tests.models.tiny_bundle import tiny_detector
+from tests.servers.presence import missing
 
 PASSPHRASE = "correct horse battery"
+PIN = "123456"
+SOFT_HSM = [Path("/usr/lib/softhsm/libsofthsm2.so"), *Path("/usr/lib").glob("*/softhsm/libsofthsm2.so")]
+"""Where distributions put the library of SoftHSM."""
 
 
 def test_a_key_on_disk_is_encrypted_and_readable_by_its_owner_alone(tmp_path: Path) -> None:
@@ -56,6 +64,47 @@ def test_a_key_in_a_cloud_service_signs_and_never_leaves_it(tmp_path: Path, monk
     assert [path.name for path in tmp_path.iterdir()] == ["cy.pub.json"]
     with pytest.raises(ConfigurationError, match="schemes awskms"):
         import_key(tmp_path, "x", "post-it:desk")
+
+
+def test_a_key_in_a_pkcs11_token_signs_and_never_leaves_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = pkcs11.lib(str(_soft_token(tmp_path, monkeypatch))).get_token(token_label="cy")
+    with token.open(user_pin=PIN, rw=True) as session:
+        for number in (2, 3):
+            curve = {pkcs11.Attribute.EC_PARAMS: encode_named_curve_parameters("secp256r1")}
+            session.create_domain_parameters(pkcs11.KeyType.EC, curve, local=True).generate_keypair(
+                id=bytes([number]), store=True
+            )
+    public = import_key(tmp_path / "keys", "cy", "hsm:3?label=cy")
+    assert uri_of(public) == "hsm:3?label=cy"
+    assert read_public(public).keyid != read_public(import_key(tmp_path / "keys", "dan", "hsm:")).keyid
+    assert sorted(path.name for path in (tmp_path / "keys").iterdir()) == ["cy.pub.json", "dan.pub.json"]
+
+    key, signer = read_public(public), load_signer(public, PIN)
+    assert (key.keytype, key.scheme) in KEY_FOR_TYPE_AND_SCHEME
+    key.verify_signature(signer.sign(b"release"), b"release")
+    with pytest.raises(UnverifiedSignatureError):
+        key.verify_signature(signer.sign(b"release"), b"another")
+    with pytest.raises(pkcs11.exceptions.PinIncorrect):
+        load_signer(public, "4321").sign(b"release")
+    with pytest.raises(ConfigurationError, match="No PKCS#11 token found for label nobody"):
+        import_key(tmp_path / "keys", "x", "hsm:2?label=nobody")
+
+
+def _soft_token(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A new token of SoftHSM with the label ``cy``; returns the library that speaks for it."""
+    found = [path for path in SOFT_HSM if path.exists()]
+    tool = shutil.which("softhsm2-util")
+    if not found or tool is None:
+        missing("SoftHSM", "apt-get install softhsm2 (tests/servers/system-packages.sh)")
+    tokens = folder / "tokens"
+    tokens.mkdir()
+    configuration = folder / "softhsm2.conf"
+    configuration.write_text(f"directories.tokendir = {tokens}\nobjectstore.backend = file\nlog.level = ERROR\n")
+    monkeypatch.setenv("SOFTHSM2_CONF", str(configuration))
+    monkeypatch.setenv("PYKCS11LIB", str(found[0]))
+    label = ["--init-token", "--free", "--label", "cy", "--pin", PIN, "--so-pin", PIN]
+    subprocess.run([tool, *label], check=True, capture_output=True)
+    return found[0]
 
 
 def test_a_bundle_without_golden_frames_is_not_released(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ if ! has java || [ "$(java_major)" -lt 17 ]; then
     need openjdk-17-jre-headless "runs Apache Kafka (17 or newer)"
 fi
 has chromium || has chromium-browser || has google-chrome || need chromium "drives the dashboard"
+has softhsm2-util || need softhsm2 "a PKCS#11 token for keys that sign releases"
 if ! has gcc && ! has cc; then
     need gcc "builds the floor of the bridge benchmark"
     need libc6-dev "its headers"
