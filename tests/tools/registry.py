@@ -74,6 +74,7 @@ TOOLS: dict[str, Wheel | GoModule | DebianPackage | Jar | OfTheSystem] = {
     "amtool": DebianPackage("prometheus-alertmanager", "usr/bin/amtool"),
     "groovy.jar": Jar("org.apache.groovy:groovy:4.0.27"),
     "terraform": OfTheSystem("install Terraform 1.11 or newer"),
+    "dpkg-deb": OfTheSystem("a package for Debian is built on Debian or Ubuntu"),
     "systemd-analyze": OfTheSystem("apt-get install systemd"),
 }
 
