@@ -53,6 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("name", nargs="?", choices=sorted(BENCHMARKS), help="which benchmark")
     parser.add_argument("--quick", action="store_true", help="fewer rounds: is it alive, not how fast is it")
     parser.add_argument("--full", action="store_true", help="the long run too, where there is one (outbox, soak)")
+    parser.add_argument("--part", help="one part alone, where a benchmark names its parts (dashboard)")
     parser.add_argument("--list", action="store_true", help="names with what each measures")
     chosen = parser.parse_args(arguments)
     if chosen.list or chosen.name is None:
@@ -63,6 +64,12 @@ def main(arguments: list[str] | None = None) -> int:
     module = importlib.import_module(f"tests.benchmarks.{chosen.name}")
     if chosen.full and not hasattr(module, "full"):
         parser.error(f"{chosen.name} has no --full")
+    if chosen.part is not None:
+        parts = getattr(module, "PARTS", ())
+        if chosen.part not in parts:
+            parser.error(f"{chosen.name} has no part {chosen.part}; it has {', '.join(parts) or 'none'}")
+        print(json.dumps(module.part(chosen.part), indent=2))
+        return 0
     outcome = module.run(chosen.quick)
     if chosen.full:
         outcome["full"] = module.full()

@@ -5,6 +5,7 @@ live WebSocket; the floor is the same page whose stream only says that it is ali
 time, so a busy machine makes them a little dearer rather than senseless. In ``details``: JavaScript of the first load (gzip), time
 until the form of the login page and the wall of four units can be used on a phone (processor slowed four times, slow 4G as
 Lighthouse has it), and heap after forced collections over minutes. Seconds are of wall time and need a quiet machine.
+``--part heap`` runs ten minutes and does not mind company; ``--part phone``, ``wall`` and ``load`` are the others singly.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ import json
 import re
 import statistics
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from tests.benchmarks.harness import Pair, result
+from tests.benchmarks.harness import Pair, machine, result
 from tests.browser import ARGUMENTS, CHROMIUM
 from tests.dashboard.mock_api import PASSWORD, MockFarm, MockServer, Unit, demo_units
 
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, CDPSession, Page, WebSocketRoute
 
 UNITS = 400
+LONG_HEAP_S = 600.0
+"""Of ``--part heap``: long enough to tell a leak from the page settling."""
+PARTS = ("load", "phone", "wall", "heap")
 BARS = {"first_load_gzip_kb": 300, "phone_s": 2.0, "wall_cpu_share": 0.15, "heap_growth_kb_per_min": 0}
 _SITE = "nordfjord"
 _PHONE = {"offline": False, "latency": 150, "downloadThroughput": 1.6e6 / 8, "uploadThroughput": 0.75e6 / 8}
@@ -89,30 +95,52 @@ class Wall:
 
 def run(quick: bool) -> dict[str, Any]:
     """Measure; see the module."""
+    seconds, rounds, heap_s, units = (4, 1, 6, 40) if quick else (20, 3, 180, UNITS)
+    with _farms(units) as (browser, small, large):
+        details: dict[str, Any] = {"bars": BARS, "first_load_gzip_kb": _first_load_kb(browser, small.url)}
+        if not quick:
+            details |= _phone(browser, small.url)
+        with _wall_page(browser, large) as page:
+            pairs = page.costs(seconds=seconds, rounds=rounds)
+            details |= page.heap(heap_s) | {"tiles": page.tiles}
+    return result("dashboard", pairs, unit="share of a core", higher_is_better=False, details=details)
+
+
+def part(name: str) -> dict[str, Any]:
+    """One part alone, where the others would take too long or need a quieter machine; its figures as they are in ``details``.
+
+    Args:
+        name: of ``PARTS``.
+    """
+    found: dict[str, Any] = {"bars": BARS, "machine": machine()}
+    with _farms(UNITS) as (browser, small, large):
+        if name == "load":
+            return found | {"first_load_gzip_kb": _first_load_kb(browser, small.url)}
+        if name == "phone":
+            return found | _phone(browser, small.url)
+        with _wall_page(browser, large) as page:
+            if name == "heap":
+                return found | page.heap(LONG_HEAP_S) | {"tiles": page.tiles}
+            pairs = page.costs(seconds=20, rounds=3)
+            return found | {"tiles": page.tiles, "wall_cpu_share": [round(pair.ours, 3) for pair in pairs]}
+
+
+@contextmanager
+def _farms(units: int) -> Iterator[tuple[Browser, MockServer, MockServer]]:
+    """Chromium, the mock of four units and that of many."""
     from playwright.sync_api import sync_playwright
 
-    seconds, rounds, heap_s, units = (4, 1, 6, 40) if quick else (20, 3, 180, UNITS)
     small, large = MockServer(), MockServer(_large_farm(units))
     small.start()
     large.start()
     try:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=_chromium(), args=list(ARGUMENTS))
-            details: dict[str, Any] = {"bars": BARS, "first_load_gzip_kb": _first_load_kb(browser, small.url)}
-            if not quick:
-                details |= _phone(browser, small.url)
-            pairs, heap = _wall(browser, large, seconds=seconds, rounds=rounds, heap_s=heap_s)
+            yield browser, small, large
             browser.close()
     finally:
         small.stop()
         large.stop()
-    return result(
-        "dashboard",
-        pairs,
-        unit="share of a core",
-        higher_is_better=False,
-        details=details | heap,
-    )
 
 
 def _large_farm(units: int) -> MockFarm:
@@ -188,48 +216,63 @@ def _phone(browser: Browser, url: str) -> dict[str, float]:
     return {name: round(statistics.median(each), 2) for name, each in found.items()}
 
 
-def _wall(
-    browser: Browser, server: MockServer, *, seconds: float, rounds: int, heap_s: float
-) -> tuple[list[Pair], dict[str, Any]]:
+class WallPage:
+    """The page that shows the wall, told of a second every second."""
+
+    def __init__(self, browser: Browser, page: Page, wall: Wall) -> None:
+        self._page, self._wall = page, wall
+        self._line = _cdp(page)
+        self._line.send("HeapProfiler.enable")
+        self._whole = browser.new_browser_cdp_session()
+
+    @property
+    def tiles(self) -> int:
+        """Units on the wall."""
+        return self._page.get_by_test_id("unit-tile").count()
+
+    def go_on(self, duration_s: float) -> float:
+        """Tell the page once a second; answers the share of a core that its process used."""
+        cpu, began = _renderer_cpu_s(self._whole), time.perf_counter()
+        while time.perf_counter() - began < duration_s:
+            self._wall.tell()
+            self._page.wait_for_timeout(1_000)
+        return (_renderer_cpu_s(self._whole) - cpu) / (time.perf_counter() - began)
+
+    def costs(self, *, seconds: float, rounds: int) -> list[Pair]:
+        """The share of a core while everything changes, against that while nothing does."""
+        pairs = []
+        for _ in range(rounds):
+            shares = []
+            for changing in (True, False):
+                self._wall.changing = changing
+                shares.append(self.go_on(seconds))
+            pairs.append(Pair(ours=shares[0], floor=shares[1], details={}))
+        self._wall.changing = True
+        return pairs
+
+    def heap(self, run_s: float) -> dict[str, Any]:
+        """Its JavaScript heap after forced collections, and by how much it grows."""
+        looks = max(6, round(run_s / 30))
+        heap = [_heap_kb(self._line)]
+        for _ in range(looks):
+            self.go_on(run_s / looks)
+            heap.append(_heap_kb(self._line))
+        # From the second one on: the first still holds what building the page left.
+        minutes = [look * run_s / looks / 60 for look in range(1, looks + 1)]
+        slope = statistics.linear_regression(minutes, heap[1:]).slope
+        return {"heap_kb": heap, "heap_growth_kb_per_min": round(slope, 1), "heap_run_s": run_s}
+
+
+@contextmanager
+def _wall_page(browser: Browser, server: MockServer) -> Iterator[WallPage]:
     page = _page(browser, server.url, viewport={"width": 1920, "height": 1080})
     wall = Wall(server.farm)
     page.route_web_socket(re.compile("/api/v1/live$"), wall.open)
     _sign_in(page)
-    line = _cdp(page)
-    line.send("HeapProfiler.enable")
-    whole = browser.new_browser_cdp_session()
-
-    def go_on(duration_s: float) -> float:
-        """Tell the page once a second; answers the share of a core that its process used."""
-        cpu, began = _renderer_cpu_s(whole), time.perf_counter()
-        while time.perf_counter() - began < duration_s:
-            wall.tell()
-            page.wait_for_timeout(1_000)
-        return (_renderer_cpu_s(whole) - cpu) / (time.perf_counter() - began)
-
-    go_on(8)
-    pairs = []
-    for _ in range(rounds):
-        shares = []
-        for changing in (True, False):
-            wall.changing = changing
-            shares.append(go_on(seconds))
-        pairs.append(Pair(ours=shares[0], floor=shares[1], details={}))
-    wall.changing = True
-    heap = [_heap_kb(line)]
-    for _ in range(6):
-        go_on(heap_s / 6)
-        heap.append(_heap_kb(line))
-    tiles = page.get_by_test_id("unit-tile").count()
+    shown = WallPage(browser, page, wall)
+    shown.go_on(8)
+    yield shown
     page.context.close()
-    # From the second one on: the first still holds what building the page left.
-    slope = statistics.linear_regression([n * heap_s / 360 for n in range(1, 7)], heap[1:]).slope
-    return pairs, {
-        "tiles": tiles,
-        "heap_kb": heap,
-        "heap_growth_kb_per_min": round(slope, 1),
-        "heap_run_s": heap_s,
-    }
 
 
 def _cdp(page: Page) -> CDPSession:

