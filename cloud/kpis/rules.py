@@ -202,7 +202,7 @@ def _production(facts: Facts) -> list[Figure]:
         "kg/m3/d",
         change.gain_kg / volume / facts.days if change and volume else None,
         None,
-        (*made, f"{volume:g} m3, {facts.days:g} days") if volume else tuple(made),
+        (*made, f"{volume:g} m³, {facts.days:.1f} days") if volume else tuple(made),
         missing or (None if volume else "the volume of a unit is not known"),
     )
     return [gain, given, efficiency, _cost(facts.cost, change, made, missing)]
@@ -211,7 +211,7 @@ def _production(facts: Facts) -> list[Figure]:
 def _cost(total: float | None, change: BiomassChange | None, made: Sequence[str], missing: str | None) -> Figure:
     value = None
     if total is None:
-        missing = "no costs were given: add cost=, all costs of the period in your currency"
+        missing = "no costs were given; the API takes those of the period as cost=, in your currency"
     elif change is not None and change.gain_kg > 0:
         value = total / change.gain_kg
         made = (*made, f"costs of {total:g}, as given with the question")

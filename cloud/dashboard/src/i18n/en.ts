@@ -243,6 +243,14 @@ export const en = {
   'kind.raceway': 'raceway',
   'kind.pond': 'pond',
   'kind.net_pen': 'net pen',
+  'stage.egg': 'egg',
+  'stage.larvae': 'larvae',
+  'stage.fry': 'fry',
+  'stage.parr': 'parr',
+  'stage.smolt': 'smolt',
+  'stage.juvenile': 'juvenile',
+  'stage.growout': 'grow-out',
+  'stage.broodstock': 'broodstock',
   // Alarms
   'alarms.title': 'Alarms',
   'alarms.text':

@@ -64,7 +64,8 @@ const tableSx = {
     py: 1,
   },
   '& td': { px: 1.25, py: 1.25, borderTop: '1px solid', borderColor: 'divider', verticalAlign: 'top' },
-  '& th:first-of-type, & td:first-of-type': { pl: 0.5 },
+  // The name that leads a row may break once, not at every word.
+  '& th:first-of-type, & td:first-of-type': { pl: 0.5, minWidth: '4.75rem' },
   // A button is as high as a finger; its word stands on the line of the words beside it.
   '& td > .MuiButton-root': { my: -1.25 },
 };

@@ -21,7 +21,8 @@ export function messageOf(
   alarm: Pick<Alarm, 'message' | 'definition' | 'quantity' | 'value' | 'limit' | 'ucum'>,
 ): string {
   const { quantity, value, limit, ucum, definition } = alarm;
-  const side = sideOf(definition);
+  // Oxygen that falls too fast is told by the time that is left, which can only be too short.
+  const side = quantity === 'do_critical_in' ? 'Low' : sideOf(definition);
   if (locale() === 'en-GB' || quantity === null || value === null || limit === null || side === null)
     return alarm.message;
   const values = {

@@ -89,11 +89,11 @@ function Detail({ latest, snapshot, open, skewMs }: FarmView & { latest: UnitLat
   const ordered = useMemo(() => inReadingOrder(readings), [readings]);
   return (
     <Box sx={{ display: 'grid', gap: 2 }}>
-      <Box sx={{ display: 'flex', alignItems: 'center', gap: 1 }}>
+      <Box sx={{ display: 'flex', flexWrap: 'wrap', alignItems: 'center', gap: 1 }}>
         <IconButton component={Link} to={`/sites/${site.slug}`} aria-label={t('unit.back')} edge="start">
           <BackIcon />
         </IconButton>
-        <Box sx={{ minWidth: 0, flex: 1 }}>
+        <Box sx={{ minWidth: 0, flex: { xs: '1 1 calc(100% - 4rem)', sm: 1 } }}>
           <Typography variant="h1" noWrap>
             {unit.name}
           </Typography>

@@ -24,12 +24,12 @@ import { FarmFrame } from '../farms/FarmFrame';
 import { SPECIES, speciesText } from '../farms/words';
 import { FORMS, type FormKind } from './forms';
 import { ImportPanel } from './ImportPanel';
-import { useKnownFarm } from './known';
+import { useKnownFarm, type KnownFarm } from './known';
 import { useWaiting } from './outbox';
 import { useBatches, useHoldings, useLice, useRecords, useWithdrawals } from './queries';
 import { FormTitle, RecordForm } from './RecordForm';
 import { WaitingRecords } from './WaitingRecords';
-import { recordLine } from './words';
+import { placeOf, recordLine } from './words';
 
 const KINDS = Object.keys(FORMS) as FormKind[];
 const ALL_KINDS: readonly RecordKind[] = [...KINDS, 'cull', 'escape', 'adjustment', 'calibration'];
@@ -102,13 +102,17 @@ function Records({ site, latest }: { site: string; latest: SiteLatest | undefine
           {
             key: 'diary',
             label: t('records.diary'),
-            content: () => <Diary site={site} timezone={timezone} />,
+            content: () => <Diary site={site} timezone={timezone} units={farm?.units ?? []} />,
           },
-          { key: 'batches', label: t('records.batches'), content: () => <Batches site={site} /> },
+          {
+            key: 'batches',
+            label: t('records.batches'),
+            content: () => <Batches site={site} units={farm?.units ?? []} />,
+          },
           {
             key: 'health',
             label: t('records.health'),
-            content: () => <Health site={site} timezone={timezone} />,
+            content: () => <Health site={site} timezone={timezone} units={farm?.units ?? []} />,
           },
           ...(mayWrite
             ? [{ key: 'import', label: t('records.import'), content: () => <ImportPanel site={site} /> }]
@@ -119,7 +123,19 @@ function Records({ site, latest }: { site: string; latest: SiteLatest | undefine
   );
 }
 
-function Diary({ site, timezone }: { site: string; timezone: string }): JSX.Element {
+type Units = KnownFarm['units'];
+
+function nameOf(slug: string, units: Units): string {
+  return units.find((unit) => unit.slug === slug)?.name ?? slug;
+}
+
+interface PartProps {
+  site: string;
+  timezone: string;
+  units: Units;
+}
+
+function Diary({ site, timezone, units }: PartProps): JSX.Element {
   const [kind, setKind] = useState<RecordKind | null>(null);
   const query = useRecords(site, kind);
   return (
@@ -152,13 +168,22 @@ function Diary({ site, timezone }: { site: string; timezone: string }): JSX.Elem
               },
               {
                 head: t('column.unit'),
-                cell: (each) => ('unit' in each.record ? (each.record.unit ?? '–') : '–'),
+                cell: (each) => <Box sx={{ minWidth: '4rem' }}>{placeOf(each.record, units)}</Box>,
               },
               {
                 head: t('column.what'),
                 cell: (each) => (
-                  <Box sx={each.struck_at === null ? {} : { textDecoration: 'line-through', color: 'stale' }}>
-                    <b>{word('record', each.record.kind)}</b> {recordLine(each.record)}
+                  <Box
+                    sx={{
+                      // On a phone the table scrolls rather than breaking every word of it.
+                      minWidth: '13rem',
+                      ...((each.struck_at ?? null) !== null && {
+                        textDecoration: 'line-through',
+                        color: 'stale',
+                      }),
+                    }}
+                  >
+                    <b>{word('record', each.record.kind)}</b> {recordLine(each.record, timezone)}
                   </Box>
                 ),
               },
@@ -217,7 +242,7 @@ function StrikeButton({ recorded }: { recorded: Recorded }): JSX.Element | null 
   );
 }
 
-function Batches({ site }: { site: string }): JSX.Element {
+function Batches({ site, units }: { site: string; units: Units }): JSX.Element {
   const batches = useBatches();
   const stock = useHoldings(site);
   const mayWrite = reaches(useSession()?.user.role ?? 'viewer', 'farm_manager');
@@ -232,7 +257,7 @@ function Batches({ site }: { site: string }): JSX.Element {
               rows={all}
               rowKey={(each) => `${each.unit} ${each.batch}`}
               columns={[
-                { head: t('column.unit'), cell: (each) => each.unit },
+                { head: t('column.unit'), cell: (each) => nameOf(each.unit, units) },
                 { head: t('field.batch'), cell: (each) => each.batch },
                 { head: t('field.fish'), cell: (each) => numberText(each.count), align: 'right' },
                 {
@@ -331,7 +356,7 @@ function NewBatchForm(): JSX.Element {
   );
 }
 
-function Health({ site, timezone }: { site: string; timezone: string }): JSX.Element {
+function Health({ site, timezone, units }: PartProps): JSX.Element {
   const lice = useLice(site);
   const running = useWithdrawals(site);
   return (
@@ -348,7 +373,10 @@ function Health({ site, timezone }: { site: string; timezone: string }): JSX.Ele
                 rowKey={(each) => each.treatment}
                 columns={[
                   { head: t('field.product'), cell: (each) => each.product },
-                  { head: t('column.unit'), cell: (each) => each.holds.join(', ') },
+                  {
+                    head: t('column.unit'),
+                    cell: (each) => each.holds.map((slug) => nameOf(slug, units)).join(', '),
+                  },
                   {
                     head: t('records.degree_days'),
                     cell: (each) =>
@@ -369,7 +397,7 @@ function Health({ site, timezone }: { site: string; timezone: string }): JSX.Ele
               rows={all}
               rowKey={(each) => each.record}
               columns={[
-                { head: t('column.unit'), cell: (each) => each.unit },
+                { head: t('column.unit'), cell: (each) => nameOf(each.unit, units) },
                 {
                   head: t('column.when'),
                   cell: (each) => farmDateTime(Date.parse(each.occurred_at), timezone),

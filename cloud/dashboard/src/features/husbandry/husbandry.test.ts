@@ -6,6 +6,7 @@ vi.stubGlobal('window', { location: { origin: 'http://farm.example' } });
 const { ApiError } = await import('../../api/client');
 const { blank, csvTemplate, faults, recordOf } = await import('./forms');
 const { outcomeOf } = await import('./outbox');
+const { placeOf, recordLine } = await import('./words');
 
 const AT = '2026-11-21T08:00:00.000Z';
 
@@ -86,4 +87,22 @@ describe('the day of a unit', () => {
   });
   it('tells no biomass where a batch has no weight', () =>
     expect(dayOf([holding(100, 12), holding(50, null)], [], []).get('tank-1')?.biomassKg).toBeNull());
+});
+
+describe('a line of the diary', () => {
+  const units = [
+    { slug: 'tank-1', name: 'Tank 1' },
+    { slug: 'tank-2', name: 'Tank 2' },
+  ];
+  const of = (answers: Record<string, string>, kind: 'feeding' | 'transfer') =>
+    recordOf(kind, { ...blank(kind), unit: 'tank-1', ...answers }, 'id-4', AT);
+  it('tells every number with its unit', () => {
+    const fed = of({ product: 'Grow 3', lot: 'L-1', amount_kg: '46', uneaten_kg: '1' }, 'feeding');
+    expect(recordLine({ ...fed, note: '' }, 'UTC')).toMatch(/46\u00a0kg.*1\u00a0kg$/);
+  });
+  it('names units as the farm does, from and to', () => {
+    const moved = of({ batch: 'S-26', to_unit: 'tank-2', count: '10' }, 'transfer');
+    expect(placeOf(moved, units)).toBe('Tank 1 → Tank 2');
+    expect(placeOf(moved, [])).toBe('tank-1 → tank-2');
+  });
 });

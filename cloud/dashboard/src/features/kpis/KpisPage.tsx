@@ -73,6 +73,13 @@ function Kpis({ site, units }: { site: string; units: readonly Unit[] }): JSX.El
   );
 }
 
+/** Of a figure: enough to tell it from another, and from nothing. */
+function digitsOf(value: number): number {
+  const size = Math.abs(value);
+  if (size >= 10) return 1;
+  return size >= 0.1 || size === 0 ? 2 : 4;
+}
+
 function Figure({ kpi }: { kpi: Kpi }): JSX.Element {
   const { value, target, verdict } = kpi;
   const unit = unitText(kpi.ucum);
@@ -91,7 +98,7 @@ function Figure({ kpi }: { kpi: Kpi }): JSX.Element {
           </>
         ) : (
           <Typography sx={{ fontSize: '1.75rem', fontWeight: 650 }}>
-            {numberText(value, Math.abs(value) < 10 ? 2 : 1)}{' '}
+            {numberText(value, digitsOf(value))}{' '}
             <Box component="span" sx={{ fontSize: '1rem', color: 'text.secondary', fontWeight: 500 }}>
               {unit}
             </Box>

@@ -52,7 +52,11 @@ export function useAsk(): UseMutationResult<RolloutView, Error, NewRollout> {
   const client = useQueryClient();
   return useMutation({
     mutationFn: askRollout,
-    onSettled: () => client.invalidateQueries({ queryKey: ['rollouts'] }),
+    // Who sent it need not wait until every list has been asked again.
+    onSuccess: (rollout) => client.setQueryData(['rollouts', 'one', rollout.id], rollout),
+    onSettled: () => {
+      void client.invalidateQueries({ queryKey: ['rollouts'] });
+    },
   });
 }
 
@@ -67,6 +71,10 @@ export function useOrder(): UseMutationResult<RolloutView, Error, Ordering> {
   return useMutation({
     mutationFn: ({ id, kind, reason }) =>
       kind === 'approve' ? approveRollout(id, reason) : orderRollout(id, kind, reason),
-    onSettled: () => client.invalidateQueries({ queryKey: ['rollouts'] }),
+    // Who sent it need not wait until every list has been asked again.
+    onSuccess: (rollout) => client.setQueryData(['rollouts', 'one', rollout.id], rollout),
+    onSettled: () => {
+      void client.invalidateQueries({ queryKey: ['rollouts'] });
+    },
   });
 }

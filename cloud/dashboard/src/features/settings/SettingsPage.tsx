@@ -110,8 +110,11 @@ function LimitTable({ units }: { units: readonly UnitLatest[] }): JSX.Element {
           },
           {
             head: t('limits.title'),
-            cell: ({ reading, limit }) =>
-              `${limit.side === 'low' ? '<' : '>'} ${measureText(limit.value, reading.ucum)}`,
+            cell: ({ reading, limit }) => (
+              <Box sx={{ whiteSpace: 'nowrap' }}>
+                {limit.side === 'low' ? '<' : '>'} {measureText(limit.value, reading.ucum)}
+              </Box>
+            ),
           },
           {
             head: t('settings.source'),

@@ -11,7 +11,7 @@ import type { Limits } from './limitBar';
 import { flagReason } from './quality';
 import { QualityFlag } from './QualityFlag';
 import { isStale, readingAge } from './staleness';
-import { quantityText, shortLabel, unitText, valueText } from './units';
+import { quantityText, shortLabel, shownOf } from './units';
 import { t } from '../../i18n';
 
 interface Props {
@@ -26,7 +26,7 @@ interface Props {
 export function ReadingValue({ reading, receivedAt, limits, alarm, size = 'normal' }: Props): JSX.Element {
   const stale = useNow((now) => isStale(reading, receivedAt, now));
   const hero = size === 'hero';
-  const unit = unitText(reading.ucum);
+  const { value, unit } = shownOf(reading);
   return (
     <Box
       data-testid={`reading-${reading.quantity}`}
@@ -55,7 +55,7 @@ export function ReadingValue({ reading, receivedAt, limits, alarm, size = 'norma
             color: alarm === null || stale ? 'inherit' : `severity.${alarm}`,
           }}
         >
-          {valueText(reading.value, reading.decimals)}
+          {value}
         </Box>
         {unit !== '' && (
           <Box

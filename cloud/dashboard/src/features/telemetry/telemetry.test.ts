@@ -6,7 +6,7 @@ import { limitBar, limitsFor, limitsFromAlarms, zoneOf } from './limitBar';
 import { markersOf } from './markers';
 import { flagReason, qualityLook } from './quality';
 import { isStale, readingAge } from './staleness';
-import { inReadingOrder, measureText, unitText, valueText } from './units';
+import { inReadingOrder, measureText, shownOf, unitText, valueText } from './units';
 
 const at = (seconds: number) => ({ wallMs: seconds * 1000, monotonicMs: seconds * 1000 });
 
@@ -119,6 +119,12 @@ describe('words and units', () => {
   it('shows a dash for no value, and keeps trailing zeros of a live one', () => {
     expect(valueText(null, 2)).toBe('–');
     expect(valueText(7.3, 2)).toBe('7.30');
+  });
+
+  it('tells a forecast beyond a day as such, not as 1,440 minutes', () => {
+    const forecast = { quantity: 'do_critical_in', decimals: 0, ucum: 'min' };
+    expect(shownOf({ ...forecast, value: 1440 })).toEqual({ value: '> 24', unit: 'h' });
+    expect(shownOf({ ...forecast, value: 43 })).toEqual({ value: '43', unit: 'min' });
   });
 
   it('puts oxygen first', () => {

@@ -10,6 +10,7 @@ const SYMBOLS: Readonly<Record<string, string>> = {
   'mS/cm': 'mS/cm',
   'ug/L': 'µg/L',
   '[ppth]': '‰',
+  'kg/m3/d': 'kg/m³/d',
 };
 
 /** Order in which a farm reads its water; what is not listed comes after, by name. */
@@ -39,6 +40,22 @@ export function unitText(ucum: string | null): string {
 /** The number with the digits that are worth showing, or a dash. */
 export function valueText(value: number | null, decimals: number): string {
   return value === null ? '–' : numberText(value, decimals);
+}
+
+/** Forecasts are told up to a day; beyond it nothing falls that anybody could wait for. */
+const FORECAST_MIN = 1_440;
+const FORECASTS: ReadonlySet<string> = new Set(['do_critical_in', 'oxygen_left']);
+
+/** Number and unit of a live value, apart. */
+export function shownOf(reading: {
+  quantity: string;
+  value: number | null;
+  decimals: number;
+  ucum: string | null;
+}): { value: string; unit: string } {
+  if (FORECASTS.has(reading.quantity) && reading.value !== null && reading.value >= FORECAST_MIN)
+    return { value: '> 24', unit: 'h' };
+  return { value: valueText(reading.value, reading.decimals), unit: unitText(reading.ucum) };
 }
 
 /** Number and unit together, for sentences. */
