@@ -10,8 +10,9 @@ request, after it came (``cloud.kit.store_version``). Only what moves with the c
 from __future__ import annotations
 
 import asyncio
+import gzip
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import TypeVar
@@ -26,6 +27,10 @@ _ENTRY_BYTES = 1000
 """What an answer is counted with beside its body."""
 MAX_ANSWER_BYTES = 1_000_000
 """A larger answer is not kept: every request reads its own."""
+_PACKED_BYTES = (1024, 131_072)
+"""Bytes of an answer that is compressed here: fewer gain nothing, and more would hold up the event loop, so that whoever
+compresses further out does it in a thread."""
+_LEVEL = 4
 _OK = 200
 _MARK = "_shared_answer"
 
@@ -46,16 +51,40 @@ def is_shared(endpoint: object) -> bool:
     return getattr(endpoint, _MARK, False)
 
 
-@dataclass(frozen=True, slots=True)
 class _Answer:
-    headers: tuple[tuple[bytes, bytes], ...]
-    """With its tag, so that its hash is computed once."""
-    body: bytes
+    """An answer as the endpoint gave it. Hashed once and compressed once, however many ask."""
+
+    def __init__(self, headers: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
+        self._headers = (*headers, (b"etag", weak_tag(body)))
+        self._body = body
+        self._packed: bytes | None = None
 
     @property
     def size(self) -> int:
-        """What it is counted with."""
-        return len(self.body) + _ENTRY_BYTES
+        """What it is counted with; the compressed form is a fraction of it."""
+        return len(self._body) + _ENTRY_BYTES
+
+    def messages(self, scope: Scope) -> tuple[Message, Message]:
+        """For a request, compressed if it takes that."""
+        headers, body = list(self._headers), self._body
+        if _PACKED_BYTES[0] <= len(body) <= _PACKED_BYTES[1] and b"gzip" in _header(scope, b"accept-encoding"):
+            if self._packed is None:
+                self._packed = gzip.compress(body, _LEVEL, mtime=0)
+            body = self._packed
+            headers = [pair for pair in headers if pair[0] != b"content-length"]
+            headers += [
+                (b"content-length", str(len(body)).encode()),
+                (b"content-encoding", b"gzip"),
+                (b"vary", b"Accept-Encoding"),
+            ]
+        return {"type": "http.response.start", "status": _OK, "headers": headers}, {
+            "type": "http.response.body",
+            "body": body,
+        }
+
+
+def _header(scope: Scope, name: bytes) -> bytes:
+    return next((value for each, value in scope["headers"] if each == name), b"")
 
 
 @dataclass(slots=True)
@@ -112,8 +141,8 @@ class SharedAnswers:
         if known is None:
             await app(scope, receive, send)
             return
-        await send({"type": "http.response.start", "status": _OK, "headers": list(known.headers)})
-        await send({"type": "http.response.body", "body": known.body})
+        for message in known.messages(scope):
+            await send(message)
 
     async def _read(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send, *, key: Key, version: str) -> None:
         """Let the endpoint answer, and keep what it says.
@@ -160,6 +189,6 @@ class _Copying:
         elif self._headers is not None:
             body = message.get("body", b"")
             if not message.get("more_body", False) and len(body) <= MAX_ANSWER_BYTES:
-                self._keep(_Answer((*self._headers, (b"etag", weak_tag(body))), body))
+                self._keep(_Answer(self._headers, body))
             self._headers = None  # what comes in pieces is not kept
         await self._send(message)

@@ -45,7 +45,7 @@ class Shore:
         async def send(message: Message) -> None:
             sent.append(message)
 
-        await self._asked({"path": path, "query_string": b"", "farm": farm}, receive, send)
+        await self._asked({"path": path, "query_string": b"", "headers": [], "farm": farm}, receive, send)
         return b"".join(message.get("body", b"") for message in sent)
 
     async def _look(self) -> str:
