@@ -41,6 +41,7 @@ user is one dependency, who am I takes no connection (0.19 ms), and who asks the
 0.085 ms from middleware to middleware, of which the border 0.040, compression 0.012 and limits 0.007, and 0.15 ms for a
 look at the store's version, which those who wait share. `cpu ms read anew` is what a reading costs that nobody shares, `cpu ms
 commits` what a request costs while another process commits ten times a second. A client that is alone pays the look for itself.
+The run below had a machine at thirteen times its load, where a request finds every cache cold: not one turn had a core.
 
 Requests that take longer than they compute wait for a core. Measured by hand on 2 cores: with load 2 to 4 the p95 at
 200 requests/s was 10 to 27 ms, and the event loop's thread stood ready without a core for at most 1 ms of a request that computed
@@ -54,10 +55,11 @@ Looked for and not found: a wait for the pool (p95 0.3 ms), a callback that comp
 event loop (on a small farm). Once the first seconds after a start had a p99 of 226 ms at 40 requests/s; later starts had 12 and
 27 ms. Tried without gain: the statements of a site's newest values in one pipeline of the driver (the same latency, up to a tenth
 more processor time). `with_a_core` are the turns in which the server waited for a core for at most a tenth of the time.""",
-    "classify": """What the API adds was never the picture (multipart 0.2 ms and SHA-256 0.1 ms for its 106 kB) but what stands around it. Every
+    "classify": """What the API adds was never the picture (multipart 0.13 ms and SHA-256 0.06 ms for its 106 kB) but what stands around it. Every
 prediction that was written ended what was remembered of callers, so that each picture asked the store for its sender anew (0.6 to
 1 ms); its row took BEGIN, INSERT and COMMIT through SQLAlchemy (1.2 ms). Now a row is one statement that commits by itself, and
-callers stay known: 6.4 ms became 4.5 beside other work on the machine. Of these FastAPI's form fields take 0.7 to 1.1 ms, because it looks
+callers stay known: 6.4 ms became 4.5, measured in one process in turn with the runtime on a machine at eleven times its load (1.37 of
+the runtime alone became 1.25). The figures below are those of a quiet machine before that; since then none was quiet. Of the 4.5 FastAPI's form fields take 0.7 to 1.1 ms, because it looks
 up the kind of each of seven fields for every request; the rest is the way of an answer between two threads that share one
 interpreter, the row, and the loops of tasks and live values (5 ms a second). Tried without gain: OpenCV with one thread.""",
     "edge_pipeline": """The first three rounds had the machine for themselves; from the fourth on others did too, so the figures at overload are
