@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import httpx
 import psycopg
 import pytest
+from sqlalchemy import text
 
 from cloud.auth.accounts import create_user
 from cloud.auth.principal import Principal
@@ -106,6 +107,21 @@ def test_a_change_through_this_process_counts_at_once(at_the_gate: Callable[[Sto
             await SessionRepository(writer).end(gate.session_id, because="logout", now=datetime.now(timezone.utc))
         with pytest.raises(UnauthenticatedError):
             await gate.person()
+
+    at_the_gate(story)
+
+
+def test_a_row_that_says_nothing_of_people_commits_by_itself_and_ends_no_memory(
+    at_the_gate: Callable[[Story], None],
+) -> None:
+    async def story(gate: Gate) -> None:
+        await gate.person()
+        transaction = text("SELECT pg_current_xact_id()::text")
+        async with gate.database.append() as line:
+            first, second = (await line.scalar(transaction), await line.scalar(transaction))
+        assert first != second
+        gate.sign_out_elsewhere()
+        assert (await gate.person()).email == EMAIL, "known, and nobody has told this process"
 
     at_the_gate(story)
 
