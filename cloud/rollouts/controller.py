@@ -388,14 +388,15 @@ def _some(names: list[str]) -> str:
 
 
 def _obey(rollout: Rollout, order: store.Order, now_s: float) -> list[Action]:
+    reason = f"{order.reason} (ordered by {order.ordered_by})"
     if order.kind == "pause":
-        rollout.pause(order.reason, now_s)
+        rollout.pause(reason, now_s)
     elif order.kind == "resume":
-        rollout.resume(order.reason, now_s)
+        rollout.resume(reason, now_s)
     elif order.kind == "cancel":
-        return rollout.cancel(order.reason, now_s)
+        return rollout.cancel(reason, now_s)
     else:
-        return rollout.roll_back(order.reason, now_s)
+        return rollout.roll_back(reason, now_s)
     return []
 
 

@@ -146,6 +146,7 @@ class Order:
     rollout_id: UUID
     kind: str
     reason: str
+    ordered_by: str
 
 
 @dataclass(frozen=True)
@@ -240,7 +241,9 @@ def superseded(database: Connection[Any], rollout_id: UUID) -> bool:
 def orders(database: Connection[Any]) -> list[Order]:
     """Orders that have not been carried out, oldest first."""
     with database.cursor(row_factory=class_row(Order)) as cursor:
-        cursor.execute("SELECT id, rollout_id, kind, reason FROM rollout_order WHERE done_at IS NULL ORDER BY id")
+        cursor.execute(
+            "SELECT id, rollout_id, kind, reason, ordered_by FROM rollout_order WHERE done_at IS NULL ORDER BY id"
+        )
         return cursor.fetchall()
 
 

@@ -327,4 +327,4 @@ def test_programs_are_told_how_a_rollout_stands(fleet: Fleet) -> None:
     told = [
         row[0] for row in fleet.execute("SELECT told FROM notification WHERE kind = 'rollout' ORDER BY due_at, step")
     ]
-    assert (told[-1]["status"], told[-1]["reason"]) == ("paused", "paused: storm")
+    assert (told[-1]["status"], told[-1]["reason"]) == ("paused", "paused: storm (ordered by ada)")

@@ -596,7 +596,8 @@ class MockFarm:
         status = {"pause": "paused", "resume": "running", "cancel": "canceled", "roll_back": "rolling_back"}
         rollout = self.rollout(rollout_id)
         rollout["status"] = status[order["kind"]]
-        rollout["reason"] = f"{order['kind']} by {user['email']}: {order['reason']}"
+        done = {"pause": "paused", "resume": "resumed", "cancel": "canceled", "roll_back": "rolled back"}[order["kind"]]
+        rollout["reason"] = f"{done}: {order['reason']} (ordered by {user['email']})"
         self.decisions.insert(0, self._decision(rollout["reason"]))
         return rollout
 

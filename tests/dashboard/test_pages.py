@@ -154,7 +154,7 @@ def test_fleet_admin_watches_a_wave_pauses_and_rolls_back_with_a_reason(page: Pa
         page.locator(f"[data-status={state}]").wait_for()
     assert status.inner_text() == "Rolling back"
     page.get_by_role("tab", name="Decision log").click()
-    page.get_by_text("roll_back by fleet_admin@nordfjord.example: latency is too high").last.wait_for()
+    page.get_by_text("rolled back: latency is too high (ordered by fleet_admin@nordfjord.example)").last.wait_for()
     page.get_by_role("tab", name="Devices").click()
     page.get_by_role("cell", name="edge-5").wait_for()
 
