@@ -5,7 +5,7 @@
 # database. As root on Debian 12, after deploy/docker/try.sh.
 #   deploy/compose/try.sh [cluster] [box]
 set -euo pipefail
-# shellcheck source=deploy/docker/engine.sh
+# shellcheck source=deploy/docker/engine.sh disable=SC1091
 . "$(dirname "$0")/../docker/engine.sh"
 [ $# -gt 0 ] || set -- cluster box
 for target in bridge edge cloud; do
@@ -53,16 +53,17 @@ cluster() {
     say "brokers and database"
     compose up --detach mosquitto kafka database redis >"$TRY/compose.log" 2>&1 || fail "$(tail -n 20 "$TRY/compose.log")"
     until_true 180 "the database is healthy" healthy database
-    until_true 240 "Kafka is healthy" healthy kafka
+    until_true 600 "Kafka is healthy" healthy kafka
     say "topics and migrations"
     compose up --detach --no-deps topics migrate >>"$TRY/compose.log" 2>&1 || fail "$(tail -n 20 "$TRY/compose.log")"
-    until_true 300 "the database has its schema" ended_well migrate
-    until_true 300 "Kafka has its topics" ended_well topics
+    until_true 600 "the database has its schema" ended_well migrate
+    until_true 600 "Kafka has its topics" ended_well topics
     say "bridges, ingest, API"
     compose up --detach --no-deps bridge-1 bridge-2 ingest api >>"$TRY/compose.log" 2>&1 || fail "$(tail -n 20 "$TRY/compose.log")"
     for service in bridge-1 bridge-2 ingest api; do
         until_true 240 "$service is healthy" healthy "$service"
     done
+    # shellcheck disable=SC2329  # until_true calls it
     ready() { podman exec "$(container api)" python /opt/healthy.py http://127.0.0.1:8080/ready; }
     until_true 60 "the API answers /ready" ready
     curl --silent --fail --max-time 10 http://127.0.0.1:8080/ready && echo
@@ -87,8 +88,9 @@ END
     podman run --detach --name try-box --network shoal_devices "${HARDENED[@]}" --volume "$TRY/box:/etc/shoal:ro" \
         --volume "$PWD/secrets/box:/etc/tls:ro" "localhost/shoal/edge:$VERSION" >/dev/null
     sql() { podman exec --env "PGPASSWORD=$(cat secrets/database_password)" "$(container database)" psql -qAt -U shoal -h 127.0.0.1 -d shoal -c "$1"; }
+    # shellcheck disable=SC2329  # until_true calls it
     arrived() { [ "$(sql 'SELECT count(*) FROM reading')" -ge 3 ]; }
-    until_true 180 "its readings are in the database" arrived
+    until_true 300 "its readings are in the database" arrived
     sql "SELECT s.slug || ' ' || c.name || ' ' || l.value || ' quality ' || l.quality FROM reading_latest l JOIN channel c ON c.id = l.channel_id JOIN device d ON d.id = c.device_id JOIN site s ON s.id = d.site_id"
 
     say "what the hardening of the file came to"

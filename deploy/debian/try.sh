@@ -3,7 +3,7 @@
 # started, killed, frozen, upgraded, removed, purged. As root on Debian 12, ten minutes on a slow machine.
 #   deploy/debian/try.sh [PACKAGE.deb]
 set -euo pipefail
-# shellcheck source=deploy/docker/engine.sh
+# shellcheck source=deploy/docker/engine.sh disable=SC1091
 . "$(dirname "$0")/../docker/engine.sh"
 
 deb=${1:-}
@@ -39,7 +39,7 @@ inside test -f /opt/shoal/share/doc/shoal/README.md || fail "the page that the u
 inside shoal edge check --config /etc/shoal/edge.yaml
 
 say "a box of its own"
-inside sh -c 'printf "time,do\n2026-01-01T00:00:00Z,9.1\n2026-01-01T00:00:02Z,9.0\n2026-01-01T00:00:04Z,9.2\n" >/etc/shoal/river.csv; cat >/etc/shoal/edge.yaml' <<END
+podman exec --interactive shoal-deb sh -c 'printf "time,do\n2026-01-01T00:00:00Z,9.1\n2026-01-01T00:00:02Z,9.0\n2026-01-01T00:00:04Z,9.2\n" >/etc/shoal/river.csv; cat >/etc/shoal/edge.yaml' <<END
 site: try
 device: edge-1
 data_dir: /var/lib/shoal/edge

@@ -5,7 +5,7 @@
 #   deploy/docker/try.sh clean           ends the containers and deletes every image that was made here
 # The programs together, with brokers and a database: deploy/compose/try.sh.
 set -euo pipefail
-# shellcheck source=deploy/docker/engine.sh
+# shellcheck source=deploy/docker/engine.sh disable=SC1091
 . "$(dirname "$0")/engine.sh"
 
 if [ "${1:-}" = clean ]; then
