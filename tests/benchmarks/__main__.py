@@ -20,6 +20,7 @@ BENCHMARKS: dict[str, str] = {
     "alarms": "processor share of judging 8,000 readings/s on 10,000 channels with limits, against decoding the same messages",
     "alarm_journey": "ms (99th percentile) from a sensor's message to the box's alarm, then to the API and a webhook; against the broker alone",
     "api": "requests/s of read endpoints with a signed-in user, against a bare FastAPI app that returns the same bytes; p95 at 200/s",
+    "load": "CPU-ms of a request by Locust's people who look, sign in and classify, against a bare FastAPI app that returns the same bytes",
     "live": "ms (99th percentile) from a commit to 200 WebSocket clients of 1,000 units at 1 Hz, against a bare broadcast; gaps",
     "dashboard": "processor share of a wall of 400 tiles at 1 Hz, against the same wall standing still; first load, phone, heap, frames",
     "chart_pan": "frames/s while a chart of 100,000 rows is moved along, against the same chart with 480",

@@ -80,7 +80,7 @@ def run(quick: bool) -> dict[str, Any]:
             url = server.url("postgres")
             migrate.upgrade(url)
             farms.build(url, Path(folder))
-            with _served(url, Path(folder)) as ours:
+            with served(url, Path(folder)) as ours:
                 token = signed_in(ours.url)
                 bodies = {path: _body(ours.url, token, path) for path in PATHS}
                 with _bare(bodies, Path(folder)) as floor:
@@ -89,7 +89,7 @@ def run(quick: bool) -> dict[str, Any]:
         server.stop()
 
 
-class _Program(NamedTuple):
+class Program(NamedTuple):
     """A server under test."""
 
     url: str
@@ -112,12 +112,12 @@ class _Program(NamedTuple):
 @contextmanager
 def serving(database_url: str, folder: Path, **settings: str) -> Iterator[str]:
     """The API as a process of its own; its address."""
-    with _served(database_url, folder, **settings) as program:
+    with served(database_url, folder, **settings) as program:
         yield program.url
 
 
 @contextmanager
-def _served(database_url: str, folder: Path, **settings: str) -> Iterator[_Program]:
+def served(database_url: str, folder: Path, **settings: str) -> Iterator[Program]:
     port = free_port()
     environment = {
         **os.environ,
@@ -130,22 +130,22 @@ def _served(database_url: str, folder: Path, **settings: str) -> Iterator[_Progr
         "SHOAL_RATE_PER_MINUTE_USER": "100000000",
         **settings,
     }
-    with _process([sys.executable, "-m", "cloud"], environment, f"http://127.0.0.1:{port}", "/ready") as program:
+    with process([sys.executable, "-m", "cloud"], environment, f"http://127.0.0.1:{port}", "/ready") as program:
         yield program
 
 
 @contextmanager
-def _bare(bodies: dict[str, str], folder: Path) -> Iterator[_Program]:
+def _bare(bodies: dict[str, str], folder: Path) -> Iterator[Program]:
     port = free_port()
     file = folder / "bodies.json"
     file.write_text(json.dumps(bodies))
     command = [sys.executable, "-c", _FLOOR, str(file), str(port)]
-    with _process(command, dict(os.environ), f"http://127.0.0.1:{port}", PATHS[0]) as program:
+    with process(command, dict(os.environ), f"http://127.0.0.1:{port}", PATHS[0]) as program:
         yield program
 
 
 @contextmanager
-def _process(command: Sequence[str], environment: dict[str, str], url: str, probe: str) -> Iterator[_Program]:
+def process(command: Sequence[str], environment: dict[str, str], url: str, probe: str) -> Iterator[Program]:
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 180
@@ -158,7 +158,7 @@ def _process(command: Sequence[str], environment: dict[str, str], url: str, prob
             if time.monotonic() > deadline or process.poll() is not None:
                 raise RuntimeError(f"{command[:3]} does not answer")
             time.sleep(0.1)
-        yield _Program(url, psutil.Process(process.pid))
+        yield Program(url, psutil.Process(process.pid))
     finally:
         process.terminate()
         process.wait(30)
@@ -214,7 +214,7 @@ class _Rate(NamedTuple):
     """Processor time of the server for one request."""
 
 
-async def _rate(program: _Program, token: str, path: str, seconds: float, *, anew: bool = False) -> _Rate:
+async def _rate(program: Program, token: str, path: str, seconds: float, *, anew: bool = False) -> _Rate:
     """Requests per second, each connection one after the other; ``anew`` gives each request an address of its own."""
     # Opened anew: a server closes a connection that rests for five seconds.
     connections = await _opened(program.url, token, CONNECTIONS)
@@ -293,7 +293,7 @@ class Turn(NamedTuple):
         return self.waited is not None and self.waited <= MAX_WAITED
 
 
-async def _turn(program: _Program, token: str, seconds: float, rate: int) -> Turn:
+async def _turn(program: Program, token: str, seconds: float, rate: int) -> Turn:
     cpu_s, waited_s, began = program.cpu_s(), program.waited_s(), time.perf_counter()
     found, refused = await _latencies_ms(program.url, token, seconds, rate)
     wall_s = time.perf_counter() - began
@@ -324,7 +324,7 @@ def _at(found: Sequence[float], share: float) -> float:
     return round(found[int(share * len(found))], 2)
 
 
-async def _measured(ours: _Program, floor: _Program, token: str, url: str, *, quick: bool) -> dict[str, Any]:
+async def _measured(ours: Program, floor: Program, token: str, url: str, *, quick: bool) -> dict[str, Any]:
     rounds, seconds = (1, 0.2) if quick else (3, 2.0)
     ratios: dict[str, list[float]] = {path: [] for path in PATHS}
     cpu: dict[str, list[tuple[float, float]]] = {path: [] for path in PATHS}
