@@ -74,7 +74,7 @@ stopped within the canary, silent quality loss harmed nobody (bar 1 %). The simu
 for that device. A seed costs 0.03 to 0.5 s of processor time, after 0.1 to more than 60: heartbeats are gone through in
 rounds, and the rest was the exact binomial tail, which overflowed for fleets above a thousand besides. Before the first wave took forty
 devices, two seeds of twenty let the crash and the brick pass a canary of 17 and 18 in which one device had fallen ill. Forty cost: a
-loud fault harms up to 1.7 % of a thousand devices, all of them canaries. With ten thousand the bad models have been run.""",
+loud fault harms up to 1.7 % of a thousand devices, all of them canaries. With ten thousand the bad models have been run, the good one once.""",
 }
 """What a reader of the figures would wonder about."""
 
