@@ -16,7 +16,7 @@ from cloud.auth.rules import MAX_PASSWORD, normal_email, password_fault, undecid
 from cloud.auth.schemas import LoginAnswer, NewPassword
 from cloud.auth.sessions import Caller, Sessions, end_sessions
 from cloud.errors import BadRequestError, InvalidCredentialsError, LockedOutError, WeakPasswordError
-from cloud.kit.repository import Database, WriteConnection
+from cloud.kit.repository import Database, Row, WriteConnection
 from cloud.metrics import LOGINS
 
 log = structlog.get_logger()
@@ -47,8 +47,10 @@ class LoginService:
             async with self._places:
                 now = datetime.now(timezone.utc)
                 closed_until = await self._counted(keys, now)
-                if closed_until is None:
-                    return await self._looked_at(email, password, caller, keys)
+                row = None if closed_until is not None else await self._looked_at(email, password, caller, keys)
+            if row is not None:
+                return await self._sessions.begin(row, caller)
+            assert closed_until is not None  # noqa: S101  (what was looked at has a row, or was refused)
             if undecided(closed_until, now):
                 await anyio.sleep(_LOOK_AGAIN_S)
                 continue
@@ -63,9 +65,7 @@ class LoginService:
             await SessionRepository(writer).forget_old(now)
         return closed_until
 
-    async def _looked_at(
-        self, email: str, password: str, caller: Caller, keys: Sequence[tuple[str, str]]
-    ) -> LoginAnswer:
+    async def _looked_at(self, email: str, password: str, caller: Caller, keys: Sequence[tuple[str, str]]) -> Row:
         # The connection goes back before the hash is computed: hashing is slow on purpose.
         async with self._database.read() as reader:
             row = await UserRepository(reader).active_by_email(email) if email.isprintable() else None
@@ -78,7 +78,7 @@ class LoginService:
         async with self._database.write() as writer:
             await AttemptRepository(writer).forgive(keys)
         LOGINS.labels("succeeded").inc()
-        return await self._sessions.begin(row, caller)
+        return row
 
     async def change_password(self, writer: WriteConnection, user: Principal, new: NewPassword) -> None:
         """Set one's own password; every other session ends.
