@@ -78,6 +78,9 @@ INGEST_MESSAGES = Counter(
 )
 INGEST_ROWS = Counter("shoal_ingest_rows_total", "Rows that were new in the database")
 INGEST_DEAD_LETTERS = Counter("shoal_ingest_dead_letters_total", "Dead letters stored, by reason", ["reason"])
+DEAD_LETTERS_ORDERED = Counter(
+    "shoal_dead_letters_ordered_total", "Dead letters that people ordered to be put back, by outcome", ["outcome"]
+)
 INGEST_BATCH_SECONDS = Histogram(
     "shoal_ingest_batch_seconds",
     "Time from a batch in memory to its commit",

@@ -90,7 +90,7 @@ def _pipeline(name: str, folder: BoxFolder, config: BoxConfig) -> None:
     from bridge.settings import BridgeSettings
     from bridge.uplink import Uplink
     from cloud.alarms.evaluator import Evaluator
-    from cloud.consumers import Ingest
+    from cloud.consumers import Ingest, Replayer
     from cloud.consumers.ahead import SWITCH_INTERVAL_S
     from cloud.db.maintenance import Maintainer
     from cloud.kit.tracing import StoredSpans, exporting
@@ -133,6 +133,9 @@ def _pipeline(name: str, folder: BoxFolder, config: BoxConfig) -> None:
         condition=lambda: Condition(alive=uplink.state().alive, obstacles=uplink.state().obstacles),
         metrics=lambda: generate_latest(REGISTRY),
     )
+    replayer = Replayer(
+        config.dsn, Ingest(config.dsn, storage_dir=folder.storage), now=lambda: datetime.now(timezone.utc)
+    )
     maintainer = Maintainer(config.dsn, load_retention_settings(database_url=config.dsn))
     # On a box the receiver of a webhook may well stand beside it.
     watch = Watch(
@@ -143,6 +146,7 @@ def _pipeline(name: str, folder: BoxFolder, config: BoxConfig) -> None:
     evaluator.start()
     uplink.start()
     maintainer.start()
+    replayer.start()
     watch.start()
     _run_until_stopped(
         folder,
@@ -152,6 +156,7 @@ def _pipeline(name: str, folder: BoxFolder, config: BoxConfig) -> None:
     )
     watch.stop(timeout_s=1)
     evaluator.stop(timeout_s=1)
+    replayer.stop(timeout_s=1)
     maintainer.stop(timeout_s=1)
     uplink.stop()  # drains into the database, then the last watermarks go out
     downlink.stop()

@@ -12,5 +12,6 @@ from __future__ import annotations
 from cloud.consumers.ingest import Ingest
 from cloud.consumers.kafka import run_consumers
 from cloud.consumers.records import IngestResult, StreamRecord
+from cloud.consumers.replayer import Replayer
 
-__all__ = ["Ingest", "IngestResult", "StreamRecord", "run_consumers"]
+__all__ = ["Ingest", "IngestResult", "Replayer", "StreamRecord", "run_consumers"]

@@ -23,12 +23,24 @@ from cloud.metrics import INGEST_BATCH_SECONDS, INGEST_DEAD_LETTERS, INGEST_MESS
 from cloud.telemetry.columns import Definition
 from contracts.dead_letters import DeadLetter
 from contracts.devices import Watermark
-from contracts.errors import RetryableError
+from contracts.errors import RetryableError, ShoalError
 
 _COLLISION = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 _TRIES = 3
 _MARKS_KEPT = 100_000
 """Streams whose watermark is remembered; every new outbox file of a device is a stream."""
+
+
+class RefusedAgainError(ShoalError):
+    """A message that was to be stored whole or not at all was not.
+
+    Args:
+        letters: why, at least one.
+    """
+
+    def __init__(self, letters: Sequence[DeadLetter]) -> None:
+        super().__init__("; ".join(f"{letter.reason}: {letter.detail}" for letter in letters[:3]))
+        self.letters = letters
 
 
 class Ingest:
@@ -66,6 +78,18 @@ class Ingest:
             RetryableError: the database or the storage folder is away; nothing of the batch counts, send it again.
         """
         return self.store(self.prepare(records))
+
+    def write_whole(self, record: StreamRecord) -> IngestResult:
+        """Store one message whole; when any of it cannot be stored nothing changes, the ledger included.
+
+        Raises:
+            RefusedAgainError: with the letters that the message would have become.
+            RetryableError: the database or the storage folder is away; try again.
+        """
+        with self._turn:
+            result, _ = self._stored(self.prepare([record]), whole=True)
+        INGEST_ROWS.inc(result.rows)
+        return result
 
     def preparing(self) -> Preparing:
         """A batch to be filled while another one is being stored; any thread may."""
@@ -116,12 +140,12 @@ class Ingest:
         for mark in marks:
             self._committed[mark.site, mark.device, mark.stream] = mark.committed
 
-    def _stored(self, prepared: Prepared) -> tuple[IngestResult, Sequence[DeadLetter]]:
+    def _stored(self, prepared: Prepared, *, whole: bool = False) -> tuple[IngestResult, Sequence[DeadLetter]]:
         """The batch in one committed transaction, tried again after what a batch may run into."""
         collisions = 0
         while True:
             try:
-                return self._try(prepared)
+                return self._try(prepared, whole=whole)
             except MissingRoomError as missing:  # noqa: PERF203  (a loop of retries)
                 self._directory.rolled_back()
                 self._make_room(missing)
@@ -137,12 +161,14 @@ class Ingest:
                 self._directory.rolled_back()
                 raise
 
-    def _try(self, prepared: Prepared) -> tuple[IngestResult, Sequence[DeadLetter]]:
+    def _try(self, prepared: Prepared, *, whole: bool) -> tuple[IngestResult, Sequence[DeadLetter]]:
         database, room = self._connected()
         self._directory.learn(database, {name for item in prepared.items for name in item.names()})
         batch = Batch(prepared, database, self._directory, room, storage_dir=self._storage_dir, now=self._clock())
         with database.transaction():
             result = batch.run()
+            if whole and batch.letters:
+                raise RefusedAgainError(batch.letters)
         self._directory.committed()
         return result, batch.letters
 

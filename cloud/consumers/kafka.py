@@ -31,6 +31,7 @@ from cloud.consumers.ahead import SWITCH_INTERVAL_S
 from cloud.consumers.ingest import Ingest
 from cloud.consumers.prepare import Prepared, Preparing
 from cloud.consumers.records import StreamRecord
+from cloud.consumers.replayer import Replayer
 from cloud.db.maintenance import Maintainer
 from cloud.db.session import psycopg_url
 from cloud.db.timeseries import EPOCH
@@ -83,6 +84,7 @@ class Consumers:
         self._access = replace(access(settings), traces=traces is not None)
         self._publisher: StreamPublisher | None = None
         self._evaluator: Evaluator | None = None
+        self._replayer: Replayer | None = None
         self._groups: list[_Group] = []
         self._loops: list[StreamLoop] = []
         self._threads: list[threading.Thread] = []
@@ -98,6 +100,8 @@ class Consumers:
                 self._judging()
             else:
                 self._storing(name, downlink)
+        if KafkaTopic.ERROR_MESSAGES in {topic for name in self._settings.ingest_groups for topic in GROUPS[name]}:
+            self._replaying()
         for thread in self._threads:
             thread.start()
 
@@ -119,6 +123,8 @@ class Consumers:
             thread.join(max(0.0, deadline - time.monotonic()))
         if self._evaluator is not None:
             self._evaluator.stop()
+        if self._replayer is not None:
+            self._replayer.stop()
         for group in self._groups:
             group.close()
         if self._publisher is not None:
@@ -135,16 +141,25 @@ class Consumers:
     def _storing(self, name: str, downlink: _Downlink) -> None:
         """A group that writes."""
         settings = self._settings
-        ingest = Ingest(
-            settings.database_url.get_secret_value(),
-            storage_dir=settings.storage_dir,
-            auto_register=settings.ingest_auto_register,
-        )
+        ingest = self._ingest()
         limit = LetterLimit(settings.ingest_dead_letter_rate_per_s, settings.ingest_dead_letter_burst)
         spans = None if self._traces is None else StoredSpans(self._traces, name, system="kafka")
         group = _Group(name, ingest, downlink, limit, spans)
         self._groups.append(group)
         self._thread(name, group.begin, self._run)
+
+    def _replaying(self) -> None:
+        """Where dead letters are stored, they are put back too."""
+        self._replayer = Replayer(self._settings.database_url.get_secret_value(), self._ingest(), now=_now)
+        self._replayer.start()
+
+    def _ingest(self) -> Ingest:
+        settings = self._settings
+        return Ingest(
+            settings.database_url.get_secret_value(),
+            storage_dir=settings.storage_dir,
+            auto_register=settings.ingest_auto_register,
+        )
 
     def _judging(self) -> None:
         """The group that evaluates; its failures are its own."""

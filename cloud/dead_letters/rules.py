@@ -1,6 +1,51 @@
-"""How many dead letters may be made: a bad deploy must not drain the stream into them. No clock of its own."""
+"""How many dead letters may be made, and what message a letter is when it is put back. No clock and no database."""
 
 from __future__ import annotations
+
+from pydantic_core import from_json
+
+from contracts.dead_letters import DeadLetter
+from contracts.devices import Status
+from contracts.envelope import Envelope, decode
+from contracts.errors import InvalidMessageError
+from contracts.topics import Kind, UplinkTopic, parse_uplink
+
+MADE_HERE = frozenset({"store", "predict"})
+"""Stages behind Kafka: their letters may name a place in Kafka, so that only the message tells whose it is."""
+
+
+def again(letter: DeadLetter) -> Envelope | Status:
+    """The letter's message as today's program reads it, under the name of the letter (decision 0010).
+
+    Raises:
+        InvalidMessageError: it is refused again, with today's reason.
+    """
+    topic = _topic(letter)
+    message = decode(letter.payload, topic.kind)
+    if (message.site, message.device) != (topic.site, topic.device):
+        raise InvalidMessageError(
+            "identity_mismatch",
+            f"topic belongs to {topic.site}/{topic.device}, message claims {message.site}/{message.device}",
+        )
+    if isinstance(message, Status):
+        return message
+    return message.model_copy(update={"stream": f"replay-{letter.id[:32]}", "seq": 1, "backfill": True})
+
+
+def _topic(letter: DeadLetter) -> UplinkTopic:
+    try:
+        return parse_uplink(letter.origin)
+    except InvalidMessageError as error:
+        if letter.stage not in MADE_HERE:
+            raise InvalidMessageError(
+                error.reason, f"{error.detail}; if an adapter of the bridge reads it: shoal bridge replay"
+            ) from error
+    try:
+        raw = from_json(letter.payload)
+        kind = Kind(raw["body"]["type"]) if "body" in raw else Kind.STATUS
+        return UplinkTopic(str(raw["site"]), str(raw["device"]), kind)
+    except (ValueError, KeyError, TypeError) as error:
+        raise InvalidMessageError("bad_json", f"the message does not say what it is: {error!r}") from error
 
 
 class LetterLimit:

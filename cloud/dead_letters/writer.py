@@ -20,6 +20,7 @@ INSERT INTO dead_letter (id, received_at, stage, reason, detail, origin, site, d
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (id) DO UPDATE SET
     count = dead_letter.count + (excluded.received_at > dead_letter.received_at)::int,
+    state = CASE WHEN excluded.received_at > dead_letter.received_at THEN 'open' ELSE dead_letter.state END,
     received_at = greatest(dead_letter.received_at, excluded.received_at)
 """
 
@@ -49,7 +50,7 @@ def refused(
 
 
 def write(database: Connection[Any], letters: Sequence[DeadLetter]) -> None:
-    """Store letters within the caller's transaction; the same poison again only counts (and a redelivery not even that)."""
+    """Store letters within the caller's transaction; the same poison again only counts and is open again (a redelivery is neither)."""
     if not letters:
         return
     rows = sorted((_row(letter) for letter in letters), key=lambda row: str(row[0]))

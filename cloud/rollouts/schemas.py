@@ -64,7 +64,7 @@ class Approval(ApiModel):
     reason: str = Field(default="", max_length=500)
 
 
-class Gate(ApiModel):
+class GateStanding(ApiModel):
     """A gate in one stratum as it stands."""
 
     metric: str
@@ -131,7 +131,7 @@ class RolloutView(RolloutSummary):
     wave: int | None
     """The open wave, by index; null before the start."""
     waves: list[WaveView]
-    gates: list[Gate]
+    gates: list[GateStanding]
     harm_h: float
     """Bad device-hours so far."""
 

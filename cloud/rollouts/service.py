@@ -26,7 +26,7 @@ from cloud.rollouts.schemas import (
     DecisionPage,
     DecisionView,
     DeviceView,
-    Gate,
+    GateStanding,
     ModelChange,
     ModelChanges,
     NewRollout,
@@ -281,7 +281,7 @@ async def _view(repository: RolloutRepository, row: Row) -> RolloutView:
         tags=row["tags"],
         wave=state.get("wave"),
         waves=waves,
-        gates=[Gate(**gate) for gate in state["gates"]],
+        gates=[GateStanding(**gate) for gate in state["gates"]],
         harm_h=state["harm_h"],
     )
 

@@ -244,6 +244,11 @@ class Operations:
         answer: bytes = self._request("GET", f"/api/v1/datasets/{_part(dataset_id)}/archive.zip", query={}, headers={}, body=None, form=False, as_json=False)
         return answer
 
+    def get_dead_letter_order(self, order_id: str) -> models.DeadLetterOrder:
+        """One order about failed messages."""
+        answer: models.DeadLetterOrder = self._request("GET", f"/api/v1/dead-letters/orders/{_part(order_id)}", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
     def get_detailed_health(self) -> models.DetailedHealth:
         """Everything this process depends on."""
         answer: models.DetailedHealth = self._request("GET", "/health/detailed", query={}, headers={}, body=None, form=False, as_json=True)
@@ -517,9 +522,19 @@ class Operations:
         answer: models.DatasetPage = self._request("GET", "/api/v1/datasets", query={"name": name, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
         return answer
 
-    def list_dead_letters(self, *, limit: int | None = None, cursor: str | None = None) -> models.DeadLetterPage:
+    def list_dead_letter_orders(self) -> models.DeadLetterOrders:
+        """Orders about failed messages."""
+        answer: models.DeadLetterOrders = self._request("GET", "/api/v1/dead-letters/orders", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    def list_dead_letter_reasons(self) -> models.DeadLetterReasons:
+        """Why messages failed."""
+        answer: models.DeadLetterReasons = self._request("GET", "/api/v1/dead-letters/reasons", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    def list_dead_letters(self, *, state: models.LetterState | None = None, reason: str | None = None, site: str | None = None, limit: int | None = None, cursor: str | None = None) -> models.DeadLetterPage:
         """Messages that failed."""
-        answer: models.DeadLetterPage = self._request("GET", "/api/v1/dead-letters", query={"limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
+        answer: models.DeadLetterPage = self._request("GET", "/api/v1/dead-letters", query={"state": state, "reason": reason, "site": site, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
         return answer
 
     def list_device_groups(self, *, limit: int | None = None, cursor: str | None = None) -> models.DeviceGroupPage:
@@ -679,6 +694,11 @@ class Operations:
     def make_enrolment_token(self, body: models.NewEnrolment) -> models.EnrolmentToken:
         """Let a device enrol."""
         answer: models.EnrolmentToken = self._request("POST", "/api/v1/enrolment/tokens", query={}, headers={}, body=body, form=False, as_json=True)
+        return answer
+
+    def order_dead_letters(self, body: models.NewDeadLetterOrder) -> models.DeadLetterOrder:
+        """Put messages back, or discard them."""
+        answer: models.DeadLetterOrder = self._request("POST", "/api/v1/dead-letters/orders", query={}, headers={}, body=body, form=False, as_json=True)
         return answer
 
     def order_rollout(self, rollout_id: str, body: models.Order) -> models.RolloutView:
@@ -1063,6 +1083,11 @@ class AsyncOperations:
         answer: bytes = await self._request("GET", f"/api/v1/datasets/{_part(dataset_id)}/archive.zip", query={}, headers={}, body=None, form=False, as_json=False)
         return answer
 
+    async def get_dead_letter_order(self, order_id: str) -> models.DeadLetterOrder:
+        """One order about failed messages."""
+        answer: models.DeadLetterOrder = await self._request("GET", f"/api/v1/dead-letters/orders/{_part(order_id)}", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
     async def get_detailed_health(self) -> models.DetailedHealth:
         """Everything this process depends on."""
         answer: models.DetailedHealth = await self._request("GET", "/health/detailed", query={}, headers={}, body=None, form=False, as_json=True)
@@ -1336,9 +1361,19 @@ class AsyncOperations:
         answer: models.DatasetPage = await self._request("GET", "/api/v1/datasets", query={"name": name, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
         return answer
 
-    async def list_dead_letters(self, *, limit: int | None = None, cursor: str | None = None) -> models.DeadLetterPage:
+    async def list_dead_letter_orders(self) -> models.DeadLetterOrders:
+        """Orders about failed messages."""
+        answer: models.DeadLetterOrders = await self._request("GET", "/api/v1/dead-letters/orders", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    async def list_dead_letter_reasons(self) -> models.DeadLetterReasons:
+        """Why messages failed."""
+        answer: models.DeadLetterReasons = await self._request("GET", "/api/v1/dead-letters/reasons", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    async def list_dead_letters(self, *, state: models.LetterState | None = None, reason: str | None = None, site: str | None = None, limit: int | None = None, cursor: str | None = None) -> models.DeadLetterPage:
         """Messages that failed."""
-        answer: models.DeadLetterPage = await self._request("GET", "/api/v1/dead-letters", query={"limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
+        answer: models.DeadLetterPage = await self._request("GET", "/api/v1/dead-letters", query={"state": state, "reason": reason, "site": site, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
         return answer
 
     async def list_device_groups(self, *, limit: int | None = None, cursor: str | None = None) -> models.DeviceGroupPage:
@@ -1498,6 +1533,11 @@ class AsyncOperations:
     async def make_enrolment_token(self, body: models.NewEnrolment) -> models.EnrolmentToken:
         """Let a device enrol."""
         answer: models.EnrolmentToken = await self._request("POST", "/api/v1/enrolment/tokens", query={}, headers={}, body=body, form=False, as_json=True)
+        return answer
+
+    async def order_dead_letters(self, body: models.NewDeadLetterOrder) -> models.DeadLetterOrder:
+        """Put messages back, or discard them."""
+        answer: models.DeadLetterOrder = await self._request("POST", "/api/v1/dead-letters/orders", query={}, headers={}, body=body, form=False, as_json=True)
         return answer
 
     async def order_rollout(self, rollout_id: str, body: models.Order) -> models.RolloutView:

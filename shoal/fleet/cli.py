@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from contracts.errors import ConfigurationError
+from shoal.fleet.letters import letters
 from shoal.fleet.rollouts import devices, diagnostics, groups, rollout, tag
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ release = typer.Typer(help="Propose a release, sign it, publish it.", no_args_is
 root = typer.Typer(help="The root of trust: rotate it, export it for devices.", no_args_is_help=True)
 for name, group in (
     ("keys", keys), ("model", model), ("release", release), ("root", root), ("rollout", rollout), ("groups", groups),
+    ("letters", letters),
 ):  # fmt: skip
     app.add_typer(group, name=name)
 app.command("devices")(devices)
