@@ -42,6 +42,7 @@ from cloud.auth.recognition import Recognition
 from cloud.auth.service import LoginService
 from cloud.auth.sessions import Sessions
 from cloud.auth.tokens import AccessTokens, KeyTokens, RefreshTokens, UrlSigner
+from cloud.commands import endpoints as commands
 from cloud.db.session import sqlalchemy_url
 from cloud.dead_letters import endpoints as dead_letters
 from cloud.devices import endpoints as devices
@@ -124,6 +125,7 @@ _FEATURES = (
     tasks,
     farms,
     devices,
+    commands,
     enrolment,
     telemetry,
     observations,
@@ -160,7 +162,8 @@ _TAGS = [
     {"name": "live", "description": "What changes, as it changes."},
     {"name": "devices", "description": "Edge boxes, and messages that failed."},
     {"name": "enrolment", "description": "Certificates for devices: given for a one-time token, renewed, revoked."},
-    {"name": "fleet", "description": "Rollouts of models."},
+    {"name": "fleet", "description": "Rollouts of models, and commands to boxes."},
+    {"name": "diagnostics", "description": "Archives that boxes send when they are asked for diagnostics."},
     {"name": "telemetry", "description": "Readings over time."},
     {"name": "observations", "description": "What the cameras saw, with images."},
     {"name": "predictions", "description": "What models say of pictures, and the models behind it."},
@@ -406,7 +409,7 @@ def _add_middleware(app: FastAPI, settings: CloudSettings) -> None:
     app.add_middleware(
         Border,
         max_request_bytes=settings.max_request_bytes,
-        larger=dict.fromkeys(predictions.UPLOADS | labels.UPLOADS, settings.max_upload_bytes),
+        larger=dict.fromkeys(predictions.UPLOADS | labels.UPLOADS | commands.UPLOADS, settings.max_upload_bytes),
         observe=_observer(app.state.performance),
     )
 

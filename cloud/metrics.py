@@ -81,6 +81,10 @@ INGEST_DEAD_LETTERS = Counter("shoal_ingest_dead_letters_total", "Dead letters s
 DEAD_LETTERS_ORDERED = Counter(
     "shoal_dead_letters_ordered_total", "Dead letters that people ordered to be put back, by outcome", ["outcome"]
 )
+COMMANDS_SENT = Counter(
+    "shoal_commands_sent_total", "Commands given to the broker; one that is sent again counts again"
+)
+COMMANDS_ANSWERED = Counter("shoal_commands_answered_total", "Answers of boxes to commands, by outcome", ["outcome"])
 INGEST_BATCH_SECONDS = Histogram(
     "shoal_ingest_batch_seconds",
     "Time from a batch in memory to its commit",

@@ -240,6 +240,8 @@ class CloudSettings(RetentionSettings, PredictionSettings, TrainingSettings):
     samples_max_bytes: int = Field(default=20_000_000_000, ge=1_000_000)
     """Bytes of frames for labels that each organization may keep; beyond it frames that nobody has labelled go, the least worth
     first."""
+    diagnostics_max_bytes: int = Field(default=200_000_000, ge=2_000_000)
+    """Bytes of diagnostics archives that each organization may keep in the database; beyond it the oldest go."""
     predict_keep_days: float = Field(default=365, ge=1)
     """Days that predictions are kept in the history."""
     predict_task_keep_days: float = Field(default=7, ge=0.01)

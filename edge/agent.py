@@ -48,6 +48,7 @@ from edge.checkup.links import validity
 from edge.checkup.machine import temperatures
 from edge.clock import Clock, SteadyClock, SystemClock, machine_boot_id
 from edge.diagnostics.shelf import Shelf
+from edge.diagnostics.uploader import ArchiveUploader
 from edge.errors import CommandRefusedError, OutboxUnavailableError
 from edge.guard.alarms import ActiveAlarm
 from edge.guard.guard import Guard
@@ -320,6 +321,15 @@ class Agent:
                 clock=clock,
                 idle=lambda: self._link.connected.is_set() and self._publisher.idle(),
             )
+        self._archives: ArchiveUploader | None = None
+        if settings.diagnostics.upload is not None:
+            self._archives = ArchiveUploader(
+                self._shelf,
+                settings.diagnostics.upload,
+                site=settings.site,
+                device=settings.device,
+                clock=clock,
+            )
         self._thinner = Thinner(self.outbox)
         self._orders = Orders(
             self._guard,
@@ -532,8 +542,8 @@ class Agent:
         if self._captures:
             self._vision_workers = [start("vision", self._vision.run)]
             self._vision_workers += [start(f"camera-{c.settings.name}", c.run) for c in self._captures]
-        if self._uploader is not None:
-            self._input_workers.append(start("uploader", self._uploader.run))
+        uploads = {"uploader": self._uploader, "archives": self._archives}
+        self._input_workers += [start(name, one.run) for name, one in uploads.items() if one is not None]
         if self._updater is not None and self._shadow is not None:
             self._input_workers.append(start("updater", self._updater.run, stall_after_s=float("inf")))
         if self._config is not None:
@@ -739,12 +749,16 @@ class Agent:
         )
 
     def _diagnose(self, command: Command) -> str:
-        """An archive stays on the box; what fits an event goes to the store."""
+        """An archive lies on the box, and goes to the platform where that is set up; what fits an event goes to the store."""
         bundle = self._bundle(command.issued_by)
         with self._page_bundle_lock:
             self._page_bundle = (self.clock.monotonic(), bundle.content)
         try:
-            kept = f"{self._shelf.keep(bundle).name} lies on the box ({len(bundle.content)} bytes)"
+            archive = self._shelf.keep(bundle)
+            kept = f"{archive.name} lies on the box ({len(bundle.content)} bytes)"
+            if self._archives is not None:
+                self._archives.offer(archive, str(command.id))
+                kept += " and goes to the platform"
         except OSError as error:  # a full disk is a reason to ask, and must not be one to get no answer
             log.warning("diagnostics.not_kept", reason=str(error))
             kept = f"the archive could not be kept ({error.strerror})"

@@ -23,6 +23,7 @@ from edge.announce.settings import AnnounceSettings
 from edge.cameras.settings import CameraSettings, redacted
 from edge.deployments.overlay import laid_over
 from edge.deployments.settings import DeploymentSettings
+from edge.diagnostics.settings import DiagnosticsSettings
 from edge.guard.settings import GuardSettings
 from edge.inference.settings import ModelSettings, ObservationSettings
 from edge.limits import meant_species
@@ -204,6 +205,8 @@ class EdgeSettings(BaseSettings):
     """Windows and evidence."""
     sampling: SamplingSettings = SamplingSettings()
     """Pictures kept on the box, frames for labels and their upload."""
+    diagnostics: DiagnosticsSettings = DiagnosticsSettings()
+    """What is told when somebody asks this box for diagnostics."""
     alarms: AlarmSettings = AlarmSettings()
     """Delays and site values."""
     guard: GuardSettings = GuardSettings()

@@ -90,6 +90,7 @@ def _pipeline(name: str, folder: BoxFolder, config: BoxConfig) -> None:
     from bridge.settings import BridgeSettings
     from bridge.uplink import Uplink
     from cloud.alarms.evaluator import Evaluator
+    from cloud.commands.sender import CommandSender
     from cloud.consumers import Ingest, Replayer
     from cloud.consumers.ahead import SWITCH_INTERVAL_S
     from cloud.db.maintenance import Maintainer
@@ -136,28 +137,22 @@ def _pipeline(name: str, folder: BoxFolder, config: BoxConfig) -> None:
     replayer = Replayer(
         config.dsn, Ingest(config.dsn, storage_dir=folder.storage), now=lambda: datetime.now(timezone.utc)
     )
+    sender = CommandSender(config.dsn, send=downlink.publish, now=lambda: datetime.now(timezone.utc))
     maintainer = Maintainer(config.dsn, load_retention_settings(database_url=config.dsn))
     # On a box the receiver of a webhook may well stand beside it.
     watch = Watch(
         load_watch_settings(database_url=config.dsn, secret_key_file=folder.secret_key_file, webhook_allow_private=True)
     )
-    probes.start()
-    downlink.start()
-    evaluator.start()
-    uplink.start()
-    maintainer.start()
-    replayer.start()
-    watch.start()
+    for part in (probes, downlink, evaluator, uplink, maintainer, replayer, sender, watch):
+        part.start()
     _run_until_stopped(
         folder,
         name,
         ready=lambda: not uplink.state().obstacles,
         alive=lambda: uplink.state().alive and watch.alive,
     )
-    watch.stop(timeout_s=1)
-    evaluator.stop(timeout_s=1)
-    replayer.stop(timeout_s=1)
-    maintainer.stop(timeout_s=1)
+    for beside in (watch, evaluator, replayer, sender, maintainer):
+        beside.stop(timeout_s=1)
     uplink.stop()  # drains into the database, then the last watermarks go out
     downlink.stop()
     close_publisher(publisher)

@@ -27,6 +27,7 @@ from pydantic_core import from_json
 
 from cloud.alarms import feed
 from cloud.alarms.evaluator import Evaluator
+from cloud.commands.sender import CommandSender
 from cloud.consumers.ahead import SWITCH_INTERVAL_S
 from cloud.consumers.ingest import Ingest
 from cloud.consumers.prepare import Prepared, Preparing
@@ -52,6 +53,7 @@ from cloud.kit.tracing import StoredSpans, exporting
 from cloud.metrics import EVALUATOR_FAILURES, INGEST_LAG_SECONDS, INGEST_PAUSED, INGEST_RETRIES
 from cloud.settings import IngestSettings, KafkaSettings
 from contracts.devices import Watermark
+from contracts.downlink import Downlink
 from contracts.errors import RetryableError
 from contracts.probes import Condition, ProbeServer
 from contracts.topics import KafkaTopic, Kind
@@ -85,6 +87,7 @@ class Consumers:
         self._publisher: StreamPublisher | None = None
         self._evaluator: Evaluator | None = None
         self._replayer: Replayer | None = None
+        self._sender: CommandSender | None = None
         self._groups: list[_Group] = []
         self._loops: list[StreamLoop] = []
         self._threads: list[threading.Thread] = []
@@ -101,7 +104,7 @@ class Consumers:
             else:
                 self._storing(name, downlink)
         if KafkaTopic.ERROR_MESSAGES in {topic for name in self._settings.ingest_groups for topic in GROUPS[name]}:
-            self._replaying()
+            self._ordered(self._publisher)
         for thread in self._threads:
             thread.start()
 
@@ -125,6 +128,8 @@ class Consumers:
             self._evaluator.stop()
         if self._replayer is not None:
             self._replayer.stop()
+        if self._sender is not None:
+            self._sender.stop()
         for group in self._groups:
             group.close()
         if self._publisher is not None:
@@ -148,10 +153,20 @@ class Consumers:
         self._groups.append(group)
         self._thread(name, group.begin, self._run)
 
-    def _replaying(self) -> None:
-        """Where dead letters are stored, they are put back too."""
-        self._replayer = Replayer(self._settings.database_url.get_secret_value(), self._ingest(), now=_now)
+    def _ordered(self, publisher: StreamPublisher) -> None:
+        """What people order through the API: letters are put back where they are stored, commands go down from here."""
+        url = self._settings.database_url.get_secret_value()
+
+        def send(message: Downlink) -> None:
+            key = f"{message.site}/{message.device}".encode()
+            publisher.publish(
+                KafkaTopic.DEVICE_DOWNLINK.value, key, message.model_dump_json(exclude_none=True).encode()
+            )
+
+        self._replayer = Replayer(url, self._ingest(), now=_now)
+        self._sender = CommandSender(url, send=send, now=_now)
         self._replayer.start()
+        self._sender.start()
 
     def _ingest(self) -> Ingest:
         settings = self._settings

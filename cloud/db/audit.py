@@ -49,6 +49,7 @@ AUDITED: dict[str, str] = {
     "training_run": "",
     "retrain_rule": "",
     "dead_letter_order": "",
+    "device_command": "",
 }
 """Tables that people change, with the columns whose values are not shown (separated by commas). A later migration adds
 its own table by ``audit_table``; a test compares this with the triggers of the database."""
@@ -65,6 +66,7 @@ NOT_AUDITED: dict[str, str] = {
     "dead_letter": "written by the ingest; what people make of it is an entry of dead_letter_order",
     "dead_letter_order_item": "the letters of an order, which is audited, and what the ingest made of each",
     "device": "told by devices",
+    "device_archive": "told by devices; a download is an event",
     "device_event": "told by devices",
     "device_health": "told by devices",
     "task": "tells who asked for what; its progress is no change of the farm",

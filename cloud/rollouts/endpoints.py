@@ -15,12 +15,12 @@ from cloud.kit.repository import Reader, Writer
 from cloud.rollouts import service
 from cloud.rollouts.schemas import (
     Approval,
+    CountResolution,
     CountSeries,
     DecisionPage,
     ModelChanges,
     NewRollout,
     Order,
-    Resolution,
     RolloutDevicePage,
     RolloutPage,
     RolloutView,
@@ -90,8 +90,8 @@ async def get_counts(
     start: Annotated[UtcDatetime, Query(description="First moment.")],
     end: Annotated[UtcDatetime, Query(description="Moment after the last.")],
     resolution: Annotated[
-        Resolution, Query(description="Width of the buckets; an answer holds 31 days of hours or 92 of days.")
-    ] = Resolution.HOUR,
+        CountResolution, Query(description="Width of the buckets; an answer holds 31 days of hours or 92 of days.")
+    ] = CountResolution.HOUR,
     *,
     cast_back: Annotated[
         bool, Query(description="Add what the newest model would have counted before it came: derived, not counted.")

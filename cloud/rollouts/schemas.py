@@ -185,7 +185,7 @@ class ModelChanges(ApiModel):
     """Whether there were more than fit; then the newest are shown."""
 
 
-class Resolution(str, Enum):
+class CountResolution(str, Enum):
     """Width of the buckets of a chart of counts."""
 
     HOUR = "hour"
@@ -210,7 +210,7 @@ class CountSeries(ApiModel):
     """Counts of a unit over time, with the changes of models that they must be read with."""
 
     unit_id: int
-    resolution: Resolution
+    resolution: CountResolution
     items: list[CountBucket]
     """Buckets with observations, oldest first."""
     changes: list[ModelChange]

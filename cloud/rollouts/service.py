@@ -22,6 +22,7 @@ from cloud.rollouts.repository import RolloutRepository
 from cloud.rollouts.schemas import (
     Approval,
     CountBucket,
+    CountResolution,
     CountSeries,
     DecisionPage,
     DecisionView,
@@ -32,7 +33,6 @@ from cloud.rollouts.schemas import (
     NewRollout,
     Order,
     OrderKind,
-    Resolution,
     RolloutDevicePage,
     RolloutPage,
     RolloutSummary,
@@ -42,8 +42,8 @@ from cloud.rollouts.schemas import (
 
 MOST_CHANGES = 500
 """Changes of models that one answer holds."""
-WIDTH = {Resolution.HOUR: timedelta(hours=1), Resolution.DAY: timedelta(days=1)}
-LONGEST = {Resolution.HOUR: timedelta(days=31), Resolution.DAY: timedelta(days=92)}
+WIDTH = {CountResolution.HOUR: timedelta(hours=1), CountResolution.DAY: timedelta(days=1)}
+LONGEST = {CountResolution.HOUR: timedelta(days=31), CountResolution.DAY: timedelta(days=92)}
 """Of a chart of counts: a camera tells one every ten seconds, and all of them are gone through."""
 _OVER = frozenset({"refused", "rolled_back", "canceled"})
 
@@ -179,7 +179,7 @@ async def counts(
     start: datetime,
     end: datetime,
     *,
-    resolution: Resolution,
+    resolution: CountResolution,
     cast_back: bool,
 ) -> CountSeries:
     """What cameras counted at a unit, and on wish what the newest model would have counted.

@@ -32,6 +32,8 @@ class Shelf:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for old in self._all()[: -(KEPT - 1)]:
             old.unlink(missing_ok=True)
+            for beside in self._folder.glob(f"{old.stem}.*"):
+                beside.unlink(missing_ok=True)
         for unfinished in self._folder.glob(".*.part"):
             unfinished.unlink(missing_ok=True)
         path = self._folder / bundle.name
@@ -41,6 +43,10 @@ class Shelf:
     def newest(self) -> Path | None:
         """The newest archive; None when there is none."""
         return next(reversed(self._all()), None)
+
+    def waiting(self, mark: str) -> list[Path]:
+        """Files with this ending beside archives, oldest first."""
+        return sorted(self._folder.glob(f"diagnostics-*{mark}"))
 
     def _all(self) -> list[Path]:
         return sorted(self._folder.glob("diagnostics-*.zip"))  # the name is the time

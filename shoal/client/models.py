@@ -270,6 +270,15 @@ class Approval(TypedDict, total=False):
 
 
 
+class ArchiveOut(TypedDict):
+    """An archive that is here."""
+    file: str
+    bytes: int
+    sha256: str
+    stored_at: str
+
+
+
 class ArmOut(TypedDict):
     """One arm of a trial by unit."""
     arm: Literal['active', 'candidate']
@@ -611,6 +620,44 @@ class Closing(_ClosingAlways, total=False):
 
 
 
+class CommandList(TypedDict):
+    """The newest commands of a box, newest first."""
+    items: list[CommandOut]
+
+
+CommandName: TypeAlias = "Literal['diagnostics', 'log.level']"
+"""What may be ordered here. Actuators and alarms of a farm are not run from afar by this way."""
+
+
+
+class CommandOut(TypedDict):
+    """A command and where it stands."""
+    id: str
+    name: str
+    arguments: dict[str, str | int | float | bool | None]
+    state: CommandState
+    """``ordered``, ``sent``, then the box's answer: ``done``, ``refused``, ``failed`` or ``expired``."""
+    reason: str
+    """In the box's words, or why there is no answer."""
+    issued_at: str
+    issued_by: str
+    expires_at: str
+    sent_at: str | None
+    attempts: int
+    """How often it was given to the broker."""
+    finished_at: str | None
+    """When the box ended it, by its own clock."""
+    ends_at: str | None
+    """When a level of the log ends that the box has set."""
+    archive: ArchiveOut | None
+    """The whole archive of ``diagnostics``, when the box is set up to send it (``diagnostics.upload``) and it has come."""
+
+
+CommandState: TypeAlias = "Literal['ordered', 'sent', 'done', 'refused', 'failed', 'expired']"
+"""Where a command stands. What a box has done is known by its answer alone."""
+
+
+
 class Contact(TypedDict):
     """A contact as it is stored."""
     id: int
@@ -643,11 +690,15 @@ class CountBucket(TypedDict):
     where a change in between has no ratio."""
 
 
+CountResolution: TypeAlias = "Literal['hour', 'day']"
+"""Width of the buckets of a chart of counts."""
+
+
 
 class CountSeries(TypedDict):
     """Counts of a unit over time, with the changes of models that they must be read with."""
     unit_id: int
-    resolution: cloud__rollouts__schemas__Resolution
+    resolution: CountResolution
     items: list[CountBucket]
     """Buckets with observations, oldest first."""
     changes: list[ModelChange]
@@ -751,6 +802,42 @@ class DeadLetter(TypedDict):
     """Size of the whole message."""
     preview: str
     """Its first 500 bytes as text; what is not UTF-8 is replaced."""
+    state: LetterState
+    """The same message that comes again as a dead letter is open again."""
+    settled_at: str | None
+    """When it was put back or discarded."""
+    settled_by: str | None
+    settled_why: str | None
+
+
+
+class DeadLetterOrder(TypedDict):
+    """An order about dead letters, and how far it is."""
+    id: str
+    action: LetterAction
+    why: str
+    status: str
+    """``waiting`` until the ingest takes it, ``running``, ``done``."""
+    asked_at: str
+    asked_by: str
+    finished_at: str | None
+    letters: int
+    """That belong to it."""
+    replayed: int
+    """Whose message is stored now; that of another order before counts too."""
+    refused: int
+    """That were refused again."""
+    discarded: int
+    left_out: int
+    """Letters that were selected too but did not fit one order; order again for them."""
+    refused_letters: list[RefusedLetter]
+    """The first hundred of those that were refused again."""
+
+
+
+class DeadLetterOrders(TypedDict):
+    """The newest orders, newest first."""
+    items: list[DeadLetterOrder]
 
 
 
@@ -762,6 +849,23 @@ class DeadLetterPage(_DeadLetterPageAlways, total=False):
     """Some dead letters, newest first."""
     next_cursor: str | None
     """Give it back as ``cursor`` for the next page; null on the last page."""
+
+
+
+class DeadLetterReason(TypedDict):
+    """Open letters of one reason."""
+    stage: str
+    reason: str
+    letters: int
+    newest_at: str
+    sites: list[str]
+    """Sites that they name, at most ten."""
+
+
+
+class DeadLetterReasons(TypedDict):
+    """Why messages are dead letters, the most frequent reason first, at most a hundred."""
+    items: list[DeadLetterReason]
 
 
 Decision: TypeAlias = "Literal['accept', 'return', 'reject', 'reopen']"
@@ -1150,6 +1254,20 @@ class FieldProblem(TypedDict):
 
 
 
+class _GateAlways(TypedDict):
+    metric: Metric
+
+
+class Gate(_GateAlways, total=False):
+    """One condition that a stratum must meet before the next wave begins."""
+    phase: Phase
+    at_most: float | None
+    at_least: float | None
+    window_s: float
+    min_devices: int
+
+
+
 class _GateReasonAlways(TypedDict):
     metric: str
     slice: str
@@ -1160,6 +1278,25 @@ class _GateReasonAlways(TypedDict):
 class GateReason(_GateReasonAlways, total=False):
     """One rule of the gate on one slice."""
     waived: bool
+
+
+
+class GateStanding(TypedDict):
+    """A gate in one stratum as it stands."""
+    metric: str
+    phase: str
+    at_most: float | None
+    at_least: float | None
+    stratum: list[str]
+    """Machine, kind of unit, species and water (``clear`` or ``turbid``); empty where it is not known."""
+    verdict: str
+    """``passed``, ``failed`` or ``inconclusive``."""
+    devices: int
+    """That have reported."""
+    mean: float | None
+    low: float | None
+    """95 % bounds of the mean, one-sided."""
+    high: float | None
 
 
 
@@ -1545,6 +1682,14 @@ class LatestReading(TypedDict):
     """What its alarms follow; empty when the box has told none."""
 
 
+LetterAction: TypeAlias = "Literal['replay', 'discard']"
+"""What can be ordered about dead letters."""
+
+
+LetterState: TypeAlias = "Literal['open', 'replayed', 'discarded']"
+"""What became of a letter."""
+
+
 Level: TypeAlias = "Literal['low', 'medium', 'high']"
 """How much a classification can be relied on."""
 
@@ -1683,6 +1828,10 @@ class LiveSite(TypedDict):
     """A site that is watched, with the watched units."""
     site: str
     units: list[Unit]
+
+
+LogLevelName: TypeAlias = "Literal['debug', 'info', 'warning', 'error']"
+"""Least severe line that a box logs."""
 
 
 
@@ -1927,6 +2076,23 @@ class NewBatch(_NewBatchAlways, total=False):
 
 
 
+class _NewCommandAlways(TypedDict):
+    name: CommandName
+
+
+class NewCommand(_NewCommandAlways, total=False):
+    """What a box should do."""
+    id: str
+    """Chosen by the caller, or made here. The same id again orders nothing new."""
+    level: LogLevelName | None
+    """For ``log.level``, which needs it."""
+    minutes: int
+    """For ``log.level``: after that the box logs as before."""
+    lasts_s: int
+    """Seconds until it expires; a box that was away longer does not do it."""
+
+
+
 class _NewContactAlways(TypedDict):
     name: str
 
@@ -1956,6 +2122,24 @@ class NewDataset(_NewDatasetAlways, total=False):
     note: str | None
     licence: str | None
     """Without it, the one of the settings."""
+
+
+
+class _NewDeadLetterOrderAlways(TypedDict):
+    action: LetterAction
+
+
+class NewDeadLetterOrder(_NewDeadLetterOrderAlways, total=False):
+    """What to do with which letters: those that are named, or all open ones that the other fields select."""
+    why: str
+    """For the log; required to discard."""
+    letters: list[str] | None
+    """Ids. Letters that are discarded already may be put back so."""
+    reason: str | None
+    stage: str | None
+    site: str | None
+    since: str | None
+    """Only letters that came then or later."""
 
 
 
@@ -2394,7 +2578,7 @@ class Plan(TypedDict, total=False):
     max_active: int
     inconclusive_s: float
     deadline_s: float
-    gates: list[cloud__rollouts__plan__Gate]
+    gates: list[Gate]
 
 
 
@@ -2593,6 +2777,13 @@ class RefreshToken(TypedDict):
 
 
 
+class RefusedLetter(TypedDict):
+    """A letter that was not put back, and why; it stays as it was."""
+    id: str
+    why: str
+
+
+
 class _RegistrationAlways(TypedDict):
     token: str
     """Of the invitation; or the server's setup token, while there is no user at all."""
@@ -2629,6 +2820,10 @@ class ReportedActor(TypedDict):
     times: int
     share: float
     """Of all alarms of the time."""
+
+
+Resolution: TypeAlias = "Literal['raw', '1m', '1h', '1d']"
+"""What a series or an export is read from."""
 
 
 
@@ -2768,7 +2963,7 @@ class RolloutView(TypedDict):
     wave: int | None
     """The open wave, by index; null before the start."""
     waves: list[WaveView]
-    gates: list[cloud__rollouts__schemas__Gate]
+    gates: list[GateStanding]
     harm_h: float
     """Bad device-hours so far."""
 
@@ -2832,7 +3027,7 @@ class _SeriesAlways(TypedDict):
 
 class Series(_SeriesAlways, total=False):
     """A channel over time. A bucket without readings is absent: gaps stay visible."""
-    resolution: cloud__telemetry__rules__Resolution
+    resolution: Resolution
     """What the buckets were made of: single readings, or a rollup by minute, hour or day. Of a rollup the first and last
     bucket reach over ``start`` and ``end`` to whole minutes, hours or days."""
     good_share: float | None
@@ -3527,44 +3722,3 @@ class Withdrawal(TypedDict):
     """Days without a temperature, which count nothing."""
     cleared: bool
     clears_on: str | None
-
-
-
-class _cloud__rollouts__plan__GateAlways(TypedDict):
-    metric: Metric
-
-
-class cloud__rollouts__plan__Gate(_cloud__rollouts__plan__GateAlways, total=False):
-    """One condition that a stratum must meet before the next wave begins."""
-    phase: Phase
-    at_most: float | None
-    at_least: float | None
-    window_s: float
-    min_devices: int
-
-
-
-class cloud__rollouts__schemas__Gate(TypedDict):
-    """A gate in one stratum as it stands."""
-    metric: str
-    phase: str
-    at_most: float | None
-    at_least: float | None
-    stratum: list[str]
-    """Machine, kind of unit, species and water (``clear`` or ``turbid``); empty where it is not known."""
-    verdict: str
-    """``passed``, ``failed`` or ``inconclusive``."""
-    devices: int
-    """That have reported."""
-    mean: float | None
-    low: float | None
-    """95 % bounds of the mean, one-sided."""
-    high: float | None
-
-
-cloud__rollouts__schemas__Resolution: TypeAlias = "Literal['hour', 'day']"
-"""Width of the buckets of a chart of counts."""
-
-
-cloud__telemetry__rules__Resolution: TypeAlias = "Literal['raw', '1m', '1h', '1d']"
-"""What a series or an export is read from."""

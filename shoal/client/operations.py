@@ -164,12 +164,12 @@ class Operations:
         answer: Any = self._request("GET", "/api/v1/labels/export", query={"format": format, "status": status, "site": site, "after": after}, headers={}, body=None, form=False, as_json=True)
         return answer
 
-    def export_site_csv(self, site: str, *, start: str, end: str, quantities: list[str] | None = None, resolution: cloud__telemetry__rules__Resolution | None = None) -> bytes:
+    def export_site_csv(self, site: str, *, start: str, end: str, quantities: list[str] | None = None, resolution: models.Resolution | None = None) -> bytes:
         """All channels of a site as a CSV file."""
         answer: bytes = self._request("GET", f"/api/v1/sites/{_part(site)}/export.csv", query={"start": start, "end": end, "quantities": quantities, "resolution": resolution}, headers={}, body=None, form=False, as_json=False)
         return answer
 
-    def export_site_parquet(self, site: str, *, start: str, end: str, quantities: list[str] | None = None, resolution: cloud__telemetry__rules__Resolution | None = None) -> bytes:
+    def export_site_parquet(self, site: str, *, start: str, end: str, quantities: list[str] | None = None, resolution: models.Resolution | None = None) -> bytes:
         """All channels of a site as a Parquet file."""
         answer: bytes = self._request("GET", f"/api/v1/sites/{_part(site)}/export.parquet", query={"start": start, "end": end, "quantities": quantities, "resolution": resolution}, headers={}, body=None, form=False, as_json=False)
         return answer
@@ -209,12 +209,12 @@ class Operations:
         answer: models.Before = self._request("GET", f"/api/v1/units/{_part(unit_id)}/before", query={"at": at, "hours": hours}, headers={}, body=None, form=False, as_json=True)
         return answer
 
-    def get_channel_csv(self, channel_id: int, *, start: str, end: str, resolution: cloud__telemetry__rules__Resolution | None = None) -> bytes:
+    def get_channel_csv(self, channel_id: int, *, start: str, end: str, resolution: models.Resolution | None = None) -> bytes:
         """A channel as a CSV file."""
         answer: bytes = self._request("GET", f"/api/v1/channels/{_part(channel_id)}/series.csv", query={"start": start, "end": end, "resolution": resolution}, headers={}, body=None, form=False, as_json=False)
         return answer
 
-    def get_channel_parquet(self, channel_id: int, *, start: str, end: str, resolution: cloud__telemetry__rules__Resolution | None = None) -> bytes:
+    def get_channel_parquet(self, channel_id: int, *, start: str, end: str, resolution: models.Resolution | None = None) -> bytes:
         """A channel as a Parquet file."""
         answer: bytes = self._request("GET", f"/api/v1/channels/{_part(channel_id)}/series.parquet", query={"start": start, "end": end, "resolution": resolution}, headers={}, body=None, form=False, as_json=False)
         return answer
@@ -224,7 +224,17 @@ class Operations:
         answer: models.Series = self._request("GET", f"/api/v1/channels/{_part(channel_id)}/series", query={"start": start, "end": end, "max_points": max_points}, headers={}, body=None, form=False, as_json=True)
         return answer
 
-    def get_counts(self, unit_id: int, *, start: str, end: str, resolution: cloud__rollouts__schemas__Resolution | None = None, cast_back: bool | None = None) -> models.CountSeries:
+    def get_command(self, site: str, device: str, command_id: str) -> models.CommandOut:
+        """One command to a device."""
+        answer: models.CommandOut = self._request("GET", f"/api/v1/sites/{_part(site)}/devices/{_part(device)}/commands/{_part(command_id)}", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    def get_command_archive(self, site: str, device: str, command_id: str) -> bytes:
+        """The archive that a device sent."""
+        answer: bytes = self._request("GET", f"/api/v1/sites/{_part(site)}/devices/{_part(device)}/commands/{_part(command_id)}/archive", query={}, headers={}, body=None, form=False, as_json=False)
+        return answer
+
+    def get_counts(self, unit_id: int, *, start: str, end: str, resolution: models.CountResolution | None = None, cast_back: bool | None = None) -> models.CountSeries:
         """Counts over time."""
         answer: models.CountSeries = self._request("GET", f"/api/v1/units/{_part(unit_id)}/counts", query={"start": start, "end": end, "resolution": resolution, "cast_back": cast_back}, headers={}, body=None, form=False, as_json=True)
         return answer
@@ -512,6 +522,11 @@ class Operations:
         answer: list[models.CalibrationChange] = self._request("GET", f"/api/v1/channels/{_part(channel_id)}/calibrations", query={}, headers={}, body=None, form=False, as_json=True)
         return answer
 
+    def list_commands(self, site: str, device: str) -> models.CommandList:
+        """Commands to a device."""
+        answer: models.CommandList = self._request("GET", f"/api/v1/sites/{_part(site)}/devices/{_part(device)}/commands", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
     def list_contacts(self) -> list[models.Contact]:
         """Contacts."""
         answer: list[models.Contact] = self._request("GET", "/api/v1/contacts", query={}, headers={}, body=None, form=False, as_json=True)
@@ -696,6 +711,11 @@ class Operations:
         answer: models.EnrolmentToken = self._request("POST", "/api/v1/enrolment/tokens", query={}, headers={}, body=body, form=False, as_json=True)
         return answer
 
+    def order_command(self, site: str, device: str, body: models.NewCommand) -> models.CommandOut:
+        """Order a command to a device."""
+        answer: models.CommandOut = self._request("POST", f"/api/v1/sites/{_part(site)}/devices/{_part(device)}/commands", query={}, headers={}, body=body, form=False, as_json=True)
+        return answer
+
     def order_dead_letters(self, body: models.NewDeadLetterOrder) -> models.DeadLetterOrder:
         """Put messages back, or discard them."""
         answer: models.DeadLetterOrder = self._request("POST", "/api/v1/dead-letters/orders", query={}, headers={}, body=body, form=False, as_json=True)
@@ -719,6 +739,11 @@ class Operations:
     def predict_batch(self, body: Mapping[str, Any]) -> models.BatchPrediction:
         """Run a model on many pictures."""
         answer: models.BatchPrediction = self._request("POST", "/api/v1/ml/predict/batch", query={}, headers={}, body=body, form=True, as_json=True)
+        return answer
+
+    def put_device_archive(self, body: bytes, *, site: str, device: str, command: str, file: str, sha256: str) -> models.ArchiveOut:
+        """Send an archive that was ordered."""
+        answer: models.ArchiveOut = self._request("PUT", "/api/v1/device-archives", query={"site": site, "device": device, "command": command, "file": file, "sha256": sha256}, headers={}, body=body, form=False, as_json=True)
         return answer
 
     def refresh(self, body: models.RefreshToken) -> models.LoginAnswer:
@@ -1003,12 +1028,12 @@ class AsyncOperations:
         answer: Any = await self._request("GET", "/api/v1/labels/export", query={"format": format, "status": status, "site": site, "after": after}, headers={}, body=None, form=False, as_json=True)
         return answer
 
-    async def export_site_csv(self, site: str, *, start: str, end: str, quantities: list[str] | None = None, resolution: cloud__telemetry__rules__Resolution | None = None) -> bytes:
+    async def export_site_csv(self, site: str, *, start: str, end: str, quantities: list[str] | None = None, resolution: models.Resolution | None = None) -> bytes:
         """All channels of a site as a CSV file."""
         answer: bytes = await self._request("GET", f"/api/v1/sites/{_part(site)}/export.csv", query={"start": start, "end": end, "quantities": quantities, "resolution": resolution}, headers={}, body=None, form=False, as_json=False)
         return answer
 
-    async def export_site_parquet(self, site: str, *, start: str, end: str, quantities: list[str] | None = None, resolution: cloud__telemetry__rules__Resolution | None = None) -> bytes:
+    async def export_site_parquet(self, site: str, *, start: str, end: str, quantities: list[str] | None = None, resolution: models.Resolution | None = None) -> bytes:
         """All channels of a site as a Parquet file."""
         answer: bytes = await self._request("GET", f"/api/v1/sites/{_part(site)}/export.parquet", query={"start": start, "end": end, "quantities": quantities, "resolution": resolution}, headers={}, body=None, form=False, as_json=False)
         return answer
@@ -1048,12 +1073,12 @@ class AsyncOperations:
         answer: models.Before = await self._request("GET", f"/api/v1/units/{_part(unit_id)}/before", query={"at": at, "hours": hours}, headers={}, body=None, form=False, as_json=True)
         return answer
 
-    async def get_channel_csv(self, channel_id: int, *, start: str, end: str, resolution: cloud__telemetry__rules__Resolution | None = None) -> bytes:
+    async def get_channel_csv(self, channel_id: int, *, start: str, end: str, resolution: models.Resolution | None = None) -> bytes:
         """A channel as a CSV file."""
         answer: bytes = await self._request("GET", f"/api/v1/channels/{_part(channel_id)}/series.csv", query={"start": start, "end": end, "resolution": resolution}, headers={}, body=None, form=False, as_json=False)
         return answer
 
-    async def get_channel_parquet(self, channel_id: int, *, start: str, end: str, resolution: cloud__telemetry__rules__Resolution | None = None) -> bytes:
+    async def get_channel_parquet(self, channel_id: int, *, start: str, end: str, resolution: models.Resolution | None = None) -> bytes:
         """A channel as a Parquet file."""
         answer: bytes = await self._request("GET", f"/api/v1/channels/{_part(channel_id)}/series.parquet", query={"start": start, "end": end, "resolution": resolution}, headers={}, body=None, form=False, as_json=False)
         return answer
@@ -1063,7 +1088,17 @@ class AsyncOperations:
         answer: models.Series = await self._request("GET", f"/api/v1/channels/{_part(channel_id)}/series", query={"start": start, "end": end, "max_points": max_points}, headers={}, body=None, form=False, as_json=True)
         return answer
 
-    async def get_counts(self, unit_id: int, *, start: str, end: str, resolution: cloud__rollouts__schemas__Resolution | None = None, cast_back: bool | None = None) -> models.CountSeries:
+    async def get_command(self, site: str, device: str, command_id: str) -> models.CommandOut:
+        """One command to a device."""
+        answer: models.CommandOut = await self._request("GET", f"/api/v1/sites/{_part(site)}/devices/{_part(device)}/commands/{_part(command_id)}", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    async def get_command_archive(self, site: str, device: str, command_id: str) -> bytes:
+        """The archive that a device sent."""
+        answer: bytes = await self._request("GET", f"/api/v1/sites/{_part(site)}/devices/{_part(device)}/commands/{_part(command_id)}/archive", query={}, headers={}, body=None, form=False, as_json=False)
+        return answer
+
+    async def get_counts(self, unit_id: int, *, start: str, end: str, resolution: models.CountResolution | None = None, cast_back: bool | None = None) -> models.CountSeries:
         """Counts over time."""
         answer: models.CountSeries = await self._request("GET", f"/api/v1/units/{_part(unit_id)}/counts", query={"start": start, "end": end, "resolution": resolution, "cast_back": cast_back}, headers={}, body=None, form=False, as_json=True)
         return answer
@@ -1351,6 +1386,11 @@ class AsyncOperations:
         answer: list[models.CalibrationChange] = await self._request("GET", f"/api/v1/channels/{_part(channel_id)}/calibrations", query={}, headers={}, body=None, form=False, as_json=True)
         return answer
 
+    async def list_commands(self, site: str, device: str) -> models.CommandList:
+        """Commands to a device."""
+        answer: models.CommandList = await self._request("GET", f"/api/v1/sites/{_part(site)}/devices/{_part(device)}/commands", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
     async def list_contacts(self) -> list[models.Contact]:
         """Contacts."""
         answer: list[models.Contact] = await self._request("GET", "/api/v1/contacts", query={}, headers={}, body=None, form=False, as_json=True)
@@ -1535,6 +1575,11 @@ class AsyncOperations:
         answer: models.EnrolmentToken = await self._request("POST", "/api/v1/enrolment/tokens", query={}, headers={}, body=body, form=False, as_json=True)
         return answer
 
+    async def order_command(self, site: str, device: str, body: models.NewCommand) -> models.CommandOut:
+        """Order a command to a device."""
+        answer: models.CommandOut = await self._request("POST", f"/api/v1/sites/{_part(site)}/devices/{_part(device)}/commands", query={}, headers={}, body=body, form=False, as_json=True)
+        return answer
+
     async def order_dead_letters(self, body: models.NewDeadLetterOrder) -> models.DeadLetterOrder:
         """Put messages back, or discard them."""
         answer: models.DeadLetterOrder = await self._request("POST", "/api/v1/dead-letters/orders", query={}, headers={}, body=body, form=False, as_json=True)
@@ -1558,6 +1603,11 @@ class AsyncOperations:
     async def predict_batch(self, body: Mapping[str, Any]) -> models.BatchPrediction:
         """Run a model on many pictures."""
         answer: models.BatchPrediction = await self._request("POST", "/api/v1/ml/predict/batch", query={}, headers={}, body=body, form=True, as_json=True)
+        return answer
+
+    async def put_device_archive(self, body: bytes, *, site: str, device: str, command: str, file: str, sha256: str) -> models.ArchiveOut:
+        """Send an archive that was ordered."""
+        answer: models.ArchiveOut = await self._request("PUT", "/api/v1/device-archives", query={"site": site, "device": device, "command": command, "file": file, "sha256": sha256}, headers={}, body=body, form=False, as_json=True)
         return answer
 
     async def refresh(self, body: models.RefreshToken) -> models.LoginAnswer:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from contracts.errors import ConfigurationError
+from shoal.fleet.boxes import commands, diagnostics, log_level
 from shoal.fleet.letters import letters
-from shoal.fleet.rollouts import devices, diagnostics, groups, rollout, tag
+from shoal.fleet.rollouts import devices, groups, rollout, tag
 
 if TYPE_CHECKING:
     from securesystemslib.signer import Key, Signer
@@ -33,6 +34,8 @@ for name, group in (
     app.add_typer(group, name=name)
 app.command("devices")(devices)
 app.command("diagnostics")(diagnostics)
+app.command("log-level")(log_level)
+app.command("commands")(commands)
 app.command("tag")(tag)
 
 # typer reads these annotations at run time, so they stay in the form of Python 3.10 and typer both.

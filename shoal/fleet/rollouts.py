@@ -1,4 +1,4 @@
-"""``shoal fleet rollout``, ``devices``, ``diagnostics`` and ``groups``: the fleet through the platform's API, as whoever is signed in.
+"""``shoal fleet rollout``, ``devices`` and ``groups``: the fleet through the platform's API, as whoever is signed in.
 
 Sign in with ``shoal admin login URL``; programs set SHOAL_API_URL and SHOAL_API_KEY.
 """
@@ -157,21 +157,6 @@ def tag(
         raise ConfigurationError("device", device, "Write it as SITE/DEVICE.")
     columns = ("site", "slug", "groups", "tags")
     show(lambda client: [client.set_device_tags(site, name, {"tags": tags or []})], columns, as_json)
-
-
-def diagnostics(
-    device: Annotated[str, typer.Argument(metavar="SITE/DEVICE", help="Device")],
-    as_json: AsJson = False,
-) -> None:
-    """What a device told when it was asked for diagnostics, newest first; --json has its status, settings, findings and log."""
-    site, _, name = device.partition("/")
-    if not name:
-        raise ConfigurationError("device", device, "Write it as SITE/DEVICE.")
-    show(
-        lambda client: client.get_device_diagnostics(site, name)["items"],
-        ("made_at", "file", "bytes", "message"),
-        as_json,
-    )
 
 
 _GROUP = ("name", "note", "devices", "created_by", "created_at")

@@ -14,6 +14,7 @@ import cloud.abnormal.tables
 import cloud.alarms.tables
 import cloud.audit.tables
 import cloud.auth.tables
+import cloud.commands.tables
 import cloud.dead_letters.tables
 import cloud.devices.tables
 import cloud.drift.tables

@@ -41,7 +41,8 @@ NEEDS: dict[str, Role] = {
     "getDetailedHealth": F, "getPerformance": F, "resetPerformance": F, "listRollouts": F, "askRollout": F,
     "getRollout": F, "listRolloutDevices": F, "listRolloutDecisions": F, "orderRollout": F, "cancelTask": Q,
     "approveRollout": F, "setDeviceTags": F, "setDeviceGroup": F, "deleteDeviceGroup": F,
-    "getDeviceDiagnostics": F, "listDeadLetterReasons": F, "orderDeadLetters": F, "listDeadLetterOrders": F,
+    "getDeviceDiagnostics": F, "orderCommand": F, "listCommands": F, "getCommand": F, "getCommandArchive": F,
+    "putDeviceArchive": Q, "listDeadLetterReasons": F, "orderDeadLetters": F, "listDeadLetterOrders": F,
     "getDeadLetterOrder": F,
     "getUploadOptions": Q, "createUpload": Q, "getUploadOffset": Q, "appendToUpload": Q, "giveNextLabelTask": Q,
     "holdLabelTask": Q, "releaseLabelTask": Q, "addLabel": Q, "undoLabel": Q, "addLabelMark": Q, "reviewLabelTask": M,
@@ -71,7 +72,7 @@ NOWHERE = {
     "model_sha256": "0" * 64, "model": "no-such-model",
 }  # fmt: skip
 NOT_MADE = frozenset(
-    {"alert_id", "dataset_id", "order_id", "rollout_id", "run_id", "sample_id", "task_id", "upload_id"}
+    {"alert_id", "command_id", "dataset_id", "order_id", "rollout_id", "run_id", "sample_id", "task_id", "upload_id"}
 )
 """Things that this test does not make; that they are of one organization is tested with their features."""
 RANGE = {"start": "2026-01-01T00:00:00Z", "end": "2026-01-02T00:00:00Z"}
@@ -94,6 +95,7 @@ BODIES: dict[str, Any] = {
     "orderRollout": {"kind": "pause", "reason": "spite"},
     "approveRollout": {},
     "setDeviceTags": {"tags": []},
+    "orderCommand": {"name": "diagnostics"},
     "setDeviceGroup": {"devices": []},
     "addRecord": {
         "id": str(uuid4()), "kind": "mortality", "occurred_at": "2026-01-01T00:00:00Z", "unit": "tank-1",

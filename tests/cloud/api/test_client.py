@@ -137,3 +137,9 @@ def test_the_fleet_is_grouped_and_rolled_out_to_from_a_terminal(shoal: Callable[
     shoal("tag", name, of="fleet")
     shoal("groups", "delete", "pilot", of="fleet")
     assert "pilot" not in shoal("groups", "list", of="fleet")
+
+
+def test_no_two_models_share_a_name_in_the_document(api: Api) -> None:
+    """Two of one name would be told apart by the modules they lie in, in the client and in the dashboard too."""
+    names = api.app.openapi()["components"]["schemas"]
+    assert [name for name in names if "__" in name] == []

@@ -1,5 +1,5 @@
 /** One function for each path of the API that the dashboard uses. */
-import { answerOf, api, doneOf, upload } from './client';
+import { answerOf, api, doneOf, download, upload } from './client';
 import type { paths } from './schema';
 import type {
   Alarm,
@@ -15,14 +15,22 @@ import type {
   Before,
   CalibrationChange,
   Contact,
+  CommandList,
+  DeadLetterOrder,
   DeadLetterPage,
+  DeadLetterReasons,
   DecisionPage,
   Device,
+  DeviceCommand,
   Explanation,
   Holding,
   Imported,
   Invitation,
+  LetterAction,
+  LetterChoice,
+  LetterState,
   LiceStatus,
+  LogLevelName,
   Login,
   MadeApiKey,
   NewApiKey,
@@ -291,9 +299,60 @@ export async function listDevices(site: string, signal: AbortSignal): Promise<De
   return page.items;
 }
 
-export function deadLetters(cursor: string | null, signal: AbortSignal): Promise<DeadLetterPage> {
-  const query = { limit: 50, ...(cursor === null ? {} : { cursor }) };
+export function deadLetters(
+  state: LetterState,
+  cursor: string | null,
+  signal: AbortSignal,
+): Promise<DeadLetterPage> {
+  const query = { limit: 50, state, ...(cursor === null ? {} : { cursor }) };
   return answerOf(api.GET('/api/v1/dead-letters', { params: { query }, signal }));
+}
+
+export function deadLetterReasons(signal: AbortSignal): Promise<DeadLetterReasons> {
+  return answerOf(api.GET('/api/v1/dead-letters/reasons', { signal }));
+}
+
+export function orderDeadLetters(
+  action: LetterAction,
+  choice: LetterChoice,
+  why: string,
+): Promise<DeadLetterOrder> {
+  return answerOf(api.POST('/api/v1/dead-letters/orders', { body: { action, why, ...choice } }));
+}
+
+export function deadLetterOrder(id: string, signal: AbortSignal): Promise<DeadLetterOrder> {
+  const params = { path: { order_id: id } };
+  return answerOf(api.GET('/api/v1/dead-letters/orders/{order_id}', { params, signal }));
+}
+
+/** A box that was away for longer does not do it. */
+const COMMAND_LASTS_S = 600;
+
+export function listCommands(site: string, device: string, signal: AbortSignal): Promise<CommandList> {
+  const params = { path: { site, device } };
+  return answerOf(api.GET('/api/v1/sites/{site}/devices/{device}/commands', { params, signal }));
+}
+
+export function orderDiagnostics(site: string, device: string): Promise<DeviceCommand> {
+  const params = { path: { site, device } };
+  const body = { name: 'diagnostics' as const, minutes: 30, lasts_s: COMMAND_LASTS_S };
+  return answerOf(api.POST('/api/v1/sites/{site}/devices/{device}/commands', { params, body }));
+}
+
+export function orderLogLevel(
+  site: string,
+  device: string,
+  level: LogLevelName,
+  minutes: number,
+): Promise<DeviceCommand> {
+  const params = { path: { site, device } };
+  const body = { name: 'log.level' as const, level, minutes, lasts_s: COMMAND_LASTS_S };
+  return answerOf(api.POST('/api/v1/sites/{site}/devices/{device}/commands', { params, body }));
+}
+
+export function downloadArchive(site: string, device: string, command: string): Promise<void> {
+  const path = `/api/v1/sites/${site}/devices/${device}/commands/${command}/archive`;
+  return download(path, 'diagnostics.zip');
 }
 
 export function calibrations(channel: number, signal: AbortSignal): Promise<CalibrationChange[]> {

@@ -761,6 +761,92 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/sites/{site}/devices/{device}/commands": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Commands to a device
+         * @description The newest twenty and where they stand; they are kept for 90 days.
+         */
+        get: operations["listCommands"];
+        put?: never;
+        /**
+         * Order a command to a device
+         * @description Diagnostics, or another level of the log for a while. It is sent until the device answers or it expires.
+         */
+        post: operations["orderCommand"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/devices/{device}/commands/{command_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One command to a device
+         * @description Where it stands, and the device's answer.
+         */
+        get: operations["getCommand"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/sites/{site}/devices/{device}/commands/{command_id}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The archive that a device sent
+         * @description The whole diagnostics, a ZIP without secrets. Every download is entered in the audit log.
+         */
+        get: operations["getCommandArchive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/device-archives": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Send an archive that was ordered
+         * @description For boxes (`diagnostics.upload`). The newest five of a device are kept, for 30 days, within a bound for the organization.
+         *
+         *     Give each box a key of its own for this: role `operator`, scope `diagnostics:write`, limited to its site.
+         */
+        put: operations["putDeviceArchive"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/enrolment/tokens": {
         parameters: {
             query?: never;
@@ -2326,6 +2412,73 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/dead-letters/reasons": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Why messages failed
+         * @description Open letters by step and reason, the most frequent first.
+         */
+        get: operations["listDeadLetterReasons"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-letters/orders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Orders about failed messages
+         * @description The newest twenty, newest first; they are kept for 90 days.
+         */
+        get: operations["listDeadLetterOrders"];
+        put?: never;
+        /**
+         * Put messages back, or discard them
+         * @description Letters by their ids, or all open ones of a reason, step, site or time, at most 1,000, the oldest first.
+         *
+         *     `replay` is done by the ingest within seconds: each message is stored whole or not at all, twice does no harm, and what is
+         *     refused again stays with today's reason (`refused_letters`). `discard` is done at once and needs a `why`.
+         */
+        post: operations["orderDeadLetters"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/dead-letters/orders/{order_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One order about failed messages
+         * @description How far it is, and what was refused again.
+         */
+        get: operations["getDeadLetterOrder"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/repository/{path}": {
         parameters: {
             query?: never;
@@ -3542,6 +3695,23 @@ export interface components {
             reason: string;
         };
         /**
+         * ArchiveOut
+         * @description An archive that is here.
+         */
+        ArchiveOut: {
+            /** File */
+            file: string;
+            /** Bytes */
+            bytes: number;
+            /** Sha256 */
+            sha256: string;
+            /**
+             * Stored At
+             * Format: date-time
+             */
+            stored_at: string;
+        };
+        /**
          * ArmOut
          * @description One arm of a trial by unit.
          */
@@ -4158,6 +4328,81 @@ export interface components {
             detail: string;
         };
         /**
+         * CommandList
+         * @description The newest commands of a box, newest first.
+         */
+        CommandList: {
+            /** Items */
+            items: components["schemas"]["CommandOut"][];
+        };
+        /**
+         * CommandName
+         * @description What may be ordered here. Actuators and alarms of a farm are not run from afar by this way.
+         * @enum {string}
+         */
+        CommandName: "diagnostics" | "log.level";
+        /**
+         * CommandOut
+         * @description A command and where it stands.
+         */
+        CommandOut: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
+            /** Arguments */
+            arguments: {
+                [key: string]: string | number | boolean | null;
+            };
+            /** @description ``ordered``, ``sent``, then the box's answer: ``done``, ``refused``, ``failed`` or ``expired``. */
+            state: components["schemas"]["CommandState"];
+            /**
+             * Reason
+             * @description In the box's words, or why there is no answer.
+             */
+            reason: string;
+            /**
+             * Issued At
+             * Format: date-time
+             */
+            issued_at: string;
+            /** Issued By */
+            issued_by: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /** Sent At */
+            sent_at: string | null;
+            /**
+             * Attempts
+             * @description How often it was given to the broker.
+             */
+            attempts: number;
+            /**
+             * Finished At
+             * @description When the box ended it, by its own clock.
+             */
+            finished_at: string | null;
+            /**
+             * Ends At
+             * @description When a level of the log ends that the box has set.
+             */
+            ends_at: string | null;
+            /** @description The whole archive of ``diagnostics``, when the box is set up to send it (``diagnostics.upload``) and it has come. */
+            archive: components["schemas"]["ArchiveOut"] | null;
+        };
+        /**
+         * CommandState
+         * @description Where a command stands. What a box has done is known by its answer alone.
+         * @enum {string}
+         */
+        CommandState: "ordered" | "sent" | "done" | "refused" | "failed" | "expired";
+        /**
          * Contact
          * @description A contact as it is stored.
          */
@@ -4227,13 +4472,19 @@ export interface components {
             cast_back: number | null;
         };
         /**
+         * CountResolution
+         * @description Width of the buckets of a chart of counts.
+         * @enum {string}
+         */
+        CountResolution: "hour" | "day";
+        /**
          * CountSeries
          * @description Counts of a unit over time, with the changes of models that they must be read with.
          */
         CountSeries: {
             /** Unit Id */
             unit_id: number;
-            resolution: components["schemas"]["cloud__rollouts__schemas__Resolution"];
+            resolution: components["schemas"]["CountResolution"];
             /**
              * Items
              * @description Buckets with observations, oldest first.
@@ -4443,6 +4694,80 @@ export interface components {
              * @description Its first 500 bytes as text; what is not UTF-8 is replaced.
              */
             preview: string;
+            /** @description The same message that comes again as a dead letter is open again. */
+            state: components["schemas"]["LetterState"];
+            /**
+             * Settled At
+             * @description When it was put back or discarded.
+             */
+            settled_at: string | null;
+            /** Settled By */
+            settled_by: string | null;
+            /** Settled Why */
+            settled_why: string | null;
+        };
+        /**
+         * DeadLetterOrder
+         * @description An order about dead letters, and how far it is.
+         */
+        DeadLetterOrder: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            action: components["schemas"]["LetterAction"];
+            /** Why */
+            why: string;
+            /**
+             * Status
+             * @description ``waiting`` until the ingest takes it, ``running``, ``done``.
+             */
+            status: string;
+            /**
+             * Asked At
+             * Format: date-time
+             */
+            asked_at: string;
+            /** Asked By */
+            asked_by: string;
+            /** Finished At */
+            finished_at: string | null;
+            /**
+             * Letters
+             * @description That belong to it.
+             */
+            letters: number;
+            /**
+             * Replayed
+             * @description Whose message is stored now; that of another order before counts too.
+             */
+            replayed: number;
+            /**
+             * Refused
+             * @description That were refused again.
+             */
+            refused: number;
+            /** Discarded */
+            discarded: number;
+            /**
+             * Left Out
+             * @description Letters that were selected too but did not fit one order; order again for them.
+             */
+            left_out: number;
+            /**
+             * Refused Letters
+             * @description The first hundred of those that were refused again.
+             */
+            refused_letters: components["schemas"]["RefusedLetter"][];
+        };
+        /**
+         * DeadLetterOrders
+         * @description The newest orders, newest first.
+         */
+        DeadLetterOrders: {
+            /** Items */
+            items: components["schemas"]["DeadLetterOrder"][];
         };
         /**
          * DeadLetterPage
@@ -4456,6 +4781,36 @@ export interface components {
              * @description Give it back as ``cursor`` for the next page; null on the last page.
              */
             next_cursor?: string | null;
+        };
+        /**
+         * DeadLetterReason
+         * @description Open letters of one reason.
+         */
+        DeadLetterReason: {
+            /** Stage */
+            stage: string;
+            /** Reason */
+            reason: string;
+            /** Letters */
+            letters: number;
+            /**
+             * Newest At
+             * Format: date-time
+             */
+            newest_at: string;
+            /**
+             * Sites
+             * @description Sites that they name, at most ten.
+             */
+            sites: string[];
+        };
+        /**
+         * DeadLetterReasons
+         * @description Why messages are dead letters, the most frequent reason first, at most a hundred.
+         */
+        DeadLetterReasons: {
+            /** Items */
+            items: components["schemas"]["DeadLetterReason"][];
         };
         /**
          * Decision
@@ -5169,6 +5524,31 @@ export interface components {
             message: string;
         };
         /**
+         * Gate
+         * @description One condition that a stratum must meet before the next wave begins.
+         */
+        Gate: {
+            metric: components["schemas"]["Metric"];
+            /** @default shadow */
+            phase: components["schemas"]["Phase"];
+            /** At Most */
+            at_most?: number | null;
+            /** At Least */
+            at_least?: number | null;
+            /**
+             * Window S
+             * @default 43200
+             */
+            window_s: number;
+            /**
+             * Min Devices
+             * @default 1
+             */
+            min_devices: number;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
          * GateReason
          * @description One rule of the gate on one slice.
          */
@@ -5189,6 +5569,44 @@ export interface components {
              * @default false
              */
             waived: boolean;
+        };
+        /**
+         * GateStanding
+         * @description A gate in one stratum as it stands.
+         */
+        GateStanding: {
+            /** Metric */
+            metric: string;
+            /** Phase */
+            phase: string;
+            /** At Most */
+            at_most: number | null;
+            /** At Least */
+            at_least: number | null;
+            /**
+             * Stratum
+             * @description Machine, kind of unit, species and water (``clear`` or ``turbid``); empty where it is not known.
+             */
+            stratum: string[];
+            /**
+             * Verdict
+             * @description ``passed``, ``failed`` or ``inconclusive``.
+             */
+            verdict: string;
+            /**
+             * Devices
+             * @description That have reported.
+             */
+            devices: number;
+            /** Mean */
+            mean: number | null;
+            /**
+             * Low
+             * @description 95 % bounds of the mean, one-sided.
+             */
+            low: number | null;
+            /** High */
+            high: number | null;
         };
         /**
          * GivenLabel
@@ -5925,6 +6343,18 @@ export interface components {
             limits: components["schemas"]["ShownLimit"][];
         };
         /**
+         * LetterAction
+         * @description What can be ordered about dead letters.
+         * @enum {string}
+         */
+        LetterAction: "replay" | "discard";
+        /**
+         * LetterState
+         * @description What became of a letter.
+         * @enum {string}
+         */
+        LetterState: "open" | "replayed" | "discarded";
+        /**
          * Level
          * @description How much a classification can be relied on.
          * @enum {string}
@@ -6186,6 +6616,12 @@ export interface components {
             /** Units */
             units: components["schemas"]["Unit"][];
         };
+        /**
+         * LogLevelName
+         * @description Least severe line that a box logs.
+         * @enum {string}
+         */
+        LogLevelName: "debug" | "info" | "warning" | "error";
         /**
          * LoginAnswer
          * @description A successful login.
@@ -6623,6 +7059,33 @@ export interface components {
             origin: string;
         };
         /**
+         * NewCommand
+         * @description What a box should do.
+         */
+        NewCommand: {
+            /**
+             * Id
+             * Format: uuid
+             * @description Chosen by the caller, or made here. The same id again orders nothing new.
+             */
+            id?: string;
+            name: components["schemas"]["CommandName"];
+            /** @description For ``log.level``, which needs it. */
+            level?: components["schemas"]["LogLevelName"] | null;
+            /**
+             * Minutes
+             * @description For ``log.level``: after that the box logs as before.
+             * @default 30
+             */
+            minutes: number;
+            /**
+             * Lasts S
+             * @description Seconds until it expires; a box that was away longer does not do it.
+             * @default 600
+             */
+            lasts_s: number;
+        };
+        /**
          * NewContact
          * @description A person, or a program that listens.
          */
@@ -6670,6 +7133,35 @@ export interface components {
              * @description Without it, the one of the settings.
              */
             licence?: string | null;
+        };
+        /**
+         * NewDeadLetterOrder
+         * @description What to do with which letters: those that are named, or all open ones that the other fields select.
+         */
+        NewDeadLetterOrder: {
+            action: components["schemas"]["LetterAction"];
+            /**
+             * Why
+             * @description For the log; required to discard.
+             * @default
+             */
+            why: string;
+            /**
+             * Letters
+             * @description Ids. Letters that are discarded already may be put back so.
+             */
+            letters?: string[] | null;
+            /** Reason */
+            reason?: string | null;
+            /** Stage */
+            stage?: string | null;
+            /** Site */
+            site?: string | null;
+            /**
+             * Since
+             * @description Only letters that came then or later.
+             */
+            since?: string | null;
         };
         /**
          * NewEnrolment
@@ -7627,7 +8119,7 @@ export interface components {
              *       }
              *     ]
              */
-            gates: components["schemas"]["cloud__rollouts__plan__Gate"][];
+            gates: components["schemas"]["Gate"][];
         } & {
             [key: string]: unknown;
         };
@@ -7983,6 +8475,16 @@ export interface components {
             refresh_token: string;
         };
         /**
+         * RefusedLetter
+         * @description A letter that was not put back, and why; it stays as it was.
+         */
+        RefusedLetter: {
+            /** Id */
+            id: string;
+            /** Why */
+            why: string;
+        };
+        /**
          * Registration
          * @description Somebody who comes in for the first time.
          */
@@ -8050,6 +8552,12 @@ export interface components {
              */
             share: number;
         };
+        /**
+         * Resolution
+         * @description What a series or an export is read from.
+         * @enum {string}
+         */
+        Resolution: "raw" | "1m" | "1h" | "1d";
         /**
          * RetrainRuleBody
          * @description When a model is trained again. A trigger that is null is off.
@@ -8317,7 +8825,7 @@ export interface components {
             /** Waves */
             waves: components["schemas"]["WaveView"][];
             /** Gates */
-            gates: components["schemas"]["cloud__rollouts__schemas__Gate"][];
+            gates: components["schemas"]["GateStanding"][];
             /**
              * Harm H
              * @description Bad device-hours so far.
@@ -8428,7 +8936,7 @@ export interface components {
              *     bucket reach over ``start`` and ``end`` to whole minutes, hours or days.
              * @default raw
              */
-            resolution: components["schemas"]["cloud__telemetry__rules__Resolution"];
+            resolution: components["schemas"]["Resolution"];
             /**
              * Good Share
              * @description Share of the readings that no quality test doubted, 0 to 1; null without readings.
@@ -9778,81 +10286,6 @@ export interface components {
             /** Clears On */
             clears_on: string | null;
         };
-        /**
-         * Gate
-         * @description One condition that a stratum must meet before the next wave begins.
-         */
-        cloud__rollouts__plan__Gate: {
-            metric: components["schemas"]["Metric"];
-            /** @default shadow */
-            phase: components["schemas"]["Phase"];
-            /** At Most */
-            at_most?: number | null;
-            /** At Least */
-            at_least?: number | null;
-            /**
-             * Window S
-             * @default 43200
-             */
-            window_s: number;
-            /**
-             * Min Devices
-             * @default 1
-             */
-            min_devices: number;
-        } & {
-            [key: string]: unknown;
-        };
-        /**
-         * Gate
-         * @description A gate in one stratum as it stands.
-         */
-        cloud__rollouts__schemas__Gate: {
-            /** Metric */
-            metric: string;
-            /** Phase */
-            phase: string;
-            /** At Most */
-            at_most: number | null;
-            /** At Least */
-            at_least: number | null;
-            /**
-             * Stratum
-             * @description Machine, kind of unit, species and water (``clear`` or ``turbid``); empty where it is not known.
-             */
-            stratum: string[];
-            /**
-             * Verdict
-             * @description ``passed``, ``failed`` or ``inconclusive``.
-             */
-            verdict: string;
-            /**
-             * Devices
-             * @description That have reported.
-             */
-            devices: number;
-            /** Mean */
-            mean: number | null;
-            /**
-             * Low
-             * @description 95 % bounds of the mean, one-sided.
-             */
-            low: number | null;
-            /** High */
-            high: number | null;
-        };
-        /**
-         * Resolution
-         * @description Width of the buckets of a chart of counts.
-         * @enum {string}
-         */
-        cloud__rollouts__schemas__Resolution: "hour" | "day";
-        /**
-         * Resolution
-         * @description What a series or an export is read from.
-         * @enum {string}
-         */
-        cloud__telemetry__rules__Resolution: "raw" | "1m" | "1h" | "1d";
     };
     responses: never;
     parameters: never;
@@ -12222,6 +12655,360 @@ export interface operations {
             };
         };
     };
+    listCommands: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                site: string;
+                device: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandList"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    orderCommand: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                site: string;
+                device: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCommand"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandOut"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getCommand: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                site: string;
+                device: string;
+                command_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CommandOut"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getCommandArchive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                site: string;
+                device: string;
+                command_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": unknown;
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    putDeviceArchive: {
+        parameters: {
+            query: {
+                site: string;
+                device: string;
+                /** @description The command that asked for it. */
+                command: string;
+                file: string;
+                sha256: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/zip": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ArchiveOut"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     makeEnrolmentToken: {
         parameters: {
             query?: never;
@@ -12703,7 +13490,7 @@ export interface operations {
                 /** @description Moment after the last. */
                 end: string;
                 /** @description `raw`: every reading. `1m`, `1h`, `1d`: its rollup, which is kept for longer. */
-                resolution?: components["schemas"]["cloud__telemetry__rules__Resolution"];
+                resolution?: components["schemas"]["Resolution"];
             };
             header?: never;
             path: {
@@ -12777,7 +13564,7 @@ export interface operations {
                 /** @description Moment after the last. */
                 end: string;
                 /** @description `raw`: every reading. `1m`, `1h`, `1d`: its rollup, which is kept for longer. */
-                resolution?: components["schemas"]["cloud__telemetry__rules__Resolution"];
+                resolution?: components["schemas"]["Resolution"];
             };
             header?: never;
             path: {
@@ -12853,7 +13640,7 @@ export interface operations {
                 /** @description Codes such as `do`; repeat it for several. Without it, all. */
                 quantities?: string[] | null;
                 /** @description `raw`: every reading. `1m`, `1h`, `1d`: its rollup, which is kept for longer. */
-                resolution?: components["schemas"]["cloud__telemetry__rules__Resolution"];
+                resolution?: components["schemas"]["Resolution"];
             };
             header?: never;
             path: {
@@ -12929,7 +13716,7 @@ export interface operations {
                 /** @description Codes such as `do`; repeat it for several. Without it, all. */
                 quantities?: string[] | null;
                 /** @description `raw`: every reading. `1m`, `1h`, `1d`: its rollup, which is kept for longer. */
-                resolution?: components["schemas"]["cloud__telemetry__rules__Resolution"];
+                resolution?: components["schemas"]["Resolution"];
             };
             header?: never;
             path: {
@@ -17347,6 +18134,12 @@ export interface operations {
     listDeadLetters: {
         parameters: {
             query?: {
+                /** @description Without it, letters of every state. */
+                state?: components["schemas"]["LetterState"] | null;
+                /** @description Only letters of this reason. */
+                reason?: string | null;
+                /** @description Only letters that name this site. */
+                site?: string | null;
                 /** @description Items per page. */
                 limit?: number;
                 /** @description `next_cursor` of the page before. */
@@ -17387,6 +18180,218 @@ export interface operations {
             };
             /** @description Forbidden */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDeadLetterReasons: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterReasons"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDeadLetterOrders: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterOrders"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    orderDeadLetters: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewDeadLetterOrder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterOrder"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getDeadLetterOrder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeadLetterOrder"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17909,7 +18914,7 @@ export interface operations {
                 /** @description Moment after the last. */
                 end: string;
                 /** @description Width of the buckets; an answer holds 31 days of hours or 92 of days. */
-                resolution?: components["schemas"]["cloud__rollouts__schemas__Resolution"];
+                resolution?: components["schemas"]["CountResolution"];
                 /** @description Add what the newest model would have counted before it came: derived, not counted. */
                 cast_back?: boolean;
             };

@@ -54,7 +54,17 @@ export type Imported = Schemas['Imported'];
 export type Withdrawal = Schemas['Withdrawal'];
 export type LiceStatus = Schemas['LiceStatus'];
 export type SiteKpis = Schemas['SiteKpis'];
+export type CommandList = Schemas['CommandList'];
+export type DeviceCommand = Schemas['CommandOut'];
 export type DeadLetterPage = Schemas['DeadLetterPage'];
+export type DeadLetterOrder = Schemas['DeadLetterOrder'];
+export type DeadLetterReasons = Schemas['DeadLetterReasons'];
+export type LetterAction = Schemas['LetterAction'];
+export type LetterState = Schemas['LetterState'];
+export type LogLevelName = Schemas['LogLevelName'];
+/** Letters by their ids, or all open ones of a reason. */
+export type LetterChoice =
+  { readonly letters: string[] } | { readonly stage: string; readonly reason: string };
 export type CalibrationChange = Schemas['CalibrationChange'];
 export type Contact = Schemas['Contact'];
 export type NewContact = Schemas['NewContact'];

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP, UUID
 from cloud.db import audit
 
 revision = "0055"
-down_revision = "0052"
+down_revision = "0054"
 
 MOMENT = TIMESTAMP(timezone=True)
 _SETTLED = ("settled_at", "settled_by", "settled_why")
@@ -66,6 +66,6 @@ def downgrade() -> None:
     op.execute(audit.leave_table("dead_letter_order"))
     op.drop_table("dead_letter_order_item")
     op.drop_table("dead_letter_order")
-    op.drop_constraint("state", "dead_letter")
+    op.drop_constraint("state", "dead_letter", type_="check")
     for column in (*_SETTLED, "state"):
         op.drop_column("dead_letter", column)

@@ -1,17 +1,25 @@
-/** Messages that could not be processed, whole, with the step that refused them and why. */
+/** Messages that could not be processed, whole, with the step that refused them and why; put back or discarded from here. */
 import Box from '@mui/material/Box';
+import Button from '@mui/material/Button';
 import Typography from '@mui/material/Typography';
-import { useInfiniteQuery } from '@tanstack/react-query';
-import type { JSX } from 'react';
+import { useState, type JSX } from 'react';
 import { useParams } from 'react-router';
-import { deadLetters } from '../../api/endpoints';
+import type { DeadLetterOrder, DeadLetterPage, DeadLetterReasons, LetterState } from '../../api/types';
 import { numberText, t } from '../../i18n';
 import { Card } from '../../kit/Card';
 import { PageTitle } from '../../kit/PageTitle';
-import { paged } from '../../kit/paged';
 import { Pages } from '../../kit/Pages';
+import { Table } from '../../kit/Table';
 import { farmDateTime } from '../../kit/time';
 import { FarmFrame } from '../farms/FarmFrame';
+import { LetterDialog, type Wish } from './LetterDialog';
+import { OrderResult } from './OrderResult';
+import { useLetters, useReasons } from './queries';
+
+type Letter = DeadLetterPage['items'][number];
+type Reason = DeadLetterReasons['items'][number];
+
+const STATES: readonly LetterState[] = ['open', 'replayed', 'discarded'];
 
 export default function DeadLettersPage(): JSX.Element {
   const { site = '' } = useParams();
@@ -23,52 +31,154 @@ export default function DeadLettersPage(): JSX.Element {
 }
 
 function Letters({ timezone }: { timezone: string }): JSX.Element {
-  const query = useInfiniteQuery(paged(['dead letters'], 30_000, deadLetters));
+  const [state, setState] = useState<LetterState>('open');
+  const [wish, setWish] = useState<Wish | null>(null);
+  const [order, setOrder] = useState<DeadLetterOrder | null>(null);
+  const query = useLetters(state);
   return (
     <>
       <PageTitle title={t('letters.title')} text={t('letters.text')} />
-      <Pages query={query} empty={{ title: t('letters.none'), text: t('letters.none_text') }}>
-        {(rows, older) => (
-          <Box sx={{ display: 'grid', gap: 1.5 }}>
-            {rows.map((letter) => (
-              <Card key={letter.id}>
-                <Box data-testid="dead-letter" sx={{ display: 'flex', flexWrap: 'wrap', gap: 1.5 }}>
-                  <Typography sx={{ fontWeight: 650 }}>
-                    {letter.stage} · {letter.reason}
-                  </Typography>
-                  <Typography color="textSecondary" sx={{ ml: 'auto' }}>
-                    {farmDateTime(Date.parse(letter.received_at), timezone)}
-                    {letter.count > 1 && ` · ${numberText(letter.count)} ×`}
-                  </Typography>
-                </Box>
-                <Typography variant="body2">{letter.detail}</Typography>
-                <Typography variant="caption" color="textSecondary" component="div">
-                  <code>{letter.origin}</code> · {numberText(letter.bytes)} B
-                </Typography>
-                <Box
-                  component="pre"
-                  tabIndex={0}
-                  aria-label={t('letters.content')}
-                  sx={{
-                    m: 0,
-                    mt: 1,
-                    p: 1,
-                    borderRadius: '0.375rem',
-                    bgcolor: 'raised',
-                    fontSize: '0.8125rem',
-                    whiteSpace: 'pre-wrap',
-                    maxHeight: '9rem',
-                    overflow: 'auto',
-                  }}
-                >
-                  {letter.preview}
-                </Box>
-              </Card>
-            ))}
-            {older}
-          </Box>
-        )}
-      </Pages>
+      <Box sx={{ display: 'grid', gap: 2 }}>
+        {order !== null && <OrderResult key={order.id} order={order} onClose={() => setOrder(null)} />}
+        <Reasons timezone={timezone} onWish={setWish} />
+        <Box role="group" aria-label={t('letters.state')} sx={{ display: 'flex', flexWrap: 'wrap', gap: 1 }}>
+          {STATES.map((one) => (
+            <Button
+              key={one}
+              variant={one === state ? 'contained' : 'outlined'}
+              color="inherit"
+              disableElevation
+              aria-pressed={one === state}
+              onClick={() => setState(one)}
+            >
+              {t(`letters.state_${one}`)}
+            </Button>
+          ))}
+        </Box>
+        <Pages query={query} empty={{ title: t('letters.none'), text: t(`letters.none_${state}`) }}>
+          {(rows, older) => (
+            <Box sx={{ display: 'grid', gap: 1.5 }}>
+              {rows.map((letter) => (
+                <LetterCard key={letter.id} letter={letter} timezone={timezone} onWish={setWish} />
+              ))}
+              {older}
+            </Box>
+          )}
+        </Pages>
+      </Box>
+      {wish !== null && (
+        <LetterDialog
+          wish={wish}
+          onClose={() => setWish(null)}
+          onSent={(sent) => {
+            setWish(null);
+            setOrder(sent);
+          }}
+        />
+      )}
     </>
+  );
+}
+
+interface Wishes {
+  timezone: string;
+  onWish: (wish: Wish) => void;
+}
+
+function Reasons({ timezone, onWish }: Wishes): JSX.Element | null {
+  const reasons = useReasons().data?.items ?? [];
+  if (reasons.length === 0) return null;
+  const wishOf = (action: Wish['action'], { stage, reason, letters }: Reason): Wish => ({
+    action,
+    choice: { stage, reason },
+    what: `${stage} · ${reason}: ${numberText(letters)}`,
+  });
+  return (
+    <Card title={t('letters.reasons')}>
+      <Table
+        label={t('letters.reasons')}
+        rows={reasons}
+        rowKey={({ stage, reason }) => `${stage} ${reason}`}
+        columns={[
+          { head: t('letters.reason'), cell: ({ stage, reason }) => `${stage} · ${reason}` },
+          { head: t('letters.many'), cell: ({ letters }) => numberText(letters) },
+          {
+            head: t('letters.newest'),
+            cell: ({ newest_at: at }) => farmDateTime(Date.parse(at), timezone),
+          },
+          {
+            head: t('letters.order'),
+            cell: (reason) => (
+              <Box sx={{ display: 'flex', flexWrap: 'wrap', gap: 1 }}>
+                <Button size="small" variant="outlined" onClick={() => onWish(wishOf('replay', reason))}>
+                  {t('letters.replay')}
+                </Button>
+                <Button size="small" color="inherit" onClick={() => onWish(wishOf('discard', reason))}>
+                  {t('letters.discard')}
+                </Button>
+              </Box>
+            ),
+          },
+        ]}
+      />
+    </Card>
+  );
+}
+
+function LetterCard({ letter, timezone, onWish }: Wishes & { letter: Letter }): JSX.Element {
+  const wish = (action: Wish['action']): void =>
+    onWish({ action, choice: { letters: [letter.id] }, what: `${letter.reason} · ${letter.origin}` });
+  return (
+    <Card>
+      <Box data-testid="dead-letter" sx={{ display: 'flex', flexWrap: 'wrap', gap: 1.5 }}>
+        <Typography sx={{ fontWeight: 650 }}>
+          {letter.stage} · {letter.reason}
+        </Typography>
+        <Typography color="textSecondary" sx={{ ml: 'auto' }}>
+          {farmDateTime(Date.parse(letter.received_at), timezone)}
+          {letter.count > 1 && ` · ${numberText(letter.count)} ×`}
+        </Typography>
+      </Box>
+      <Typography variant="body2">{letter.detail}</Typography>
+      <Typography variant="caption" color="textSecondary" component="div">
+        <code>{letter.origin}</code> · {numberText(letter.bytes)} B
+      </Typography>
+      {letter.settled_at !== null && letter.state !== 'open' && (
+        <Typography variant="body2">
+          {t(`letters.state_${letter.state}`)}: {farmDateTime(Date.parse(letter.settled_at), timezone)},{' '}
+          {letter.settled_by} {letter.settled_why}
+        </Typography>
+      )}
+      <Box
+        component="pre"
+        tabIndex={0}
+        aria-label={t('letters.content')}
+        sx={{
+          m: 0,
+          mt: 1,
+          p: 1,
+          borderRadius: '0.375rem',
+          bgcolor: 'raised',
+          fontSize: '0.8125rem',
+          whiteSpace: 'pre-wrap',
+          maxHeight: '9rem',
+          overflow: 'auto',
+        }}
+      >
+        {letter.preview}
+      </Box>
+      {letter.state !== 'replayed' && (
+        <Box sx={{ display: 'flex', flexWrap: 'wrap', gap: 1, mt: 1 }}>
+          <Button size="small" variant="outlined" onClick={() => wish('replay')}>
+            {t('letters.replay')}
+          </Button>
+          {letter.state === 'open' && (
+            <Button size="small" color="inherit" onClick={() => wish('discard')}>
+              {t('letters.discard')}
+            </Button>
+          )}
+        </Box>
+      )}
+    </Card>
   );
 }

@@ -1,8 +1,9 @@
 /** Every edge box: its link, its version, and when each of its streams was heard last. */
 import Box from '@mui/material/Box';
+import Button from '@mui/material/Button';
 import Typography from '@mui/material/Typography';
 import { useQuery } from '@tanstack/react-query';
-import type { JSX } from 'react';
+import { useState, type JSX } from 'react';
 import { useParams } from 'react-router';
 import { listDevices } from '../../api/endpoints';
 import type { Device, UnitLatest } from '../../api/types';
@@ -14,9 +15,12 @@ import { CheckIcon, UnlinkIcon } from '../../kit/icons';
 import { PageTitle } from '../../kit/PageTitle';
 import { Table } from '../../kit/Table';
 import { ageText, farmDateTime } from '../../kit/time';
+import { reaches } from '../auth/rules';
+import { useSession } from '../auth/session';
 import { FarmFrame, type FarmView } from '../farms/FarmFrame';
 import { isStale, readingAge } from '../telemetry/staleness';
 import { quantityText } from '../telemetry/units';
+import { CommandsPart } from './CommandsPart';
 
 export default function DevicesPage(): JSX.Element {
   const { site = '' } = useParams();
@@ -72,6 +76,8 @@ function DeviceCard({ device, skewMs, timezone }: DeviceProps): JSX.Element {
       ? t('age.never')
       : t('age.ago', { age: ageText((now.wallMs + skewMs - Date.parse(device.last_seen_at)) / 1000) }),
   );
+  const mayOrder = reaches(useSession()?.user.role ?? 'viewer', 'fleet_admin');
+  const [open, setOpen] = useState(false);
   const online = device.state === 'online';
   const facts: [string, string][] = [
     [t('devices.heard'), seen],
@@ -116,6 +122,12 @@ function DeviceCard({ device, skewMs, timezone }: DeviceProps): JSX.Element {
           </div>
         ))}
       </Box>
+      {mayOrder && (
+        <Button color="inherit" aria-expanded={open} onClick={() => setOpen(!open)} sx={{ mt: 1 }}>
+          {t('commands.title')}
+        </Button>
+      )}
+      {mayOrder && open && <CommandsPart device={device} timezone={timezone} />}
     </Card>
   );
 }

@@ -1,0 +1,109 @@
+"""``shoal fleet diagnostics``, ``log-level`` and ``commands``: what a box is asked to do from afar, and what it answered."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from contracts.errors import ConfigurationError
+from shoal.admin.table import AsJson, show
+
+if TYPE_CHECKING:
+    from shoal.client import Client
+
+POLL_S = 1.0
+WAITING = frozenset({"ordered", "sent"})
+_COLUMNS = ("issued_at", "name", "state", "reason", "issued_by", "attempts", "ends_at", "archive", "id")
+
+Device = Annotated[str, typer.Argument(metavar="SITE/DEVICE", help="Device")]
+Wait = Annotated[float, typer.Option("--wait", help="Seconds to wait for the device's answer; 0 does not wait")]
+
+
+def diagnostics(
+    device: Device,
+    ask: Annotated[bool, typer.Option("--ask", help="Order new diagnostics and wait for them")] = False,
+    download: Annotated[
+        Path | None, typer.Option(help="Write the newest whole archive that has come to this file, a ZIP")
+    ] = None,
+    wait_s: Wait = 120.0,
+    as_json: AsJson = False,
+) -> None:
+    """What a device told when it was asked for diagnostics, newest first; --json has its status, settings, findings and log."""
+    site, name = _names(device)
+    if ask:
+        _order(site, name, {"name": "diagnostics"}, wait_s, as_json=as_json, whole=download is not None)
+    if download is not None:
+        _download(site, name, download)
+    if not ask and download is None:
+        show(
+            lambda client: client.get_device_diagnostics(site, name)["items"],
+            ("made_at", "file", "bytes", "message"),
+            as_json,
+        )
+
+
+def log_level(
+    device: Device,
+    level: Annotated[str, typer.Argument(help="debug, info, warning or error")],
+    minutes: Annotated[int, typer.Option(min=1, max=1440, help="After that the device logs as before")] = 30,
+    wait_s: Wait = 60.0,
+    as_json: AsJson = False,
+) -> None:
+    """Let a device log more or less for a while."""
+    site, name = _names(device)
+    _order(site, name, {"name": "log.level", "level": level, "minutes": minutes}, wait_s, as_json=as_json)
+
+
+def commands(device: Device, as_json: AsJson = False) -> None:
+    """The newest commands to a device: ordered, sent, or how they ended."""
+    site, name = _names(device)
+    show(lambda client: [_flat(one) for one in client.list_commands(site, name)["items"]], _COLUMNS, as_json)
+
+
+def _order(site: str, name: str, body: Any, wait_s: float, *, as_json: bool, whole: bool = False) -> None:
+    def ask(client: Client) -> list[Any]:
+        command: Any = client.order_command(site, name, body)
+        deadline = time.monotonic() + wait_s
+        while time.monotonic() < deadline:
+            if command["state"] not in WAITING and not (
+                whole and command["state"] == "done" and not command["archive"]
+            ):
+                break
+            time.sleep(POLL_S)
+            command = client.get_command(site, name, command["id"])
+        return [command if as_json else _flat(command)]
+
+    (command,) = show(ask, _COLUMNS, as_json)
+    if command["state"] != "done":
+        raise typer.Exit(1)
+
+
+def _download(site: str, name: str, file: Path) -> None:
+    from shoal.admin.session import connected
+
+    with connected() as client:
+        found = [(one["id"], one["archive"]) for one in client.list_commands(site, name)["items"]]
+        command_id, archive = next((pair for pair in found if pair[1] is not None), ("", None))
+        if archive is None:
+            raise ConfigurationError(
+                "device",
+                f"{site}/{name}",
+                "No archive of it is here: order one with --ask; the device needs diagnostics.upload in its edge.yaml.",
+            )
+        file.write_bytes(client.get_command_archive(site, name, command_id))
+    typer.echo(f"{archive['file']} is in {file}")
+
+
+def _flat(command: Any) -> dict[str, Any]:
+    archive = command["archive"]
+    return {**command, "archive": None if archive is None else f"{archive['file']} ({archive['bytes']} bytes)"}
+
+
+def _names(device: str) -> tuple[str, str]:
+    site, _, name = device.partition("/")
+    if not name:
+        raise ConfigurationError("device", device, "Write it as SITE/DEVICE.")
+    return site, name
