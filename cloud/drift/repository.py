@@ -27,6 +27,7 @@ WITH seen AS (
                'glare', avg((analysis -> 'image_parts' ->> 'glare')::float8),
                'clarity', avg((analysis -> 'image_parts' ->> 'clarity')::float8),
                'clean', avg((analysis -> 'image_parts' ->> 'clean')::float8),
+               'embedding', avg((analysis ->> 'embedding_distance')::float8),
                'confidence', avg(confidence_mean),
                'count', avg(count_mean)
            )) AS signals

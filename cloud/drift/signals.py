@@ -32,6 +32,8 @@ class Signal(str, Enum):
     GLARE = "glare"
     CLARITY = "clarity"
     CLEAN = "clean"
+    EMBEDDING = "embedding"
+    """How far the pictures lie from those that the model was trained on, where it tells."""
     CONFIDENCE = "confidence"
     COUNT = "count"
     CLASSES = "classes"

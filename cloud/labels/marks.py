@@ -53,6 +53,7 @@ async def add(
             "subject": new.subject,
             "subject_id": new.subject_id,
             "fault": new.fault,
+            "right_answer": new.right_answer,
             "note": new.note,
             "model_name": row["model_name"],
             "model_version": row["model_version"],

@@ -135,6 +135,8 @@ class LabelMarkOut(ApiModel):
     subject: Literal["observation", "prediction"]
     subject_id: str
     fault: str
+    right_answer: str | None
+    """What it should have said, where somebody knows."""
     note: str | None
     model: ModelRef | None
     task_id: UUID | None
@@ -231,6 +233,8 @@ class NewMark(ApiModel):
     """Id of the observation or the prediction."""
     fault: Literal["missed", "false", "wrong_class", "wrong_count", "other"]
     """Fish that were missed, what is no fish, another class, another count."""
+    right_answer: Name | None = None
+    """What it should have said: the class, or the count."""
     note: Note | None = None
 
 

@@ -351,7 +351,7 @@ def model_of(row: Row) -> ModelRef | None:
 
 def mark_of(row: Row) -> LabelMarkOut:
     """A mark as it is shown."""
-    names = ("id", "subject", "subject_id", "fault", "note", "marked_at", "marked_by")
+    names = ("id", "subject", "subject_id", "fault", "right_answer", "note", "marked_at", "marked_by")
     return LabelMarkOut(**{name: row[name] for name in names}, model=model_of(row), task_id=row["sample_id"])
 
 

@@ -91,6 +91,8 @@ class LabelMark(Base):
     """``observation`` or ``prediction``."""
     subject_id: Mapped[str]
     fault: Mapped[str]
+    right_answer: Mapped[str | None]
+    """What it should have said, where somebody knew."""
     note: Mapped[str | None]
     model_name: Mapped[str | None]
     model_version: Mapped[str | None]

@@ -75,6 +75,8 @@ class ObservationOut(ApiModel):
     """Mean number per frame by label."""
     health: dict[str, float]
     """Mean score by health label, over the fish that a health model looked at."""
+    embedding_distance: float | None
+    """How far the pictures lie from those that the model was trained on, which lie about 1 away; null when it does not tell."""
 
 
 class ObservationPage(Page[ObservationOut]):

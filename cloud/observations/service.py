@@ -134,6 +134,7 @@ def _observation(row: Row, signer: UrlSigner, now: datetime) -> ObservationOut:
         activity_bl_s=row["activity_bl_s"],
         classes=analysis.get("classes", {}),
         health=analysis.get("health", {}),
+        embedding_distance=analysis.get("embedding_distance"),
     )
 
 

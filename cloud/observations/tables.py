@@ -44,7 +44,7 @@ class ObservationRow(Base):
     count_high: Mapped[float | None]
     activity_bl_s: Mapped[float | None]
     analysis: Mapped[dict[str, Any] | None]
-    """``contracts.vision.Observation``: image_parts, tracks, lines, classes and health, those that were told."""
+    """``contracts.vision.Observation``: image_parts, tracks, lines, classes, health and embedding_distance, those that were told."""
 
 
 class Image(Base):

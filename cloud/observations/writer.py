@@ -27,7 +27,7 @@ INSERT INTO observation (camera_id, observed_at, unit_id, started_at, frames, fr
 VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT DO NOTHING
 """
-_ANALYSIS = {"image_parts", "tracks", "lines", "classes", "health"}
+_ANALYSIS = {"image_parts", "tracks", "lines", "classes", "health", "embedding_distance"}
 _HIDE = "DELETE FROM observation WHERE camera_id = %s AND observed_at = %s"
 _MOVE_IMAGE = "UPDATE image SET observed_at = %s WHERE sha256 = %s AND observed_at = %s"
 _IMAGE = """

@@ -146,7 +146,8 @@ def outcome_of(decision: str) -> Outcome:
 ALIVE = timedelta(minutes=2)
 """A run that has not said for so long that it lives is taken for dead."""
 MOST_STARTS = 5
-"""A run that dies so often is given up."""
+"""A run that was started so often in a row without getting further is given up. One that gets further is started as often as it takes:
+a Celery worker trains for a turn, and a long training takes many."""
 
 
 class Next(str, Enum):
@@ -163,7 +164,7 @@ def next_of(
     state: str | None,
     heard_at: datetime | None,
     started_at: datetime | None,
-    starts: int,
+    idle_starts: int,
     now: datetime,
     *,
     patience: timedelta = ALIVE,
@@ -174,7 +175,7 @@ def next_of(
         state: of its folder: None before it began, ``running``, ``succeeded`` or ``failed``.
         heard_at: when it last said that it lives.
         started_at: when it was last started.
-        starts: how often it was.
+        idle_starts: how often it was in a row since it last got further (:func:`idle_starts_of`).
         now: the wall clock.
         patience: how long a start may wait for room before the run says anything.
     """
@@ -184,4 +185,15 @@ def next_of(
     queued = started_at is not None and (heard_at is None or heard_at < started_at)
     if newest is not None and now - newest < (patience if queued else ALIVE):
         return Next.WAIT
-    return Next.GIVE_UP if starts >= MOST_STARTS else Next.START
+    return Next.GIVE_UP if idle_starts >= MOST_STARTS else Next.START
+
+
+def idle_starts_of(counted: int, progress_then: float, progress: float) -> int:
+    """Starts in a row after which a run got no further.
+
+    Args:
+        counted: with the last start.
+        progress_then: from 0 to 1, when it was last started.
+        progress: now.
+    """
+    return 0 if progress > progress_then else counted

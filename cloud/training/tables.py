@@ -41,6 +41,10 @@ class TrainingRun(Base):
     message: Mapped[str] = mapped_column(server_default="")
     """What it is at, in words."""
     starts: Mapped[int]
+    idle_starts: Mapped[int] = mapped_column(server_default=text("0"))
+    """Starts in a row since it last got further."""
+    progress_at_start: Mapped[float] = mapped_column(server_default=text("0"))
+    """``progress`` when it was last started."""
     started_at: Mapped[datetime | None]
     heard_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]

@@ -28,7 +28,19 @@ from cloud.training.launchers import RUN_KIND, Launcher, run_here
 from cloud.training.program import CANCEL, ORDER, read_state
 from cloud.training.report import ReportError, read_report
 from cloud.training.repository import TrainingRepository
-from cloud.training.rules import ALIVE, DAY, Decision, Facts, Next, Outcome, Trigger, decide, next_of, outcome_of
+from cloud.training.rules import (
+    ALIVE,
+    DAY,
+    Decision,
+    Facts,
+    Next,
+    Outcome,
+    Trigger,
+    decide,
+    idle_starts_of,
+    next_of,
+    outcome_of,
+)
 from cloud.training.schemas import RetrainRuleBody
 
 log = structlog.get_logger()
@@ -141,11 +153,13 @@ async def tend_one(training: Training, database: Database, run: Row, now: dateti
     state = await to_thread.run_sync(_state, folder)
     heard_at = None if state is None else datetime.fromisoformat(state["heard_at"])
     step = None if state is None else state["step"]
+    progress = float(run["progress"] if state is None else state.get("progress", run["progress"]))
+    idle = idle_starts_of(run["idle_starts"], run["progress_at_start"], progress)
     then = next_of(
         None if state is None else state["state"],
         heard_at,
         run["started_at"],
-        run["starts"],
+        idle,
         now,
         patience=training.launcher.patience if run["error"] is None else ALIVE,  # a start that failed waits nowhere
     )
@@ -157,12 +171,13 @@ async def tend_one(training: Training, database: Database, run: Row, now: dateti
         changes |= await to_thread.run_sync(_ended, folder, run["order"], state, training.storage)
         changes["finished_at"] = now
     elif then is Next.GIVE_UP:
-        died = f"it died {run['starts']} times"
+        died = f"it died {idle} times without getting further"
         with contextlib.suppress(OSError):  # a disk that cannot be written is why it is given up
             await to_thread.run_sync(say_cancel, folder)  # a start that still waits somewhere trains for nobody
         changes |= {"state": "failed", "finished_at": now, "error": f"Given up: {run['error'] or died}"}
     elif then is Next.START:
-        changes |= await _start(training, database, run, folder, now)
+        counted = {"idle_starts": idle + 1, "progress_at_start": progress}
+        changes |= await _start(training, database, run, folder, now, counted)
     else:
         changes["state"] = "running"
     async with database.write() as writer:
@@ -209,9 +224,11 @@ async def _listen(folder: Path, work: Work) -> None:
         await asyncio.sleep(LISTEN_S)
 
 
-async def _start(training: Training, database: Database, run: Row, folder: Path, now: datetime) -> dict[str, Any]:
+async def _start(
+    training: Training, database: Database, run: Row, folder: Path, now: datetime, counted: Row
+) -> dict[str, Any]:
     """Persisted before it is done, so that a run which kills its starter is not started for ever."""
-    changes = {"state": "running", "starts": run["starts"] + 1, "started_at": now}
+    changes = {"state": "running", "starts": run["starts"] + 1, "started_at": now, **counted}
     async with database.write() as writer:
         if not await TrainingRepository(writer).change(run["id"], **changes):
             return {}

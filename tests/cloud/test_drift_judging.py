@@ -72,8 +72,13 @@ def tanks(url: str) -> dict[str, int]:
 def row(camera: int, unit: int, hour: datetime, draw: np.random.Generator, *, fouled: bool) -> tuple[Any, ...]:
     lost = 0.3 if fouled and hour >= FOULED else 0.0
     parts = {"clarity": min(1.0, max(0.0, 0.8 + 0.03 * draw.normal() - lost)), "light": 0.9, "glare": 1.0}
+    distance = 1.2 + lost + 0.05 * np.random.default_rng(int(hour.timestamp())).normal()
     analysis = Jsonb(
-        {"image_parts": parts, "classes": {"salmon": 9 + draw.normal(), "wrasse": 1 + 0.2 * draw.normal()}}
+        {
+            "image_parts": parts,
+            "embedding_distance": distance,
+            "classes": {"salmon": 9 + draw.normal(), "wrasse": 1 + 0.2 * draw.normal()},
+        }
     )
     seen = (10 + draw.normal(), min(1.0, 0.85 + 0.02 * draw.normal()))
     at = hour + timedelta(minutes=30)
@@ -111,7 +116,8 @@ def test_a_fouled_lens_is_told_once_with_images_and_ends_when_it_is_cleaned(data
     units = tanks(database_url)
     assert judged(database_url, tmp_path, FOULED)["told"] == 0
     later = FOULED + timedelta(days=6)
-    assert judged(database_url, tmp_path, later)["told"] >= 2  # clarity, and the quality that it is the worst part of
+    # Clarity, the quality that it is the worst part of, and the distance from what the model was taught.
+    assert judged(database_url, tmp_path, later)["told"] >= 3
     assert judged(database_url, tmp_path, later) == {"series": 0, "told": 0, "replaced": 0, "forgotten_hours": 0}
     with psycopg.connect(database_url) as database:
         alerts = database.execute(
@@ -124,13 +130,18 @@ def test_a_fouled_lens_is_told_once_with_images_and_ends_when_it_is_cleaned(data
         assert evidence[0] == "fouled-45"
         assert before
         assert "clarity of fish-detector 1.0.0 at Fouled fell" in text
+        (far,) = database.execute("SELECT text FROM drift_alert WHERE signal = 'embedding'").fetchall()
+        assert far[0].startswith(
+            "The distance of the pictures from what the model was taught of fish-detector 1.0.0 at Fouled rose"
+        )
         assert set(database.execute("SELECT DISTINCT unit_id FROM drift_alert").fetchall()) == {(units["fouled"],)}
         mix = database.execute("SELECT verdict FROM drift_signal WHERE signal = 'classes'").fetchall()
         assert mix == [("stable",), ("stable",)]
         # The lens is cleaned: what was seen from now on is as it was.
         database.execute(
-            "UPDATE observation SET image_quality = image_quality + 0.3, analysis = jsonb_set(analysis, '{image_parts,clarity}',"
-            " to_jsonb((analysis -> 'image_parts' ->> 'clarity')::float8 + 0.3))"
+            "UPDATE observation SET image_quality = image_quality + 0.3, analysis = jsonb_set("
+            "jsonb_set(analysis, '{image_parts,clarity}', to_jsonb((analysis -> 'image_parts' ->> 'clarity')::float8 + 0.3)),"
+            " '{embedding_distance}', to_jsonb((analysis ->> 'embedding_distance')::float8 - 0.3))"
             " WHERE unit_id = %s AND observed_at >= %s",
             (units["fouled"], later),
         )
@@ -153,7 +164,7 @@ def test_hours_made_again_are_the_same(database_url: str, tmp_path: Path) -> Non
         judged(database_url, tmp_path, START + timedelta(days=3))
         assert database.execute(statement).fetchall() == first
     assert len(first) == 2 * 72
-    assert set(first[0][3]) == {"image_quality", "light", "glare", "clarity", "confidence", "count"}
+    assert set(first[0][3]) == {"image_quality", "light", "glare", "clarity", "embedding", "confidence", "count"}
     assert set(first[0][4]) == {"salmon", "wrasse"}
 
 

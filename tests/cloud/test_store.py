@@ -382,6 +382,7 @@ def test_what_was_told_of_an_observation_is_kept_and_what_was_not_stays_unknown(
             "lines": (LineFlow(name="gate", entered=3, left=1, entered_interval=(2, 5), left_interval=(0, 2)),),
             "classes": {"trout": 3.5},
             "health": {"wound": 0.1},
+            "embedding_distance": 1.7,
         }
     )
     ingest.write([observations(1, told, observation(NOON + seconds(10)))])
@@ -396,6 +397,7 @@ def test_what_was_told_of_an_observation_is_kept_and_what_was_not_stays_unknown(
         "lines": 3,
         "classes": {"trout": 3.5},
         "health": {"wound": 0.1},
+        "embedding_distance": 1.7,
     }
     assert bare == (None, None, None, None, None)
 

@@ -21,6 +21,7 @@ from cloud.training.rules import (
     RetrainRule,
     Trigger,
     decide,
+    idle_starts_of,
     next_of,
     outcome_of,
 )
@@ -102,6 +103,18 @@ def test_a_run_is_started_until_it_lives_and_given_up_when_it_never_does(
     state: str | None, heard: datetime | None, started: datetime | None, starts: int, then: Next
 ) -> None:
     assert next_of(state, heard, started, starts, NOW) is then
+
+
+def test_a_training_of_many_turns_goes_on_while_it_gets_further_and_is_given_up_when_it_does_not() -> None:
+    idle, progress_then, turns = 0, 0.0, 0
+    # Twenty turns that each end with a few epochs more, then a worker that always dies at once.
+    for progress in [*(turn / 25 for turn in range(20)), *[19 / 25] * 10]:
+        idle = idle_starts_of(idle, progress_then, progress)
+        if next_of("running", NOW - ALIVE, NOW - timedelta(minutes=110), idle, NOW) is Next.GIVE_UP:
+            break
+        idle, progress_then, turns = idle + 1, progress, turns + 1
+    assert turns == 20 + MOST_STARTS - 1
+    assert idle == MOST_STARTS
 
 
 def test_a_run_that_waits_for_a_worker_is_not_taken_for_dead_and_one_that_began_is() -> None:

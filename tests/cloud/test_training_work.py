@@ -21,7 +21,7 @@ from cloud.settings import TrainingRecipe, TrainingSettings
 from cloud.task_kinds import kinds
 from cloud.tasks.runner import TaskRunner, schedule
 from cloud.training.launchers import CeleryLauncher, KubernetesLauncher, Launcher, ProcessLauncher
-from cloud.training.program import CANCEL
+from cloud.training.program import CANCEL, STATE
 from cloud.training.repository import TrainingRepository
 from cloud.training.rules import ALIVE, Decision, Trigger
 from cloud.training.work import Training, look, order_of, tend
@@ -169,9 +169,45 @@ def test_a_run_that_dies_is_started_again_and_one_that_always_dies_is_given_up(
         assert (deadly.starts, states[-1]) == (5, "failed")
         assert "no room for another process" in said
         row = (await runs(database))[0]
-        assert (row["id"], row["error"]) == (run_id, "Given up: it died 5 times")
+        assert (row["id"], row["error"]) == (run_id, "Given up: it died 5 times without getting further")
         assert (training.folder(run_id) / CANCEL).is_file()  # one that begins late after all leaves at once
         assert await tend(training, database, NOW + timedelta(days=1)) == {}
+
+    story(database_url, tell)
+
+
+def test_a_training_longer_than_five_turns_goes_on_while_it_gets_further(database_url: str, tmp_path: Path) -> None:
+    class Turns:
+        """Each turn ends in the middle; the first twelve get two epochs of thirty further."""
+
+        patience = ALIVE
+        turns = 0
+
+        async def start(self, run_id: UUID, folder: Path, database: Database) -> None:
+            self.turns += 1
+            said: dict[str, object] = {
+                "state": "running",
+                "step": "train",
+                "done": [],
+                "error": None,
+                "message": "train",
+            }
+            heard_at = NOW + timedelta(hours=2 * self.turns)
+            (folder / STATE).write_text(
+                json.dumps(said | {"heard_at": heard_at.isoformat(), "progress": min(self.turns, 12) / 15})
+            )
+
+    launcher = Turns()
+    training = training_in(tmp_path, launcher)
+
+    async def tell(database: Database) -> None:
+        await asked(database, training)
+        for turn in range(30):
+            await tend(training, database, NOW + timedelta(hours=2 * turn + 1))
+        row = (await runs(database))[0]
+        assert launcher.turns == row["starts"] == 12 + 4  # the twelfth and four more got no further
+        assert row["state"] == "failed"
+        assert "without getting further" in row["error"]
 
     story(database_url, tell)
 

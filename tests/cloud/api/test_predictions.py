@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import numpy as np
@@ -125,6 +126,17 @@ def test_the_same_picture_again_is_remembered_and_still_kept(keeper: httpx.Clien
     assert (first.cached, second.cached) == (False, True)
     assert first.id != second.id
     assert first.confidence == second.confidence
+
+
+def test_a_wrong_prediction_is_marked_once_with_the_right_answer(keeper: httpx.Client, viewer: httpx.Client) -> None:
+    said = classify(keeper, jpeg(colour("red", width=81, height=57))).json()
+    mark = {"id": str(uuid4()), "subject": "prediction", "subject_id": str(said["id"]), "fault": "wrong_class"}
+    given = [keeper.post("/api/v1/labels/marks", json=mark | {"right_answer": "blue"}) for _ in range(2)]
+    assert [each.status_code for each in given] == [201, 200]
+    kept = given[0].json()
+    assert (kept["right_answer"], kept["task_id"]) == ("blue", None)  # an uploaded picture is not kept
+    assert kept["model"]["name"] == said["model"]["name"]  # whose rules of retraining count it
+    assert mark["id"] in {each["id"] for each in viewer.get("/api/v1/labels/marks?model=fish-species").json()["items"]}
 
 
 def test_a_version_can_be_asked_for(keeper: httpx.Client) -> None:

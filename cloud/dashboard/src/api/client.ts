@@ -17,11 +17,18 @@ const FILE_TIMEOUT_MS = 120_000;
 export type Failure = 'connection' | 'unauthorized' | 'forbidden' | 'not_found' | 'refused' | 'server';
 
 /** Why a request failed. `message` is fit to be shown. */
+export interface PlacedFault {
+  readonly location: string;
+  readonly message: string;
+}
+
 export class ApiError extends Error {
   constructor(
     readonly failure: Failure,
     message: string,
     readonly status: number | null = null,
+    /** What is wrong at which place of what was sent, where the server tells. */
+    readonly faults: readonly PlacedFault[] = [],
   ) {
     super(message);
     this.name = 'ApiError';
@@ -41,7 +48,7 @@ interface Outcome<T> {
 export async function answerOf<T>(pending: Promise<Outcome<T>>): Promise<T> {
   const { data, error, response } = await pending;
   if (response.ok && data !== undefined) return data;
-  throw new ApiError(failureOf(response.status), problemText(error, response.status), response.status);
+  throw problemOf(error, response.status);
 }
 
 /** An access token is renewed so long before it ends. */
@@ -169,6 +176,11 @@ function failureOf(status: number): Failure {
   // A proxy answers these when the server behind it is away.
   if (status === 502 || status === 503 || status === 504) return 'connection';
   return status < 500 ? 'refused' : 'server';
+}
+
+function problemOf(problem: unknown, status: number): ApiError {
+  const errors = (problem as { errors?: readonly PlacedFault[] | null } | null)?.errors ?? [];
+  return new ApiError(failureOf(status), problemText(problem, status), status, errors);
 }
 
 /** The human sentence of an RFC 9457 problem. */

@@ -13,7 +13,11 @@ export type GivenLabel = Schemas['GivenLabel'];
 export type NextTask = Schemas['NextTask'];
 export type TaskStatus = Schemas['TaskStatus'];
 export type Decision = Schemas['Decision'];
-export type Fault = Schemas['NewMark']['fault'];
+export type NewMark = Schemas['NewMark'];
+export type Fault = NewMark['fault'];
+export type LabelMark = Schemas['LabelMarkOut'];
+export type LabelFormat = Schemas['ExportFormat'];
+export type ImportedLabels = Schemas['ImportedLabels'];
 export type DatasetVersion = Schemas['DatasetVersion'];
 export type DatasetPage = Schemas['DatasetPage'];
 export type NewLabel = Schemas['NewLabel'];
@@ -81,15 +85,34 @@ export function setLabelSettings(body: LabelSettings): Promise<LabelSettings> {
   return answerOf(api.PUT('/api/v1/labels/settings', { body }));
 }
 
-export function markWrong(id: string, observation: string, fault: Fault, note: string): Promise<unknown> {
+export interface Wrong {
+  readonly id: string;
+  readonly subject: NewMark['subject'];
+  readonly subjectId: string;
+  readonly fault: Fault;
+  readonly right: string;
+  readonly note: string;
+}
+
+export function markWrong({ id, subject, subjectId, fault, right, note }: Wrong): Promise<LabelMark> {
   const body = {
     id,
-    subject: 'observation' as const,
-    subject_id: observation,
+    subject,
+    subject_id: subjectId,
     fault,
+    right_answer: right === '' ? null : right,
     note: note === '' ? null : note,
   };
   return answerOf(api.POST('/api/v1/labels/marks', { body }));
+}
+
+export function importLabels(
+  format: LabelFormat,
+  document: unknown,
+  dryRun: boolean,
+): Promise<ImportedLabels> {
+  const params = { query: { format, dry_run: dryRun } };
+  return answerOf(api.POST('/api/v1/labels/import', { params, body: document as never }));
 }
 
 export function listDatasets(cursor: string | null, signal: AbortSignal): Promise<DatasetPage> {

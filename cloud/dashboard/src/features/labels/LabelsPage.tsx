@@ -8,6 +8,7 @@ import { reaches } from '../auth/rules';
 import { useSession } from '../auth/session';
 import { FarmFrame } from '../farms/FarmFrame';
 import { DatasetsPart } from './DatasetsPart';
+import { ImportPart } from './ImportPart';
 import { ProgressPart } from './ProgressPart';
 import { QueuePart } from './QueuePart';
 import { ReviewPart } from './ReviewPart';
@@ -47,6 +48,7 @@ export default function LabelsPage(): JSX.Element {
             label: t('labels.datasets'),
             content: () => <DatasetsPart timezone={timezone} mayFreeze={mayReview} />,
           },
+          ...(mayReview ? [{ key: 'import', label: t('labels.import'), content: () => <ImportPart /> }] : []),
           {
             key: 'settings',
             label: t('labels.settings'),

@@ -1,29 +1,38 @@
-/** One tap says that the model is wrong in a picture; the picture then leads the label queue. */
+/** One tap says that a model was wrong, and a word what is right; a picture that is kept then leads the label queue. */
 import Alert from '@mui/material/Alert';
 import Box from '@mui/material/Box';
 import Button from '@mui/material/Button';
 import TextField from '@mui/material/TextField';
 import { useMutation } from '@tanstack/react-query';
 import { useState, type JSX } from 'react';
-import { markWrong, type Fault } from '../../api/labels';
+import { markWrong, type Fault, type NewMark } from '../../api/labels';
 import { t, word } from '../../i18n';
 import { reaches } from '../auth/rules';
 import { useSession } from '../auth/session';
 
 const FAULTS: readonly Fault[] = ['missed', 'false', 'wrong_class', 'wrong_count', 'other'];
 
-export function WrongButton({ observation }: { observation: string }): JSX.Element | null {
+interface Props {
+  subject: NewMark['subject'];
+  subjectId: string;
+}
+
+export function WrongButton({ subject, subjectId }: Props): JSX.Element | null {
   const role = useSession()?.user.role ?? 'viewer';
   const [open, setOpen] = useState(false);
+  const [right, setRight] = useState('');
   const [note, setNote] = useState('');
   // Said twice over a bad line it is one mark.
   const [key] = useState(() => crypto.randomUUID());
-  const mark = useMutation({ mutationFn: (fault: Fault) => markWrong(key, observation, fault, note.trim()) });
+  const mark = useMutation({
+    mutationFn: (fault: Fault) =>
+      markWrong({ id: key, subject, subjectId, fault, right: right.trim(), note: note.trim() }),
+  });
   if (!reaches(role, 'operator')) return null;
   if (mark.isSuccess) {
     return (
       <Alert severity="success" variant="outlined" data-testid="marked">
-        {t('labels.thanks')}
+        {t(mark.data.task_id === null ? 'labels.noted' : 'labels.thanks')}
       </Alert>
     );
   }
@@ -36,6 +45,14 @@ export function WrongButton({ observation }: { observation: string }): JSX.Eleme
   }
   return (
     <Box role="group" aria-label={t('labels.what_wrong')} sx={{ display: 'grid', gap: 1, maxWidth: '40rem' }}>
+      <TextField
+        label={t('labels.right_answer')}
+        value={right}
+        size="small"
+        helperText={t('labels.right_answer_text')}
+        onChange={(event) => setRight(event.target.value)}
+        slotProps={{ htmlInput: { maxLength: 64 } }}
+      />
       <TextField
         label={t('labels.note')}
         value={note}

@@ -108,7 +108,7 @@ function Enlarged({ item, timezone }: { item: Observation; timezone: string }): 
           ` · ${item.model.name} ${item.model.version}, sha256 ${shortHash(item.model.sha256)}…`}
       </Typography>
       <Box sx={{ mt: 1 }}>
-        <WrongButton key={item.id} observation={item.id} />
+        <WrongButton key={item.id} subject="observation" subjectId={item.id} />
       </Box>
     </Box>
   );

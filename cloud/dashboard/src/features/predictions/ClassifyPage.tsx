@@ -21,6 +21,7 @@ import { reaches } from '../auth/rules';
 import { useSession } from '../auth/session';
 import { FarmFrame } from '../farms/FarmFrame';
 import { speciesText } from '../farms/words';
+import { WrongButton } from '../labels/WrongButton';
 import { EvidenceImage } from '../observations/EvidenceImage';
 import { shortHash } from '../observations/words';
 import { AttentionMap } from './AttentionMap';
@@ -242,6 +243,7 @@ function labelText(label: string): string {
 
 function History({ timezone }: { timezone: string }): JSX.Element {
   const query = useInfiniteQuery(paged(['predictions'], 60_000, pastPredictions));
+  const mayMark = reaches(useSession()?.user.role ?? 'viewer', 'operator');
   return (
     <Card title={t('classify.history')}>
       <Pages query={query} empty={{ title: t('state.nothing') }}>
@@ -266,6 +268,16 @@ function History({ timezone }: { timezone: string }): JSX.Element {
                 },
                 { head: t('rollouts.model'), cell: (each) => `${each.model.name} ${each.model.version}` },
                 { head: 'sha256', cell: (each) => <code>{shortHash(each.image_sha256)}</code> },
+                ...(mayMark
+                  ? [
+                      {
+                        head: t('labels.wrong_head'),
+                        cell: (each: PastPrediction) => (
+                          <WrongButton subject="prediction" subjectId={String(each.id)} />
+                        ),
+                      },
+                    ]
+                  : []),
               ]}
             />
             {older}

@@ -52,6 +52,7 @@ export const driftEn = {
   'signal.glare': 'Freedom from glare',
   'signal.clarity': 'Clarity',
   'signal.clean': 'Clean part',
+  'signal.embedding': 'Distance from what was taught',
   'signal.confidence': 'Confidence',
   'signal.count': 'Count',
   'signal.classes': 'Mix of labels',

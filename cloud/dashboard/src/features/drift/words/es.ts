@@ -53,6 +53,7 @@ export const driftEs: Readonly<Record<keyof typeof driftEn, string>> = {
   'signal.glare': 'Sin reflejos',
   'signal.clarity': 'Claridad',
   'signal.clean': 'Parte limpia',
+  'signal.embedding': 'Distancia de lo aprendido',
   'signal.confidence': 'Confianza',
   'signal.count': 'Recuento',
   'signal.classes': 'Mezcla de etiquetas',
