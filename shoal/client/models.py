@@ -1512,6 +1512,8 @@ class LabelMarkOut(TypedDict):
     subject: Literal['observation', 'prediction']
     subject_id: str
     fault: str
+    right_answer: str | None
+    """What it should have said, where somebody knows."""
     note: str | None
     model: ModelRef | None
     task_id: str | None
@@ -2199,6 +2201,8 @@ class _NewMarkAlways(TypedDict):
 
 class NewMark(_NewMarkAlways, total=False):
     """A model was wrong."""
+    right_answer: str | None
+    """What it should have said: the class, or the count."""
     note: str | None
 
 
@@ -2386,6 +2390,8 @@ class ObservationOut(TypedDict):
     """Mean number per frame by label."""
     health: dict[str, float]
     """Mean score by health label, over the fish that a health model looked at."""
+    embedding_distance: float | None
+    """How far the pictures lie from those that the model was trained on, which lie about 1 away; null when it does not tell."""
 
 
 
@@ -3106,7 +3112,7 @@ class SignInWays(TypedDict):
     """There is one: send the browser to ``/api/v1/auth/oidc/start``."""
 
 
-Signal: TypeAlias = "Literal['image_quality', 'light', 'glare', 'clarity', 'clean', 'confidence', 'count', 'classes', 'errors']"
+Signal: TypeAlias = "Literal['image_quality', 'light', 'glare', 'clarity', 'clean', 'embedding', 'confidence', 'count', 'classes', 'errors']"
 """One number per hour."""
 
 

@@ -205,7 +205,7 @@ def test_a_training_longer_than_five_turns_goes_on_while_it_gets_further(databas
         for turn in range(30):
             await tend(training, database, NOW + timedelta(hours=2 * turn + 1))
         row = (await runs(database))[0]
-        assert launcher.turns == row["starts"] == 12 + 4  # the twelfth and four more got no further
+        assert launcher.turns == row["starts"] == 12 + 5  # five more got no further
         assert row["state"] == "failed"
         assert "without getting further" in row["error"]
 

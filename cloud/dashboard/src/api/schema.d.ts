@@ -6016,6 +6016,11 @@ export interface components {
             subject_id: string;
             /** Fault */
             fault: string;
+            /**
+             * Right Answer
+             * @description What it should have said, where somebody knows.
+             */
+            right_answer: string | null;
             /** Note */
             note: string | null;
             model: components["schemas"]["ModelRef"] | null;
@@ -7258,6 +7263,11 @@ export interface components {
              * @enum {string}
              */
             fault: "missed" | "false" | "wrong_class" | "wrong_count" | "other";
+            /**
+             * Right Answer
+             * @description What it should have said: the class, or the count.
+             */
+            right_answer?: string | null;
             /** Note */
             note?: string | null;
         };
@@ -7696,6 +7706,11 @@ export interface components {
             health: {
                 [key: string]: number;
             };
+            /**
+             * Embedding Distance
+             * @description How far the pictures lie from those that the model was trained on, which lie about 1 away; null when it does not tell.
+             */
+            embedding_distance: number | null;
         };
         /**
          * ObservationPage
@@ -9069,7 +9084,7 @@ export interface components {
          * @description One number per hour.
          * @enum {string}
          */
-        Signal: "image_quality" | "light" | "glare" | "clarity" | "clean" | "confidence" | "count" | "classes" | "errors";
+        Signal: "image_quality" | "light" | "glare" | "clarity" | "clean" | "embedding" | "confidence" | "count" | "classes" | "errors";
         /**
          * SignalOut
          * @description What the newest day said of one signal.
