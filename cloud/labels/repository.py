@@ -47,8 +47,8 @@ _GIVEN = (
     LabelRow.body, LabelRow.note,
 )  # fmt: skip
 _MARK = select(
-    LabelMark.id, LabelMark.subject, LabelMark.subject_id, LabelMark.fault, LabelMark.right_answer, LabelMark.note, LabelMark.model_name,
-    LabelMark.model_version, LabelMark.model_sha256, LabelMark.sample_id, LabelMark.marked_at, LabelMark.marked_by,
+    LabelMark.id, LabelMark.subject, LabelMark.subject_id, LabelMark.fault, LabelMark.right_answer, LabelMark.note,
+    LabelMark.model_name, LabelMark.model_version, LabelMark.model_sha256, LabelMark.sample_id, LabelMark.marked_at, LabelMark.marked_by,
 )  # fmt: skip
 
 
