@@ -153,7 +153,7 @@ async def tend_one(training: Training, database: Database, run: Row, now: dateti
     state = await to_thread.run_sync(_state, folder)
     heard_at = None if state is None else datetime.fromisoformat(state["heard_at"])
     step = None if state is None else state["step"]
-    progress = float(run["progress"] if state is None else state.get("progress", run["progress"]))
+    progress: float = run["progress"] if state is None else state.get("progress", run["progress"]) or 0.0
     idle = idle_starts_of(run["idle_starts"], run["progress_at_start"], progress)
     then = next_of(
         None if state is None else state["state"],
