@@ -36,6 +36,9 @@ class Sample(WireModel):
     score: Fraction
     detections: tuple[Detection, ...] = ()
     model: ModelRef | None = None
+    other: tuple[Detection, ...] | None = None
+    """What a candidate on trial says of the same frame; None where none was asked."""
+    other_model: ModelRef | None = None
 
 
 class LabelledBox(WireModel):

@@ -6,17 +6,20 @@ from datetime import datetime, timezone
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from fastapi.responses import FileResponse
 
-from cloud.auth.dependencies import ImageViewer, Operator
+from cloud.auth.dependencies import FleetAdmin, ImageViewer, Operator
+from cloud.auth.tokens import UrlSigner
 from cloud.errors import BadRequestError, UnsupportedImageError, WrongProtocolVersionError
 from cloud.kit.origin import origin_of
 from cloud.kit.problems import Problem, problems
 from cloud.kit.repository import Database, Reader, Writer, database_of
 from cloud.samples import service
 from cloud.samples.rules import MAX_BYTES
+from cloud.samples.schemas import SamplePairs
 from cloud.samples.service import Store
+from contracts.base import Slug
 
 router = APIRouter(tags=["samples"])
 
@@ -156,6 +159,23 @@ async def append_to_upload(
         pool, user, store, upload_id, request.stream(), offset=upload_offset, declared=origin_of(request), now=_now()
     )
     return Response(status_code=204, headers=_TUS | {"Upload-Offset": str(upload.reached)})
+
+
+@router.get("/samples/pairs", summary="Frames that two models saw differently", responses=problems(400, 401, 403))
+async def list_sample_pairs(
+    request: Request,
+    user: FleetAdmin,
+    reader: Reader,
+    model: Annotated[Slug, Query(description="Name of the candidate, e.g. `fish-detector`.")],
+    version: Annotated[str, Query(max_length=40, pattern=r"^[0-9A-Za-z.+-]+$", description="Its version.")],
+    limit: Annotated[int, Query(ge=1, le=100, description="Frames at most, those that differ most.")] = 48,
+) -> SamplePairs:
+    """Frames of shadow runs on which the candidate and the active model differ, each with the boxes of both.
+
+    Boxes choose them within their budget of samples, so they are examples and no count: the figures of the rollout are the count.
+    """
+    signer: UrlSigner = request.app.state.signer
+    return await service.list_pairs(reader, user, signer, _now(), model=model, version=version, most=limit)
 
 
 @router.get(

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from cloud.auth.scope import Scope
 from cloud.farms.repository import own_sites
-from cloud.farms.tables import Site
+from cloud.farms.tables import Site, Unit
 from cloud.kit.repository import ReadConnection, Repository, Row, WriteConnection
 from cloud.samples.tables import SampleRow, SampleUpload
 
@@ -117,6 +117,35 @@ class SampleRepository(Repository):
         """Store a sample; False when the organization has one of this content."""
         statement = insert(SampleRow).values(organization_id=self._scope.organization_id, **values)
         return await self._one(statement.on_conflict_do_nothing().returning(SampleRow.id)) is not None
+
+    async def pairs(self, model: str, version: str, *, rows: int) -> list[Row]:
+        """Samples with the answer of this candidate beside the active model's, those that differ most first."""
+        table = SampleRow
+        return await self._all(
+            select(
+                table.id,
+                table.unit,
+                table.device,
+                table.camera,
+                table.captured_at,
+                table.score,
+                table.detections,
+                table.model_name,
+                table.model_version,
+                table.model_sha256,
+                table.other_detections,
+                table.other_name,
+                table.other_version,
+                table.other_sha256,
+                Site.slug.label("site"),
+                Unit.name.label("unit_name"),
+            )
+            .join(Site, Site.id == table.site_id)
+            .outerjoin(Unit, (Unit.site_id == table.site_id) & (Unit.slug == table.unit))
+            .where(table.other_name == model, table.other_version == version, self._own)
+            .order_by(table.score.desc(), table.id)
+            .limit(rows)
+        )
 
     async def kept_bytes(self) -> int:
         """Bytes of the organization's store: samples, and uploads at their full length."""

@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect
 
 from cloud.auth.dependencies import Principal
 from cloud.auth.scope import Scope
+from cloud.auth.tokens import UrlSigner
 from cloud.devices.rules import is_plausible
 from cloud.errors import (
     BadRequestError,
@@ -43,11 +44,15 @@ from cloud.samples.rules import (
     read_metadata,
     uncertainty,
 )
+from cloud.samples.schemas import Opinion, SamplePair, SamplePairs
 from cloud.samples.store import append, finish, part_of, path_of, put
 from contracts.samples import Sample
+from contracts.vision import Detection, ModelRef
 
 log = structlog.get_logger()
 
+IMAGES = "/api/v1/samples/"
+"""Where the frames of samples are fetched."""
 UPLOAD_LASTS = timedelta(days=7)
 """An upload that was not touched for longer is forgotten; the box begins it anew."""
 MOST_UPLOADS = 1000
@@ -248,6 +253,29 @@ async def keep(
     return sample_id
 
 
+async def list_pairs(
+    reader: ReadConnection, user: Principal, signer: UrlSigner, now: datetime, *, model: str, version: str, most: int
+) -> SamplePairs:
+    """Frames that a candidate and the active model saw differently, those that differ most first."""
+    rows = await SampleRepository(reader, user.scope).pairs(model, version, rows=most)
+    return SamplePairs(items=[_pair(row, signer, now) for row in rows])
+
+
+def _pair(row: Row, signer: UrlSigner, now: datetime) -> SamplePair:
+    candidate = ModelRef(name=row["other_name"], version=row["other_version"], sha256=row["other_sha256"])
+    active = None
+    if row["model_name"] is not None:
+        active = ModelRef(name=row["model_name"], version=row["model_version"], sha256=row["model_sha256"])
+    return SamplePair(
+        **{name: row[name] for name in ("id", "site", "unit", "unit_name", "device", "camera", "captured_at", "score")},
+        image_url=signer.sign(f"{IMAGES}{row['id']}/image", now),
+        active=Opinion(model=active, detections=[Detection.model_validate(one) for one in row["detections"]]),
+        candidate=Opinion(
+            model=candidate, detections=[Detection.model_validate(one) for one in row["other_detections"]]
+        ),
+    )
+
+
 @dataclass(frozen=True)
 class SampleImage:
     """An image that may be sent."""
@@ -327,7 +355,8 @@ async def _row(
     others = await repository.looks(site_id, sample.camera, rows=COMPARED)
     unsure = uncertainty(sample.reason, sample.score, sample.detections)
     new = novelty(vector, others)
-    model = sample.model
+    model, other = sample.model, sample.other_model
+    seen_by_two = other is not None and sample.other is not None
     width, height = size if look is None else (look.header.width, look.header.height)
     return {
         "site_id": site_id,
@@ -345,6 +374,12 @@ async def _row(
         "model_name": None if model is None else model.name,
         "model_version": None if model is None else model.version,
         "model_sha256": None if model is None else model.sha256,
+        "other_detections": [one.model_dump(mode="json", exclude_none=True) for one in sample.other or ()]
+        if seen_by_two
+        else None,
+        "other_name": other.name if other is not None and seen_by_two else None,
+        "other_version": other.version if other is not None and seen_by_two else None,
+        "other_sha256": other.sha256 if other is not None and seen_by_two else None,
         "look": vector,
         "uncertainty": unsure,
         "novelty": new,

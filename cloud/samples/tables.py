@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from cloud.db.base import Base
@@ -40,6 +41,15 @@ class SampleRow(Base):
         UniqueConstraint("organization_id", "sha256"),
         Index("ix_sample_queue", "organization_id", "status", text("priority DESC"), "id"),
         Index("ix_sample_camera", "site_id", "camera", text("stored_at DESC")),
+        Index(
+            "ix_sample_other",
+            "organization_id",
+            "other_name",
+            "other_version",
+            text("score DESC"),
+            "id",
+            postgresql_where=text("other_name IS NOT NULL"),
+        ),
         CheckConstraint("status in ('open', 'review', 'accepted', 'rejected')", name="status"),
     )
 
@@ -65,6 +75,11 @@ class SampleRow(Base):
     model_name: Mapped[str | None]
     model_version: Mapped[str | None]
     model_sha256: Mapped[str | None]
+    other_detections: Mapped[list[Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """What a candidate on trial says of the same frame; None where none was asked."""
+    other_name: Mapped[str | None]
+    other_version: Mapped[str | None]
+    other_sha256: Mapped[str | None]
     look: Mapped[list[Any]]
     """A few numbers that describe the picture, for comparing it with others; empty when it could not be decoded."""
     uncertainty: Mapped[float]

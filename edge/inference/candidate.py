@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 import structlog
 
 from contracts.errors import ShoalError
-from contracts.vision import Detection
+from contracts.vision import Detection, ModelRef
 from edge.clock import Clock
 from edge.errors import SourceError
 from edge.inference.engine import EngineReport
@@ -40,8 +40,24 @@ class Comparison(Protocol):
 
 
 @dataclass(frozen=True)
-class _Asked:
+class BothSaw:
+    """A frame with what both say of it, each from its own threshold on."""
+
+    camera: int
+    """Its number in the pipeline."""
+    frame: Frame
     active: tuple[Detection, ...]
+    active_model: ModelRef
+    candidate: tuple[Detection, ...]
+    candidate_model: ModelRef
+
+
+@dataclass(frozen=True)
+class _Asked:
+    camera: int
+    frame: Frame
+    active: tuple[Detection, ...]
+    active_model: ModelRef
     active_s: float
     at_s: float
 
@@ -73,6 +89,8 @@ class Candidate:
         self.lost = 0
         """How often its process was lost."""
         self.comparison = comparison
+        self.on_both: Callable[[BothSaw], None] = lambda _saw: None
+        """Told of each frame that both have answered; the pipeline keeps those on which they differ."""
         self._clock = clock
         self._every_s = every_s
         self._on_active = on_active
@@ -93,14 +111,17 @@ class Candidate:
                 self.comparison.failed()
             self._asked = None
 
-    def offer(self, frame: Frame, active: Sequence[Detection], report: EngineReport, *, frame_s: float) -> None:
+    def offer(
+        self, frame: Frame, active: Sequence[Detection], report: EngineReport, *, frame_s: float, camera: int = 0
+    ) -> None:
         """Ask it about a frame that the active model has answered, when it is its turn.
 
         Args:
-            frame: the frame.
+            frame: the frame; it is held until the candidate has answered.
             active: what the active model found.
             report: of the active model.
             frame_s: seconds that the active model took.
+            camera: whose frame it is, by its number in the pipeline.
         """
         now_s = self._clock.monotonic()
         if self.comparison is None or now_s < self._next_s or self._asked is not None or not self.worker.idle:
@@ -113,7 +134,7 @@ class Candidate:
             log.debug("candidate.not_asked", reason=str(error))
             return
         sure = tuple(one for one in active if one.confidence >= report.threshold)
-        self._asked = _Asked(sure, frame_s, now_s)
+        self._asked = _Asked(camera, frame, sure, report.model, frame_s, now_s)
 
     def take_over(self) -> None:
         """It is the active model from now on."""
@@ -133,6 +154,9 @@ class Candidate:
         sure = [one for one in found[0] if one.confidence >= threshold]
         self.comparison.pair(
             asked.active, sure, active_s=asked.active_s, candidate_s=self._clock.monotonic() - asked.at_s
+        )
+        self.on_both(
+            BothSaw(asked.camera, asked.frame, asked.active, asked.active_model, tuple(sure), self.report.model)
         )
 
     def _reported(self, report: EngineReport | None, reason: str) -> None:

@@ -22,7 +22,7 @@ from edge.cameras.alarms import MEMORY_PREFIX, STATE_PREFIX, ViewAlarm, orphan_c
 from edge.cameras.capture import CameraCapture, Drop
 from edge.cameras.source import Frame
 from edge.clock import Clock
-from edge.inference.candidate import Candidate
+from edge.inference.candidate import BothSaw, Candidate
 from edge.inference.engine import FrameResult
 from edge.inference.governor import Governor
 from edge.inference.scheduler import Scheduler
@@ -102,6 +102,7 @@ class VisionPipeline:
         self._worker = worker
         self._observe_latency = observe_latency
         self._captures = captures
+        self._pictures = pictures
         cameras = _with_analysts(captures, outbox, settings=settings, clock=clock, pictures=pictures)
         self._analysts = [analyst for _, analyst in cameras]
         self._windows = Windows(
@@ -158,6 +159,8 @@ class VisionPipeline:
 
     def try_out(self, candidate: Candidate | None) -> None:
         """Run a candidate beside the model, or none any more; its process is started and ended by the pipeline's thread."""
+        if candidate is not None:
+            candidate.on_both = self._both_saw
         before, self._candidate = self._candidate, candidate
         if before is not None and before is not candidate and before.worker is not self._worker:
             self._retired.append(before)
@@ -325,7 +328,9 @@ class VisionPipeline:
             found = None
         candidate = self._candidate
         if candidate is not None and self._swapping is None and found is not None and report is not None:
-            candidate.offer(job.frames[0][1], found[0], report, frame_s=(now_s - self._submitted_s) / len(job.frames))
+            camera, frame = job.frames[0]
+            frame_s = (now_s - self._submitted_s) / len(job.frames)
+            candidate.offer(frame, found[0], report, frame_s=frame_s, camera=camera)
         for index, (camera, frame) in enumerate(job.frames):
             result = None
             if found is not None and report is not None:
@@ -338,6 +343,16 @@ class VisionPipeline:
                     answer.distances[index] if answer.distances else None,
                 )
             self._see(camera, frame, result)
+
+    def _both_saw(self, saw: BothSaw) -> None:
+        """Keep the frame for people to look at when the two differ on it."""
+        if self._pictures is None:
+            return
+        camera = self._captures[saw.camera].settings
+        try:
+            self._pictures.offer_pair(saw, camera, self._clock.monotonic())
+        except Exception:  # a picture that is not kept must not stop the frames
+            log.exception("candidate.frame_not_kept", camera=camera.name)
 
     def _see(self, camera: int, frame: Frame, result: FrameResult | None) -> None:
         try:

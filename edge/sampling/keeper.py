@@ -20,18 +20,23 @@ from contracts.vision import Detection, Evidence, ModelRef
 from edge.cameras.evidence import draw_boxes, frame_jpeg
 from edge.clock import Clock
 from edge.errors import SourceError
-from edge.sampling.rules import DAY_S, Chooser, Offer
+from edge.sampling.rules import DAY_S, Choice, Chooser, Offer
 from edge.sampling.settings import SamplingSettings
 from edge.sampling.store import PictureClass, PictureStore
 
 if TYPE_CHECKING:
     from edge.cameras.settings import CameraSettings
     from edge.cameras.source import Frame
+    from edge.inference.candidate import BothSaw
 
 log = structlog.get_logger()
 
 FOLDER = "pictures"
 """Name of the store in the agent's ``data_dir``."""
+MOST_BOXES = 200
+"""Of one sample: its description travels in a header, and the server takes 60,000 characters of it."""
+MOST_BOXES_OF_TWO = MOST_BOXES // 2
+"""The same of each model, where two have seen the frame."""
 
 
 def open_keeper(
@@ -83,6 +88,41 @@ class PictureKeeper:
         choice = self._chooser.consider(offer) if self._settings.enabled else None
         if choice is None:
             return
+        self._keep_sample(
+            frame,
+            camera,
+            choice,
+            detections=tuple(d for d in offer.detections if d.confidence >= offer.threshold)[:MOST_BOXES],
+            model=model,
+        )
+
+    def offer_pair(self, saw: BothSaw, camera: CameraSettings, at_s: float) -> None:
+        """Keep a frame that a candidate on trial has seen too, with both answers, when they differ enough."""
+        if not self._settings.enabled:
+            return
+        choice = self._chooser.consider_pair(camera.name, at_s, saw.active, saw.candidate)
+        if choice is not None:
+            self._keep_sample(
+                saw.frame,
+                camera,
+                choice,
+                detections=saw.active[:MOST_BOXES_OF_TWO],
+                model=saw.active_model,
+                other=saw.candidate[:MOST_BOXES_OF_TWO],
+                other_model=saw.candidate_model,
+            )
+
+    def _keep_sample(
+        self,
+        frame: Frame,
+        camera: CameraSettings,
+        choice: Choice,
+        *,
+        detections: tuple[Detection, ...],
+        model: ModelRef,
+        other: tuple[Detection, ...] | None = None,
+        other_model: ModelRef | None = None,
+    ) -> None:
         try:
             data, _, _ = frame_jpeg(frame, self._settings.image_max_bytes)
         except SourceError as error:
@@ -97,8 +137,10 @@ class PictureKeeper:
             image_sha256=PictureStore.name_of(data),
             reason=choice.reason,
             score=choice.score,
-            detections=tuple(d for d in offer.detections if d.confidence >= offer.threshold)[:500],
+            detections=detections,
             model=model,
+            other=other,
+            other_model=other_model,
         )
         note = sample.model_dump_json(exclude_none=True)
         if self._put(PictureClass.SAMPLE, data, camera.name, frame.observed_at, note, worth=choice.score):

@@ -114,6 +114,21 @@ class Chooser:
                 return self._take(camera, offer.at_s, Choice(reason, max(scores.values())))
         return None
 
+    def consider_pair(
+        self, camera: str, at_s: float, active: Sequence[Detection], candidate: Sequence[Detection]
+    ) -> Choice | None:
+        """Whether a frame that a candidate on trial has seen too should be kept: within the same budget and pauses.
+
+        The frame itself was taken into account when it was offered alone.
+        """
+        known, settings = self._camera(camera), self._settings
+        if self._left(known, at_s) <= settings.random_share * settings.per_camera_day:
+            return None
+        if at_s - known.by_reason.get(SampleReason.DISAGREEMENT, -math.inf) < settings.gap_s:
+            return None
+        share = disagreement(active, candidate)
+        return self._take(known, at_s, Choice(SampleReason.DISAGREEMENT, share)) if share >= DISAGREES else None
+
     def _judge(self, camera: _Camera, offer: Offer) -> dict[SampleReason, float]:
         return {
             SampleReason.NEAR_THRESHOLD: near_threshold(offer.detections, offer.threshold, self._settings.near),

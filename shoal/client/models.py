@@ -2415,6 +2415,13 @@ class OneTimeToken(TypedDict):
 
 
 
+class Opinion(TypedDict):
+    """What one model says of a frame, from its own threshold on."""
+    model: ModelRef | None
+    detections: list[Detection]
+
+
+
 class Order(TypedDict):
     """What should be done, and why; the reason stays in the decision log."""
     kind: OrderKind
@@ -3004,6 +3011,31 @@ class RowFault(TypedDict):
     field: str
     value: str
     message: str
+
+
+
+class SamplePair(TypedDict):
+    """A frame that the active model and a candidate on trial saw differently. Without labels nobody knows who is right."""
+    id: str
+    site: str
+    unit: str
+    unit_name: str | None
+    """Null when the unit is not known here."""
+    device: str
+    camera: str
+    captured_at: str
+    score: float
+    """Share of the boxes of both that have no partner, 0 to 1."""
+    image_url: str
+    """Signed address of the frame."""
+    active: Opinion
+    candidate: Opinion
+
+
+
+class SamplePairs(TypedDict):
+    """Frames of one candidate, those that differ most first."""
+    items: list[SamplePair]
 
 
 SampleReason: TypeAlias = "Literal['near_threshold', 'rare_class', 'disagreement', 'drift', 'random', 'operator']"

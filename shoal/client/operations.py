@@ -652,6 +652,11 @@ class Operations:
         answer: models.RolloutPage = self._request("GET", "/api/v1/rollouts", query={"limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
         return answer
 
+    def list_sample_pairs(self, *, model: str, version: str, limit: int | None = None) -> models.SamplePairs:
+        """Frames that two models saw differently."""
+        answer: models.SamplePairs = self._request("GET", "/api/v1/samples/pairs", query={"model": model, "version": version, "limit": limit}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
     def list_sign_in_ways(self) -> models.SignInWays:
         """Ways to sign in."""
         answer: models.SignInWays = self._request("GET", "/api/v1/auth/ways", query={}, headers={}, body=None, form=False, as_json=True)
@@ -1514,6 +1519,11 @@ class AsyncOperations:
     async def list_rollouts(self, *, limit: int | None = None, cursor: str | None = None) -> models.RolloutPage:
         """Rollouts."""
         answer: models.RolloutPage = await self._request("GET", "/api/v1/rollouts", query={"limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    async def list_sample_pairs(self, *, model: str, version: str, limit: int | None = None) -> models.SamplePairs:
+        """Frames that two models saw differently."""
+        answer: models.SamplePairs = await self._request("GET", "/api/v1/samples/pairs", query={"model": model, "version": version, "limit": limit}, headers={}, body=None, form=False, as_json=True)
         return answer
 
     async def list_sign_in_ways(self) -> models.SignInWays:

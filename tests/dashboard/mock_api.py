@@ -181,6 +181,9 @@ class MockFarm:
         self.alarms = self._alarms()
         self.rollouts = self._rollouts()
         self.decisions: list[Json] = [self._decision("early: begun"), self._decision("canary: passed")]
+        self.accepted_by: str | None = None
+        """Who took the drift of tank 2 for the new normal."""
+        self.tasks = self._tasks()
         self.lock = threading.Lock()
 
     def now(self) -> datetime:
@@ -623,6 +626,136 @@ class MockFarm:
             for number in range(1, 6)
         ]
 
+    def drift_alert(self) -> Json:
+        """Return the one piece of advice of this farm, accepted or not."""
+        unit, now = self.units[1], self.now()
+        pictures = [self.observation(unit, now.timestamp() // 60 * 60 - 3_600 * n)["image_url"] for n in range(4)]
+        return {
+            "id": str(uuid5(NAMESPACE, "drift")),
+            "site": self.sites[0]["slug"],
+            "unit_id": unit.id,
+            "unit": unit.slug,
+            "unit_name": unit.name,
+            "model": MODEL,
+            "signal": "clarity",
+            "family": "input",
+            "started_at": (now - timedelta(days=6)).isoformat(),
+            "told_at": (now - timedelta(days=2)).isoformat(),
+            "ended_at": now.isoformat() if self.accepted_by else None,
+            "ended_because": "accepted" if self.accepted_by else None,
+            "accepted_by": self.accepted_by,
+            "psi": 0.61,
+            "p": 0.00004,
+            "shift": -1.8,
+            "text": "The picture's clarity of fish-detector 1.0.0 at Tank 2 fell by 1.8 times its usual spread over 7 days"
+            " (PSI 0.61, p 4e-05). Turbid water, or a lens that should be cleaned.",
+            "evidence": pictures[:2],
+            "before": pictures[2:],
+        }
+
+    def drift_series(self) -> list[Json]:
+        """Return a version at each unit: one drifts, one learns, the others are as they were."""
+        now, found = self.now(), []
+        for unit, status in zip(self.units, ("stable", "drift", "learning", "stable"), strict=False):
+            names = () if status == "learning" else ("clarity", "confidence", "count")
+            signals = [
+                {
+                    "signal": name,
+                    "family": "input" if name == "clarity" else "prediction",
+                    "verdict": "drift" if status == "drift" and name == "clarity" else "stable",
+                    "psi": 0.61 if status == "drift" and name == "clarity" else 0.04,
+                    "ks": 0.2,
+                    "p": 0.00004 if status == "drift" and name == "clarity" else 0.4,
+                    "shift": -1.8 if status == "drift" and name == "clarity" else 0.1,
+                    "days": 7,
+                    "changed_at": None,
+                    "drift_days": 2 if status == "drift" and name == "clarity" else 0,
+                }
+                for name in names
+            ]
+            found.append(
+                {
+                    "site": self.sites[0]["slug"],
+                    "unit_id": unit.id,
+                    "unit": unit.slug,
+                    "unit_name": unit.name,
+                    "model": MODEL,
+                    "status": status,
+                    "reference_from": (now - timedelta(days=60)).isoformat(),
+                    "newest_hour": now.isoformat(),
+                    "judged_until": now.isoformat(),
+                    "signals": signals,
+                }
+            )
+        return found
+
+    def drift_hours(self) -> Json:
+        """Return two weeks of a version whose picture grows dull, with a silent day."""
+        now = self.now()
+        hours = [
+            {
+                "hour": (now - timedelta(hours=336 - n)).isoformat(),
+                "observations": 360,
+                "signals": {
+                    "clarity": 0.8 - max(0, n - 190) * 0.002 + 0.03 * math.sin(n / 4),
+                    "confidence": 0.74 + 0.02 * math.sin(n / 9),
+                },
+                "mix": {"fish": 8.0},
+            }
+            for n in range(336)
+            if not 100 < n < 124
+        ]
+        return {"start": hours[0]["hour"], "end": now.isoformat(), "items": hours}
+
+    def sample_pairs(self, version: str) -> list[Json]:
+        """Return frames on which the candidate misses fish that the active model finds, and finds one of its own."""
+        unit, found = self.units[0], []
+        for number in range(4):
+            seen = self.observation(unit, self.now().timestamp() // 60 * 60 - 600 * number)
+            boxes = seen["detections"]
+            own = boxes[0] | {"box": boxes[0]["box"] | {"x": 0.02, "y": 0.05}, "confidence": 0.44}
+            found.append(
+                {
+                    "id": str(uuid5(NAMESPACE, f"pair {number}")),
+                    "site": self.sites[0]["slug"],
+                    "unit": unit.slug,
+                    "unit_name": unit.name,
+                    "device": "edge-1",
+                    "camera": seen["camera"],
+                    "captured_at": seen["observed_at"],
+                    "score": 0.9 - number / 10,
+                    "image_url": seen["image_url"],
+                    "active": {"model": MODEL, "detections": boxes},
+                    "candidate": {"model": MODEL | {"version": version}, "detections": [*boxes[:3], own]},
+                }
+            )
+        return found
+
+    def _tasks(self) -> dict[str, Json]:
+        """One of each state."""
+        now, found = self.now(), {}
+        told = (("export", "running", 0.42), ("report", "succeeded", 1.0), ("training", "failed", 0.3))
+        for number, (kind, state, progress) in enumerate(told):
+            key = str(uuid5(NAMESPACE, f"task {number}"))
+            found[key] = {
+                "id": key,
+                "kind": kind,
+                "queue": "data",
+                "params": {"site": "nordfjord", "format": "csv"},
+                "state": state,
+                "progress": progress,
+                "message": "Tank 2, 3 of 7 days" if state == "running" else "",
+                "result": {"file": "report.csv", "bytes": 2048} if state == "succeeded" else None,
+                "error": "The data set has no label of the class wrasse" if state == "failed" else None,
+                "attempts": 1 + (state == "failed"),
+                "created_at": (now - timedelta(minutes=5 + number)).isoformat(),
+                "created_by": "operator@nordfjord.example",
+                "started_at": (now - timedelta(minutes=5)).isoformat(),
+                "finished_at": None if state == "running" else now.isoformat(),
+                "cancel_requested": False,
+            }
+        return found
+
     def acknowledge(self, alarm_id: str, user: Json) -> Json:
         """Mark an alarm as seen by a person; once is enough."""
         with self.lock:
@@ -839,6 +972,45 @@ def create_app(farm: MockFarm, *, dist: Path = DIST) -> FastAPI:
         rollout_id: str, approval: Annotated[Json, Body()], authorization: Annotated[str | None, Header()] = None
     ) -> Json:
         return farm.approve_rollout(rollout_id, approval, admin_of(authorization))
+
+    @app.get("/api/v1/drift/alerts")
+    def drift_alerts(*, open: bool, authorization: Annotated[str | None, Header()] = None) -> Json:  # noqa: A002
+        user_of(authorization)
+        alert = farm.drift_alert()
+        return {"items": [alert] if open == (alert["ended_at"] is None) else [], "next_cursor": None}
+
+    @app.post("/api/v1/drift/alerts/{alert_id}/accept")
+    def accept_drift(alert_id: str, authorization: Annotated[str | None, Header()] = None) -> Json:
+        farm.accepted_by = admin_of(authorization)["email"]
+        return farm.drift_alert() | {"id": alert_id}
+
+    @app.get("/api/v1/drift/series")
+    def drift_series(authorization: Annotated[str | None, Header()] = None) -> Json:
+        user_of(authorization)
+        return {"items": farm.drift_series(), "next_cursor": None}
+
+    @app.get("/api/v1/drift/series/{unit_id}/{sha256}")
+    def drift_hours(unit_id: int, sha256: str, authorization: Annotated[str | None, Header()] = None) -> Json:
+        user_of(authorization)
+        del unit_id, sha256
+        return farm.drift_hours()
+
+    @app.get("/api/v1/samples/pairs")
+    def sample_pairs(version: str, authorization: Annotated[str | None, Header()] = None) -> Json:
+        admin_of(authorization)
+        return {"items": farm.sample_pairs(version)}
+
+    @app.get("/api/v1/tasks")
+    def tasks(state: str | None = None, authorization: Annotated[str | None, Header()] = None) -> Json:
+        user_of(authorization)
+        items = [task for task in farm.tasks.values() if state in (None, task["state"])]
+        return {"items": items, "next_cursor": None}
+
+    @app.delete("/api/v1/tasks/{task_id}")
+    def cancel_task(task_id: str, authorization: Annotated[str | None, Header()] = None) -> Json:
+        user_of(authorization)
+        farm.tasks[task_id] |= {"state": "cancelled", "cancel_requested": True, "finished_at": farm.now().isoformat()}
+        return farm.tasks[task_id]
 
     @app.get("/{path:path}")
     def dashboard(path: str) -> Response:

@@ -205,6 +205,70 @@ def test_a_second_person_approves_a_rollout_and_its_author_cannot(page: Page, st
     page.get_by_role("button", name="Stop it").wait_for()
 
 
+def test_drift_is_shown_with_pictures_and_taken_as_the_new_normal(page: Page, stack: Stack) -> None:
+    if not stack.can_stop or stack.fleet_admin is None:
+        pytest.skip("only the mock has a picture that grew dull")
+    sign_in(page, stack.fleet_admin)
+    page.get_by_role("link", name="Drift").click()
+    advice = page.get_by_test_id("drift-alert")
+    advice.get_by_role("img", name="Tank 2 since the change, picture 1").wait_for()
+    advice.get_by_role("button", name="Take this as the new normal").click()
+    page.get_by_role("dialog").get_by_role("button", name="Take this as the new normal").click()
+    page.get_by_text("No advice here").wait_for()
+    page.get_by_role("button", name="Over").click()
+    page.get_by_text(f"taken as normal by {stack.fleet_admin.email}").wait_for()
+    page.get_by_role("tab", name="Versions at units").click()
+    page.get_by_role("row").filter(has_text="Drifts").get_by_role("link", name="Tank 2").click()
+    page.get_by_test_id("drift-line").first.wait_for()
+    assert page.get_by_role("row").filter(has_text="Clarity").filter(has_text="Drifts").count() == 1
+
+
+def test_a_task_is_followed_and_ended(page: Page, stack: Stack) -> None:
+    if not stack.can_stop:
+        pytest.skip("only the mock has tasks that are under way")
+    sign_in(page, stack.operator)
+    page.get_by_role("link", name="Tasks").click()
+    running = page.locator("[data-testid=task][data-state=running]")
+    running.wait_for()
+    assert page.get_by_role("progressbar", name="Progress: Export").get_attribute("aria-valuenow") == "42"
+    running.get_by_role("button", name="End it").click()
+    page.get_by_role("dialog").get_by_role("button", name="End it").click()
+    running.wait_for(state="detached")
+    page.get_by_role("button", name="Failed", exact=True).click()
+    page.get_by_text("The data set has no label of the class wrasse").wait_for()
+
+
+def test_a_fleet_admin_sees_both_answers_side_by_side(page: Page, stack: Stack) -> None:
+    if not stack.can_stop or stack.fleet_admin is None:
+        pytest.skip("only the mock has frames on which two models differ")
+    sign_in(page, stack.fleet_admin)
+    page.get_by_role("link", name="Rollouts").click()
+    page.get_by_role("link", name="Detector for dull water").click()
+    page.get_by_role("tab", name="Side by side").click()
+    first = page.get_by_test_id("sample-pair").first
+    first.get_by_text("Candidate: fish-detector 1.1.0").wait_for()
+    assert first.get_by_test_id("detection-boxes").count() == 2
+    assert "90 % without a partner" in first.inner_text()
+    assert "alone with it: 1" in first.inner_text()
+
+
+def test_two_quantities_share_a_chart_that_keys_move(page: Page, stack: Stack) -> None:
+    sign_in(page, stack.operator)
+    page.get_by_test_id("unit-tile").first.get_by_role("link").first.click()
+    pair = page.get_by_test_id("pair-chart")
+    pair.locator("canvas").wait_for()
+    assert page.get_by_test_id("pair-line").count() == 2
+    assert "mg/L" in page.get_by_test_id("pair-line").first.inner_text()
+    with page.expect_request(re.compile(r"/series\?.*max_points=(?!480)")):
+        pair.press("+")
+    page.get_by_role("button", name="Whole time").wait_for()
+    with page.expect_download() as kept:
+        page.get_by_role("button", name="CSV", exact=True).last.click()
+    head, *rows = kept.value.path().read_text().splitlines()
+    assert head.startswith("time,")
+    assert len(rows) > 100
+
+
 def test_model_dot_says_what_the_server_found(page: Page, stack: Stack) -> None:
     if not stack.can_stop:
         pytest.skip("only the mock has a box that is known to be too slow")

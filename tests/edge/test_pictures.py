@@ -19,12 +19,17 @@ import httpx
 import numpy as np
 import pytest
 
+from contracts.bundles import ImageInput
 from contracts.samples import Sample, SampleReason
 from contracts.vision import Box, Detection, Evidence, ModelRef
 from edge.cameras.settings import CameraSettings
 from edge.cameras.source import Frame
 from edge.clock import SystemClock
+from edge.deployments.shadow_run import ShadowRun
 from edge.errors import UploadLaterError
+from edge.inference.candidate import BothSaw, Candidate
+from edge.inference.engine import EngineReport
+from edge.inference.worker_client import Answer
 from edge.page import Page, Sources
 from edge.sampling.keeper import PictureKeeper
 from edge.sampling.rules import Offer
@@ -185,6 +190,72 @@ class Box1:
 
     def step(self) -> bool:
         return self.uploader.upload_one(self.paused_s.append)
+
+
+def fish(x: float) -> Detection:
+    return Detection(label="fish", confidence=0.9, box=Box(x=x, y=0.2, w=0.1, h=0.1))
+
+
+def test_a_frame_on_which_a_candidate_differs_is_kept_with_both_answers_within_the_budget(tmp_path: Path) -> None:
+    settings = SamplingSettings(random_share=0, gap_s=60)
+    keeper = PictureKeeper(tmp_path, settings, site="s", device="d", clock=CLOCK, seed=1)
+    camera = CameraSettings(name="cam-1", unit="tank-1", source="usb:0")
+    other = ModelRef(name="m", version="1.1.0", sha256="b" * 64)
+
+    def saw(number: int, *found: Detection) -> BothSaw:
+        image = np.full((90, 160, 3), number, np.uint8)
+        frame = Frame(START + timedelta(seconds=number), float(number), decoded=image)
+        return BothSaw(0, frame, (fish(0.1), fish(0.5)), MODEL, found, other)
+
+    keeper.offer_pair(saw(1, fish(0.1), fish(0.5), fish(0.8)), camera, 0.0)
+    assert keeper.samples == 0, "a fifth without a partner is the usual noise"
+    keeper.offer_pair(saw(2, fish(0.8)), camera, 1.0)
+    keeper.offer_pair(saw(3, fish(0.8)), camera, 2.0)
+    assert keeper.samples == 1, "the neighbouring frame teaches the same"
+    (kept,) = keeper.store.newest(PictureClass.SAMPLE)
+    sample = Sample.model_validate_json(kept.note)
+    assert (sample.reason, sample.score) == (SampleReason.DISAGREEMENT, 1.0)
+    assert sample.detections == (fish(0.1), fish(0.5))
+    assert (sample.other, sample.other_model) == ((fish(0.8),), other)
+    keeper.close()
+
+
+def test_a_candidate_tells_the_frame_that_both_have_answered() -> None:
+    class Worker:
+        """A process that answers at once."""
+
+        idle, memory_bytes = True, 0
+        answers: list[Answer]
+
+        def listen(self, **_listeners: object) -> None:
+            self.answers = []
+
+        def draw(self, _frame: Frame, *, bank: int, index: int) -> None:
+            assert (bank, index) == (0, 0)
+
+        def submit(self, _places: object, *, bank: int) -> None:
+            self.answers = [Answer(detections=((fish(0.3), fish(0.7).model_copy(update={"confidence": 0.1})),))]
+
+        def receive(self) -> Answer | None:
+            return self.answers.pop() if self.answers else None
+
+        def tend(self) -> None: ...
+
+    def report(version: str) -> EngineReport:
+        model = ModelRef(name="m", version=version, sha256=version[0] * 64)
+        seen = ImageInput(name="images", width=16, height=16)
+        return EngineReport(model, seen, "cpu", golden_frames=1, warm_up_ms=1.0, latency_ms=1.0, threshold=0.4)
+
+    candidate = Candidate(Worker(), clock=CLOCK, comparison=ShadowRun())  # type: ignore[arg-type]
+    candidate.report = report("2.0.0")
+    both: list[BothSaw] = []
+    candidate.on_both = both.append
+    frame = Frame(START, 0.0, decoded=np.zeros((9, 16, 3), np.uint8))
+    candidate.offer(frame, (fish(0.1),), report("1.0.0"), frame_s=0.01, camera=3)
+    candidate.tend()
+    (saw,) = both
+    assert (saw.camera, saw.frame, saw.active, saw.candidate) == (3, frame, (fish(0.1),), (fish(0.3),))
+    assert (saw.active_model.version, saw.candidate_model.version) == ("1.0.0", "2.0.0")
 
 
 def test_a_sample_arrives_whole_with_what_is_known_of_it_and_within_the_bandwidth(

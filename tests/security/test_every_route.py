@@ -41,7 +41,7 @@ NEEDS: dict[str, Role] = {
     "getDetailedHealth": F, "getPerformance": F, "resetPerformance": F, "listRollouts": F, "askRollout": F,
     "getRollout": F, "listRolloutDevices": F, "listRolloutDecisions": F, "orderRollout": F, "cancelTask": Q,
     "approveRollout": F, "setDeviceTags": F, "setDeviceGroup": F, "deleteDeviceGroup": F,
-    "getDeviceDiagnostics": F, "orderCommand": F, "listCommands": F, "getCommand": F, "getCommandArchive": F,
+    "getDeviceDiagnostics": F, "listSamplePairs": F, "orderCommand": F, "listCommands": F, "getCommand": F, "getCommandArchive": F,
     "putDeviceArchive": Q, "listDeadLetterReasons": F, "orderDeadLetters": F, "listDeadLetterOrders": F,
     "getDeadLetterOrder": F,
     "getUploadOptions": Q, "createUpload": Q, "getUploadOffset": Q, "appendToUpload": Q, "giveNextLabelTask": Q,

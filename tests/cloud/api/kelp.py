@@ -26,7 +26,14 @@ if TYPE_CHECKING:
     from tests.cloud.api.conftest import Api
 
 MODEL = ModelRef(name="fish-detector", version="1.0.0", sha256="ab" * 32)
-PEOPLE = {"ada": "operator", "ben": "operator", "cleo": "viewer", "mia": "farm_manager", "noor": "farm_manager"}
+PEOPLE = {
+    "ada": "operator",
+    "ben": "operator",
+    "cleo": "viewer",
+    "mia": "farm_manager",
+    "noor": "farm_manager",
+    "fay": "fleet_admin",
+}
 """Noor is limited to the second site."""
 START = datetime.now(timezone.utc).replace(microsecond=0) - timedelta(hours=6)
 

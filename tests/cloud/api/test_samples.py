@@ -14,8 +14,10 @@ import psycopg
 import pytest
 from starlette.requests import ClientDisconnect
 
+from cloud.samples.schemas import SamplePairs
 from cloud.samples.service import _gather
 from contracts.samples import SampleReason
+from contracts.vision import Box, Detection, ModelRef
 from edge.clock import SystemClock
 from edge.errors import UploadLaterError
 from edge.sampling.settings import UploadSettings
@@ -80,6 +82,27 @@ def test_what_an_edge_agent_uploads_is_in_the_queue_with_where_it_came_from(
     with kelp.api.client() as anonymous:
         assert anonymous.get(task["image_url"]).content == one.data
     store.close()
+
+
+def test_a_fleet_admin_sees_both_answers_those_that_differ_most_first(kelp: Kelp) -> None:
+    candidate = ModelRef(name="fish-detector", version="9.1.0", sha256="cd" * 32)
+    theirs = (Detection(label="fish", confidence=0.8, box=Box(x=0.7, y=0.6, w=0.1, h=0.2)),)
+    for number, score in ((41, 0.6), (42, 1.0)):
+        one = frame(number, reason=SampleReason.DISAGREEMENT, score=score)
+        kelp.upload(Frame(one.data, one.sample.model_copy(update={"other": theirs, "other_model": candidate})))
+    kelp.upload(frame(43, reason=SampleReason.DISAGREEMENT, score=0.9))
+    asked = "/api/v1/samples/pairs?model=fish-detector&version="
+    answer = kelp.fay.get(f"{asked}9.1.0")
+    assert answer.status_code == 200, answer.text
+    first, second = SamplePairs.model_validate_json(answer.content).items
+    assert (first.score, second.score) == (1.0, 0.6)
+    assert first.candidate.model == candidate
+    assert first.candidate.detections == list(theirs)
+    assert first.active.detections == list(frame(42).sample.detections)
+    with kelp.api.client() as anonymous:
+        assert anonymous.get(first.image_url).content == frame(42).data
+    assert kelp.fay.get(f"{asked}9.2.0").json()["items"] == []
+    assert is_problem(kelp.mia.get(f"{asked}9.1.0"), 403, "forbidden")
 
 
 def test_a_line_that_is_cut_goes_on_where_the_disk_is(kelp: Kelp, farm_url: str) -> None:

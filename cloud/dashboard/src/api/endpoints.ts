@@ -55,6 +55,7 @@ import type {
   RolloutPage,
   RolloutView,
   Roster,
+  SamplePair,
   Series,
   ShownLadders,
   Site,
@@ -509,6 +510,16 @@ export function orderRollout(id: string, kind: OrderKind, reason: string): Promi
 export function approveRollout(id: string, reason: string): Promise<RolloutView> {
   const params = { path: { rollout_id: id } };
   return answerOf(api.POST('/api/v1/rollouts/{rollout_id}/approval', { params, body: { reason } }));
+}
+
+/** Frames that a candidate and the active model saw differently, those that differ most first. */
+export async function samplePairs(
+  model: string,
+  version: string,
+  signal: AbortSignal,
+): Promise<SamplePair[]> {
+  const params = { query: { model, version } };
+  return (await answerOf(api.GET('/api/v1/samples/pairs', { params, signal }))).items;
 }
 
 /** What the active model says of a picture. */

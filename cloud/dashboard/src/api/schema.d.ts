@@ -2717,6 +2717,28 @@ export interface paths {
         patch: operations["appendToUpload"];
         trace?: never;
     };
+    "/api/v1/samples/pairs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Frames that two models saw differently
+         * @description Frames of shadow runs on which the candidate and the active model differ, each with the boxes of both.
+         *
+         *     Boxes choose them within their budget of samples, so they are examples and no count: the figures of the rollout are the count.
+         */
+        get: operations["listSamplePairs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/samples/{sample_id}/image": {
         parameters: {
             query?: never;
@@ -7743,6 +7765,15 @@ export interface components {
             expires_at: string;
         };
         /**
+         * Opinion
+         * @description What one model says of a frame, from its own threshold on.
+         */
+        Opinion: {
+            model: components["schemas"]["ModelRef"] | null;
+            /** Detections */
+            detections: components["schemas"]["Detection"][];
+        };
+        /**
          * Order
          * @description What should be done, and why; the reason stays in the decision log.
          */
@@ -8901,6 +8932,55 @@ export interface components {
             value: string;
             /** Message */
             message: string;
+        };
+        /**
+         * SamplePair
+         * @description A frame that the active model and a candidate on trial saw differently. Without labels nobody knows who is right.
+         */
+        SamplePair: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Site */
+            site: string;
+            /** Unit */
+            unit: string;
+            /**
+             * Unit Name
+             * @description Null when the unit is not known here.
+             */
+            unit_name: string | null;
+            /** Device */
+            device: string;
+            /** Camera */
+            camera: string;
+            /**
+             * Captured At
+             * Format: date-time
+             */
+            captured_at: string;
+            /**
+             * Score
+             * @description Share of the boxes of both that have no partner, 0 to 1.
+             */
+            score: number;
+            /**
+             * Image Url
+             * @description Signed address of the frame.
+             */
+            image_url: string;
+            active: components["schemas"]["Opinion"];
+            candidate: components["schemas"]["Opinion"];
+        };
+        /**
+         * SamplePairs
+         * @description Frames of one candidate, those that differ most first.
+         */
+        SamplePairs: {
+            /** Items */
+            items: components["schemas"]["SamplePair"][];
         };
         /**
          * SampleReason
@@ -19386,6 +19466,69 @@ export interface operations {
             };
             /** @description The whole frame has another sha256; begin anew */
             460: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listSamplePairs: {
+        parameters: {
+            query: {
+                /** @description Name of the candidate, e.g. `fish-detector`. */
+                model: string;
+                /** @description Its version. */
+                version: string;
+                /** @description Frames at most, those that differ most. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SamplePairs"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,7 +1,11 @@
-/** A plain table: scrolls sideways where it must, and keeps its head in sight. Rows may be wider than a phone; pages are not. */
+/**
+ * A plain table: scrolls sideways where it must. On a phone each row is a card whose values stand beside the names of their columns;
+ * the roles stay those of a table, whatever it looks like.
+ */
 import Box from '@mui/material/Box';
 import Typography from '@mui/material/Typography';
 import type { JSX, ReactNode } from 'react';
+import { visuallyHidden } from './hidden';
 
 export interface Column<T> {
   readonly head: string;
@@ -23,22 +27,34 @@ export function Table<T>({ label, columns, rows, rowKey, empty }: Props<T>): JSX
   return (
     // A region that scrolls must be reachable by keyboard.
     <Box role="region" aria-label={label} tabIndex={0} sx={{ overflowX: 'auto', scrollbarWidth: 'thin' }}>
-      <Box component="table" sx={tableSx}>
-        <thead>
-          <tr>
+      <Box component="table" role="table" sx={tableSx}>
+        <thead role="rowgroup">
+          <tr role="row">
             {columns.map((column) => (
-              <Box component="th" scope="col" key={column.head} sx={{ textAlign: column.align ?? 'left' }}>
+              <Box
+                component="th"
+                role="columnheader"
+                scope="col"
+                key={column.head}
+                sx={{ textAlign: column.align ?? 'left' }}
+              >
                 {column.head}
               </Box>
             ))}
           </tr>
         </thead>
-        <tbody>
+        <tbody role="rowgroup">
           {rows.map((row) => (
-            <tr key={rowKey(row)}>
+            <tr role="row" key={rowKey(row)}>
               {columns.map((column) => (
-                <Box component="td" key={column.head} sx={{ textAlign: column.align ?? 'left' }}>
-                  {column.cell(row)}
+                <Box
+                  component="td"
+                  role="cell"
+                  key={column.head}
+                  data-head={column.head}
+                  sx={{ textAlign: { xs: 'left', sm: column.align ?? 'left' } }}
+                >
+                  <div>{column.cell(row)}</div>
                 </Box>
               ))}
             </tr>
@@ -48,6 +64,9 @@ export function Table<T>({ label, columns, rows, rowKey, empty }: Props<T>): JSX
     </Box>
   );
 }
+
+/** Narrower than this a table is a list of cards. */
+const CARDS = '@media (max-width: 599.95px)';
 
 const tableSx = {
   width: '100%',
@@ -67,5 +86,22 @@ const tableSx = {
   // The name that leads a row may break once, not at every word.
   '& th:first-of-type, & td:first-of-type': { pl: 0.5, minWidth: '4.75rem' },
   // A button is as high as a finger; its word stands on the line of the words beside it.
-  '& td > .MuiButton-root': { my: -1.25 },
+  '& td > div > .MuiButton-root': { my: -1.25 },
+  [CARDS]: {
+    '&, & tbody, & tr, & td': { display: 'block' },
+    '& thead': { ...visuallyHidden },
+    '& tr': { borderTop: '1px solid', borderColor: 'divider', py: 1 },
+    '& td, & td:first-of-type': {
+      display: 'grid',
+      gridTemplateColumns: '6rem minmax(0, 1fr)',
+      columnGap: 1.5,
+      alignItems: 'baseline',
+      border: 0,
+      px: 0.5,
+      py: 0.5,
+      overflowWrap: 'anywhere',
+    },
+    '& td::before': { content: 'attr(data-head)', color: 'text.secondary', fontSize: '0.8125rem' },
+    '& td > div > .MuiButton-root': { my: 0 },
+  },
 };

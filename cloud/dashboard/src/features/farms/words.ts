@@ -38,6 +38,14 @@ export function unitLine(unit: {
     .join(' · ');
 }
 
+/** What people call a unit of a farm; its key where the farm does not tell. */
+export function unitName(
+  units: readonly { readonly slug: string; readonly name: string }[] | undefined,
+  slug: string,
+): string {
+  return units?.find((unit) => unit.slug === slug)?.name ?? slug;
+}
+
 function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }

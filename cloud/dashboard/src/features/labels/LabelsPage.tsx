@@ -7,6 +7,7 @@ import { Tabs, type Part } from '../../kit/Tabs';
 import { reaches } from '../auth/rules';
 import { useSession } from '../auth/session';
 import { FarmFrame } from '../farms/FarmFrame';
+import { unitName } from '../farms/words';
 import { DatasetsPart } from './DatasetsPart';
 import { ImportPart } from './ImportPart';
 import { ProgressPart } from './ProgressPart';
@@ -24,11 +25,19 @@ export default function LabelsPage(): JSX.Element {
     <FarmFrame site={site} rail={false}>
       {({ snapshot }) => {
         const { timezone } = snapshot.latest.site;
+        const units = snapshot.latest.units.map(({ unit }) => unit);
+        const unitOf = (slug: string): string => unitName(units, slug);
         const queue: Part = {
           key: 'queue',
           label: t('labels.queue'),
           content: () => (
-            <QueuePart site={site} timezone={timezone} mayLabel={mayLabel} mayReview={mayReview} />
+            <QueuePart
+              site={site}
+              timezone={timezone}
+              unitOf={unitOf}
+              mayLabel={mayLabel}
+              mayReview={mayReview}
+            />
           ),
         };
         const work: Part = {
@@ -39,7 +48,7 @@ export default function LabelsPage(): JSX.Element {
         const review: Part = {
           key: 'review',
           label: t('labels.review'),
-          content: () => <ReviewPart site={site} timezone={timezone} />,
+          content: () => <ReviewPart site={site} timezone={timezone} unitOf={unitOf} />,
         };
         const others: readonly Part[] = [
           { key: 'progress', label: t('labels.progress'), content: () => <ProgressPart /> },

@@ -19,11 +19,13 @@ const STATUSES: readonly TaskStatus[] = ['open', 'review', 'accepted', 'rejected
 interface Props {
   site: string;
   timezone: string;
+  /** What a unit is called on this farm. */
+  unitOf: (slug: string) => string;
   mayLabel: boolean;
   mayReview: boolean;
 }
 
-export function QueuePart({ site, timezone, mayLabel, mayReview }: Props): JSX.Element {
+export function QueuePart({ site, timezone, unitOf, mayLabel, mayReview }: Props): JSX.Element {
   const [status, setStatus] = useState<TaskStatus>('open');
   const query = useTasks(site, status);
   const review = useReview();
@@ -71,7 +73,7 @@ export function QueuePart({ site, timezone, mayLabel, mayReview }: Props): JSX.E
                   head: t('column.when'),
                   cell: (task) => farmDateTime(Date.parse(task.captured_at), timezone),
                 },
-                { head: t('labels.camera'), cell: (task) => `${task.unit} · ${task.camera}` },
+                { head: t('labels.camera'), cell: (task) => `${unitOf(task.unit)} · ${task.camera}` },
                 { head: t('column.why'), cell: (task) => word('sample_reason', task.reason) },
                 {
                   head: t('labels.priority'),

@@ -19,7 +19,14 @@ import { BoxEditor } from './BoxEditor';
 import { Help } from './Help';
 import { useReview, useTask, useTasks } from './queries';
 
-export function ReviewPart({ site, timezone }: { site: string; timezone: string }): JSX.Element {
+interface Props {
+  site: string;
+  timezone: string;
+  /** What a unit is called on this farm. */
+  unitOf: (slug: string) => string;
+}
+
+export function ReviewPart({ site, timezone, unitOf }: Props): JSX.Element {
   const query = useTasks(site, 'review');
   const [chosen, setChosen] = useState<string | null>(null);
   return (
@@ -30,6 +37,7 @@ export function ReviewPart({ site, timezone }: { site: string; timezone: string 
           tasks.findIndex((task) => task.id === chosen),
         );
         const step = (by: number): void => {
+          if (at + by >= tasks.length - 1 && query.hasNextPage) void query.fetchNextPage();
           setChosen(tasks[Math.min(tasks.length - 1, Math.max(0, at + by))]?.id ?? null);
         };
         const id = tasks[at]?.id;
@@ -40,8 +48,13 @@ export function ReviewPart({ site, timezone }: { site: string; timezone: string 
             key={id}
             id={id}
             site={site}
-            place={t('labels.place', { at: at + 1, n: tasks.length })}
+            // More may wait than have been asked for.
+            place={t('labels.place', {
+              at: at + 1,
+              n: query.hasNextPage ? `${tasks.length}+` : tasks.length,
+            })}
             timezone={timezone}
+            unitOf={unitOf}
             onStep={step}
           />
         );
@@ -55,16 +68,13 @@ interface ReviewedProps {
   site: string;
   place: string;
   timezone: string;
+  unitOf: (slug: string) => string;
   onStep: (by: number) => void;
 }
 
-function Reviewed({ id, site, place, timezone, onStep }: ReviewedProps): JSX.Element {
+function Reviewed({ id, ...rest }: ReviewedProps): JSX.Element {
   const query = useTask(id);
-  return (
-    <Answer query={query}>
-      {(detail) => <Decide detail={detail} site={site} place={place} timezone={timezone} onStep={onStep} />}
-    </Answer>
-  );
+  return <Answer query={query}>{(detail) => <Decide detail={detail} {...rest} />}</Answer>;
 }
 
 interface DecideProps {
@@ -72,10 +82,11 @@ interface DecideProps {
   site: string;
   place: string;
   timezone: string;
+  unitOf: (slug: string) => string;
   onStep: (by: number) => void;
 }
 
-function Decide({ detail, site, place, timezone, onStep }: DecideProps): JSX.Element {
+function Decide({ detail, site, place, timezone, unitOf, onStep }: DecideProps): JSX.Element {
   const { task, labels, agreements, settings } = detail;
   const [shown, setShown] = useState(labels.at(-1)?.id ?? null);
   const [note, setNote] = useState('');
@@ -134,7 +145,8 @@ function Decide({ detail, site, place, timezone, onStep }: DecideProps): JSX.Ele
           classes={settings.classes ?? []}
         />
         <Typography variant="body2" color="textSecondary" sx={{ mt: 1 }}>
-          {place} · {farmDateTime(Date.parse(task.captured_at), timezone)} · {task.unit} · {task.camera}
+          {place} · {farmDateTime(Date.parse(task.captured_at), timezone)} · {unitOf(task.unit)} ·{' '}
+          {task.camera}
         </Typography>
       </Box>
       <Box sx={{ display: 'grid', gap: 1.5, alignContent: 'start' }}>

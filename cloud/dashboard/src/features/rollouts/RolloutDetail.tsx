@@ -17,6 +17,7 @@ import { Tabs } from '../../kit/Tabs';
 import { farmDateTime } from '../../kit/time';
 import { useSession } from '../auth/session';
 import { OrderDialog } from './OrderDialog';
+import { PairsPart } from './PairsPart';
 import { useDecisions, useRollout, useRolloutDevices } from './queries';
 import { ordersOf, STANDINGS, standingsOf, waitsForAnother, type Standing, type Wish } from './rules';
 import { StatusMark } from './StatusMark';
@@ -159,6 +160,17 @@ function Detail({ site, rollout, timezone }: DetailProps): JSX.Element {
               label: t('nav.devices'),
               content: () => <Devices id={rollout.id} waves={rollout.waves} />,
             },
+            ...(rollout.kind === 'model'
+              ? [
+                  {
+                    key: 'pairs',
+                    label: t('shadow.tab'),
+                    content: () => (
+                      <PairsPart model={rollout.model} version={rollout.version} timezone={timezone} />
+                    ),
+                  },
+                ]
+              : []),
           ]}
         />
       </Box>

@@ -17,8 +17,16 @@ import {
   orderRollout,
   rolloutDecisions,
   rolloutDevices,
+  samplePairs,
 } from '../../api/endpoints';
-import type { DecisionPage, NewRollout, RolloutDevicePage, RolloutPage, RolloutView } from '../../api/types';
+import type {
+  DecisionPage,
+  NewRollout,
+  RolloutDevicePage,
+  RolloutPage,
+  RolloutView,
+  SamplePair,
+} from '../../api/types';
 import { paged } from '../../kit/paged';
 import type { Wish } from './rules';
 
@@ -76,5 +84,14 @@ export function useOrder(): UseMutationResult<RolloutView, Error, Ordering> {
     onSettled: () => {
       void client.invalidateQueries({ queryKey: ['rollouts'] });
     },
+  });
+}
+
+/** Boxes send them when their link is idle, so they are asked for seldom. */
+export function useSamplePairs(model: string, version: string): UseQueryResult<SamplePair[]> {
+  return useQuery({
+    queryKey: ['rollouts', 'pairs', model, version],
+    queryFn: ({ signal }) => samplePairs(model, version, signal),
+    refetchInterval: 60_000,
   });
 }

@@ -53,9 +53,9 @@ export const driftEl: Readonly<Record<keyof typeof driftEn, string>> = {
   'signal.glare': 'Χωρίς αντανάκλαση',
   'signal.clarity': 'Διαύγεια',
   'signal.clean': 'Καθαρό μέρος',
-  'signal.embedding': 'Απόσταση από όσα διδάχθηκε',
   'signal.confidence': 'Βεβαιότητα',
   'signal.count': 'Πλήθος',
   'signal.classes': 'Μείγμα ετικετών',
+  'signal.embedding': 'Απόσταση από όσα διδάχτηκε',
   'signal.errors': 'Χαρακτηρίστηκε λάθος',
 };

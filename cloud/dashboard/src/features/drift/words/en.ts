@@ -52,9 +52,9 @@ export const driftEn = {
   'signal.glare': 'Freedom from glare',
   'signal.clarity': 'Clarity',
   'signal.clean': 'Clean part',
-  'signal.embedding': 'Distance from what was taught',
   'signal.confidence': 'Confidence',
   'signal.count': 'Count',
   'signal.classes': 'Mix of labels',
+  'signal.embedding': 'Distance from what was taught',
   'signal.errors': 'Called wrong',
 } as const;

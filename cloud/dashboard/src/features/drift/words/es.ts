@@ -53,9 +53,9 @@ export const driftEs: Readonly<Record<keyof typeof driftEn, string>> = {
   'signal.glare': 'Sin reflejos',
   'signal.clarity': 'Claridad',
   'signal.clean': 'Parte limpia',
-  'signal.embedding': 'Distancia de lo aprendido',
   'signal.confidence': 'Confianza',
   'signal.count': 'Recuento',
   'signal.classes': 'Mezcla de etiquetas',
+  'signal.embedding': 'Distancia de lo aprendido',
   'signal.errors': 'Marcado como error',
 };

@@ -53,9 +53,9 @@ export const driftNb: Readonly<Record<keyof typeof driftEn, string>> = {
   'signal.glare': 'Uten gjenskinn',
   'signal.clarity': 'Klarhet',
   'signal.clean': 'Ren del',
-  'signal.embedding': 'Avstand fra det lærte',
   'signal.confidence': 'Sikkerhet',
   'signal.count': 'Antall',
   'signal.classes': 'Blanding av merker',
+  'signal.embedding': 'Avstand fra det lærte',
   'signal.errors': 'Kalt feil',
 };

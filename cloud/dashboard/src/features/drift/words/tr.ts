@@ -53,9 +53,9 @@ export const driftTr: Readonly<Record<keyof typeof driftEn, string>> = {
   'signal.glare': 'Parlamasızlık',
   'signal.clarity': 'Berraklık',
   'signal.clean': 'Temiz kısım',
-  'signal.embedding': 'Öğretilene uzaklık',
   'signal.confidence': 'Güven',
   'signal.count': 'Sayı',
   'signal.classes': 'Etiket karışımı',
+  'signal.embedding': 'Öğretilenden uzaklık',
   'signal.errors': 'Yanlış denilen',
 };

@@ -12,5 +12,6 @@ export const rolloutsEl: Readonly<Record<keyof typeof rolloutsEn, string>> = {
   'shadow.candidate': 'Υποψήφιο: {model}',
   'shadow.differ': '{p} % χωρίς ταίρι',
   'shadow.found': 'Πλαίσια: {n}',
+  'shadow.only': 'μόνο σε αυτό: {n}',
   'shadow.label': 'Ετικέτα σε αυτή την εικόνα',
 };

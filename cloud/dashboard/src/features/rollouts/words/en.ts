@@ -10,5 +10,6 @@ export const rolloutsEn = {
   'shadow.candidate': 'Candidate: {model}',
   'shadow.differ': '{p} % without a partner',
   'shadow.found': 'Boxes: {n}',
+  'shadow.only': 'alone with it: {n}',
   'shadow.label': 'Label this frame',
 } as const;

@@ -12,5 +12,6 @@ export const rolloutsEs: Readonly<Record<keyof typeof rolloutsEn, string>> = {
   'shadow.candidate': 'Candidato: {model}',
   'shadow.differ': '{p} % sin pareja',
   'shadow.found': 'Cajas: {n}',
+  'shadow.only': 'solo en este: {n}',
   'shadow.label': 'Etiquetar esta imagen',
 };

@@ -12,5 +12,6 @@ export const rolloutsNb: Readonly<Record<keyof typeof rolloutsEn, string>> = {
   'shadow.candidate': 'Kandidat: {model}',
   'shadow.differ': '{p} % uten motpart',
   'shadow.found': 'Bokser: {n}',
+  'shadow.only': 'alene om det: {n}',
   'shadow.label': 'Merk dette bildet',
 };

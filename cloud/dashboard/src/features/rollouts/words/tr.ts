@@ -12,5 +12,6 @@ export const rolloutsTr: Readonly<Record<keyof typeof rolloutsEn, string>> = {
   'shadow.candidate': 'Aday: {model}',
   'shadow.differ': '%{p} eşsiz',
   'shadow.found': 'Kutular: {n}',
+  'shadow.only': 'yalnız bunda: {n}',
   'shadow.label': 'Bu kareyi etiketle',
 };
