@@ -330,6 +330,7 @@ class MockFarm:
             "activity_bl_s": 0.8,
             "classes": {"fish": len(boxes) - 0.6},
             "health": {},
+            "embedding_distance": None,
         }
 
     def series(self, channel_id: int, start: datetime, end: datetime, max_points: int) -> Json:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 from cloud.alarms.schemas import Alarm
+from cloud.drift.schemas import DriftAlertOut, DriftHours, DriftSeriesOut
 from cloud.farms.schemas import Unit
 from cloud.model_health.schemas import SiteModelHealth
 from cloud.observations.schemas import ObservationOut
 from cloud.overview.schemas import SiteLatest
 from cloud.rollouts.schemas import DecisionView, DeviceView, ModelChanges, NewRollout, RolloutView
+from cloud.samples.schemas import SamplePair
+from cloud.tasks.schemas import TaskOut
 from cloud.telemetry.schemas import Series
 from tests.dashboard.mock_api import MockFarm
 
@@ -54,3 +57,17 @@ def test_rollouts_have_the_shape_of_the_api() -> None:
     assert all(DeviceView.model_validate(device) for device in farm.rollout_devices())
     farm.order_rollout(str(shown.id), {"kind": "pause", "reason": "harvest"}, admin)
     assert "harvest" in DecisionView.model_validate(farm.decisions[0]).words
+
+
+def test_drift_tasks_and_pairs_have_the_shape_of_the_api() -> None:
+    farm = MockFarm()
+    assert DriftAlertOut.model_validate(farm.drift_alert()).ended_at is None
+    assert {DriftSeriesOut.model_validate(each).status for each in farm.drift_series()} == {
+        "stable",
+        "drift",
+        "learning",
+    }
+    assert DriftHours.model_validate(farm.drift_hours()).items
+    pairs = [SamplePair.model_validate(each) for each in farm.sample_pairs("1.1.0")]
+    assert pairs[0].score == max(pair.score for pair in pairs)
+    assert {TaskOut.model_validate(each).state for each in farm.tasks.values()} == {"running", "succeeded", "failed"}
