@@ -1,28 +1,18 @@
-"""Judge an exported bundle on a prepared data set, exactly as a device would run it.
-
-``python -m models.evaluation.evaluate --bundle DIR --config FILE --data DIR`` prints a table by split and site.
-"""
+"""Judge an exported bundle on a prepared data set, exactly as a device would run it: the publishing step's figures."""
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
-import typer
-from rich.console import Console
 from rich.table import Column, Table
 
-from contracts.errors import ConfigurationError
 from models.data.frames import Located, fraction_corners, read_picture
 from models.evaluation.detection import DetectionScores, FrameResult, score
 from models.runtime import Detector, load_bundle, open_session
 from models.runtime.golden import corners
-from models.training.config import load_config
-from models.training.prepare import prepare
 
 LOWEST_CONFIDENCE = 0.02
 """Detections below it change no figure noticeably and cost time."""
@@ -72,24 +62,3 @@ def table(figures: Mapping[str, DetectionScores]) -> Table:
     for name, scores in figures.items():
         out.add_row(name, *(str(v) if isinstance(v, int) else f"{v:.3f}" for v in scores))
     return out
-
-
-def main(
-    bundle: Annotated[Path, typer.Option(help="Folder of the bundle")],
-    config: Annotated[Path, typer.Option(help="Training configuration, for the split")],
-    data: Annotated[list[Path], typer.Option(help="Folder that holds the sources' folders; may be repeated")],
-    json_out: Annotated[Path | None, typer.Option("--json", help="Also write the figures here")] = None,
-) -> None:
-    """Judge a detector bundle."""
-    try:
-        figures = evaluate(bundle, prepare(load_config(config), data).judges)
-    except ConfigurationError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from error
-    Console().print(table(figures))
-    if json_out is not None:
-        json_out.write_text(json.dumps({name: scores._asdict() for name, scores in figures.items()}, indent=2))
-
-
-if __name__ == "__main__":
-    typer.run(main)

@@ -1,7 +1,7 @@
 """A finished run becomes a bundle: export → parity → embedding of the training → judge → threshold → golden frames → manifest and card.
 
-``python -m models.publishing.publish --run DIR --config FILE --data DIR --bundle DIR``. The bundle folder is replaced
-only when the new one has loaded and passed its own golden test.
+``shoal models export RUN --output BUNDLE``. The bundle folder is replaced only when the new one has loaded and passed its own
+golden test.
 """
 
 from __future__ import annotations
@@ -14,14 +14,12 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
-import typer
 from rich.console import Console
 
 from contracts.bundles import DataSource, DetectionOutput, ModelManifest, Task
-from contracts.errors import ConfigurationError, ShoalError
+from contracts.errors import ConfigurationError
 from models.data.frames import Located, read_picture
 from models.detector.model import OUTPUTS, DeployedDetector
 from models.evaluation.detection import DetectionScores, score
@@ -41,7 +39,7 @@ from models.publishing.embedding import measure_embedding, sample_frames, whiten
 from models.publishing.sbom import write_sbom
 from models.runtime import Detector, load_bundle, open_session
 from models.runtime.preprocess import preprocess
-from models.training.config import TrainingConfig, load_config
+from models.training.config import TrainingConfig
 from models.training.detector_job import model_input
 from models.training.prepare import Prepared, prepare
 from models.training.train import LINEAGE, MODEL, load_trained
@@ -249,26 +247,3 @@ def _most_typical(detector: Detector, frames: Sequence[Located]) -> Located:
     sample = several[:: max(1, len(several) // _TIMED_FRAMES)]
     f1 = [score([result], detector.threshold).f1 for result in run_detector(detector, sample)]
     return sample[int(np.nanargmax(f1))] if not np.isnan(f1).all() else sample[0]
-
-
-def main(
-    run: Annotated[Path, typer.Option(help="Folder of the finished run")],
-    config: Annotated[Path, typer.Option(help="Its training configuration")],
-    data: Annotated[list[Path], typer.Option(help="Folder that holds the sources' folders; may be repeated")],
-    bundle: Annotated[Path, typer.Option(help="Folder of the bundle to write")],
-) -> None:
-    """Turn a finished run into a bundle."""
-    command = f"python -m models.training.train --config {config} --data DATA --out RUN"
-    try:
-        manifest = publish(load_config(config), data, run, bundle, command=command)
-    except ConfigurationError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from error
-    except ShoalError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from error
-    typer.echo(f"{manifest.name} {manifest.version}: {manifest.bytes} bytes, sha256 {manifest.sha256}")
-
-
-if __name__ == "__main__":
-    typer.run(main)

@@ -13,20 +13,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import torch
-import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import nn
 
-from contracts.errors import ConfigurationError, ShoalError
+from contracts.errors import ConfigurationError
 from models.data.snapshot import write_snapshot
 from models.detector.config import DetectorConfig
 from models.detector.model import FishDetector
 from models.training.checkpoint import load_checkpoint, save_checkpoint
-from models.training.config import ScheduleConfig, TrainingConfig, load_config
+from models.training.config import ScheduleConfig, TrainingConfig
 from models.training.detector_job import DetectorJob
 from models.training.distributed import (
     Place,
@@ -248,23 +247,6 @@ def load_trained(config: DetectorConfig, weights: Path) -> FishDetector:
     return model.eval()
 
 
-def main(
-    config: Annotated[Path, typer.Option(help="Training configuration (YAML)")],
-    data: Annotated[list[Path], typer.Option(help="Folder that holds the sources' folders; may be repeated")],
-    out: Annotated[Path, typer.Option(help="Folder of the run; give it again to continue a killed run")],
-) -> None:
-    """Train a detector."""
-    try:
-        weights = train(load_config(config), data, out)
-    except ConfigurationError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from error
-    except ShoalError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from error
-    typer.echo(f"weights: {weights}")
-
-
 def _progress(console: Console) -> Progress:
     return Progress(
         TextColumn("[progress.description]{task.description}"),
@@ -311,7 +293,3 @@ def _record(out: Path, line: dict[str, Any]) -> None:
 def _git_sha() -> str | None:
     found = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     return found.stdout.strip() or None
-
-
-if __name__ == "__main__":
-    typer.run(main)

@@ -55,7 +55,7 @@ def test_the_build_context_has_what_the_images_copy() -> None:
             assert source.rstrip("/") in kept
 
 
-@pytest.mark.parametrize("target", [target for target in TARGETS if target != "train"])
+@pytest.mark.parametrize("target", TARGETS)
 def test_the_command_of_an_image_is_one_that_its_program_knows(target: str) -> None:
     text = (DEPLOY / "docker/Dockerfile").read_text().split(f" AS {target}\n")[1].split("\nFROM ")[0]
     words = re.findall(r'"([^"]+)"', text.rsplit("\nCMD ", 1)[1])
