@@ -10,7 +10,8 @@ import { pyramidOf, rowsOf } from './pyramid';
 import type { Zoom } from './queries';
 
 /** uPlot's own number for it; its enumeration is not there when the program runs. */
-const RIGHT = 1 as uPlot.Axis.Side;
+// eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- a const enum of a declaration file has no value to name
+const RIGHT: uPlot.Axis.Side = 1;
 
 interface Props {
   lines: readonly [Line, Line];
