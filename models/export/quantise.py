@@ -86,7 +86,18 @@ def to_fp16(source: Path, out: Path) -> None:
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
     converted = convert_float_to_float16(onnx.load(str(source)), keep_io_types=True, disable_shape_infer=True)
+    _cast_once(converted.graph)
     onnx.save(converted, str(out))
+
+
+def _cast_once(graph: onnx.GraphProto) -> None:
+    """Drop what is there twice: the converter writes a cast for each operator that stays float, under one name."""
+    kept: dict[str, onnx.NodeProto] = {}
+    for number, node in enumerate(graph.node):
+        kept.setdefault(node.name or str(number), node)
+    once = list(kept.values())
+    del graph.node[:]
+    graph.node.extend(once)
 
 
 def gate(

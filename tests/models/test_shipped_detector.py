@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 import time
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from models.data.splits import BETWEEN, UNSEEN_SITE, split_by_site
 from models.data.yolo import import_yolo
 from models.evaluation.detection import score
 from models.evaluation.evaluate import LOWEST_CONFIDENCE, run_detector
+from models.export.quantise import to_fp16
+from models.publishing.bundle_writer import write_manifest
 from models.runtime import Bundle, Detector, check_golden, load_bundle, open_session, shipped_bundle
 
 CROP = (0, 79, 360, 281)
@@ -58,6 +62,23 @@ def test_it_finds_fish_on_real_frames(bundle: Bundle, shared_data: Path) -> None
         figures = score(run_detector(detector, frames), bundle.manifest.threshold)
         assert figures.objects > 50
         assert figures.map50 >= floor, f"{name}: {figures}"
+
+
+def test_its_copy_in_half_precision_finds_the_same_fish(bundle: Bundle, tmp_path: Path) -> None:
+    half = tmp_path / "half"
+    shutil.copytree(bundle.folder, half)
+    to_fp16(bundle.model_path, half / bundle.model_path.name)
+    content = (half / bundle.model_path.name).read_bytes()
+    assert len(content) < 0.6 * bundle.manifest.bytes
+    update = {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+    write_manifest(half, bundle.manifest.model_copy(update=update))
+    frame = cv2.imread(str(bundle.folder / bundle.manifest.golden[0]))
+    (whole,), (halved,) = (
+        Detector(open_session(load_bundle(folder))).detect([frame]) for folder in (bundle.folder, half)
+    )
+    assert len(whole) == len(halved) > 0
+    for one, other in zip(whole, halved, strict=True):
+        assert other.confidence == pytest.approx(one.confidence, abs=0.02)
 
 
 def test_it_takes_camera_frames_of_any_size(bundle: Bundle) -> None:
