@@ -1,6 +1,6 @@
 """Take the pictures of docs/dashboard.md anew, in Chromium: ``python -m tests.dashboard.pictures``.
 
-Every page is that of the real farm; only the rollout comes from the mock, because a wave takes hours.
+Every page is that of the real farm, but for those of OF_MOCK, which shows what takes hours or weeks.
 """
 
 from __future__ import annotations
@@ -60,8 +60,18 @@ OF_FARM = (
     Picture("classify", f"/sites/{SITE}/classify", theme="light"),
     Picture("on-call", f"/sites/{SITE}/settings?part=on-call", theme="light"),
     Picture("access", f"/sites/{SITE}/settings?part=access"),
+    Picture("devices", f"/sites/{SITE}/devices"),
+    Picture("dead-letters", f"/sites/{SITE}/dead-letters"),
+    Picture("tasks-phone", f"/sites/{SITE}/tasks", "phone", "light"),
 )
-OF_MOCK = ("rollout", "rollout-proposed")
+OF_MOCK = (
+    Picture("rollout", "/rollouts", anchor="Detector for dull water"),
+    Picture("rollout-proposed", "/rollouts", theme="light", anchor="Detector for the night"),
+    Picture("rollout-pairs", "/rollouts", anchor="Detector for dull water"),
+    Picture("drift", "/drift"),
+    Picture("tasks", "/tasks", theme="light"),
+)
+"""What takes hours or weeks on a real farm. ``anchor`` names the rollout."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -71,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("names", nargs="*", help="only these pictures, such as wall or access; without: all")
     given = parser.parse_args(arguments)
     wanted = [each for each in OF_FARM if not given.names or each.name in given.names]
-    of_mock = [name for name in OF_MOCK if not given.names or name in given.names]
+    of_mock = [each for each in OF_MOCK if not given.names or each.name in given.names]
     path = next(found for name in CHROMIUM if (found := shutil.which(name)))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(ARGUMENTS))
@@ -110,17 +120,19 @@ def _people(farm: RealFarm) -> None:
         client.post("/api/v1/invitations", json=guest).raise_for_status()
 
 
-def _of_mock(browser: Browser, names: Sequence[str], out: Path) -> None:
+def _of_mock(browser: Browser, wanted: Sequence[Picture], out: Path) -> None:
     server = mock_api.MockServer()
     server.start()
-    titles = {"rollout": "Detector for dull water", "rollout-proposed": "Detector for the night"}
     try:
         admin = Account("fleet_admin@nordfjord.example", mock_api.PASSWORD)
         with _signed_in(browser, server.url, admin, "desktop") as page:
-            for name in names:
-                page.get_by_role("link", name="Rollouts", exact=True).click()
-                page.get_by_role("link", name=titles[name]).click()
-                _take(page, "light" if name == "rollout-proposed" else "dark", out / f"dashboard-{name}.png")
+            for picture in wanted:
+                go(page, f"/sites/nordfjord{picture.path}")
+                if picture.anchor:
+                    page.get_by_role("link", name=picture.anchor).click()
+                if picture.name == "rollout-pairs":
+                    page.get_by_role("tab", name="Side by side").click()
+                _take(page, picture.theme, out / f"dashboard-{picture.name}.png")
     finally:
         server.stop()
 

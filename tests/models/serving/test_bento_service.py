@@ -36,7 +36,7 @@ def test_the_shipped_bundle_is_served(tmp_path: Path) -> None:
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )  # fmt: skip
-    frame = shipped_bundle("fish-detector") / "golden" / "same-video.jpg"
+    frame = shipped_bundle("fish-detector") / "golden" / "between.jpg"
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
             deadline = time.monotonic() + 90
