@@ -25,7 +25,7 @@ PASSWORD = "plenty of oxygen"
 LEFT_OUT = frozenset({"logout", "watchEvents", "repositoryFile"})
 """Ends the login; never ends; files of releases."""
 EXAMPLES = 3
-schemathesis.serializer.alias("application/offset+octet-stream", "application/octet-stream")
+schemathesis.serializer.alias(["application/offset+octet-stream", "application/zip"], "application/octet-stream")
 
 
 @pytest.fixture
