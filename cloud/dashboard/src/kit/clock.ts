@@ -2,7 +2,7 @@
  * One ticking clock for the whole page. Components ask a question of the present moment and render again only when
  * the answer changes, so a thousand ages cost one timer.
  */
-import { useSyncExternalStore } from 'react';
+import { createContext, useContext, useSyncExternalStore } from 'react';
 
 /** A moment on two clocks: the wall clock survives sleep, the monotonic one survives corrections. */
 export interface Moment {
@@ -20,9 +20,16 @@ export function moment(): Moment {
   return { wallMs: Date.now(), monotonicMs: performance.now() };
 }
 
+/** False below what nobody can see now: the clock does not tick there until it comes back into sight. */
+export const InSight = createContext(true);
+
 /** Answer `question` of the present moment, once a second; the answer must be a primitive. */
 export function useNow<T extends string | number | boolean | null>(question: (now: Moment) => T): T {
-  return useSyncExternalStore(subscribe, () => question(present));
+  return useSyncExternalStore(useContext(InSight) ? subscribe : asleep, () => question(present));
+}
+
+function asleep(): () => void {
+  return asleep;
 }
 
 function subscribe(listener: () => void): () => void {

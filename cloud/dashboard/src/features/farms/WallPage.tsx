@@ -5,6 +5,7 @@ import { useParams } from 'react-router';
 import { visuallyHidden } from '../../kit/hidden';
 import { Note } from '../../kit/States';
 import { startOfDayMs } from '../../kit/time';
+import { WhileInSight } from '../../kit/WhileInSight';
 import { useToday } from '../husbandry/queries';
 import { useModelHealth } from '../observations/queries';
 import { FarmFrame, type FarmView } from './FarmFrame';
@@ -38,15 +39,16 @@ function Wall({ snapshot: { latest, receivedAt }, open }: FarmView): JSX.Element
         }}
       >
         {units.map((unit) => (
-          <UnitTile
-            key={unit.unit.id}
-            latest={unit}
-            alarms={open.alarms}
-            serverTime={latest.server_time}
-            receivedAt={receivedAt}
-            today={today}
-            verdict={verdicts.get(unit.unit.id)}
-          />
+          <WhileInSight key={unit.unit.id}>
+            <UnitTile
+              latest={unit}
+              alarms={open.alarms}
+              serverTime={latest.server_time}
+              receivedAt={receivedAt}
+              today={today}
+              verdict={verdicts.get(unit.unit.id)}
+            />
+          </WhileInSight>
         ))}
       </Box>
     </>
