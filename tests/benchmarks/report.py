@@ -76,12 +76,12 @@ beside a dead camera the five others kept 60 of 60 frames each (bar: less than 2
 instead of 0.39 and decoding 1.6 instead of 1.4, because each begins with what another core has just written; reading the answer 0.2,
 waiting and waking 0.2, the camera's state and its queue 0.1, the worker's own message 0.2. Drawing in the planes' own size would save
 0.1. The price buys a model that can be killed while the cameras go on.""",
-    "rollout_sim": """All bars are met with a thousand devices: a good model finished in every seed whatever befell the fleet, crashes and bricks
+    "rollout_sim": """All bars are met with a thousand devices and with ten thousand: a good model finished in every seed whatever befell the fleet, crashes and bricks
 stopped within the canary, silent quality loss harmed nobody (bar 1 %). The simulation asserts at every swap that the hash was approved
 for that device. A seed costs 0.03 to 0.5 s of processor time, after 0.1 to more than 60: heartbeats are gone through in
 rounds, and the rest was the exact binomial tail, which overflowed for fleets above a thousand besides. Before the first wave took forty
 devices, two seeds of twenty let the crash and the brick pass a canary of 17 and 18 in which one device had fallen ill. Forty cost: a
-loud fault harms up to 1.7 % of a thousand devices, all of them canaries. With ten thousand the bad models have been run, the good one once.""",
+loud fault harms up to 1.7 % of a thousand devices, all of them canaries. A seed of ten thousand takes about ten seconds.""",
 }
 """What a reader of the figures would wonder about."""
 
