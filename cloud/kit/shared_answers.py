@@ -24,7 +24,7 @@ from cloud.kit.conditional import weak_tag
 MOST_BYTES = 32_000_000
 """Of all answers kept; beyond it the one that was read first is forgotten, which costs a reading."""
 _ENTRY_BYTES = 1000
-"""What an answer is counted with beside its body."""
+"""What an answer is counted with beside its body and its address."""
 MAX_ANSWER_BYTES = 1_000_000
 """A larger answer is not kept: every request reads its own."""
 _PACKED_BYTES = (1024, 131_072)
@@ -61,8 +61,8 @@ class _Answer:
 
     @property
     def size(self) -> int:
-        """What it is counted with; the compressed form is a fraction of it."""
-        return len(self._body) + _ENTRY_BYTES
+        """Bytes of the body; the compressed form is a fraction of it."""
+        return len(self._body)
 
     def messages(self, scope: Scope) -> tuple[Message, Message]:
         """For a request, compressed if it takes that."""
@@ -164,7 +164,7 @@ class SharedAnswers:
     def _keep(self, key: Key, entry: _Entry, answer: _Answer) -> None:
         entry.answer.set_result(answer)
         if self._entries.get(key) is entry:
-            self._bytes += answer.size
+            self._bytes += _counted(key, answer)
         while self._bytes > MOST_BYTES:
             self._forget(next(iter(self._entries)))
 
@@ -172,7 +172,13 @@ class SharedAnswers:
         entry = self._entries.pop(key, None)
         known = None if entry is None or not entry.answer.done() else entry.answer.result()
         if known is not None:
-            self._bytes -= known.size
+            self._bytes -= _counted(key, known)
+
+
+def _counted(key: Key, answer: _Answer) -> int:
+    """Whoever asks chooses the address, so a long one may be larger than its answer."""
+    _, path, query = key
+    return answer.size + len(path) + len(query) + _ENTRY_BYTES
 
 
 class _Copying:

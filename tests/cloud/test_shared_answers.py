@@ -36,7 +36,7 @@ class Shore:
         self.fish = fish
         self.version = f"{int(self.version.split(':')[0]) + 1}:"
 
-    async def ask(self, path: str = "/fish", *, farm: str = "fjord") -> bytes:
+    async def ask(self, path: str = "/fish", *, query: bytes = b"", farm: str = "fjord") -> bytes:
         sent: list[Message] = []
 
         async def receive() -> Message:
@@ -45,7 +45,7 @@ class Shore:
         async def send(message: Message) -> None:
             sent.append(message)
 
-        await self._asked({"path": path, "query_string": b"", "headers": [], "farm": farm}, receive, send)
+        await self._asked({"path": path, "query_string": query, "headers": [], "farm": farm}, receive, send)
         return b"".join(message.get("body", b"") for message in sent)
 
     async def _look(self) -> str:
@@ -155,6 +155,42 @@ def test_answers_have_a_bound_and_the_first_leaves(monkeypatch: pytest.MonkeyPat
         assert shore.counts == 3
         await shore.ask("/1")
         assert shore.counts == 4
+
+    told(story)
+
+
+def test_a_long_address_counts_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared_answers, "MOST_BYTES", 10_000)
+
+    async def story() -> None:
+        shore = Shore()
+        first, second = b"1" * 6000, b"2" * 6000
+        for query in (first, second, second):
+            await shore.ask(query=query)
+        assert shore.counts == 2
+        await shore.ask(query=first)
+        assert shore.counts == 3
+
+    told(story)
+
+
+def test_whoever_waits_for_a_reader_that_gives_up_reads_for_themselves() -> None:
+    async def story() -> None:
+        shore = Shore()
+        shore.gate = asyncio.Event()
+        reader = asyncio.create_task(shore.ask())
+        await shore.counting.wait()
+        waiting = [asyncio.create_task(shore.ask()) for _ in range(3)]
+        for _ in range(5):  # until all of them have looked at the version
+            await asyncio.sleep(0)
+        assert shore.counts == 1
+        waiting[0].cancel()
+        reader.cancel()
+        shore.gate.set()
+        ended = await asyncio.gather(reader, *waiting, return_exceptions=True)
+        assert [isinstance(each, asyncio.CancelledError) for each in ended] == [True, True, False, False]
+        assert ended[2:] == [b"fjord/fish: 1"] * 2
+        assert shore.counts == 3
 
     told(story)
 
