@@ -115,6 +115,23 @@ def test_values_turn_stale_when_the_server_goes_and_live_again_when_it_returns(p
     expect_soon(page, "() => document.querySelector('[data-testid=reading-do]').dataset.stale === 'false'")
 
 
+def test_a_tile_out_of_sight_is_brought_up_to_date_for_paper(page: Page, stack: Stack) -> None:
+    if not stack.can_stop:
+        pytest.skip("this stack is not ours to stop")
+    page.clock.install()
+    page.set_viewport_size({"width": 390, "height": 300})
+    sign_in(page, stack.operator)
+    page.clock.run_for(1_000)
+    below = page.get_by_test_id("unit-tile").last.get_by_test_id("reading-do")
+    stack.stop_server()
+    page.clock.run_for(70_000)
+    expect_soon(page, "() => document.querySelector('[data-testid=reading-do]').dataset.stale === 'true'")
+    assert below.get_attribute("data-stale") == "false", "it keeps its last look while nobody sees it"
+    page.evaluate("() => addEventListener('beforeprint', () => { window.paper = document.body.innerHTML; })")
+    page.pdf()
+    assert 'data-stale="false"' not in page.evaluate("() => window.paper")
+
+
 def test_unit_page_draws_charts_and_recent_pictures(page: Page, stack: Stack) -> None:
     sign_in(page, stack.operator)
     page.get_by_test_id("unit-tile").first.get_by_role("link").first.click()
