@@ -101,6 +101,15 @@ class Chain(OneBox):
         )
         return key
 
+    def order(self, name: str, arguments: dict[str, Any]) -> UUID:
+        key, now = uuid4(), datetime.now(timezone.utc)
+        self.execute(
+            "INSERT INTO device_command (id, device_id, name, arguments, issued_at, issued_by, expires_at, next_send_at)"
+            " SELECT %s, id, %s, %s, %s, 'ada', %s, %s FROM device",
+            (key, name, Jsonb(arguments), now, now + timedelta(minutes=10), now),
+        )
+        return key
+
     def treat(self, *, hours: float) -> UUID:
         """Somebody writes down that the fish of tank-1 are being treated."""
         key, now = uuid4(), datetime.now(timezone.utc)
@@ -252,6 +261,10 @@ def test_a_model_reaches_the_tank_through_kafka_and_the_report_comes_back_the_sa
         assert [row[0] for row in chain.execute(told)][-1] == "committed"
         # what the cloud has stored is what the box forgets: the watermark went the way of the wish
         eventually(lambda: chain.box.status()["outbox"]["floor"] > 1)
+        # and so does a command, whose answer is the box's own
+        asked = chain.order("log.level", {"level": "debug", "minutes": 10})
+        outcome = "SELECT outcome FROM device_command WHERE id = %s AND outcome IS NOT NULL"
+        assert eventually(lambda: chain.execute(outcome, (asked,)), timeout_s=120) == [("done",)]
         assert chain.bridge.alive()
         assert chain.consumers.failure is None
     finally:
