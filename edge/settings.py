@@ -391,6 +391,10 @@ def _with_absolute_paths(settings: EdgeSettings, base: Path) -> EdgeSettings:
             updates["model"] = model.model_copy(update={"health_model": str(folder)})
     if settings.deployments is not None:
         updates["deployments"] = _deployments_below(settings.deployments, base)
+    upload = settings.diagnostics.upload
+    if upload is not None and upload.token_file is not None:
+        below = upload.model_copy(update={"token_file": base / upload.token_file})
+        updates["diagnostics"] = settings.diagnostics.model_copy(update={"upload": below})
     return settings.model_copy(update=updates)
 
 

@@ -26,17 +26,21 @@ def diagnostics(
     device: Device,
     ask: Annotated[bool, typer.Option("--ask", help="Order new diagnostics and wait for them")] = False,
     download: Annotated[
-        Path | None, typer.Option(help="Write the newest whole archive that has come to this file, a ZIP")
+        Path | None,
+        typer.Option(
+            help="Write the whole archive to this file, a ZIP: with --ask the new one, else the newest that has come"
+        ),
     ] = None,
     wait_s: Wait = 120.0,
     as_json: AsJson = False,
 ) -> None:
     """What a device told when it was asked for diagnostics, newest first; --json has its status, settings, findings and log."""
     site, name = _names(device)
+    asked = None
     if ask:
-        _order(site, name, {"name": "diagnostics"}, wait_s, as_json=as_json, whole=download is not None)
+        asked = _order(site, name, {"name": "diagnostics"}, wait_s, as_json=as_json, whole=download is not None)
     if download is not None:
-        _download(site, name, download)
+        _download(site, name, download, asked)
     if not ask and download is None:
         show(
             lambda client: client.get_device_diagnostics(site, name)["items"],
@@ -63,7 +67,9 @@ def commands(device: Device, as_json: AsJson = False) -> None:
     show(lambda client: [_flat(one) for one in client.list_commands(site, name)["items"]], _COLUMNS, as_json)
 
 
-def _order(site: str, name: str, body: Any, wait_s: float, *, as_json: bool, whole: bool = False) -> None:
+def _order(site: str, name: str, body: Any, wait_s: float, *, as_json: bool, whole: bool = False) -> str:
+    """Order a command and show how it ended; returns its id. With ``whole`` its archive is waited for too."""
+
     def ask(client: Client) -> list[Any]:
         command: Any = client.order_command(site, name, body)
         deadline = time.monotonic() + wait_s
@@ -79,22 +85,31 @@ def _order(site: str, name: str, body: Any, wait_s: float, *, as_json: bool, who
     (command,) = show(ask, _COLUMNS, as_json)
     if command["state"] != "done":
         raise typer.Exit(1)
+    return str(command["id"])
 
 
-def _download(site: str, name: str, file: Path) -> None:
+def _download(site: str, name: str, file: Path, asked: str | None) -> None:
+    """Fetch the archive of the command ``asked``, never an older one in its place; None: the newest that has come."""
     from shoal.admin.session import connected
 
     with connected() as client:
-        found = [(one["id"], one["archive"]) for one in client.list_commands(site, name)["items"]]
-        command_id, archive = next((pair for pair in found if pair[1] is not None), ("", None))
-        if archive is None:
+        items: list[Any] = client.list_commands(site, name)["items"]
+        command = next((one for one in items if one["archive"] and asked in {None, one["id"]}), None)
+        if command is None:
+            remedy = "order one with --ask" if asked is None else "fetch it later with --download alone"
             raise ConfigurationError(
                 "device",
                 f"{site}/{name}",
-                "No archive of it is here: order one with --ask; the device needs diagnostics.upload in its edge.yaml.",
+                f"Its archive has not come: {remedy}; the device needs diagnostics.upload in its edge.yaml.",
             )
-        file.write_bytes(client.get_command_archive(site, name, command_id))
-    typer.echo(f"{archive['file']} is in {file}")
+        content = client.get_command_archive(site, name, command["id"])
+    try:
+        file.write_bytes(content)
+    except OSError as error:
+        raise ConfigurationError(
+            "download", str(file), f"{error.strerror}: name a file that can be written."
+        ) from error
+    typer.echo(f"{command['archive']['file']} is in {file}", err=True)  # beside what --json prints
 
 
 def _flat(command: Any) -> dict[str, Any]:

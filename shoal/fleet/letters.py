@@ -60,7 +60,7 @@ def letters_replay(
     site: Site = None,
     since: Since = None,
     why: Annotated[str, typer.Option(help="Stays in the log")] = "",
-    wait_s: Annotated[float, typer.Option(help="Wait so long for the result; 0 does not wait")] = 120.0,
+    wait_s: Annotated[float, typer.Option("--wait", help="Seconds to wait for the result; 0 does not wait")] = 120.0,
     as_json: AsJson = False,
 ) -> None:
     """Put messages back after a correction. Twice does no harm; what is refused again stays, and exits with 1."""

@@ -152,6 +152,12 @@ def test_diagnostics_and_a_level_of_the_log_are_ordered_done_and_fetched(
         level = chain.admin.get(COMMANDS).json()["items"][0]
         assert (level["state"], level["arguments"]) == ("done", {"level": "debug", "minutes": 10})
         assert level["ends_at"] > level["finished_at"]
+
+        (tmp_path / "box.token").unlink()  # the next archive cannot come, and the old one is not given in its place
+        other = tmp_path / "other.zip"
+        ask = ["fleet", "diagnostics", "farm/edge-1", "--ask", "--wait", "2", "--download", str(other)]
+        assert terminal.invoke(shoal_app, ask).exit_code != 0
+        assert not other.exists()
     finally:
         chain.box.terminate()
 

@@ -123,6 +123,13 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
     assert "from-environment" not in repr(settings)
 
 
+def test_the_key_for_archives_lies_beside_the_file_wherever_the_agent_is_started(tmp_path: Path) -> None:
+    upload = {"url": "https://shoal.example/api/v1/device-archives", "token_file": "archives.token"}
+    diagnostics = load_settings(configuration(tmp_path, diagnostics={"upload": upload})).diagnostics
+    assert diagnostics.upload is not None
+    assert diagnostics.upload.token_file == tmp_path / "archives.token"
+
+
 def test_credentials_in_a_camera_source_are_never_shown(tmp_path: Path) -> None:
     assert redacted("rtsp://user:secret@10.0.0.1:554/s?token=t") == "rtsp://10.0.0.1:554/s"
     assert redacted("rtsp://user:sec/ret@10.0.0.1:554/s") == "rtsp://10.0.0.1:554/s"
