@@ -33,7 +33,7 @@ def model_card(manifest: ModelManifest, figures: Mapping[str, DetectionScores], 
         f"# {manifest.name} {manifest.version}",
         f"Finds fish in single underwater frames. One class: {', '.join(manifest.labels)}. "
         f"Input {image.width}x{image.height} {image.color} {image.dtype}, letterboxed; output boxes with confidence, "
-        f"duplicates already suppressed; {manifest.bytes / 1e6:.1f} MB, sha256 `{manifest.sha256}`.",
+        f"duplicates already suppressed{_embedding(manifest)}; {manifest.bytes / 1e6:.1f} MB, sha256 `{manifest.sha256}`.",
         "## What it scores",
         f"Judged by `models.evaluation` through `models.runtime` on this very file. F1 and count error at the bundle's "
         f"threshold {manifest.threshold:.2f}, which was chosen on the first and last row, never on unseen sites.",
@@ -66,6 +66,20 @@ def model_card(manifest: ModelManifest, figures: Mapping[str, DetectionScores], 
         f"{manifest.licence}. " + " ".join(manifest.attribution) + " See NOTICE.",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _embedding(manifest: ModelManifest) -> str:
+    if manifest.embedding is None:
+        return ""
+    far = ", ".join(
+        f"{name.removesuffix('.distance')} {value:.1f}"
+        for name, value in manifest.metrics.items()
+        if name.endswith(".distance")
+    )
+    return (
+        f", and {len(manifest.embedding.mean)} numbers that tell how far a frame lies from those of the training, which lie "
+        f"about 1 away (median: {far})"
+    )
 
 
 def _table(figures: Mapping[str, DetectionScores], meaning: Mapping[str, str]) -> str:

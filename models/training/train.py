@@ -291,5 +291,10 @@ def _record(out: Path, line: dict[str, Any]) -> None:
 
 
 def _git_sha() -> str | None:
-    found = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    """The commit that is checked out, with ``-dirty`` where files differ from it; None without git or a repository."""
+    command = ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, check=False)
+    except FileNotFoundError:  # the image for training has no git
+        return None
     return found.stdout.strip() or None

@@ -142,9 +142,13 @@ def test_a_killed_run_goes_on_to_the_same_losses(root: Path, tmp_path: Path) -> 
     assert losses == pytest.approx({line["epoch"]: line["total"] for line in curve(whole)}, rel=1e-4)
 
 
-def test_a_run_is_not_continued_with_another_configuration(root: Path, tmp_path: Path) -> None:
+def test_a_run_is_not_continued_with_another_configuration(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))  # as in the image for training, which has no git
     train(tiny_config(), [root], tmp_path / "run", console=quiet())
-    assert json.loads((tmp_path / "run" / LINEAGE).read_text())["training_images"] == 6
+    lineage = json.loads((tmp_path / "run" / LINEAGE).read_text())
+    assert (lineage["training_images"], lineage["git_sha"]) == (6, None)
     with pytest.raises(ConfigurationError, match="config_sha256"):
         train(tiny_config(epochs=2), [root], tmp_path / "run", console=quiet())
 
