@@ -69,21 +69,7 @@ cluster() {
     curl --silent --fail --max-time 10 http://127.0.0.1:8080/ready && echo
 
     say "one box, over TLS"
-    mkdir -p "$TRY/box"
-    printf 'time,do\n2026-01-01T00:00:00Z,9.1\n2026-01-01T00:00:02Z,9.0\n2026-01-01T00:00:04Z,9.2\n' >"$TRY/box/river.csv"
-    cat >"$TRY/box/edge.yaml" <<'END'
-site: try
-device: edge-1
-data_dir: /var/lib/shoal/edge
-units: [{slug: tank-1, name: Tank 1, kind: tank, species: salmo_salar, stage: growout, volume_m3: 120}]
-mqtt: {host: mosquitto, port: 8883, tls: {ca_file: /etc/tls/ca.pem, cert_file: /etc/tls/device.pem, key_file: /etc/tls/device.key}}
-sensors:
-  - name: river
-    driver: replay
-    file: river.csv
-    loop: true
-    channels: [{name: tank-1.do, unit: tank-1, quantity: do, column: do}]
-END
+    river_box "$TRY/box" "host: mosquitto, port: 8883, tls: {ca_file: /etc/tls/ca.pem, cert_file: /etc/tls/device.pem, key_file: /etc/tls/device.key}"
     podman rm --force --time 1 try-box >/dev/null 2>&1 || :
     podman run --detach --name try-box --network shoal_devices "${HARDENED[@]}" --volume "$TRY/box:/etc/shoal:ro" \
         --volume "$PWD/secrets/box:/etc/tls:ro" "localhost/shoal/edge:$VERSION" >/dev/null

@@ -30,6 +30,10 @@ case $program in
         exit 2
         ;;
 esac
+"$python" -m uv --version >/dev/null || {
+    echo "$python has no uv, which installs the packages: '$python -m pip install uv', or PYTHON=... for another Python" >&2
+    exit 2
+}
 package=shoal-$program
 work=$(mktemp -d "${TMPDIR:-/tmp}/shoal-deb.XXXXXX")
 trap 'rm -rf "$work"' EXIT

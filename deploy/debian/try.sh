@@ -39,19 +39,10 @@ inside test -f /opt/shoal/share/doc/shoal/README.md || fail "the page that the u
 inside shoal edge check --config /etc/shoal/edge.yaml
 
 say "a box of its own"
-podman exec --interactive shoal-deb sh -c 'printf "time,do\n2026-01-01T00:00:00Z,9.1\n2026-01-01T00:00:02Z,9.0\n2026-01-01T00:00:04Z,9.2\n" >/etc/shoal/river.csv; cat >/etc/shoal/edge.yaml' <<END
-site: try
-device: edge-1
-data_dir: /var/lib/shoal/edge
-units: [{slug: tank-1, name: Tank 1, kind: tank, species: salmo_salar, stage: growout, volume_m3: 120}]
-mqtt: {host: 127.0.0.1, port: 1883}
-sensors:
-  - name: river
-    driver: replay
-    file: river.csv
-    loop: true
-    channels: [{name: tank-1.do, unit: tank-1, quantity: do, column: do}]
-END
+river_box "$TRY/box" "host: 127.0.0.1, port: 1883"
+for file in river.csv edge.yaml; do
+    podman exec --interactive shoal-deb sh -c "cat >/etc/shoal/$file" <"$TRY/box/$file"
+done
 # There is no broker and no clock server here: the doctor says so, and ends with 1.
 inside shoal edge doctor --config /etc/shoal/edge.yaml || [ $? -eq 1 ]
 inside systemctl enable --quiet --now shoal-edge # returns when the agent has said that it is ready

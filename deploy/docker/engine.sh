@@ -133,6 +133,25 @@ until_true() {
     echo "  $what"
 }
 
+# The settings of a box that measures a recorded series, and the series: river_box FOLDER "WHAT STANDS UNDER mqtt"
+river_box() {
+    mkdir -p "$1"
+    printf 'time,do\n2026-01-01T00:00:00Z,9.1\n2026-01-01T00:00:02Z,9.0\n2026-01-01T00:00:04Z,9.2\n' >"$1/river.csv"
+    cat >"$1/edge.yaml" <<END
+site: try
+device: edge-1
+data_dir: /var/lib/shoal/edge
+units: [{slug: tank-1, name: Tank 1, kind: tank, species: salmo_salar, stage: growout, volume_m3: 120}]
+mqtt: {$2}
+sensors:
+  - name: river
+    driver: replay
+    file: river.csv
+    loop: true
+    channels: [{name: tank-1.do, unit: tank-1, quantity: do, column: do}]
+END
+}
+
 clean() {
     podman rm --all --force --time 5 >/dev/null 2>&1 || :
     podman network prune --force >/dev/null 2>&1 || :

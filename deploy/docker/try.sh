@@ -45,21 +45,7 @@ done
 for target in "$@"; do
     case $target in
         edge)
-            mkdir -p "$TRY/edge"
-            printf 'time,do\n2026-01-01T00:00:00Z,9.1\n2026-01-01T00:00:02Z,9.0\n2026-01-01T00:00:04Z,9.2\n' >"$TRY/edge/river.csv"
-            cat >"$TRY/edge/edge.yaml" <<'END'
-site: try
-device: edge-1
-data_dir: /var/lib/shoal/edge
-units: [{slug: tank-1, name: Tank 1, kind: tank, species: salmo_salar, stage: growout, volume_m3: 120}]
-mqtt: {host: 127.0.0.1, port: 1883}
-sensors:
-  - name: river
-    driver: replay
-    file: river.csv
-    loop: true
-    channels: [{name: tank-1.do, unit: tank-1, quantity: do, column: do}]
-END
+            river_box "$TRY/edge" "host: 127.0.0.1, port: 1883"
             lives edge --volume "$TRY/edge:/etc/shoal:ro"
             ;;
         box) lives box ;;

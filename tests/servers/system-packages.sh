@@ -14,6 +14,7 @@ has() { PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v "$1" >/dev/null; }
 java_major() { java -version 2>&1 | sed -n 's/.*version "\([0-9]*\).*/\1/p' | head -n 1; }
 
 python3 -c 'import ensurepip' 2>/dev/null || need python3-venv "virtual environments"
+! has dpkg-deb || [ -x /usr/bin/python3 ] || need python3 "the interpreter of the Debian package"
 has mosquitto || need mosquitto "MQTT broker of the cluster tests"
 has redis-server || need redis-server "task queue and live push"
 has mvn || need maven "fetches Apache Kafka"
