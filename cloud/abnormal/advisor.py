@@ -24,6 +24,7 @@ from aquaculture.abnormal import TUNINGS, Judgement, Neighbour, State, Stream, e
 from cloud.abnormal import store
 from cloud.abnormal.rules import NEWS, WIDTH, complete_until, farm_zone
 from cloud.abnormal.store import Due, Turning
+from cloud.kit.own_thread import OwnThread
 from contracts.quantities import QUANTITIES
 
 log = structlog.get_logger()
@@ -52,7 +53,7 @@ class Alarms(Protocol):
         ...
 
 
-class Advisor:
+class Advisor(OwnThread):
     """Looks at all streams of all farms.
 
     Args:
@@ -61,28 +62,10 @@ class Advisor:
     """
 
     def __init__(self, database_url: str, *, alarms: Alarms, now: Callable[[], datetime]) -> None:
+        super().__init__("advisor")
         self._url = database_url
         self._alarms = alarms
         self._now = now
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        """Work in a thread of its own."""
-        self._stopping.clear()
-        self._thread = threading.Thread(target=self.run, args=(self._stopping,), name="advisor", daemon=True)
-        self._thread.start()
-
-    def stop(self, *, timeout_s: float = 5.0) -> None:
-        """End after the round under way. Safe twice."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(timeout_s)
-
-    @property
-    def alive(self) -> bool:
-        """Whether the thread works."""
-        return self._thread is not None and self._thread.is_alive()
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set."""

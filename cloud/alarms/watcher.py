@@ -21,6 +21,7 @@ from psycopg.rows import class_row
 from cloud.alarms.conditions import claim
 from cloud.alarms.raising import NewAlarm, clear_alarm, raise_alarm
 from cloud.alarms.rules import DARK_AFTER, SILENT_AFTER, is_parent, is_silence, is_silent, suppressible
+from cloud.kit.own_thread import OwnThread
 from cloud.metrics import WATCH_ALARMS
 from contracts.alarms import Severity
 from contracts.quantities import LIFE_CRITICAL, QUANTITIES
@@ -130,7 +131,7 @@ class _Condition:
         return self.site_id, self.definition, self.device_id, self.unit_id, self.subject
 
 
-class Watcher:
+class Watcher(OwnThread):
     """Looks at everything that should be heard from.
 
     Args:
@@ -138,27 +139,9 @@ class Watcher:
     """
 
     def __init__(self, database_url: str, *, now: Callable[[], datetime]) -> None:
+        super().__init__("watcher")
         self._url = database_url
         self._now = now
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        """Watch in a thread of its own."""
-        self._stopping.clear()
-        self._thread = threading.Thread(target=self.run, args=(self._stopping,), name="watcher", daemon=True)
-        self._thread.start()
-
-    def stop(self, *, timeout_s: float = 5.0) -> None:
-        """End after the round under way. Safe twice."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(timeout_s)
-
-    @property
-    def alive(self) -> bool:
-        """Whether the thread works."""
-        return self._thread is not None and self._thread.is_alive()
 
     def run(self, stop: threading.Event) -> None:
         """Watch until ``stop`` is set. The first round waits: after a restart, what was on the way arrives first."""

@@ -15,13 +15,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import psycopg
 import structlog
 from psycopg import Connection
 from psycopg.rows import class_row
 
 from cloud.commands.rules import pause
 from cloud.db.session import psycopg_url
+from cloud.kit.own_thread import DatabaseThread
 from cloud.metrics import COMMANDS_ANSWERED, COMMANDS_SENT
 from contracts.commands import COMMAND_RESULT, Command
 from contracts.downlink import CommandNotice, Downlink
@@ -29,7 +29,6 @@ from contracts.downlink import CommandNotice, Downlink
 log = structlog.get_logger()
 
 ROUND_S = 1.0
-RETRY_S = 5.0
 AT_ONCE = 100
 """Commands of one round."""
 LATE = timedelta(days=7)
@@ -87,7 +86,7 @@ class _Due:
         return Downlink(site=self.site, device=self.device, body=CommandNotice(command=command))
 
 
-class CommandSender:
+class CommandSender(DatabaseThread):
     """Sends and settles commands in a thread of its own.
 
     Args:
@@ -96,36 +95,9 @@ class CommandSender:
     """
 
     def __init__(self, database_url: str, *, send: Callable[[Downlink], None], now: Callable[[], datetime]) -> None:
-        self._url = psycopg_url(database_url)
+        super().__init__("commands", psycopg_url(database_url))
         self._send = send
         self._now = now
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        """Start working."""
-        self._stopping.clear()
-        self._thread = threading.Thread(target=self.run, args=(self._stopping,), name="command-sender", daemon=True)
-        self._thread.start()
-
-    def stop(self, *, timeout_s: float = 5.0) -> None:
-        """End after the round under way. Safe twice."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(timeout_s)
-            self._thread = None
-
-    def run(self, stop: threading.Event) -> None:
-        """Work until ``stop`` is set, over a database that comes and goes."""
-        while not stop.is_set():
-            try:
-                self._serve(stop)
-            except psycopg.Error as error:  # noqa: PERF203  (a loop of retries)
-                log.warning("command_sender_waits", error=str(error).strip(), retry_s=RETRY_S)
-                stop.wait(RETRY_S)
-            except Exception:
-                log.exception("command_sender_failed", retry_s=RETRY_S)
-                stop.wait(RETRY_S)
 
     def round(self, database: Connection[Any]) -> None:
         """Enter answers, then send what is due."""
@@ -140,14 +112,11 @@ class CommandSender:
                 COMMANDS_SENT.inc()
                 log.info("command.sent", id=str(due.id), device=f"{due.site}/{due.device}", name=due.name)
 
-    def _serve(self, stop: threading.Event) -> None:
-        with psycopg.connect(
-            self._url, autocommit=True, connect_timeout=5, application_name="shoal-commands"
-        ) as database:
-            rounds = 0
-            while not stop.wait(ROUND_S):
-                if rounds % int(CLEAN_EVERY_S / ROUND_S) == 0:
-                    database.execute(_FORGET, (self._now() - COMMANDS_LAST,))
-                    database.execute(_FORGET_ARCHIVES, (self._now() - ARCHIVES_LAST,))
-                rounds += 1
-                self.round(database)
+    def _serve(self, database: Connection[Any], stop: threading.Event) -> None:
+        rounds = 0
+        while not stop.wait(ROUND_S):
+            if rounds % int(CLEAN_EVERY_S / ROUND_S) == 0:
+                database.execute(_FORGET, (self._now() - COMMANDS_LAST,))
+                database.execute(_FORGET_ARCHIVES, (self._now() - ARCHIVES_LAST,))
+            rounds += 1
+            self.round(database)

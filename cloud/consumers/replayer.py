@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import psycopg
 import structlog
 from psycopg import Connection
 from psycopg.rows import class_row
@@ -22,17 +21,17 @@ from cloud.consumers.ingest import Ingest, RefusedAgainError
 from cloud.consumers.records import StreamRecord
 from cloud.db.session import psycopg_url
 from cloud.dead_letters.rules import again
+from cloud.kit.own_thread import DatabaseThread
 from cloud.metrics import DEAD_LETTERS_ORDERED
 from contracts.dead_letters import DeadLetter
 from contracts.devices import Status
 from contracts.envelope import encode
-from contracts.errors import InvalidMessageError, RetryableError
+from contracts.errors import InvalidMessageError
 from contracts.topics import Kind
 
 log = structlog.get_logger()
 
 ROUND_S = 1.0
-RETRY_S = 5.0
 LEASE = timedelta(seconds=60)
 """After that another process may go on with an order; renewed with every letter."""
 SETTLED_LAST = timedelta(days=90)
@@ -97,7 +96,7 @@ class _Item:
         )
 
 
-class Replayer:
+class Replayer(DatabaseThread):
     """Works on orders in a thread of its own; several processes may.
 
     Args:
@@ -106,40 +105,14 @@ class Replayer:
     """
 
     def __init__(self, database_url: str, ingest: Ingest, *, now: Callable[[], datetime]) -> None:
-        self._url = psycopg_url(database_url)
+        super().__init__("replayer", psycopg_url(database_url))
         self._ingest = ingest
         self._now = now
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        """Start working."""
-        self._stopping.clear()
-        self._thread = threading.Thread(target=self.run, args=(self._stopping,), name="replayer", daemon=True)
-        self._thread.start()
 
     def stop(self, *, timeout_s: float = 5.0) -> None:
         """End after the letter in hand. Safe twice."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(timeout_s)
-            self._thread = None
+        super().stop(timeout_s=timeout_s)
         self._ingest.close()
-
-    def run(self, stop: threading.Event) -> None:
-        """Work until ``stop`` is set, over a database that comes and goes."""
-        while not stop.is_set():
-            try:
-                with psycopg.connect(
-                    self._url, autocommit=True, connect_timeout=5, application_name="shoal-replayer"
-                ) as database:
-                    self._serve(database, stop)
-            except (psycopg.Error, RetryableError) as error:  # noqa: PERF203  (a loop of retries)
-                log.warning("replayer_waits", error=str(error).strip(), retry_s=RETRY_S)
-                stop.wait(RETRY_S)
-            except Exception:
-                log.exception("replayer_failed", retry_s=RETRY_S)
-                stop.wait(RETRY_S)
 
     def work(self, database: Connection[Any], stop: threading.Event) -> bool:
         """Do one order as far as ``stop`` lets; False when there is none.

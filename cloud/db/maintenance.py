@@ -31,6 +31,7 @@ from cloud.db.timeseries import (
     TimeseriesTable,
     engine_of,
 )
+from cloud.kit.own_thread import OwnThread
 from cloud.metrics import STORE_BYTES, STORE_MAINTAINED_AT, STORE_STRAY_ROWS
 from cloud.settings import RetentionSettings
 
@@ -118,7 +119,7 @@ def _before(now: datetime, days: float | None) -> datetime | None:
     return None if days is None else now - timedelta(days=days)
 
 
-class Maintainer:
+class Maintainer(OwnThread):
     """Does a round every few minutes in a thread of its own. A round that fails is logged and tried at the next time.
 
     Args:
@@ -134,27 +135,14 @@ class Maintainer:
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     ) -> None:
+        super().__init__("maintenance")
         self._url = database_url
         self._retention = retention
         self._clock = clock
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
 
-    def start(self) -> None:
-        """Start the thread; the first round comes after the first pause, when the program has settled."""
-        self._stopping.clear()
-        self._thread = threading.Thread(target=self._run, name="maintenance", daemon=True)
-        self._thread.start()
-
-    def stop(self, *, timeout_s: float = 5.0) -> None:
-        """Let the round under way end; one that takes longer dies with the process, which harms nothing. Safe twice."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(timeout_s)
-            self._thread = None
-
-    def _run(self) -> None:
-        while not self._stopping.wait(self._retention.maintain_every_s):
+    def run(self, stop: threading.Event) -> None:
+        """A round after each pause, the first one too: by then the program has settled."""
+        while not stop.wait(self._retention.maintain_every_s):
             try:
                 report = maintain(self._url, self._retention, self._clock())
             except psycopg.Error as error:

@@ -20,6 +20,7 @@ import structlog
 import yaml
 from psycopg import Connection
 
+from cloud.kit.own_thread import OwnThread
 from cloud.metrics import NOTIFICATIONS
 from cloud.notifications import queue
 from cloud.notifications.channels import DeliveryError, Sender
@@ -75,8 +76,8 @@ def shipped_ladders() -> dict[Severity, Ladder]:
     return {Severity(name): Ladder.model_validate(ladder) for name, ladder in yaml.safe_load(text).items()}
 
 
-class Notifier:
-    """Plans and delivers.
+class Notifier(OwnThread):
+    """Plans and delivers. What is being sent when it stops may be sent again at the next start.
 
     Args:
         senders: by channel; what is missing here is not planned.
@@ -92,31 +93,13 @@ class Notifier:
         links: Links,
         now: Callable[[], datetime],
     ) -> None:
+        super().__init__("notifier")
         self._url = database_url
         self._alarms = alarms
         self._senders = senders
         self._links = links
         self._now = now
         self._next_tests = now()
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        """Work in a thread of its own."""
-        self._stopping.clear()
-        self._thread = threading.Thread(target=self.run, args=(self._stopping,), name="notifier", daemon=True)
-        self._thread.start()
-
-    def stop(self, *, timeout_s: float = 5.0) -> None:
-        """End after the round under way; what is being sent then may be sent again at the next start. Safe twice."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(timeout_s)
-
-    @property
-    def alive(self) -> bool:
-        """Whether the thread works."""
-        return self._thread is not None and self._thread.is_alive()
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set; a database that is away is waited for."""

@@ -18,6 +18,7 @@ import structlog
 from psycopg import Connection
 from pydantic import ValidationError
 
+from cloud.kit.own_thread import OwnThread
 from cloud.metrics import ROLLOUT_ACTIONS, ROLLOUT_ROUND_SECONDS
 from cloud.rollouts import holds, memory, store
 from cloud.rollouts.assigner import ReleaseDesk
@@ -48,7 +49,7 @@ _CANNOT = frozenset({Cause.INCOMPATIBLE, Cause.LEASE, Cause.INCONCLUSIVE})
 """Causes that speak of the device, not of the release."""
 
 
-class Controller:
+class Controller(OwnThread):
     """Runs the rollouts of every organization.
 
     Args:
@@ -66,6 +67,7 @@ class Controller:
         send: Callable[[Downlink], None],
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     ) -> None:
+        super().__init__("rollouts")
         self._url = database_url
         self._desk = desk
         self._send = send
@@ -75,25 +77,6 @@ class Controller:
         self._told_at: dict[int, float] = {}
         self._status: dict[UUID, str] = {}
         """Of every rollout, as programs were told."""
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        """Work in a thread of its own."""
-        self._stopping.clear()
-        self._thread = threading.Thread(target=self.run, args=(self._stopping,), name="rollouts", daemon=True)
-        self._thread.start()
-
-    def stop(self, *, timeout_s: float = 5.0) -> None:
-        """End after the round under way. Safe twice."""
-        self._stopping.set()
-        if self._thread is not None:
-            self._thread.join(timeout_s)
-
-    @property
-    def alive(self) -> bool:
-        """Whether the thread works."""
-        return self._thread is not None and self._thread.is_alive()
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set, whatever becomes of the database."""
