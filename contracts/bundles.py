@@ -105,7 +105,7 @@ class EmbeddingOutput(WireModel):
     mean: tuple[float, ...] = Field(min_length=1, max_length=4096)
     """Of every number over the frames of the training."""
     spread: tuple[Annotated[float, Field(gt=0)], ...] = Field(min_length=1, max_length=4096)
-    """Standard deviation of every number over the same frames."""
+    """Standard deviation of every number over the same frames. Shoal raises small ones to half the usual: none decides alone."""
     frames: int = Field(ge=2)
     """How many frames both were measured on."""
 

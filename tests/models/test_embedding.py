@@ -19,8 +19,6 @@ from models.runtime.embedding import distances
 from models.runtime.preprocess import FrameArray
 from tests.models.tiny_bundle import bright_cells, edit_manifest, tiny_detector
 
-ROOT = Path(__file__).resolve().parents[2]
-REAL = ROOT.parent / "shared" / "data" / "fish_detection"
 CELLS = 8
 """Of the tiny detector, whose scores serve as its embedding here."""
 
@@ -66,17 +64,15 @@ def test_an_embedding_that_does_not_fit_is_refused_by_name(
     assert caught.value.field == field
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="needs the real frames beside the repository")
-def test_green_dark_and_murky_water_lie_farther_than_the_clear_frames_that_they_were_made_of() -> None:
-    bundle = load_bundle(shipped_bundle("fish-detector"))
-    if bundle.manifest.embedding is None:
-        pytest.skip("the shipped detector has no embedding")
-    detector = Detector(open_session(bundle))
+def test_green_dark_and_murky_water_lie_farther_than_the_clear_frames_that_they_were_made_of(
+    shared_data: Path,
+) -> None:
+    detector = Detector(open_session(load_bundle(shipped_bundle("fish-detector"))))
 
     def far(pictures: list[FrameArray]) -> npt.NDArray[np.float64]:
         return np.array([look.distance for look in detector.look(pictures)], np.float64)
 
-    clear = [read_picture(*located) for located in real_frames()]
+    clear = [read_picture(*located) for located in real_frames(shared_data / "fish_detection")]
     before = far(clear)
     assert 0.5 < np.median(before) < 2
     for water in (green, dark, murky):
@@ -96,14 +92,14 @@ def murky(picture: FrameArray) -> FrameArray:
     return np.asarray(cv2.GaussianBlur((picture * 0.5 + 45).astype(np.uint8), (0, 0), 2), np.uint8)
 
 
-def real_frames() -> list[Located]:
+def real_frames(folder: Path) -> list[Located]:
     """Ten frames of different videos at places where the detector was trained."""
     held_out = {"7426", "7623", "9866"}
-    with (REAL / "index.csv").open(newline="") as file:
+    with (folder / "index.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["habitat"] not in held_out]
     return [
         Located(
-            REAL,
+            folder,
             DatasetImage(
                 path=row["path"], sha256="0" * 64, width=360, height=202, crop=(0, 79, 360, 281),
                 site=row["habitat"], group=row["sequence"], licence="CC-BY-4.0", provenance="DeepFish",
