@@ -82,6 +82,8 @@ class PictureKeeper:
             taken=[(camera, age_s) for camera, age_s in ages if 0 <= age_s < DAY_S],
             now_s=clock.monotonic(),
         )
+        self._newest: dict[str, float] = {}
+        """When the newest sample of each camera was captured, monotonic seconds."""
 
     def offer(self, frame: Frame, camera: CameraSettings, offer: Offer, model: ModelRef) -> None:
         """Keep the frame when the rules choose it."""
@@ -98,8 +100,8 @@ class PictureKeeper:
 
     def offer_pair(self, saw: BothSaw, camera: CameraSettings, at_s: float) -> None:
         """Keep a frame that a candidate on trial has seen too, with both answers, when they differ enough."""
-        if not self._settings.enabled:
-            return
+        if not self._settings.enabled or self._newest.get(camera.name) == saw.frame.captured_s:
+            return  # a frame that is kept already, with one answer, would be paid for twice
         choice = self._chooser.consider_pair(camera.name, at_s, saw.active, saw.candidate)
         if choice is not None:
             self._keep_sample(
@@ -145,6 +147,7 @@ class PictureKeeper:
         note = sample.model_dump_json(exclude_none=True)
         if self._put(PictureClass.SAMPLE, data, camera.name, frame.observed_at, note, worth=choice.score):
             self.samples += 1
+            self._newest[camera.name] = frame.captured_s
 
     def keep_evidence(self, image: Evidence, detections: Sequence[Detection]) -> None:
         """Keep an evidence image as it was sent, with what was found in it beside."""

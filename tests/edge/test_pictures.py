@@ -217,6 +217,15 @@ def test_a_frame_on_which_a_candidate_differs_is_kept_with_both_answers_within_t
     assert (sample.reason, sample.score) == (SampleReason.DISAGREEMENT, 1.0)
     assert sample.detections == (fish(0.1), fish(0.5))
     assert (sample.other, sample.other_model) == ((fish(0.8),), other)
+
+    unsure = fish(0.1).model_copy(update={"confidence": 0.41})
+    alone = saw(4, fish(0.8))
+    keeper.offer(alone.frame, camera, Offer("cam-1", 100.0, [unsure], threshold=0.4), MODEL)
+    keeper.offer_pair(alone, camera, 100.0)
+    assert keeper.samples == 2, "it is kept with one answer already, and is not paid for twice"
+    keeper.offer_pair(saw(5, fish(0.8)), camera, 101.0)
+    newest = Sample.model_validate_json(keeper.store.newest(PictureClass.SAMPLE)[0].note)
+    assert (keeper.samples, newest.other) == (3, (fish(0.8),)), "the next on which they differ brings both answers"
     keeper.close()
 
 
