@@ -29,7 +29,7 @@ from cloud.notifications.channels import DeliveryError
 from cloud.notifications.channels.webhook import WebhookSender
 from cloud.notifications.links import Link, Links
 from cloud.notifications.messages import Message
-from cloud.notifications.notifier import Notifier
+from cloud.notifications.notifier import TESTS_EVERY, Notifier
 from cloud.settings import WatchSettings, load_watch_settings
 from cloud.watch import channels
 from contracts.errors import ConfigurationError
@@ -117,9 +117,12 @@ class Rounds:
 
 
 @pytest.fixture
-def rounds(world: World, clock: Clock, farm_url: str, farm: farms.Farm) -> Iterator[Rounds]:
-    """A notifier for the farm, whose alarms have all been taken on before."""
+def rounds(
+    world: World, clock: Clock, farm_url: str, farm: farms.Farm, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Rounds]:
+    """A notifier for the farm, whose alarms have all been taken on before. It is no Monday, whatever day it is."""
     del farm
+    monkeypatch.setattr("cloud.notifications.notifier.self_test_due", lambda *_: None)
     settings = WatchSettings(
         database_url=SecretStr(farm_url),
         secret_key=SecretStr(SECRET),
@@ -224,6 +227,21 @@ def test_a_critical_alarm_reaches_ana_by_every_way_and_stops_when_she_takes_it_o
         assert "contact:Ana has taken it on" in phone.post(path).text
         assert "contact:Ana has taken it on" in phone.get(path).text
     clock.now += timedelta(hours=2)
+    assert rounds() == 0
+
+
+def test_on_a_monday_everybody_gets_a_test_by_every_way_once(
+    rounds: Rounds, world: World, clock: Clock, contact: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert rounds() == 0
+    monkeypatch.setattr(
+        "cloud.notifications.notifier.self_test_due", lambda last, now, _zone: now if last is None else None
+    )
+    clock.now += TESTS_EVERY
+    assert rounds() >= 4
+    assert "Test of the alarm path" in world.mails[0]["Subject"]
+    assert world.mails[0]["To"] == contact["email"]
+    clock.now += TESTS_EVERY
     assert rounds() == 0
 
 
