@@ -476,6 +476,43 @@ def test_a_wrong_picture_on_the_unit_page_leads_the_queue(page: Page, farm: Real
     page.get_by_text("two at the bottom").wait_for()
 
 
+def test_an_answer_is_marked_as_wrong_where_it_was_asked_for(page: Page) -> None:
+    go(page, f"/sites/{SITE}/classify")
+    picture, _ = draw_fish(7, seed=8)
+    page.get_by_test_id("picture-file").set_input_files(
+        {"name": "tank.jpg", "mimeType": "image/jpeg", "buffer": picture}
+    )
+    page.get_by_test_id("prediction").get_by_text("found").wait_for()
+    row = page.get_by_role("row").filter(has_text=hashlib.sha256(picture).hexdigest()[:8]).first
+    row.get_by_role("button", name="Wrong", exact=True).click()
+    row.get_by_label("What is right").fill("7")
+    row.get_by_role("button", name="Another count").click()
+    row.get_by_test_id("marked").wait_for()
+
+
+def test_labels_of_another_tool_are_checked_and_wait_for_review(page: Page, farm: RealFarm) -> None:
+    sha256 = upload_frame(farm, time.time_ns() % 1_000_000)
+    image = {"id": 1, "file_name": f"{sha256}.jpg", "width": 640, "height": 360}
+    box = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [64, 36, 128, 72]}
+    file = {"images": [image], "annotations": [box], "categories": [{"id": 1, "name": "fish"}]}
+
+    def choose(document: dict[str, object]) -> None:
+        page.get_by_test_id("labels-file").set_input_files(
+            {"name": "coco.json", "mimeType": "application/json", "buffer": json.dumps(document).encode()}
+        )
+
+    go(page, f"/sites/{SITE}/labels?part=import")
+    choose(file | {"annotations": [box | {"image_id": 7}]})
+    page.get_by_test_id("labels-faults").get_by_role("cell", name="annotations.0.image_id").wait_for()
+    assert page.get_by_role("button", name="Take them in").count() == 0
+    choose(file)
+    page.get_by_role("button", name="Take them in").click()
+    page.get_by_test_id("taken").wait_for()
+    go(page, f"/sites/{SITE}/labels?part=review")
+    page.get_by_test_id("label-review").wait_for()
+    assert page.get_by_test_id("label-box").count() == 1
+
+
 def test_the_language_changes_everything_at_once(page: Page) -> None:
     go(page, f"/sites/{SITE}")
     for name, said in (("Norsk", "Løst oksygen"), ("Ελληνικά", "Διαλυμένο οξυγόνο"), ("English", "Dissolved oxygen")):

@@ -1,17 +1,12 @@
 /** Let an alarm call nobody for a while: a reason is asked for, and it comes back by itself. */
-import Alert from '@mui/material/Alert';
-import Button from '@mui/material/Button';
-import Dialog from '@mui/material/Dialog';
-import DialogActions from '@mui/material/DialogActions';
-import DialogContent from '@mui/material/DialogContent';
-import DialogTitle from '@mui/material/DialogTitle';
 import TextField from '@mui/material/TextField';
 import ToggleButton from '@mui/material/ToggleButton';
 import ToggleButtonGroup from '@mui/material/ToggleButtonGroup';
 import Typography from '@mui/material/Typography';
-import { useState, type JSX, type SyntheticEvent } from 'react';
+import { useState, type JSX } from 'react';
 import type { Alarm } from '../../api/types';
 import { t } from '../../i18n';
+import { FormDialog } from '../../kit/FormDialog';
 import { shortAgeText } from '../../kit/time';
 import { messageOf } from './order';
 import { useShelve } from './queries';
@@ -24,58 +19,42 @@ export function ShelveDialog({ alarm, onClose }: { alarm: Alarm; onClose: () => 
   const [reason, setReason] = useState('');
   const [minutes, setMinutes] = useState<number>(60);
   const shelve = useShelve();
-  const submit = (event: SyntheticEvent): void => {
-    event.preventDefault();
-    shelve.mutate({ alarm, reason: reason.trim(), minutes }, { onSuccess: onClose });
-  };
   return (
-    <Dialog open onClose={onClose} fullWidth maxWidth="xs" aria-labelledby="shelve-title">
-      <form onSubmit={submit}>
-        <DialogTitle id="shelve-title">{t('shelve.title')}</DialogTitle>
-        <DialogContent sx={{ display: 'grid', gap: 2 }}>
-          <Typography>{messageOf(alarm)}</Typography>
-          <Typography variant="body2" color="textSecondary">
-            {t('shelve.text')}
-          </Typography>
-          <ToggleButtonGroup
-            exclusive
-            fullWidth
-            value={minutes}
-            aria-label={t('shelve.how_long')}
-            onChange={(_event, value: number | null) => setMinutes((old) => value ?? old)}
-          >
-            {MINUTES.map((value) => (
-              <ToggleButton key={value} value={value}>
-                {shortAgeText(value * 60)}
-              </ToggleButton>
-            ))}
-          </ToggleButtonGroup>
-          <TextField
-            label={t('shelve.reason')}
-            required
-            autoFocus
-            multiline
-            minRows={2}
-            value={reason}
-            onChange={(event) => setReason(event.target.value)}
-            slotProps={{ htmlInput: { minLength: LEAST_REASON, maxLength: 500 } }}
-          />
-          {shelve.error !== null && <Alert severity="error">{shelve.error.message}</Alert>}
-        </DialogContent>
-        <DialogActions sx={{ p: 2, pt: 0 }}>
-          <Button color="inherit" onClick={onClose}>
-            {t('action.cancel')}
-          </Button>
-          <Button
-            type="submit"
-            variant="contained"
-            disableElevation
-            disabled={reason.trim().length < LEAST_REASON || shelve.isPending}
-          >
-            {t('shelve.do')}
-          </Button>
-        </DialogActions>
-      </form>
-    </Dialog>
+    <FormDialog
+      title={t('shelve.title')}
+      action={t('shelve.do')}
+      disabled={reason.trim().length < LEAST_REASON || shelve.isPending}
+      error={shelve.error}
+      onSubmit={() => shelve.mutate({ alarm, reason: reason.trim(), minutes }, { onSuccess: onClose })}
+      onClose={onClose}
+    >
+      <Typography>{messageOf(alarm)}</Typography>
+      <Typography variant="body2" color="textSecondary">
+        {t('shelve.text')}
+      </Typography>
+      <ToggleButtonGroup
+        exclusive
+        fullWidth
+        value={minutes}
+        aria-label={t('shelve.how_long')}
+        onChange={(_event, value: number | null) => setMinutes((old) => value ?? old)}
+      >
+        {MINUTES.map((value) => (
+          <ToggleButton key={value} value={value}>
+            {shortAgeText(value * 60)}
+          </ToggleButton>
+        ))}
+      </ToggleButtonGroup>
+      <TextField
+        label={t('shelve.reason')}
+        required
+        autoFocus
+        multiline
+        minRows={2}
+        value={reason}
+        onChange={(event) => setReason(event.target.value)}
+        slotProps={{ htmlInput: { minLength: LEAST_REASON, maxLength: 500 } }}
+      />
+    </FormDialog>
   );
 }

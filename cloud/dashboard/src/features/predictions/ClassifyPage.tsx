@@ -12,6 +12,7 @@ import { explain, pastPredictions, predict } from '../../api/endpoints';
 import type { PastPrediction, Prediction, PredictionTask } from '../../api/types';
 import { numberText, t, word } from '../../i18n';
 import { Card } from '../../kit/Card';
+import { ChooseFile } from '../../kit/ChooseFile';
 import { PageTitle } from '../../kit/PageTitle';
 import { paged } from '../../kit/paged';
 import { Pages } from '../../kit/Pages';
@@ -86,19 +87,13 @@ function Classify({ timezone }: { timezone: string }): JSX.Element {
                 </ToggleButton>
               ))}
             </ToggleButtonGroup>
-            <Button component="label" variant="contained" disableElevation disabled={ask.isPending}>
-              {t('classify.choose')}
-              <input
-                type="file"
-                accept="image/jpeg,image/png"
-                data-testid="picture-file"
-                hidden
-                onChange={(event) => {
-                  const file = event.target.files?.[0];
-                  if (file !== undefined) choose(file);
-                }}
-              />
-            </Button>
+            <ChooseFile
+              label={t('classify.choose')}
+              accept="image/jpeg,image/png"
+              testId="picture-file"
+              disabled={ask.isPending}
+              onChoose={choose}
+            />
             <Typography variant="body2" color="textSecondary">
               {t('classify.form')}
             </Typography>

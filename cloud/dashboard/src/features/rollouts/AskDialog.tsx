@@ -1,17 +1,12 @@
 /** Ask for a rollout: what, to whom, and by which plan. */
-import Alert from '@mui/material/Alert';
-import Button from '@mui/material/Button';
-import Dialog from '@mui/material/Dialog';
-import DialogActions from '@mui/material/DialogActions';
-import DialogContent from '@mui/material/DialogContent';
-import DialogTitle from '@mui/material/DialogTitle';
 import FormControlLabel from '@mui/material/FormControlLabel';
 import Switch from '@mui/material/Switch';
 import TextField from '@mui/material/TextField';
 import Typography from '@mui/material/Typography';
-import { useState, type JSX, type SyntheticEvent } from 'react';
+import { useState, type JSX } from 'react';
 import type { RolloutView } from '../../api/types';
 import { t } from '../../i18n';
+import { FormDialog } from '../../kit/FormDialog';
 import { SiteChoice } from '../farms/SiteChoice';
 import { PlanFields } from './PlanFields';
 import { useAsk } from './queries';
@@ -41,8 +36,7 @@ export function AskDialog({ onClose, onAsked }: Props): JSX.Element {
     (backTo === '' || isVersion(backTo)) &&
     [...slugsOf(groups), ...slugsOf(tags)].every(isSlug) &&
     (!own || planFaults(draft).length === 0);
-  const submit = (event: SyntheticEvent): void => {
-    event.preventDefault();
+  const submit = (): void => {
     const wanted = {
       name: name.trim(),
       model,
@@ -57,76 +51,70 @@ export function AskDialog({ onClose, onAsked }: Props): JSX.Element {
     ask.mutate(wanted, { onSuccess: onAsked });
   };
   return (
-    <Dialog open onClose={onClose} fullWidth maxWidth="sm" aria-labelledby="ask-title">
-      <form onSubmit={submit}>
-        <DialogTitle id="ask-title">{t('rollouts.ask_title')}</DialogTitle>
-        <DialogContent sx={{ display: 'grid', gap: 2 }}>
-          <Typography variant="body2" color="textSecondary">
-            {t('rollouts.ask_text')}
-          </Typography>
-          <TextField
-            label={t('rollouts.name')}
-            required
-            autoFocus
-            value={name}
-            onChange={(event) => setName(event.target.value)}
-            slotProps={{ htmlInput: { maxLength: 200 } }}
-          />
-          <TextField
-            label={t('rollouts.model')}
-            required
-            value={model}
-            error={model !== '' && !isSlug(model)}
-            onChange={(event) => setModel(event.target.value.trim())}
-          />
-          <TextField
-            label={t('rollouts.version')}
-            required
-            value={version}
-            error={version !== '' && !isVersion(version)}
-            helperText={t('rollouts.version_form')}
-            onChange={(event) => setVersion(event.target.value.trim())}
-          />
-          <TextField
-            label={t('rollouts.back_to')}
-            value={backTo}
-            error={backTo !== '' && !isVersion(backTo)}
-            helperText={t('rollouts.back_to_text')}
-            onChange={(event) => setBackTo(event.target.value.trim())}
-          />
-          <SiteChoice chosen={chosen} onChange={setChosen} />
-          <TextField
-            label={t('rollouts.groups')}
-            value={groups}
-            helperText={t('rollouts.groups_text')}
-            onChange={(event) => setGroups(event.target.value)}
-          />
-          <TextField
-            label={t('rollouts.tags')}
-            value={tags}
-            helperText={t('rollouts.tags_text')}
-            onChange={(event) => setTags(event.target.value)}
-          />
-          <FormControlLabel
-            control={<Switch checked={second} onChange={(_event, on) => setSecond(on)} />}
-            label={t('rollouts.second_person')}
-          />
-          <FormControlLabel
-            control={<Switch checked={own} onChange={(_event, on) => setOwn(on)} />}
-            label={t('rollouts.own_plan')}
-          />
-          {own && <PlanFields draft={draft} onChange={setDraft} />}
-          {ask.error !== null && <Alert severity="error">{ask.error.message}</Alert>}
-        </DialogContent>
-        <DialogActions sx={{ p: 2, pt: 0 }}>
-          <Button color="inherit" onClick={onClose}>
-            {t('action.cancel')}
-          </Button>
-          <Button type="submit" variant="contained" disableElevation disabled={!good || ask.isPending}>
-            {t('rollouts.send')}
-          </Button>
-        </DialogActions>
-      </form>
-    </Dialog>
+    <FormDialog
+      title={t('rollouts.ask_title')}
+      action={t('rollouts.send')}
+      disabled={!good || ask.isPending}
+      error={ask.error}
+      onSubmit={submit}
+      onClose={onClose}
+      wide
+    >
+      <Typography variant="body2" color="textSecondary">
+        {t('rollouts.ask_text')}
+      </Typography>
+      <TextField
+        label={t('rollouts.name')}
+        required
+        autoFocus
+        value={name}
+        onChange={(event) => setName(event.target.value)}
+        slotProps={{ htmlInput: { maxLength: 200 } }}
+      />
+      <TextField
+        label={t('rollouts.model')}
+        required
+        value={model}
+        error={model !== '' && !isSlug(model)}
+        onChange={(event) => setModel(event.target.value.trim())}
+      />
+      <TextField
+        label={t('rollouts.version')}
+        required
+        value={version}
+        error={version !== '' && !isVersion(version)}
+        helperText={t('rollouts.version_form')}
+        onChange={(event) => setVersion(event.target.value.trim())}
+      />
+      <TextField
+        label={t('rollouts.back_to')}
+        value={backTo}
+        error={backTo !== '' && !isVersion(backTo)}
+        helperText={t('rollouts.back_to_text')}
+        onChange={(event) => setBackTo(event.target.value.trim())}
+      />
+      <SiteChoice chosen={chosen} onChange={setChosen} />
+      <TextField
+        label={t('rollouts.groups')}
+        value={groups}
+        helperText={t('rollouts.groups_text')}
+        onChange={(event) => setGroups(event.target.value)}
+      />
+      <TextField
+        label={t('rollouts.tags')}
+        value={tags}
+        helperText={t('rollouts.tags_text')}
+        onChange={(event) => setTags(event.target.value)}
+      />
+      <FormControlLabel
+        control={<Switch checked={second} onChange={(_event, on) => setSecond(on)} />}
+        label={t('rollouts.second_person')}
+      />
+      <FormControlLabel
+        control={<Switch checked={own} onChange={(_event, on) => setOwn(on)} />}
+        label={t('rollouts.own_plan')}
+      />
+      {own && <PlanFields draft={draft} onChange={setDraft} />}
+    </FormDialog>
   );
 }

@@ -1,17 +1,12 @@
 /** Order a rollout: what it does is said first, a reason is asked for, and what cannot be taken back is confirmed. */
-import Alert from '@mui/material/Alert';
-import Button from '@mui/material/Button';
 import Checkbox from '@mui/material/Checkbox';
-import Dialog from '@mui/material/Dialog';
-import DialogActions from '@mui/material/DialogActions';
-import DialogContent from '@mui/material/DialogContent';
-import DialogTitle from '@mui/material/DialogTitle';
 import FormControlLabel from '@mui/material/FormControlLabel';
 import TextField from '@mui/material/TextField';
 import Typography from '@mui/material/Typography';
-import { useState, type JSX, type SyntheticEvent } from 'react';
+import { useState, type JSX } from 'react';
 import type { RolloutView } from '../../api/types';
 import { t } from '../../i18n';
+import { FormDialog } from '../../kit/FormDialog';
 import { useOrder } from './queries';
 import { isFinal, leastReason, type Wish } from './rules';
 
@@ -27,52 +22,36 @@ export function OrderDialog({ rollout, kind, onClose, onSent }: Props): JSX.Elem
   const [sure, setSure] = useState(!isFinal(kind));
   const least = leastReason(kind);
   const order = useOrder();
-  const submit = (event: SyntheticEvent): void => {
-    event.preventDefault();
-    order.mutate({ id: rollout.id, kind, reason: reason.trim() }, { onSuccess: onSent });
-  };
   return (
-    <Dialog open onClose={onClose} fullWidth maxWidth="xs" aria-labelledby="order-title">
-      <form onSubmit={submit}>
-        <DialogTitle id="order-title">{t(`order.${kind}`)}</DialogTitle>
-        <DialogContent sx={{ display: 'grid', gap: 2 }}>
-          <Typography sx={{ fontWeight: 600 }}>
-            {rollout.name}: {rollout.model} {rollout.version}
-          </Typography>
-          <Typography>{consequence(kind, rollout.back_to)}</Typography>
-          <TextField
-            label={t('order.reason')}
-            required={least > 0}
-            autoFocus
-            multiline
-            minRows={2}
-            value={reason}
-            onChange={(event) => setReason(event.target.value)}
-            slotProps={{ htmlInput: { minLength: least, maxLength: 500 } }}
-          />
-          {isFinal(kind) && (
-            <FormControlLabel
-              control={<Checkbox checked={sure} onChange={(_event, checked) => setSure(checked)} />}
-              label={t('order.sure')}
-            />
-          )}
-          {order.error !== null && <Alert severity="error">{order.error.message}</Alert>}
-        </DialogContent>
-        <DialogActions sx={{ p: 2, pt: 0 }}>
-          <Button color="inherit" onClick={onClose}>
-            {t('action.cancel')}
-          </Button>
-          <Button
-            type="submit"
-            variant="contained"
-            disableElevation
-            disabled={!sure || reason.trim().length < least || order.isPending}
-          >
-            {t(`order.${kind}`)}
-          </Button>
-        </DialogActions>
-      </form>
-    </Dialog>
+    <FormDialog
+      title={t(`order.${kind}`)}
+      action={t(`order.${kind}`)}
+      disabled={!sure || reason.trim().length < least || order.isPending}
+      error={order.error}
+      onSubmit={() => order.mutate({ id: rollout.id, kind, reason: reason.trim() }, { onSuccess: onSent })}
+      onClose={onClose}
+    >
+      <Typography sx={{ fontWeight: 600 }}>
+        {rollout.name}: {rollout.model} {rollout.version}
+      </Typography>
+      <Typography>{consequence(kind, rollout.back_to)}</Typography>
+      <TextField
+        label={t('order.reason')}
+        required={least > 0}
+        autoFocus
+        multiline
+        minRows={2}
+        value={reason}
+        onChange={(event) => setReason(event.target.value)}
+        slotProps={{ htmlInput: { minLength: least, maxLength: 500 } }}
+      />
+      {isFinal(kind) && (
+        <FormControlLabel
+          control={<Checkbox checked={sure} onChange={(_event, checked) => setSure(checked)} />}
+          label={t('order.sure')}
+        />
+      )}
+    </FormDialog>
   );
 }
 

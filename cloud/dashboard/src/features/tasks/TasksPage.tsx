@@ -54,7 +54,8 @@ function Tasks({ timezone }: { timezone: string }): JSX.Element {
         onChange={(_event, value: TaskState | 'all' | null) =>
           value !== null && setState(value === 'all' ? null : value)
         }
-        sx={{ flexWrap: 'wrap' }}
+        // On a phone they stay one row, which is moved sideways.
+        sx={{ maxWidth: '100%', overflowX: 'auto', justifySelf: 'start', '& > *': { flex: 'none' } }}
       >
         <ToggleButton value="all" sx={{ px: 2 }}>
           {t('tasks.all')}

@@ -1,0 +1,49 @@
+/** A question with fields before something is ordered: what it does is said in it, and what the server refuses. */
+import Alert from '@mui/material/Alert';
+import Button from '@mui/material/Button';
+import Dialog from '@mui/material/Dialog';
+import DialogActions from '@mui/material/DialogActions';
+import DialogContent from '@mui/material/DialogContent';
+import DialogTitle from '@mui/material/DialogTitle';
+import { useId, type JSX, type ReactNode, type SyntheticEvent } from 'react';
+import { t } from '../i18n';
+
+interface Props {
+  title: string;
+  /** What stands on the button that does it. */
+  action: string;
+  disabled: boolean;
+  error: Error | null;
+  onSubmit: () => void;
+  onClose: () => void;
+  wide?: boolean;
+  children: ReactNode;
+}
+
+export function FormDialog(props: Props): JSX.Element {
+  const { title, action, disabled, error, onSubmit, onClose, wide = false, children } = props;
+  const id = useId();
+  const submit = (event: SyntheticEvent): void => {
+    event.preventDefault();
+    onSubmit();
+  };
+  return (
+    <Dialog open onClose={onClose} fullWidth maxWidth={wide ? 'sm' : 'xs'} aria-labelledby={id}>
+      <form onSubmit={submit}>
+        <DialogTitle id={id}>{title}</DialogTitle>
+        <DialogContent sx={{ display: 'grid', gap: 2 }}>
+          {children}
+          {error !== null && <Alert severity="error">{error.message}</Alert>}
+        </DialogContent>
+        <DialogActions sx={{ p: 2, pt: 0 }}>
+          <Button color="inherit" onClick={onClose}>
+            {t('action.cancel')}
+          </Button>
+          <Button type="submit" variant="contained" disableElevation disabled={disabled}>
+            {action}
+          </Button>
+        </DialogActions>
+      </form>
+    </Dialog>
+  );
+}
