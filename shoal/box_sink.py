@@ -161,12 +161,12 @@ class BoxSink:
                 self._publish_watermark(watermark)
         for waiting in group:
             waiting.on_done(error)
+        if error is None:
+            self._on_stored([routed.message for waiting in group for routed in waiting.batch])
         if self._spans is not None:
             traces = [trace_of(routed, self._trace_share) for waiting in group for routed in waiting.batch]
             found = [trace for trace in traces if trace is not None]
             self._spans.tried(began_ns, found, messages=messages, error=error)
-        if error is None:
-            self._on_stored([routed.message for waiting in group for routed in waiting.batch])
 
 
 def record_of(routed: Routed) -> StreamRecord:
