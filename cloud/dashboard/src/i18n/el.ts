@@ -743,8 +743,7 @@ export const el: Messages = {
   'classify.most_likely': 'Πιθανότερο: {what}',
   'classify.confidence': 'Βεβαιότητα',
   'classify.why_boxes': 'Ο αριθμός βασίζεται στα πλαίσια.',
-  'classify.why_classes':
-    'Πόσο βέβαιο είναι για κάθε είδος. Ποιο μέρος της εικόνας έκρινε δεν υπολογίζεται εδώ.',
+  'classify.why_classes': 'Πόσο βέβαιο είναι για κάθε είδος.',
   'classify.took': '{ms} ms',
   'classify.same': 'η ίδια εικόνα είχε ξαναεμφανιστεί',
   'classify.history': 'Προηγούμενες ερωτήσεις',

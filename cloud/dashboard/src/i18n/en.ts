@@ -753,8 +753,7 @@ export const en = {
   'classify.most_likely': 'Most likely: {what}',
   'classify.confidence': 'Confidence',
   'classify.why_boxes': 'The boxes are what the number rests on.',
-  'classify.why_classes':
-    'How sure it is of each species. Which part of the picture decided is not computed here.',
+  'classify.why_classes': 'How sure it is of each species.',
   'classify.took': '{ms} ms',
   'classify.same': 'the same picture had been seen before',
   'classify.history': 'What was asked before',

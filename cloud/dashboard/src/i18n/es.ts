@@ -740,8 +740,7 @@ export const es: Messages = {
   'classify.most_likely': 'Lo más probable: {what}',
   'classify.confidence': 'Confianza',
   'classify.why_boxes': 'El número se basa en los recuadros.',
-  'classify.why_classes':
-    'Cuán seguro está de cada especie. Qué parte de la imagen decidió no se calcula aquí.',
+  'classify.why_classes': 'Cuán seguro está de cada especie.',
   'classify.took': '{ms} ms',
   'classify.same': 'la misma imagen ya se había visto',
   'classify.history': 'Lo que se preguntó antes',

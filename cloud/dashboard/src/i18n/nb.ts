@@ -739,8 +739,7 @@ export const nb: Messages = {
   'classify.most_likely': 'Mest sannsynlig: {what}',
   'classify.confidence': 'Sikkerhet',
   'classify.why_boxes': 'Boksene er det tallet bygger på.',
-  'classify.why_classes':
-    'Hvor sikker den er på hver art. Hvilken del av bildet som avgjorde, regnes ikke ut her.',
+  'classify.why_classes': 'Hvor sikker den er på hver art.',
   'classify.took': '{ms} ms',
   'classify.same': 'samme bilde var sett før',
   'classify.history': 'Spurt tidligere',

@@ -736,8 +736,7 @@ export const tr: Messages = {
   'classify.most_likely': 'En olası: {what}',
   'classify.confidence': 'Güven',
   'classify.why_boxes': 'Sayı kutulara dayanır.',
-  'classify.why_classes':
-    'Her tür için ne kadar emin olduğu. Resmin hangi bölümünün belirleyici olduğu burada hesaplanmaz.',
+  'classify.why_classes': 'Her tür için ne kadar emin olduğu.',
   'classify.took': '{ms} ms',
   'classify.same': 'aynı resim daha önce görülmüştü',
   'classify.history': 'Önceki sorular',

@@ -11,6 +11,8 @@ export function AttentionMap({ lost }: { lost: readonly (readonly number[])[] })
       data-testid="attention-map"
       viewBox={`0 0 ${columns} ${rows}`}
       preserveAspectRatio="none"
+      // Else the edges of two parts are blended, and a seam is seen between them.
+      shapeRendering="crispEdges"
       aria-hidden="true"
       sx={{ position: 'absolute', inset: 0, width: '100%', height: '100%' }}
     >
@@ -20,8 +22,8 @@ export function AttentionMap({ lost }: { lost: readonly (readonly number[])[] })
           return (
             <g key={`${y} ${x}`}>
               {/* What does not count is darkened, so that brightness means one thing on any picture. */}
-              <rect x={x} y={y} width="1.01" height="1.01" fill="#05090c" opacity={0.6 * (1 - weight)} />
-              <rect x={x} y={y} width="1.01" height="1.01" fill="#ffe066" opacity={0.4 * weight} />
+              <rect x={x} y={y} width="1" height="1" fill="#05090c" opacity={0.6 * (1 - weight)} />
+              <rect x={x} y={y} width="1" height="1" fill="#ffe066" opacity={0.4 * weight} />
             </g>
           );
         }),

@@ -57,11 +57,11 @@ function Tasks({ timezone }: { timezone: string }): JSX.Element {
         // On a phone they stay one row, which is moved sideways.
         sx={{ maxWidth: '100%', overflowX: 'auto', justifySelf: 'start', '& > *': { flex: 'none' } }}
       >
-        <ToggleButton value="all" sx={{ px: 2 }}>
+        <ToggleButton value="all" sx={{ px: { xs: 1, sm: 2 } }}>
           {t('tasks.all')}
         </ToggleButton>
         {STATES.map((each) => (
-          <ToggleButton key={each} value={each} sx={{ px: 2 }}>
+          <ToggleButton key={each} value={each} sx={{ px: { xs: 1, sm: 2 } }}>
             {t(`task_state.${each}`)}
           </ToggleButton>
         ))}
