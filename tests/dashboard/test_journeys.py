@@ -494,7 +494,7 @@ def test_labels_of_another_tool_are_checked_and_wait_for_review(page: Page, farm
     sha256 = upload_frame(farm, time.time_ns() % 1_000_000)
     image = {"id": 1, "file_name": f"{sha256}.jpg", "width": 640, "height": 360}
     box = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [64, 36, 128, 72]}
-    file = {"images": [image], "annotations": [box], "categories": [{"id": 1, "name": "fish"}]}
+    file: dict[str, object] = {"images": [image], "annotations": [box], "categories": [{"id": 1, "name": "fish"}]}
 
     def choose(document: dict[str, object]) -> None:
         page.get_by_test_id("labels-file").set_input_files(
