@@ -138,7 +138,7 @@ class TrainingSettings(BaseSettings):
     """By name of a model, as JSON. Empty, the default: nothing is ever trained."""
     training_launcher: Literal["process", "celery", "kubernetes"] = "process"
     """``process``: a process of this machine (right for a box with a training environment); ``celery``: a worker of the queue ``ml``;
-    ``kubernetes``: a Job through kubectl."""
+    ``kubernetes``: a Job of the cluster that this runs in."""
     training_program: tuple[str, ...] | None = Field(default=None, min_length=1)
     """Words before ``models train``, where training has an environment of its own. None: this Python with ``-m shoal``."""
     training_image: str | None = None
@@ -149,8 +149,14 @@ class TrainingSettings(BaseSettings):
     """Namespace of the Jobs."""
     training_gpus: int = Field(default=0, ge=0, le=16)
     """GPUs of a Job."""
-    training_kubectl: tuple[str, ...] = Field(default=("kubectl",), min_length=1)
-    """How to call kubectl."""
+    training_instance: str = Field(
+        default="shoal", min_length=1, max_length=63, pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$"
+    )
+    """Label of the Jobs of this installation: two that share a namespace need two, or each deletes the other's."""
+    training_kubernetes_url: str = Field(default="https://kubernetes.default.svc", pattern=r"^https?://")
+    """API server of the cluster."""
+    training_kubernetes_credentials: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+    """Folder with ``token`` and ``ca.crt`` of a service account that may create, get, list and delete Jobs."""
 
     @model_validator(mode="after")
     def _job_has_an_image(self) -> TrainingSettings:

@@ -25,7 +25,8 @@ from cloud.tasks.repository import QueueRepository
 from cloud.telemetry import exports
 from cloud.telemetry import service as telemetry
 from cloud.telemetry.rules import Resolution
-from cloud.training.launchers import CeleryLauncher, KubernetesLauncher, Launcher, ProcessLauncher
+from cloud.training.kubernetes import KubernetesLauncher
+from cloud.training.launchers import CeleryLauncher, Launcher, ProcessLauncher
 from cloud.training.work import Training, training_kinds
 from contracts.base import Slug, UtcDatetime
 
@@ -150,11 +151,13 @@ def _launcher(settings: TrainingSettings) -> Launcher:
         return ProcessLauncher()
     assert settings.training_image is not None  # noqa: S101  (the settings have checked it)
     return KubernetesLauncher(
+        url=settings.training_kubernetes_url,
+        credentials=settings.training_kubernetes_credentials,
+        instance=settings.training_instance,
         image=settings.training_image,
         claim=settings.training_claim,
         namespace=settings.training_namespace,
         gpus=settings.training_gpus,
-        kubectl=settings.training_kubectl,
     )
 
 

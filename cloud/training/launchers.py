@@ -1,4 +1,4 @@
-"""Where a run is started: a process of this machine, a Celery worker, or a Kubernetes Job. Each starts the same program.
+"""Where a run is started: a process of this machine, or a Celery worker; ``kubernetes.py`` has the Job. Each starts the same program.
 
 Starting is a wish: whether it runs is read from the run's folder. Starting twice is harmless, because the folder has a lock.
 """
@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import UUID, uuid4
 
 import structlog
@@ -31,10 +30,11 @@ RUN_KIND = "training_run"
 """Kind of the task that trains on a Celery worker."""
 NICENESS = 10
 """Training gives way to what keeps the fish alive."""
-APPLY_S = 30.0
 ROOM = timedelta(days=1)
 """How long a Celery task or a pod may wait for a worker or a node: the queue keeps it, so asking again would help nobody."""
-_FAULT = 300
+
+Known = Callable[[], Awaitable[Collection[UUID]]]
+"""Asks which runs are not over."""
 
 
 class Launcher(Protocol):
@@ -51,6 +51,16 @@ class Launcher(Protocol):
         """
         ...
 
+    async def clear(self, known: Known) -> int:
+        """End what was started here and still stands, though its run is over or was never one of ours; how much that was.
+
+        Done again and again, so it may fail and may find nothing.
+
+        Raises:
+            UnavailableError: it cannot be told now.
+        """
+        ...
+
 
 class ProcessLauncher:
     """A process of this machine that outlives the one that started it."""
@@ -64,6 +74,11 @@ class ProcessLauncher:
         """Start it and go on."""
         del database
         await asyncio.to_thread(self._start, run_id, folder)
+
+    async def clear(self, known: Known) -> int:
+        """Nothing: a process reads in its folder that it is over, and leaves nothing behind."""
+        del known
+        return 0
 
     def _start(self, run_id: UUID, folder: Path) -> None:
         try:
@@ -104,92 +119,10 @@ class CeleryLauncher:
         async with database.write() as writer:
             await QueueRepository(writer).add_upkeep(values)
 
-
-class KubernetesLauncher:
-    """A Kubernetes Job, applied through ``kubectl``."""
-
-    patience = ROOM
-
-    def __init__(
-        self, *, image: str, claim: str, namespace: str, gpus: int, kubectl: Sequence[str] = ("kubectl",)
-    ) -> None:
-        self._image = image
-        self._claim = claim
-        self._namespace = namespace
-        self._gpus = gpus
-        self._kubectl = tuple(kubectl)
-
-    async def start(self, run_id: UUID, folder: Path, database: Database) -> None:
-        """Apply its Job; the same again changes nothing."""
-        del database
-        job = manifest(
-            run_id, folder.name, image=self._image, claim=self._claim, namespace=self._namespace, gpus=self._gpus
-        )
-        text = json.dumps(job, indent=1)
-        await asyncio.to_thread((folder / "job.json").write_text, text)
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *self._kubectl, "apply", "-f", "-",
-                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-            )  # fmt: skip
-            said, _ = await asyncio.wait_for(process.communicate(text.encode()), APPLY_S)
-        except (OSError, asyncio.TimeoutError) as error:
-            raise UnavailableError(f"{self._kubectl[0]} cannot be asked: {type(error).__name__}") from error
-        if process.returncode != 0:
-            raise UnavailableError(f"Kubernetes refused the Job: {said.decode(errors='replace')[-_FAULT:]}")
-        log.info("training_started", run=str(run_id), job=job["metadata"]["name"])
-
-
-def manifest(run_id: UUID, folder: str, *, image: str, claim: str, namespace: str, gpus: int) -> dict[str, Any]:
-    """The Job of a run, as Kubernetes reads it (``batch/v1``).
-
-    Args:
-        run_id: names the Job, so that applying it again is the same Job.
-        folder: of the run, below ``training/`` of the storage.
-        image: with Shoal's training environment (``shoal[train,cloud]``).
-        claim: PersistentVolumeClaim of the storage that the API shares.
-        namespace: where.
-        gpus: of NVIDIA, for the one pod; 0 trains on the processor.
-    """
-    limits = {"nvidia.com/gpu": str(gpus)} if gpus else {}
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {
-            "name": f"shoal-training-{run_id}",
-            "namespace": namespace,
-            "labels": {"app.kubernetes.io/name": "shoal-training", "shoal/run": str(run_id)},
-        },
-        "spec": {
-            "backoffLimit": 3,
-            "ttlSecondsAfterFinished": 86_400,
-            "template": {
-                "metadata": {"labels": {"app.kubernetes.io/name": "shoal-training"}},
-                "spec": {
-                    "restartPolicy": "OnFailure",
-                    "automountServiceAccountToken": False,
-                    "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-                    "containers": [
-                        {
-                            "name": "training",
-                            "image": image,
-                            "command": ["python", "-m", "cloud.training.program", f"/storage/training/{folder}"],
-                            "resources": {
-                                "requests": {"cpu": "2", "memory": "4Gi"},
-                                "limits": {"memory": "16Gi", **limits},
-                            },
-                            "securityContext": {
-                                "allowPrivilegeEscalation": False,
-                                "capabilities": {"drop": ["ALL"]},
-                            },
-                            "volumeMounts": [{"name": "storage", "mountPath": "/storage"}],
-                        }
-                    ],
-                    "volumes": [{"name": "storage", "persistentVolumeClaim": {"claimName": claim}}],
-                },
-            },
-        },
-    }
+    async def clear(self, known: Known) -> int:
+        """Nothing: a task that a worker takes too late reads in its folder that it is over, and ends."""
+        del known
+        return 0
 
 
 async def run_here(folder: Path, command: Sequence[str] = (sys.executable, "-m", "cloud.training.program")) -> int:

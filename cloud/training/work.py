@@ -141,9 +141,21 @@ async def order_of(
 
 
 async def tend(training: Training, database: Database, now: datetime) -> dict[str, Any]:
-    """See that every run that is not over gets on; how each stands."""
-    async with database.read() as reader:
-        runs = await TrainingRepository(reader).unfinished()
+    """See that every run that is not over gets on, and that nothing trains for one that is; how each stands."""
+
+    async def unfinished() -> list[Row]:
+        async with database.read() as reader:
+            return await TrainingRepository(reader).unfinished()
+
+    async def known() -> list[UUID]:
+        return [run["id"] for run in await unfinished()]
+
+    # First: a run that ends in this pass may still be on its way out, and is looked at in the next.
+    try:
+        await training.launcher.clear(known)
+    except UnavailableError as error:
+        log.warning("training_not_cleared", error=error.detail)  # the next pass finds the same again
+    runs = await unfinished()
     return {str(run["id"]): await tend_one(training, database, run, now) for run in runs}
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud.training.launchers import manifest
 from cloud.training.rules import (
     ALIVE,
     MOST_STARTS,
@@ -148,21 +146,6 @@ def test_a_run_trains_exports_judges_both_and_asks_the_gate() -> None:
     alone = steps_of({**order, "production": None, "rules": None, "prepare": []}, Path("/runs/1"))
     assert [step.name for step in alone] == ["train", "export", "evaluate", "gate"]
     assert "--production" not in alone[-1].command
-
-
-def test_a_kubernetes_job_is_one_for_each_run_and_runs_as_nobody() -> None:
-    run = UUID(int=7)
-    job = manifest(run, str(run), image="shoal-train:1", claim="farm", namespace="shoal", gpus=1)
-    assert job == manifest(run, str(run), image="shoal-train:1", claim="farm", namespace="shoal", gpus=1)
-    assert (job["apiVersion"], job["kind"], job["metadata"]["name"]) == ("batch/v1", "Job", f"shoal-training-{run}")
-    pod = job["spec"]["template"]["spec"]
-    container = pod["containers"][0]
-    assert container["command"][-1] == f"/storage/training/{run}"
-    assert container["resources"]["limits"]["nvidia.com/gpu"] == "1"
-    assert pod["securityContext"]["runAsNonRoot"]
-    assert pod["restartPolicy"] == "OnFailure"  # a pod that dies goes on with the step that was under way
-    assert pod["volumes"][0]["persistentVolumeClaim"] == {"claimName": "farm"}
-    assert len(job["metadata"]["name"]) <= 63
 
 
 def test_a_run_tells_how_far_it_is_and_at_which_epoch() -> None:

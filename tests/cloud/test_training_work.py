@@ -11,7 +11,6 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import psycopg
-import pytest
 
 from cloud.db.session import sqlalchemy_url
 from cloud.errors import UnavailableError
@@ -20,7 +19,7 @@ from cloud.kit.repository import Database, Row
 from cloud.settings import TrainingRecipe, TrainingSettings
 from cloud.task_kinds import kinds
 from cloud.tasks.runner import TaskRunner, schedule
-from cloud.training.launchers import CeleryLauncher, KubernetesLauncher, Launcher, ProcessLauncher
+from cloud.training.launchers import CeleryLauncher, Launcher, ProcessLauncher
 from cloud.training.program import CANCEL, STATE
 from cloud.training.repository import TrainingRepository
 from cloud.training.rules import ALIVE, Decision, Trigger
@@ -147,7 +146,7 @@ def test_accepted_labels_and_drift_ask_too(database_url: str, tmp_path: Path) ->
 def test_a_run_that_dies_is_started_again_and_one_that_always_dies_is_given_up(
     database_url: str, tmp_path: Path
 ) -> None:
-    class Deadly:
+    class Deadly(ProcessLauncher):
         patience = ALIVE
         starts = 0
 
@@ -177,7 +176,7 @@ def test_a_run_that_dies_is_started_again_and_one_that_always_dies_is_given_up(
 
 
 def test_a_training_longer_than_five_turns_goes_on_while_it_gets_further(database_url: str, tmp_path: Path) -> None:
-    class Turns:
+    class Turns(ProcessLauncher):
         """Each turn ends in the middle; the first twelve get two epochs of thirty further."""
 
         patience = ALIVE
@@ -240,36 +239,6 @@ def test_a_celery_worker_takes_it_from_the_queue_for_models(database_url: str, t
         assert not await data.run_one(queues=("data",))
         assert await ml.run_one(queues=("ml",))
         assert (await tended(database, training, run_id, {"proposed", "failed"}))["state"] == "proposed"
-
-    story(database_url, tell)
-
-
-@pytest.mark.parametrize(("status", "starts"), [(0, True), (1, False)])
-def test_kubectl_is_given_a_job(database_url: str, tmp_path: Path, status: int, starts: bool) -> None:
-    kubectl = tmp_path / "kubectl.py"
-    kubectl.write_text(
-        "import sys\nfrom pathlib import Path\n"
-        f"Path({str(tmp_path / 'applied.json')!r}).write_text(sys.stdin.read())\n"
-        f"print('forbidden: quota')\nsys.exit({status})\n"
-    )
-    launcher = KubernetesLauncher(
-        image="shoal-train:1", claim="farm", namespace="shoal", gpus=1, kubectl=(sys.executable, str(kubectl))
-    )
-    training = training_in(tmp_path, launcher)
-
-    async def tell(database: Database) -> None:
-        run_id = await asked(database, training)
-        await tend(training, database, NOW)
-        job = json.loads((tmp_path / "applied.json").read_text())
-        assert job["metadata"]["name"] == f"shoal-training-{run_id}"
-        row = (await runs(database))[0]
-        assert row["state"] == "running"
-        assert (row["error"] is None) is starts
-        assert starts or "forbidden: quota" in row["error"]
-        await tend(
-            training, database, NOW + timedelta(hours=1)
-        )  # a pod that waits for a node; a refusal is asked again
-        assert (await runs(database))[0]["starts"] == (1 if starts else 2)
 
     story(database_url, tell)
 

@@ -4,11 +4,13 @@ import json
 import re
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 import yaml
 
-from cloud.settings import load_ingest_settings
+from cloud.settings import TrainingSettings, load_ingest_settings
+from cloud.training.kubernetes import manifest
 from tests.deploy.files import DEPLOY, is_known, passes, run
 from tests.tools.registry import folder, need
 
@@ -155,7 +157,7 @@ def test_every_pod_has_a_network_policy_and_reaches_names_and_its_servers(chart:
     policies = {
         d["spec"]["podSelector"]["matchLabels"]["app.kubernetes.io/component"]
         for d in chart
-        if d["kind"] == "NetworkPolicy"
+        if d["kind"] == "NetworkPolicy" and d["metadata"]["name"] != "shoal-training"  # of Jobs that the worker creates
     }
     workloads = [d for d in chart if d["kind"] in {"Deployment", "StatefulSet", "Job"}]
     assert {d["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/component"] for d in workloads} == policies
@@ -223,6 +225,49 @@ def test_the_controller_of_rollouts_reaches_its_servers_and_reads_the_repository
     policy = named(chart, "NetworkPolicy", "shoal-rollouts")
     assert [port["port"] for rule in policy["spec"]["egress"][1:] for port in rule["ports"]] == [5432, 9092, 9093]
     assert named(chart, "PodDisruptionBudget", "shoal-rollouts")
+
+
+def test_a_training_is_a_job_that_fits_and_the_worker_alone_may_create_and_delete_it(
+    schemas: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = '{"fish-detector": {"config": "/storage/c.yaml", "dataset": "/storage/d.json"}}'
+    chart = rendered("production", "--set-json", f"training.recipes={recipe}", "--namespace", "farms")
+    worker = named(chart, "Deployment", "shoal-worker")["spec"]["template"]["spec"]
+    asks = {name: pod.get("serviceAccountName") for name, pod in pods(chart)}
+    assert [name for name, account in asks.items() if account == "shoal-training"] == ["shoal-worker"]
+    (rule,) = named(chart, "Role", "shoal-training")["rules"]
+    assert rule == {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create", "get", "list", "delete"]}
+    binding = named(chart, "RoleBinding", "shoal-training")
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "shoal-training", "namespace": "farms"}]
+    for variable in worker["containers"][0]["env"]:
+        if variable["name"].startswith("SHOAL_TRAINING_"):
+            monkeypatch.setenv(variable["name"], variable["value"])
+    settings = TrainingSettings()
+    mount = next(m for m in worker["containers"][0]["volumeMounts"] if m["name"] == "kubernetes")
+    assert str(settings.training_kubernetes_credentials) == mount["mountPath"]
+    assert settings.training_image is not None
+    assert "/train@sha256:" in settings.training_image
+    assert settings.training_recipes["fish-detector"].dataset == "/storage/d.json"
+    job = manifest(
+        UUID(int=7), "run", instance=settings.training_instance, image=settings.training_image,
+        claim=settings.training_claim, namespace=settings.training_namespace, gpus=settings.training_gpus,
+    )  # fmt: skip
+    assert job["metadata"]["namespace"] == "farms"
+    assert job["spec"]["template"]["spec"]["volumes"][0]["persistentVolumeClaim"]["claimName"] == "shoal-storage"
+    closed = named(chart, "NetworkPolicy", "shoal-training")["spec"]
+    assert closed["podSelector"]["matchLabels"].items() <= job["spec"]["template"]["metadata"]["labels"].items()
+    assert closed["egress"] == []
+    (tmp_path / "job.yaml").write_text(yaml.safe_dump(job))
+    passes(
+        need("kubeconform"), "-strict", "-kubernetes-version", KUBERNETES, "-schema-location",
+        f"{schemas}/{{{{.ResourceKind}}}}{{{{.KindSuffix}}}}.json", str(tmp_path / "job.yaml"),
+    )  # fmt: skip
+
+
+def test_without_trainings_nobody_may_ask_the_cluster_for_anything() -> None:
+    chart = rendered("staging")
+    assert not [d for d in chart if d["kind"] in {"Role", "RoleBinding"}]
+    assert {pod.get("serviceAccountName") for _, pod in pods(chart)} == {"shoal", None}
 
 
 def test_the_controller_is_refused_without_its_repository() -> None:

@@ -21,7 +21,7 @@ app.kubernetes.io/component: {{ .component }}
 {{- end }}
 {{- define "shoal.pod" -}}
 automountServiceAccountToken: false
-serviceAccountName: {{ .root.Release.Name }}
+serviceAccountName: {{ .serviceAccount | default .root.Release.Name }}
 securityContext:
   runAsNonRoot: true
   runAsUser: 10001
@@ -74,4 +74,16 @@ securityContext:
 {{- define "shoal.storage" -}}
 - name: storage
   persistentVolumeClaim: { claimName: {{ .Values.storage.existingClaim | default (printf "%s-storage" .Release.Name) }} }
+{{- end }}
+{{/* How models are trained again: for whoever shows runs and for whoever starts them. */}}
+{{- define "shoal.training" -}}
+{{- with .Values.training }}{{- if .enabled }}
+- { name: SHOAL_TRAINING_LAUNCHER, value: kubernetes }
+- { name: SHOAL_TRAINING_IMAGE, value: {{ include "shoal.image" (dict "root" $ "image" "train" "tag" "") | quote }} }
+- { name: SHOAL_TRAINING_CLAIM, value: {{ $.Values.storage.existingClaim | default (printf "%s-storage" $.Release.Name) }} }
+- { name: SHOAL_TRAINING_NAMESPACE, value: {{ $.Release.Namespace }} }
+- { name: SHOAL_TRAINING_INSTANCE, value: {{ $.Release.Name }} }
+- { name: SHOAL_TRAINING_GPUS, value: {{ .gpus | quote }} }
+- { name: SHOAL_TRAINING_RECIPES, value: {{ .recipes | toJson | quote }} }
+{{- end }}{{- end }}
 {{- end }}
