@@ -90,7 +90,8 @@ async def get_counts(
     start: Annotated[UtcDatetime, Query(description="First moment.")],
     end: Annotated[UtcDatetime, Query(description="Moment after the last.")],
     resolution: Annotated[
-        CountResolution, Query(description="Width of the buckets; an answer holds 31 days of hours or 92 of days.")
+        CountResolution,
+        Query(description="Width of the buckets; an answer holds 3 days of five minutes, 31 of hours or 92 of days."),
     ] = CountResolution.HOUR,
     *,
     cast_back: Annotated[

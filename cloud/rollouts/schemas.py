@@ -188,6 +188,7 @@ class ModelChanges(ApiModel):
 class CountResolution(str, Enum):
     """Width of the buckets of a chart of counts."""
 
+    FIVE_MINUTES = "five_minutes"
     HOUR = "hour"
     DAY = "day"
     """Of UTC."""

@@ -42,8 +42,16 @@ from cloud.rollouts.schemas import (
 
 MOST_CHANGES = 500
 """Changes of models that one answer holds."""
-WIDTH = {CountResolution.HOUR: timedelta(hours=1), CountResolution.DAY: timedelta(days=1)}
-LONGEST = {CountResolution.HOUR: timedelta(days=31), CountResolution.DAY: timedelta(days=92)}
+WIDTH = {
+    CountResolution.FIVE_MINUTES: timedelta(minutes=5),
+    CountResolution.HOUR: timedelta(hours=1),
+    CountResolution.DAY: timedelta(days=1),
+}
+LONGEST = {
+    CountResolution.FIVE_MINUTES: timedelta(days=3),
+    CountResolution.HOUR: timedelta(days=31),
+    CountResolution.DAY: timedelta(days=92),
+}
 """Of a chart of counts: a camera tells one every ten seconds, and all of them are gone through."""
 _OVER = frozenset({"refused", "rolled_back", "canceled"})
 

@@ -690,7 +690,7 @@ class CountBucket(TypedDict):
     where a change in between has no ratio."""
 
 
-CountResolution: TypeAlias = "Literal['hour', 'day']"
+CountResolution: TypeAlias = "Literal['five_minutes', 'hour', 'day']"
 """Width of the buckets of a chart of counts."""
 
 

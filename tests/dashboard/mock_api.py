@@ -551,6 +551,21 @@ class MockFarm:
         model = {"sha256": MODEL["sha256"], "model": MODEL["name"], "version": MODEL["version"]}
         return [change | model | {"rollout_id": None, "reason": ""}]
 
+    def counts(self, unit: Unit, start: datetime, end: datetime, resolution: str) -> Json:
+        """Return what the camera counted; the change of models of half an hour ago made it a quarter more."""
+        width = timedelta(seconds={"five_minutes": 300, "hour": 3_600, "day": 86_400}[resolution])
+        changes = [
+            each | {"count_ratio": 1.25} for each in self.model_changes() if datetime.fromisoformat(each["at"]) >= start
+        ]
+        items, at = [], start
+        while at < min(end, self.now()):
+            before = bool(changes) and at < datetime.fromisoformat(changes[0]["at"])
+            mean = unit.fish * (1 + 0.06 * math.sin(at.timestamp() / 3_000)) * (0.8 if before else 1.0)
+            cast = mean * (1.25 if before else 1.0)
+            items.append({"at": at.isoformat(), "observations": 30, "mean": mean, "cast_back": cast})
+            at += width
+        return {"unit_id": unit.id, "resolution": resolution, "items": items, "changes": changes, "derived": True}
+
     def model_health(self) -> list[Json]:
         """Return how the server found each camera's model: the second unit's box is too slow."""
         now = self.now().isoformat()
@@ -896,6 +911,17 @@ def create_app(farm: MockFarm, *, dist: Path = DIST) -> FastAPI:
         user_of(authorization)
         farm.unit(unit_id)
         return {"items": farm.model_changes(), "cut": False}
+
+    @app.get("/api/v1/units/{unit_id}/counts")
+    def counts(
+        unit_id: int,
+        start: datetime,
+        end: datetime,
+        resolution: str,
+        authorization: Annotated[str | None, Header()] = None,
+    ) -> Json:
+        user_of(authorization)
+        return farm.counts(farm.unit(unit_id), start, end, resolution)
 
     @app.get("/api/v1/sites/{slug}/model-health")
     def model_health(slug: str, authorization: Annotated[str | None, Header()] = None) -> Json:

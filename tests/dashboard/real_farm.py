@@ -22,6 +22,7 @@ from uuid import UUID, uuid4
 import httpx
 import psycopg
 import uvicorn
+from psycopg.types.json import Jsonb
 from pydantic import SecretStr
 
 from cloud.app import create_app
@@ -31,7 +32,8 @@ from cloud.db import migrate
 from cloud.farms.writer import ensure_organization, ensure_site
 from cloud.settings import CloudSettings
 from contracts.alarms import AlarmBatch, AlarmChange, AlarmEvent, Severity
-from contracts.devices import CameraInventory, ChannelInventory, Inventory, LimitInEffect
+from contracts.deployments import DEPLOYMENT_EVENT
+from contracts.devices import CameraInventory, ChannelInventory, DeviceEvent, EventBatch, Inventory, LimitInEffect
 from contracts.quality import QualityFlag
 from contracts.telemetry import Reading, ReadingBatch
 from contracts.topics import Kind
@@ -163,6 +165,34 @@ class RealFarm:
         answer = httpx.post(f"{self.url}/api/v1/auth/login", data=login, timeout=60).raise_for_status()
         headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
         return httpx.Client(base_url=self.url, timeout=60, headers=headers)
+
+    def change_models(self, unit: str, *, fish: float, ratio: float) -> None:
+        """Four hours of counts of a unit, over whose middle a rollout brought a model that counts ``ratio`` times as many.
+
+        Only what the controller notes of the box's shadow run is written here: it takes half a day.
+        """
+        now = _now()
+        with self.client("fleet_admin") as client:
+            asked = {"name": "Better eyes", "model": MODEL.name, "version": "1.1.0", "back_to": MODEL.version}
+            rollout = client.post("/api/v1/rollouts", json=asked).raise_for_status().json()["id"]
+        better = ModelRef(name=MODEL.name, version="1.1.0", sha256="cd" * 32)
+        changed = now - timedelta(hours=2)
+        detail = {"state": "probation", "deployment": rollout, "running_sha256": better.sha256}
+        self._box.send(
+            EventBatch(events=(DeviceEvent(name=DEPLOYMENT_EVENT, occurred_at=changed, detail=detail),)), Kind.EVENTS
+        )
+        with psycopg.connect(self._url) as database:
+            database.execute(
+                "INSERT INTO rollout_device (rollout_id, device_id, wave, step, reason, bad_s, state)"
+                " SELECT %s, id, 0, 'done', '', 0, %s FROM device WHERE slug = 'box-1'",
+                (rollout, Jsonb({"numbers": {"shadow.count_ratio": [ratio, 0.0]}})),
+            )
+        seen = []
+        for minute in range(0, 240, 5):
+            at = now - timedelta(minutes=240 - minute)
+            mean = fish * (1 + 0.05 * math.sin(minute / 20)) * (ratio if at > changed else 1.0)
+            seen.append(_counted(unit, at, mean, better if at > changed else MODEL))
+        self._box.send(ObservationBatch(observations=tuple(seen)), Kind.OBSERVATIONS)
 
     def watch_oxygen(self) -> None:
         """What the box's own watch does: raise below 5 mg/L, clear above 5.5."""
@@ -340,6 +370,15 @@ DIARY: tuple[tuple[float, str, dict[str, Any]], ...] = (
     (0.02, "note", {"unit": "tank-1", "topic": "cleaning", "note": "Cleaned the outlet grid"}),
 )
 """Days before now, kind and fields."""
+
+
+def _counted(unit: str, at: datetime, mean: float, model: ModelRef) -> Observation:
+    """What a camera counted in ten seconds, without a picture."""
+    return Observation(
+        camera=f"cam-{unit}", unit=unit, started_at=at - timedelta(seconds=10), observed_at=at, frames=50, frames_dropped=0,
+        count_mean=mean, count_min=math.floor(mean), count_max=math.ceil(mean), detections=(), model=model,
+        quality=QualityFlag.GOOD,
+    )  # fmt: skip
 
 
 def _now() -> datetime:

@@ -89,6 +89,13 @@ def go(page: Page, path: str) -> None:
     page.evaluate("to => { history.pushState({}, '', to); dispatchEvent(new PopStateEvent('popstate')); }", path)
 
 
+def unit_id(farm: RealFarm, slug: str) -> int:
+    """The number of a unit in its page's address."""
+    with farm.client("viewer") as client:
+        units = client.get(f"/api/v1/sites/{SITE}/latest").json()["units"]
+    return next(int(each["unit"]["id"]) for each in units if each["unit"]["slug"] == slug)
+
+
 def tab_to(page: Page, target: Locator, key: str = "Tab") -> None:
     """Press a key until the target has the focus, as somebody without a mouse does."""
     target.wait_for()
@@ -462,10 +469,7 @@ def test_an_operator_labels_a_frame_a_manager_accepts_it_and_it_is_frozen(browse
 
 
 def test_a_wrong_picture_on_the_unit_page_leads_the_queue(page: Page, farm: RealFarm) -> None:
-    with farm.client("viewer") as client:
-        units = client.get(f"/api/v1/sites/{SITE}/latest").json()["units"]
-    unit = next(each["unit"]["id"] for each in units if each["unit"]["slug"] == "tank-2")
-    go(page, f"/units/{unit}")
+    go(page, f"/units/{unit_id(farm, 'tank-2')}")
     page.get_by_test_id("observation").first.click()
     page.get_by_role("button", name="Wrong", exact=True).click()
     page.get_by_label("Note").fill("two at the bottom")
@@ -474,6 +478,34 @@ def test_a_wrong_picture_on_the_unit_page_leads_the_queue(page: Page, farm: Real
     go(page, f"/sites/{SITE}/labels")
     page.get_by_test_id("label-work").wait_for()
     page.get_by_text("two at the bottom").wait_for()
+
+
+def test_counts_are_cast_back_over_a_change_of_models_and_kept_as_a_file(page: Page, farm: RealFarm) -> None:
+    """First nobody counted, then one model did, then a rollout brought another that counts a quarter more."""
+    go(page, f"/units/{unit_id(farm, 'tank-3')}")
+    counts = page.get_by_role("region", name="Fish in sight")
+    counts.get_by_text("The cameras counted no fish in this time").wait_for()
+    assert counts.get_by_role("button", name="CSV").count() == 0
+    farm.change_models("tank-3", fish=8.0, ratio=1.25)
+    span = page.get_by_role("group", name="Time span")
+    span.get_by_role("button", name="1 d").click()
+    counts.locator("[data-cast-back=known]").wait_for()
+    counts.get_by_text("Cast back", exact=True).wait_for()
+    change = counts.get_by_test_id("count-change")
+    assert "fish-detector 1.1.0" in change.inner_text()
+    assert "+25 %" in change.inner_text()
+    with page.expect_download() as kept:
+        counts.get_by_role("button", name="CSV").click()
+    head, *rows = kept.value.path().read_text().splitlines()
+    assert head == "time,observations,counted,cast_back"
+    counted, cast_back = ([float(row.split(",")[column]) for row in rows] for column in (2, 3))
+    assert counted[0] == pytest.approx(8.0, rel=0.06)
+    assert [cast / count for cast, count in zip(cast_back, counted, strict=True)][:: len(rows) - 1] == pytest.approx(
+        [1.25, 1.0]
+    )
+    span.get_by_role("button", name="1 h").click()
+    counts.locator("[data-cast-back=unchanged]").wait_for()
+    counts.get_by_text("One model counted all the time").wait_for()
 
 
 def test_an_answer_is_marked_as_wrong_where_it_was_asked_for(page: Page) -> None:

@@ -10,7 +10,7 @@ from cloud.farms.schemas import Unit
 from cloud.model_health.schemas import SiteModelHealth
 from cloud.observations.schemas import ObservationOut
 from cloud.overview.schemas import SiteLatest
-from cloud.rollouts.schemas import DecisionView, DeviceView, ModelChanges, NewRollout, RolloutView
+from cloud.rollouts.schemas import CountSeries, DecisionView, DeviceView, ModelChanges, NewRollout, RolloutView
 from cloud.samples.schemas import SamplePair
 from cloud.tasks.schemas import TaskOut
 from cloud.telemetry.schemas import Series
@@ -41,6 +41,8 @@ def test_series_units_and_observations_have_the_shape_of_the_api() -> None:
     seen = ObservationOut.model_validate(farm.observation(tank, farm.now().timestamp()))
     assert len(seen.detections) == tank.fish
     assert ModelChanges.model_validate({"items": farm.model_changes(), "cut": False}).items
+    counts = CountSeries.model_validate(farm.counts(tank, farm.now() - timedelta(hours=1), farm.now(), "five_minutes"))
+    assert counts.items[0].cast_back == 1.25 * counts.items[0].mean
     assert SiteModelHealth.model_validate({"items": farm.model_health()}).items[1].status == "degraded"
 
 

@@ -189,6 +189,8 @@ def test_counts_are_cast_back_over_a_change_of_models_and_say_that_they_are_deri
         assert [(item["at"], item["observations"], item["mean"]) for item in days["items"]] == [
             ("2031-02-01T00:00:00Z", 5, 44)
         ]
+        fine = operator.get(path, params={**span, "resolution": "five_minutes"}).json()
+        assert [item["at"][11:16] for item in fine["items"]] == ["01:10", "03:10", "03:50", "05:00", "07:00"]
         assert operator.get(path, params={**span, "end": "2032-01-01T00:00:00Z"}).json()["code"] == "invalid_range"
         assert rival.get(path, params=span).status_code == 404
     finally:

@@ -16,6 +16,8 @@ import type {
   CalibrationChange,
   Contact,
   CommandList,
+  CountResolution,
+  CountSeries,
   DeadLetterOrder,
   DeadLetterPage,
   DeadLetterReasons,
@@ -114,6 +116,22 @@ export async function modelChanges(
   const params = { path: { unit_id: id }, query };
   const answer = await answerOf(api.GET('/api/v1/units/{unit_id}/model-changes', { params, signal }));
   return answer.items;
+}
+
+/** Fish that cameras saw at a time, as they were counted and as the newest model of that time would have counted them. */
+export function unitCounts(
+  id: number,
+  asked: { startMs: number; endMs: number; resolution: CountResolution },
+  signal: AbortSignal,
+): Promise<CountSeries> {
+  const query = {
+    start: new Date(asked.startMs).toISOString(),
+    end: new Date(asked.endMs).toISOString(),
+    resolution: asked.resolution,
+    cast_back: true,
+  };
+  const params = { path: { unit_id: id }, query };
+  return answerOf(api.GET('/api/v1/units/{unit_id}/counts', { params, signal }));
 }
 
 /** How the model of each unit with a camera does, as the server looked at it last. */

@@ -4498,7 +4498,7 @@ export interface components {
          * @description Width of the buckets of a chart of counts.
          * @enum {string}
          */
-        CountResolution: "hour" | "day";
+        CountResolution: "five_minutes" | "hour" | "day";
         /**
          * CountSeries
          * @description Counts of a unit over time, with the changes of models that they must be read with.
@@ -19008,7 +19008,7 @@ export interface operations {
                 start: string;
                 /** @description Moment after the last. */
                 end: string;
-                /** @description Width of the buckets; an answer holds 31 days of hours or 92 of days. */
+                /** @description Width of the buckets; an answer holds 3 days of five minutes, 31 of hours or 92 of days. */
                 resolution?: components["schemas"]["CountResolution"];
                 /** @description Add what the newest model would have counted before it came: derived, not counted. */
                 cast_back?: boolean;

@@ -26,6 +26,7 @@ import { ObservationStrip } from '../observations/ObservationStrip';
 import { useModelHealth } from '../observations/queries';
 import { ChannelChart } from '../telemetry/ChannelChart';
 import { ChartControls } from '../telemetry/ChartControls';
+import { CountPanel } from '../telemetry/CountPanel';
 import { LimitList } from '../telemetry/LimitList';
 import { GLYPHS, markersOf, type MarkerKind } from '../telemetry/markers';
 import { PairPanel } from '../telemetry/PairPanel';
@@ -208,6 +209,9 @@ function Detail({ latest, snapshot, open, skewMs }: FarmView & { latest: UnitLat
             />
           </Card>
         ))}
+        <Card key={`counts of ${unit.id}`}>
+          <CountPanel unit={unit} asked={asked} timezone={site.timezone} markers={markers} onZoom={setZoom} />
+        </Card>
       </Box>
       <Card title={t('pair.title')}>
         <PairPanel

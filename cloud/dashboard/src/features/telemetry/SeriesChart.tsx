@@ -9,8 +9,8 @@ import { useCallback, useEffect, useMemo, useRef, type JSX } from 'react';
 import uPlot from 'uplot';
 import { t } from '../../i18n';
 import type { Limits } from './limitBar';
-import { padded, showValues, timeAxis, valueAt, valueAxis } from './look';
-import { GLYPHS, type Marker } from './markers';
+import { drawMarkers, padded, showValues, timeAxis, valueAt, valueAxis } from './look';
+import type { Marker } from './markers';
 import { Plot, type PlotOptions } from './Plot';
 import { pyramidOf, rowsOf } from './pyramid';
 import type { SeriesAnswer, Zoom } from './queries';
@@ -151,25 +151,6 @@ function shadeLimits(chart: uPlot, limits: Limits, { palette }: Theme): void {
   if (limits.criticalHigh !== null) {
     const y = inside(chart.valToPos(limits.criticalHigh, 'y', true));
     ctx.fillRect(bbox.left, bbox.top, bbox.width, y - bbox.top);
-  }
-  ctx.restore();
-}
-
-/** What happened, as a thin line with a sign on top; each kind has its own sign. */
-function drawMarkers(chart: uPlot, markers: readonly Marker[], theme: Theme, rem: number): void {
-  const { ctx, bbox } = chart;
-  ctx.save();
-  ctx.font = `${0.8 * rem * devicePixelRatio}px ${theme.typography.fontFamily ?? 'sans-serif'}`;
-  ctx.textAlign = 'center';
-  ctx.textBaseline = 'top';
-  for (const marker of markers) {
-    const x = chart.valToPos(marker.at, 'x', true);
-    if (x < bbox.left || x > bbox.left + bbox.width) continue;
-    ctx.fillStyle = ctx.strokeStyle = theme.palette.text.secondary;
-    ctx.globalAlpha = 0.5;
-    ctx.fillRect(x - 0.5, bbox.top, 1, bbox.height);
-    ctx.globalAlpha = 1;
-    ctx.fillText(GLYPHS[marker.kind], x, bbox.top);
   }
   ctx.restore();
 }

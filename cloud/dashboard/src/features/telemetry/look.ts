@@ -1,8 +1,9 @@
-/** How charts look: axes, their numbers and clocks, and the value under the cursor. */
+/** How charts look: axes, their numbers and clocks, what happened as marks, and the value under the cursor. */
 import type { Theme } from '@mui/material/styles';
 import uPlot from 'uplot';
 import { t } from '../../i18n';
 import { farmDateTime } from '../../kit/time';
+import { GLYPHS, type Marker } from './markers';
 
 /** Size of the letters on a canvas, which knows no rem. */
 export function remPx(): number {
@@ -86,6 +87,25 @@ function stepsFor(decimals: number): number[] {
 
 function tickText(value: number, decimals: number): string {
   return value.toFixed(Math.min(decimals, 2));
+}
+
+/** What happened, as a thin line with a sign on top; each kind has its own sign. */
+export function drawMarkers(chart: uPlot, markers: readonly Marker[], theme: Theme, rem: number): void {
+  const { ctx, bbox } = chart;
+  ctx.save();
+  ctx.font = `${0.8 * rem * devicePixelRatio}px ${theme.typography.fontFamily ?? 'sans-serif'}`;
+  ctx.textAlign = 'center';
+  ctx.textBaseline = 'top';
+  for (const marker of markers) {
+    const x = chart.valToPos(marker.at, 'x', true);
+    if (x < bbox.left || x > bbox.left + bbox.width) continue;
+    ctx.fillStyle = ctx.strokeStyle = theme.palette.text.secondary;
+    ctx.globalAlpha = 0.5;
+    ctx.fillRect(x - 0.5, bbox.top, 1, bbox.height);
+    ctx.globalAlpha = 1;
+    ctx.fillText(GLYPHS[marker.kind], x, bbox.top);
+  }
+  ctx.restore();
 }
 
 /** Write the values under the cursor into the chart's own corner. */

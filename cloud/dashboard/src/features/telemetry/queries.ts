@@ -1,9 +1,10 @@
 /** The newest value of everything on a farm, pushed, or asked every two seconds while nothing comes; and series for charts. */
 import { keepPreviousData, useQuery, useQueryClient, type UseQueryResult } from '@tanstack/react-query';
-import { channelSeries, modelChanges, siteLatest } from '../../api/endpoints';
-import type { ModelChange, Series, SiteLatest } from '../../api/types';
+import { channelSeries, modelChanges, siteLatest, unitCounts } from '../../api/endpoints';
+import type { CountSeries, ModelChange, Series, SiteLatest } from '../../api/types';
 import { moment, type Moment } from '../../kit/clock';
 import { liveLatest, rememberSite, usePush } from '../live/feed';
+import { countsAsked, type CountsAsked } from './counts';
 import { toColumns, type Columns } from './gaps';
 import { joined, type Piece } from './pieces';
 import { around, type Zoom } from './window';
@@ -134,3 +135,30 @@ export function useModelChanges(
 }
 
 const CHANGES_POLL_MS = 60_000;
+
+export interface CountsAnswer {
+  readonly series: CountSeries;
+  readonly asked: CountsAsked;
+  /** What was to be shown. */
+  readonly view: Zoom;
+  /** The window is longer than one answer, so that its older part is not here. */
+  readonly shortened: boolean;
+}
+
+/** Fish that the cameras of a unit saw within what the charts show. */
+export function useCounts(unitId: number, { span, zoom, skewMs }: SeriesAsked): UseQueryResult<CountsAnswer> {
+  const part = zoom === null ? null : countsAsked(zoom);
+  return useQuery({
+    queryKey: ['counts', unitId, span.key, span.seconds, part?.startMs, part?.endMs],
+    queryFn: async ({ signal }): Promise<CountsAnswer> => {
+      const endMs = zoom?.endMs ?? Date.now() + skewMs;
+      const view = zoom ?? { startMs: endMs - span.seconds * 1000, endMs };
+      const asked = part ?? countsAsked(view);
+      const series = await unitCounts(unitId, asked, signal);
+      return { series, asked, view, shortened: asked.startMs > view.startMs };
+    },
+    placeholderData: keepPreviousData,
+    refetchInterval: ({ state }) =>
+      zoom === null || state.status === 'error' ? Math.max(span.pollMs, CHANGES_POLL_MS) : false,
+  });
+}

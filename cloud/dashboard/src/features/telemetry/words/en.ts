@@ -12,4 +12,25 @@ export const telemetryEn = {
   'pair.export_text': 'Keep both lines as shown',
   'pair.told': 'What the lines span',
   'pair.range': '{what}: {least} to {most}',
+  'counts.title': 'Fish in sight',
+  'counts.mean_of.five_minutes': 'mean of 5 minutes',
+  'counts.mean_of.hour': 'mean of an hour',
+  'counts.mean_of.day': 'mean of a day',
+  'counts.export': 'Keep the counts as shown',
+  'counts.none': 'The cameras counted no fish in this time',
+  'counts.shortened': 'Counts of the newest 90 days; look closer for older ones.',
+  'counts.counted': 'As counted',
+  'counts.cast_back': 'Cast back',
+  'counts.changes': 'Changes of models',
+  'counts.another_model': 'another model',
+  'counts.change': '{at}: {model} began to look; its counts differ by {percent} %',
+  'counts.change_unknown': '{at}: {model} began to look; not compared',
+  'counts.text.unchanged': 'One model counted all the time, so there is nothing to cast back.',
+  'counts.text.unknown':
+    'Another model began to look, and the two were not compared on the same pictures: a step at ◆ may come from the model, not from the fish.',
+  'counts.text.known':
+    'Cast back: what the newest model would have counted before it came, by how the two models counted the same pictures. Derived, not counted.',
+  'counts.text.partly':
+    'Cast back: what the newest model would have counted before it came, by how the two models counted the same pictures. Derived, not counted; it has gaps where models were not compared.',
+  'counts.no_stock': 'Fish that are in sight at one time, not the stock.',
 } as const;

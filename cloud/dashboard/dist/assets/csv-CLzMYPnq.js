@@ -1,2 +1,0 @@
-function e(e){let t=[],n=[],r=``,i=!1,a=e.startsWith(`﻿`)?e.slice(1):e;for(let e=0;e<a.length;e+=1){let o=a.charAt(e);i?o===`"`?a.charAt(e+1)===`"`?(r+=`"`,e+=1):i=!1:r+=o:o===`"`?i=!0:o===`,`?(n.push(r),r=``):o===`
-`?(t.push([...n,r]),n=[],r=``):o!==`\r`&&(r+=o)}return(r!==``||n.length>0)&&t.push([...n,r]),t}function t(e){return e.map(e=>`${e.map(n).join(`,`)}\r\n`).join(``)}function n(e){let t=/^[=+@\t\r]|^-(?!\d)/.test(e)?`'${e}`:e;return/[",\r\n]/.test(t)?`"${t.replaceAll(`"`,`""`)}"`:t}export{t as n,e as t};
