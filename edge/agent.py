@@ -42,7 +42,7 @@ from edge.cameras.capture import CameraCapture
 from edge.cameras.settings import CameraSettings
 from edge.cameras.source import kind_of, open_source
 from edge.cameras.state import Life, Phase
-from edge.check import check
+from edge.check import check, missing_keys
 from edge.checkup.jetson import JetsonStats, throttling
 from edge.checkup.links import validity
 from edge.checkup.machine import temperatures
@@ -124,6 +124,8 @@ LOG_LEVEL_MAX_MINUTES = 24 * 60
 """Longest time that a person may have an agent log otherwise."""
 SENSORS_ONLY = "sensors only: the agent ended badly too often, so the cameras stay off for an hour"
 
+STATUS_LENGTH = 300
+"""Characters of the status that the service manager shows in one line."""
 MODEL_TROUBLE_S = 60.0
 """How long a failure of the model is shown."""
 
@@ -158,6 +160,7 @@ class Agent:
     ) -> None:
         check(settings)
         self.settings = settings
+        self._missing_keys = missing_keys(settings)
         machine = SystemClock(assume_synchronised=settings.clock.assume_synchronised)
         self._steady = None if clock is not None else SteadyClock(machine, settings.data_dir / CLOCK_FILE)
         self.clock: Clock = clock or self._steady or machine
@@ -643,8 +646,12 @@ class Agent:
         self._end_process(EXIT_START_ANEW)
 
     def _service_status(self) -> str:
-        wrong = self._degraded()
-        return f"degraded: {'; '.join(wrong)}"[:200] if wrong else "everything works as configured"
+        wrong = list(self._degraded())
+        if self._link.trouble:
+            wrong.append(f"uplink: {self._link.trouble}")
+        if self._worker is not None and self._engine is None and not self._no_engine_because:
+            wrong.append("the model is still loading")
+        return f"degraded: {'; '.join(wrong)}"[:STATUS_LENGTH] if wrong else "everything works as configured"
 
     # -- what it says --------------------------------------------------------------------------------------------
 
@@ -746,6 +753,7 @@ class Agent:
             models=self._updater.reported() if self._updater is not None else None,
             swaps=self._vision.swaps,
             models_bytes=self._updater.fetched_bytes if self._updater is not None else 0,
+            uplink_trouble=self._link.trouble,
         )
 
     def _diagnose(self, command: Command) -> str:
@@ -771,8 +779,7 @@ class Agent:
             sha256=hashlib.sha256(bundle.content).hexdigest(),
             summary=bundle.summary,
         )
-        wrong = "; ".join(self._degraded()) or "everything works as configured"
-        return f"{kept}; version {__version__}; {bundle.headline}; {wrong}"
+        return f"{kept}; version {__version__}; {bundle.headline}; {self._service_status()}"
 
     def _bundle(self, by: str) -> Bundle:
         from edge.diagnostics.bundle import pack
@@ -878,6 +885,7 @@ class Agent:
     def _degraded(self) -> tuple[str, ...]:
         wrong = [f"worker {failing}" for failing in self._supervisor.failing()]
         wrong += [f"worker {worker.name} hangs" for worker in self._supervisor.stalled()]
+        wrong += self._missing_keys
         wrong += [SENSORS_ONLY] if self._lives.sensors_only else []
         wrong += self._guard.trouble()
         wrong += self._judge.troubles()
@@ -903,6 +911,7 @@ class Agent:
         wait_s = min(5.0, self.settings.health.every_s)  # the first one soon, when everything has started
         while not stop.wait(wait_s):
             wait_s = self.settings.health.every_s
+            self._missing_keys = missing_keys(self.settings)
             self._beat()
             self._tell_losses()
             if self._log_level.look(self.clock.monotonic()):

@@ -26,14 +26,16 @@ from edge.guard.plan import check_lines, check_names
 from edge.guard.rules import Watch, plan
 from edge.limits import without_oxygen_limit
 from edge.outbox.traces import NO_EXPORTER
+from edge.sections import files_named
 from edge.sensors.registry import driver_kind
 from edge.sensors.sampler import channels_of
-from edge.sensors.settings import BrokerSensorSettings
 from edge.settings import EdgeSettings
 
 PAGE_TIMEOUT_S = 3.0
 DIAGNOSTICS_TIMEOUT_S = 60.0
 """A slow disk's fsync is measured for the archive."""
+_WAIT_FOR_THEIR_FILES = ("announce.", "cameras.", "deployments.sources.", "diagnostics.", "sampling.")
+"""Sections whose keys and files keep no agent from starting: without them it watches over the fish all the same."""
 
 
 def watched(settings: EdgeSettings) -> list[str]:
@@ -144,27 +146,35 @@ def _port_is_free(settings: EdgeSettings) -> None:
         ) from error
 
 
+def check_keys(settings: EdgeSettings) -> None:
+    """Refuse a missing file that the agent would start without: an upload, a download or a model waits for it, the fish do not.
+
+    Raises:
+        ConfigurationError: the first that cannot be read.
+    """
+    for field, path in files_named(settings):
+        if field.startswith(_WAIT_FOR_THEIR_FILES):
+            _readable(field, path)
+
+
+def missing_keys(settings: EdgeSettings) -> list[str]:
+    """What waits for a file that cannot be read, one sentence each: for an agent that has started without."""
+    missing = []
+    for field, path in files_named(settings):
+        if field.startswith(_WAIT_FOR_THEIR_FILES):
+            try:
+                _readable(field, path)
+            except ConfigurationError as error:
+                missing.append(f"{field}: {path} cannot be read ({error.remedy.partition(':')[0]})")
+    return missing
+
+
 def _secrets_are_readable(settings: EdgeSettings) -> None:
-    if settings.uplink == "aws_iot" and settings.aws_iot is not None:
-        for name in ("ca_file", "cert_file", "key_file"):
-            path = getattr(settings.aws_iot, name)
-            if path is not None:
-                _readable(f"aws_iot.{name}", path)
-    brokers = [("mqtt", settings.mqtt)]
-    brokers += [
-        (f"sensors.{i}.broker", sensor.broker)
-        for i, sensor in enumerate(settings.sensors)
-        if isinstance(sensor, BrokerSensorSettings)
-    ]
-    brokers += settings.guard.brokers()
-    for field, broker in brokers:
-        if broker.password_file is not None:
-            _readable(f"{field}.password_file", broker.password_file)
-        if broker.tls is not None:
-            for name in ("ca_file", "cert_file", "key_file"):
-                path = getattr(broker.tls, name)
-                if path is not None:
-                    _readable(f"{field}.tls.{name}", path)
+    for field, path in files_named(settings):
+        if field.startswith("aws_iot.") and settings.uplink != "aws_iot":
+            continue
+        if not field.startswith((*_WAIT_FOR_THEIR_FILES, "deployments.")):  # the root has a check of its own
+            _readable(field, path)
 
 
 def _sensors_can_start(settings: EdgeSettings) -> None:

@@ -14,7 +14,7 @@ import psutil
 from contracts.errors import ConfigurationError
 from edge.cameras.settings import CameraSettings, redacted
 from edge.cameras.source import first_frame, open_source
-from edge.check import check, runs_here
+from edge.check import check, missing_keys, runs_here
 from edge.checkup.finding import Finding, Verdict
 from edge.checkup.links import broker_findings, certificate_finding
 from edge.checkup.machine import examine_machine
@@ -58,6 +58,7 @@ def examine_quietly(settings: EdgeSettings) -> Iterator[Finding]:
         cameras=bool(settings.cameras),
     )
     yield from _certificate(settings)
+    yield from _keys(settings)
     yield from _calibrations(settings)
 
 
@@ -71,6 +72,7 @@ def _certificate(settings: EdgeSettings) -> Iterator[Finding]:
 def _examine_parts(settings: EdgeSettings) -> Iterator[Finding]:
     now = SystemClock().now()
     yield _settings(settings)
+    yield from _keys(settings)
     yield from _limits(settings)
     yield from examine_machine(
         settings.data_dir,
@@ -182,6 +184,12 @@ def _calibrations(settings: EdgeSettings) -> Iterator[Finding]:
             yield Finding(subject, Verdict.WARNING, what, remedy)
         else:
             yield Finding(subject, Verdict.OK, describe(record))
+
+
+def _keys(settings: EdgeSettings) -> Iterator[Finding]:
+    for missing in missing_keys(settings):
+        remedy = "Put the file there, readable for the agent's user; until then only what needs it waits"
+        yield Finding("keys and files", Verdict.BAD, missing, remedy)
 
 
 def _settings(settings: EdgeSettings) -> Finding:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from edge.agent import Agent
-from edge.check import archive_of_the_agent
+from edge.check import archive_of_the_agent, check_keys
 from edge.check import check as check_settings
 from edge.deployments.start import settings_in_effect, settings_to_start_with, would_start
 from edge.doctor import Finding, examine
@@ -47,6 +47,7 @@ def check(config_path: Path | str) -> EdgeSettings:
     """
     settings = load_settings(config_path)
     check_settings(settings, beside_the_agent=True)
+    check_keys(settings)
     check_calibrations(settings)
     return settings
 

@@ -1,13 +1,14 @@
 """What the sections of the configuration share: their base, names that must be known, and how to reach an MQTT broker.
 
-Each part keeps the models of its own section beside its code (``<part>/settings.py``); ``edge/settings.py`` joins them.
+The rule for paths is here too: every path in the file is relative to the file, whatever section it stands in. Each part keeps the models of its own section beside its code (``<part>/settings.py``); ``edge/settings.py`` joins them.
 """
 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
@@ -21,6 +22,49 @@ class Section(BaseModel):
     """One section of the file: unknown names are refused, values never change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    def relative_to(self, folder: Path) -> Section:
+        """The same with paths relative to the folder of the file. Where a text may name a file, a section has its own way."""
+        return paths_below(self, folder)
+
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+def paths_below(settings: ModelT, folder: Path) -> ModelT:
+    """The settings with every relative path in them, at any depth, made one below ``folder``."""
+    values = {name: getattr(settings, name) for name in type(settings).model_fields}
+    moved = {name: _below(value, folder) for name, value in values.items()}
+    changed = {name: value for name, value in moved.items() if value is not values[name]}
+    return settings.model_copy(update=changed) if changed else settings
+
+
+def files_named(settings: BaseModel, field: str = "") -> Iterator[tuple[str, Path]]:
+    """Every file that the settings name to be read (``ca_file``, ``token_file``), with its field as people write it."""
+    for name in type(settings).model_fields:
+        for where, value in _members(getattr(settings, name), f"{field}.{name}" if field else name):
+            if isinstance(value, BaseModel):
+                yield from files_named(value, where)
+            elif isinstance(value, Path) and name.endswith("_file"):
+                yield where, value
+
+
+def _below(value: Any, folder: Path) -> Any:
+    if isinstance(value, Path):
+        return value if value.is_absolute() else folder / value
+    if isinstance(value, Section):
+        return value.relative_to(folder)
+    if isinstance(value, tuple):
+        moved = tuple(_below(one, folder) for one in value)
+        return moved if any(one is not was for one, was in zip(moved, value, strict=True)) else value
+    return value
+
+
+def _members(value: Any, field: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, tuple):
+        yield from ((f"{field}.{index}", one) for index, one in enumerate(value))
+    else:
+        yield field, value
 
 
 def known_quantity(code: str) -> str:

@@ -1,7 +1,8 @@
 """The agent's configuration: one YAML file, every field explained, every fault named before anything connects.
 
 ``load_settings`` reads and checks the file alone; what needs the machine (a readable video, a free port) is in ``check.py``.
-A value in the environment wins over the file: ``SHOAL_EDGE_MQTT__PASSWORD`` sets ``mqtt.password``.
+A value in the environment wins over the file: ``SHOAL_EDGE_MQTT__PASSWORD`` sets ``mqtt.password``. Every path, whatever
+section it stands in, is relative to the file, so that it does not matter where the agent is started.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from edge.limits import meant_species
 from edge.messaging.settings import MAX_EVIDENCE_BYTES, AwsIotSettings
 from edge.outbox.settings import OutboxSettings, TraceSettings
 from edge.sampling.settings import SamplingSettings
-from edge.sections import MqttSettings, Section
+from edge.sections import MqttSettings, Section, paths_below
 from edge.sensors.derived import possible
 from edge.sensors.oxygen import oxygen_derivations
 from edge.sensors.quality_settings import QualitySettings
@@ -169,7 +170,7 @@ class ClockSettings(Section):
 
 
 class EdgeSettings(BaseSettings):
-    """Everything that one agent needs to know."""
+    """Everything that one agent needs to know. Every path in it is relative to this file."""
 
     model_config = SettingsConfigDict(
         extra="forbid", frozen=True, validate_default=True, env_prefix="SHOAL_EDGE_", env_nested_delimiter="__"
@@ -180,7 +181,7 @@ class EdgeSettings(BaseSettings):
     device: Slug
     """Slug of this box, unique within the site."""
     data_dir: Path = Path("/var/lib/shoal/edge")
-    """Folder for the outbox; needs a disk that honours fsync. Relative paths are relative to the configuration file."""
+    """Folder for the outbox; needs a disk that honours fsync."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe event that is logged."""
     units: tuple[UnitSettings, ...] = Field(min_length=1)
@@ -358,54 +359,7 @@ def load_settings(path: Path | str, overlay: Mapping[str, Any] | None = None) ->
         settings = EdgeSettings(**document)
     except ValidationError as error:
         raise _explained(error, document) from error
-    return _with_absolute_paths(settings, path.absolute().parent)
-
-
-def _with_absolute_paths(settings: EdgeSettings, base: Path) -> EdgeSettings:
-    """Paths in the file are relative to the file, so that it does not matter where the agent is started."""
-
-    def absolute(source: str) -> str:
-        scheme, _, rest = source.partition(":")
-        return f"{scheme}:{base / rest}" if scheme in {"file", "folder"} else source
-
-    cameras = tuple(
-        camera.model_copy(
-            update={
-                "source": absolute(camera.source),
-                "calibration_file": None if camera.calibration_file is None else base / camera.calibration_file,
-            }
-        )
-        for camera in settings.cameras
-    )
-    sensors = tuple(sensor.relative_to(base) for sensor in settings.sensors)
-    updates: dict[str, Any] = {"data_dir": base / settings.data_dir, "cameras": cameras, "sensors": sensors}
-    if settings.quality.calibration_dir is not None:
-        folder = base / settings.quality.calibration_dir
-        updates["quality"] = settings.quality.model_copy(update={"calibration_dir": folder})
-    if settings.model is not None and (base / settings.model.bundle / "manifest.json").is_file():
-        updates["model"] = settings.model.model_copy(update={"bundle": str(base / settings.model.bundle)})
-    if settings.model is not None and settings.model.health_model is not None:
-        folder = base / settings.model.health_model
-        if (folder / "manifest.json").is_file():
-            model = updates.get("model", settings.model)
-            updates["model"] = model.model_copy(update={"health_model": str(folder)})
-    if settings.deployments is not None:
-        updates["deployments"] = _deployments_below(settings.deployments, base)
-    upload = settings.diagnostics.upload
-    if upload is not None and upload.token_file is not None:
-        below = upload.model_copy(update={"token_file": base / upload.token_file})
-        updates["diagnostics"] = settings.diagnostics.model_copy(update={"upload": below})
-    return settings.model_copy(update=updates)
-
-
-def _deployments_below(settings: DeploymentSettings, base: Path) -> DeploymentSettings:
-    sources = tuple(
-        one.model_copy(
-            update={name: base / path for name in ("path", "token_file") if (path := getattr(one, name)) is not None}
-        )
-        for one in settings.sources
-    )
-    return settings.model_copy(update={"root_file": base / settings.root_file, "sources": sources})
+    return paths_below(settings, path.absolute().parent)
 
 
 def _unique(named: list[tuple[str, str]]) -> None:

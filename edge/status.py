@@ -89,6 +89,8 @@ class Snapshot:
     """Times that another model took over since the start."""
     models_bytes: int = 0
     """Bytes of models and their metadata that were fetched since the start."""
+    uplink_trouble: str = ""
+    """Why the uplink is not connected; empty while it is."""
 
     @property
     def oldest_age_s(self) -> float | None:
@@ -191,6 +193,7 @@ class Snapshot:
             "uptime_s": round(self.uptime_s, 1),
             "clock_trusted": self.clock_trusted,
             "connected": self.connected,
+            "uplink_trouble": self.uplink_trouble,
             "degraded": list(self.degraded),
             "alarms": [
                 {

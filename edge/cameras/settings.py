@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import Field, model_validator
 
 from contracts.base import Fraction, Slug
-from edge.sections import Section
+from edge.sections import Section, paths_below
 
 # pydantic evaluates these annotations at run time, so they stay in the form that Python 3.10 and pydantic both read.
 
@@ -71,6 +71,12 @@ class CameraSettings(Section):
     calibration_file: Path | None = None
     """File with the calibration of its lens and place, told by its hash; models that measure lengths ask for one. None: it has
     none."""
+
+    def relative_to(self, folder: Path) -> CameraSettings:
+        """A video or folder of images is found beside the configuration too."""
+        scheme, _, rest = self.source.partition(":")
+        source = f"{scheme}:{folder / rest}" if scheme in {"file", "folder"} else self.source
+        return paths_below(self, folder).model_copy(update={"source": source})
 
     def calibration_sha256(self) -> str | None:
         """Hash of the calibration; None without one, or while the file cannot be read."""

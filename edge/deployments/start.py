@@ -7,7 +7,7 @@ from pathlib import Path
 import structlog
 
 from contracts.errors import ConfigurationError
-from edge.check import check
+from edge.check import check, check_keys
 from edge.deployments.config_updater import FOLDER, fall_back, settle
 from edge.deployments.overlay import Overlay, Overlays, parse
 from edge.settings import EdgeSettings, load_settings
@@ -70,4 +70,6 @@ def would_start(path: Path | str, content: bytes) -> None:
     Raises:
         ConfigurationError: it could not.
     """
-    check(load_settings(path, parse(content)), beside_the_agent=True)
+    settings = load_settings(path, parse(content))
+    check(settings, beside_the_agent=True)
+    check_keys(settings)

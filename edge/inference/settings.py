@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import Field
 
 from contracts.base import Fraction
@@ -35,6 +37,19 @@ class ModelSettings(Section):
     """Seconds between two frames of one camera that it looks at: with ``health_fish`` it bounds the fish of a window."""
     max_temperature_c: float = Field(default=90.0, gt=0)
     """Temperature in Celsius of the hottest sensor of processor or GPU above which the cameras are looked at less often."""
+
+    def relative_to(self, folder: Path) -> ModelSettings:
+        """A bundle is found beside the configuration; a bare name that no folder there has is that of a shipped one."""
+        moved = {"bundle": _bundle_below(self.bundle, folder)}
+        if self.health_model is not None:
+            moved["health_model"] = _bundle_below(self.health_model, folder)
+        return self.model_copy(update=moved)
+
+
+def _bundle_below(bundle: str, folder: Path) -> str:
+    path = Path(bundle).expanduser()
+    named = len(path.parts) == 1 and not (folder / path / "manifest.json").is_file()
+    return bundle if named else str(folder / path)
 
 
 class ObservationSettings(Section):

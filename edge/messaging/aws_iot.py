@@ -37,6 +37,9 @@ ACK_TIMEOUT_S = 30
 _FILTERS_PER_REQUEST = 8
 _STOP_TIMEOUT_S = 2.0
 _FAILED = 0x80  # reason codes from here on mean that the broker has refused
+_NOT_LET_IN = (
+    "check aws_iot.endpoint and the network, that the certificate is active, and that its policy allows this client id"
+)
 
 
 class AwsIotLink(DeviceLink):
@@ -112,7 +115,7 @@ class AwsIotLink(DeviceLink):
         self._accepted = False
 
         def failed(data: Any) -> None:
-            self._failed("mqtt.unreachable", str(data.exception), host=self._settings.endpoint)
+            self._failed("mqtt.unreachable", str(data.exception), remedy=_NOT_LET_IN, host=self._settings.endpoint)
             ended.set()
 
         def disconnected(data: Any) -> None:

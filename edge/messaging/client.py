@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -30,6 +31,10 @@ from edge.sections import MqttSettings
 log = structlog.get_logger()
 
 CONNECT_TIMEOUT_S = 10.0
+"""For the TCP connection, and again for the broker's word on the login."""
+WRONG_LOGIN = "check mqtt.username and mqtt.password_file (or mqtt.password)"
+HUNG_UP = "the broker hung up instead of answering the login"
+"""The embedded broker says no to a missing or wrong login in this way; others to a client that must use TLS."""
 
 
 def new_client(settings: MqttSettings, *, client_id: str, clean: bool, manual_ack: bool = False) -> Client:
@@ -96,7 +101,7 @@ class MqttLink(DeviceLink):
         self._settings = settings
         self._window = window
         self._ended = threading.Event()
-        self._accepted = False
+        self._accepted = self._answered = False
         self._client = self._new_client()
 
     def publish(self, topic: str, payload: bytes, trace: str | None = None) -> int:
@@ -146,15 +151,29 @@ class MqttLink(DeviceLink):
         self._client = self._new_client()
         self._client.will_set(self._status_topic, will, qos=1, retain=True)
         self._ended.clear()
-        self._accepted = False
+        self._accepted = self._answered = False
         try:
             self._client.connect(self._settings.host, self._settings.port, keepalive=self._settings.keepalive_s)
         except OSError as error:
-            self._failed("mqtt.unreachable", str(error), host=self._settings.host, port=self._settings.port)
+            where = f"{self._settings.host}:{self._settings.port}"
+            remedy = f"check mqtt.host and mqtt.port ({where}), the network, and that the broker runs"
+            if isinstance(error, ssl.SSLError):
+                remedy = "check mqtt.tls: the authority, this box's certificate, and the clock"
+            self._failed(
+                "mqtt.unreachable", str(error), remedy=remedy, host=self._settings.host, port=self._settings.port
+            )
             return False
         self._client.loop_start()
+        answers_by_s = time.monotonic() + CONNECT_TIMEOUT_S
         while not self._ended.wait(0.2):
             if stop.is_set():
+                self._answered = True  # that we leave is no answer of the broker's
+                self._client.disconnect()
+                break
+            if not self._answered and time.monotonic() > answers_by_s:
+                self._refused(
+                    "the broker does not answer the login", "check mqtt.port, and mqtt.tls where it needs TLS"
+                )
                 self._client.disconnect()
                 break
         self._client.loop_stop()
@@ -170,8 +189,9 @@ class MqttLink(DeviceLink):
         _properties: Properties | None,
     ) -> None:
         if reason.is_failure:
-            self._failed("mqtt.refused", str(reason), host=self._settings.host)
+            self._refused(f"the broker refuses this box ({reason})", WRONG_LOGIN)
             return
+        self._answered = True
         client.subscribe([(topic_filter, 1) for topic_filter in self._routes.filters()])
         log.info("mqtt.connected", host=self._settings.host, port=self._settings.port)
         self._accepted = True
@@ -185,8 +205,14 @@ class MqttLink(DeviceLink):
         reason: ReasonCode,
         _properties: Properties | None,
     ) -> None:
+        if not self._answered and not self._leaving:
+            self._refused(HUNG_UP, f"{WRONG_LOGIN}, and mqtt.tls")
         self._lost(str(reason))
         self._ended.set()
+
+    def _refused(self, reason: str, remedy: str) -> None:
+        self._answered = True
+        self._failed("mqtt.refused", reason, remedy=remedy, host=self._settings.host, port=self._settings.port)
 
     def _published(
         self, _client: Client, _userdata: object, mid: int, _reason: ReasonCode, _properties: Properties | None

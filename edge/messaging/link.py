@@ -39,6 +39,8 @@ class DeviceLink(ABC):
 
     max_payload_bytes: int = MAX_MESSAGE_BYTES
     """Larger messages are not carried."""
+    trouble: str = "not connected yet"
+    """Why there is no connection, with the remedy where it is known; empty while there is one."""
 
     def __init__(
         self,
@@ -131,12 +133,16 @@ class DeviceLink(ABC):
     def _welcome(self) -> None:
         """The broker has accepted the connection and the subscriptions are on their way."""
         self._outage.ended()
+        self.trouble = ""
         self.connected.set()
         self.announce()
         self._on_event(Connected())
 
-    def _failed(self, event: str, reason: str, **where: object) -> None:
+    def _failed(self, event: str, reason: str, *, remedy: str = "", **where: object) -> None:
         """An attempt to connect came to nothing."""
+        self.trouble = f"{reason}: {remedy}" if remedy else reason
+        if remedy:
+            where["remedy"] = remedy
         if attempts := self._outage.failed(f"{event} {reason}", time.monotonic()):
             log.warning(event, error=reason, attempts=attempts, **where)
 
@@ -144,6 +150,7 @@ class DeviceLink(ABC):
         """The connection is gone; harmless when it is known already."""
         if self.connected.is_set():
             self.connected.clear()
+            self.trouble = f"the connection was lost ({reason})"
             log.info("mqtt.disconnected", reason=reason)
             self._on_event(Disconnected(reason))
 

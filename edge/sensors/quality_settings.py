@@ -60,7 +60,7 @@ class QualitySettings(Section):
     """How measurements are judged."""
 
     calibration_dir: Path | None = None
-    """Folder of the probes' calibration records; None is ``calibration`` in ``data_dir``. Relative to the configuration file."""
+    """Folder of the probes' calibration records; None is ``calibration`` in ``data_dir``."""
     channels: tuple[ChannelQualitySettings, ...] = ()
     """Channels with a probe of their own or thresholds other than the defaults."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from pydantic import Field
 
 from contracts.base import ChannelName, Slug
@@ -45,10 +43,6 @@ class SensorSettings(Section):
     def line(self) -> str | None:
         """What only one sensor can have (a serial port); None shares everything."""
         return None
-
-    def relative_to(self, _folder: Path) -> SensorSettings:
-        """The same with paths that are relative to the configuration file made absolute; most drivers have none."""
-        return self
 
 
 class BrokerSensorSettings(SensorSettings):

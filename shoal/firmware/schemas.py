@@ -66,6 +66,12 @@ def _edge() -> Schema:
     # A driver of another package brings fields that are not known here.
     foreign = {"type": "object", "required": ["driver"], "properties": {"driver": {"not": {"enum": sorted(drivers)}}}}
     schema["properties"]["sensors"]["items"] = {"anyOf": [*choices, foreign]}
+    for part in (schema, *schema["$defs"].values()):
+        for what in part.get("properties", {}).values():
+            if any(one.get("format") == "path" for one in (what, *what.get("anyOf", ()))):
+                what["description"] = (
+                    f"{what.get('description', '')} A relative path is relative to this file.".lstrip()
+                )
     return schema
 
 

@@ -6,6 +6,7 @@ import ast
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ import pytest
 import yaml
 
 from contracts.errors import ConfigurationError
+from edge import program
+from edge.agent import Agent
 from edge.cameras.settings import redacted
-from edge.check import check, watched
-from edge.doctor import Verdict, examine
+from edge.check import check, missing_keys, watched
+from edge.doctor import Verdict, examine, examine_quietly
 from edge.page import Page, Sources
 from edge.settings import EdgeSettings, load_settings
 from tests.edge.cameras import jpeg
@@ -123,11 +126,78 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
     assert "from-environment" not in repr(settings)
 
 
-def test_the_key_for_archives_lies_beside_the_file_wherever_the_agent_is_started(tmp_path: Path) -> None:
-    upload = {"url": "https://shoal.example/api/v1/device-archives", "token_file": "archives.token"}
-    diagnostics = load_settings(configuration(tmp_path, diagnostics={"upload": upload})).diagnostics
-    assert diagnostics.upload is not None
-    assert diagnostics.upload.token_file == tmp_path / "archives.token"
+def test_every_path_in_the_file_is_relative_to_the_file_wherever_the_agent_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tls = {"ca_file": "tls/ca.pem", "cert_file": "tls/box.pem", "key_file": "tls/box.key"}
+    broker = {"host": "127.0.0.1", "password_file": "broker.password", "tls": tls}
+    (tmp_path / "own-model").mkdir()
+    (tmp_path / "own-model" / "manifest.json").write_text("{}")
+    sensors = yaml.safe_load(configuration(tmp_path).read_text())["sensors"]
+    path = configuration(
+        tmp_path,
+        data_dir="data",
+        mqtt=broker,
+        aws_iot={"endpoint": "x.example", **tls},
+        sensors=[{**sensors[0], "broker": broker}],
+        quality={"calibration_dir": "calibration"},
+        cameras=camera("folder:frames", calibration_file="lens.yaml"),
+        model={"bundle": "own-model", "health_model": "models/health"},
+        sampling={"upload": {"url": "https://shoal.example/samples", "token_file": "samples.token"}},
+        diagnostics={"upload": {"url": "https://shoal.example/archives", "token_file": "archives.token"}},
+        announce={"broker": broker},
+        guard={"broker": broker, "heartbeat": {"broker": {**broker, "tls": {"ca_file": "/etc/ssl/farm.pem"}}}},
+        deployments={
+            "root_file": "root.json",
+            "sources": [
+                {"kind": "folder", "path": "stick"},
+                {"kind": "http", "url": "https://shoal.example/repository", "token_file": "device.token"},
+            ],
+        },
+    )
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    told = load_settings(path).model_dump(serialize_as_any=True)
+    found = set(_paths(told))
+    assert Path("/etc/ssl/farm.pem") in found
+    below = {str(one.relative_to(tmp_path)) for one in found if one.is_relative_to(tmp_path)}
+    assert below == {
+        *("data", "calibration", "lens.yaml", "root.json", "stick", "broker.password"),
+        *("tls/ca.pem", "tls/box.pem", "tls/box.key", "samples.token", "archives.token", "device.token"),
+    }
+    assert all(one.is_absolute() for one in found)
+    assert told["cameras"][0]["source"] == f"folder:{tmp_path / 'frames'}"
+    assert told["model"]["bundle"] == str(tmp_path / "own-model")
+    assert told["model"]["health_model"] == str(tmp_path / "models/health"), "also before it is there"
+
+
+def _paths(value: Any) -> Iterator[Path]:
+    if isinstance(value, Path):
+        yield value
+    for one in value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else ():
+        yield from _paths(one)
+
+
+def test_a_missing_key_of_an_upload_is_told_before_and_never_stops_an_agent(tmp_path: Path) -> None:
+    upload = {"url": "https://shoal.example/api/v1/samples", "token_file": "samples.token"}
+    path = configuration(tmp_path, sampling={"upload": upload}, metrics={"port": 0})
+    with pytest.raises(ConfigurationError) as caught:
+        program.check(path)
+    assert caught.value.field == "sampling.upload.token_file"
+    assert str(caught.value.value) == str(tmp_path / "samples.token")
+    settings = load_settings(path)
+    told = [finding for finding in examine_quietly(settings) if finding.subject == "keys and files"]
+    assert [finding.verdict for finding in told] == [Verdict.BAD]
+    assert str(tmp_path / "samples.token") in told[0].what
+    agent = Agent(settings)
+    try:
+        assert any("sampling.upload.token_file" in words for words in agent.snapshot().degraded)
+    finally:
+        agent.stop()
+    (tmp_path / "samples.token").write_text("secret")
+    program.check(path)
+    assert not missing_keys(settings)
 
 
 def test_credentials_in_a_camera_source_are_never_shown(tmp_path: Path) -> None:

@@ -15,7 +15,12 @@ import numpy as np
 import pytest
 from paho.mqtt import client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
+from structlog.testing import capture_logs
 
+from contracts.devices import Inventory
+from edge.clock import SystemClock
+from edge.messaging.client import MqttLink
+from edge.sections import MqttSettings
 from shoal.simulate.cameras import Camera, CameraServer
 from shoal.simulate.fish import FishScene
 from shoal.simulate.server import Simulator, SimulatorSettings
@@ -121,6 +126,36 @@ def test_a_wrong_password_is_refused_by_the_broker(broker_port: int) -> None:
         assert not stranger.heard
     finally:
         stranger.close()
+
+
+@pytest.mark.parametrize("login", [{}, {"username": "farm", "password": "wrong"}])
+def test_a_box_without_the_right_login_says_at_once_what_is_wrong_and_what_to_do(
+    broker_port: int, login: dict[str, str]
+) -> None:
+    link = MqttLink(
+        MqttSettings.model_validate({"host": "127.0.0.1", "port": broker_port, **login}),
+        site="farm",
+        device="edge-1",
+        boot="b" * 32,
+        clock=SystemClock(),
+        inventory=lambda: Inventory(agent_version="1", python="3", machine="x"),
+        on_event=lambda _event: None,
+    )
+    assert link.trouble == "not connected yet"
+    stop = threading.Event()
+    with capture_logs() as logs:
+        running = threading.Thread(target=link.run, args=(stop,))
+        running.start()
+        deadline = time.monotonic() + 30
+        while not any(line["event"] == "mqtt.refused" for line in logs):
+            assert time.monotonic() < deadline, "nobody is told why this box sends nothing"
+            time.sleep(0.05)
+        stop.set()
+        running.join(10)
+    told = next(line for line in logs if line["event"] == "mqtt.refused")
+    assert "hung up" in told["error"]
+    assert "mqtt.username and mqtt.password_file" in told["remedy"]
+    assert link.trouble == f"{told['error']}: {told['remedy']}"
 
 
 def test_a_large_image_passes_the_broker(broker_port: int) -> None:

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from contracts.base import Slug
-from edge.sections import Section
+from edge.sections import Section, paths_below
 from edge.sensors.settings import ChannelSettings, SensorSettings
 
 # pydantic evaluates these annotations at run time, so they stay in the form that Python 3.10 and pydantic both read.
@@ -106,4 +106,4 @@ class ModbusSensor(SensorSettings):
             else slave
             for slave in self.slaves
         )
-        return self.model_copy(update={"slaves": slaves})
+        return paths_below(self, folder).model_copy(update={"slaves": slaves})

@@ -25,7 +25,7 @@ class ReplaySensor(SensorSettings):
     driver: Literal["replay"] = "replay"
     """The driver of this folder."""
     file: Path
-    """CSV file, may end in ``.gz``; relative paths are relative to the configuration file."""
+    """CSV file, may end in ``.gz``."""
     layout: Literal["wide", "long"] = "wide"
     """``wide``: a row per moment, a column per quantity. ``long``: a row per number."""
     separator: str = Field(default=",", min_length=1, max_length=1)
@@ -61,7 +61,3 @@ class ReplaySensor(SensorSettings):
         if self.stamps == "historical" and self.loop:
             raise ValueError("'loop' needs 'stamps: now': the second pass of a history is a repeat")
         return self
-
-    def relative_to(self, folder: Path) -> ReplaySensor:
-        """The file is found beside the configuration."""
-        return self.model_copy(update={"file": folder / self.file})
