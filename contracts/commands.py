@@ -52,6 +52,10 @@ COMMAND_RESULT = "command.result"
 """Event that carries a result: its detail holds ``id``, ``outcome`` and ``reason`` (decision 0019)."""
 
 
+ARCHIVE_STAYS = "archive_stays"
+"""Detail of the result of ``diagnostics``: why the whole archive stays on the box, with the remedy; absent when it is sent."""
+
+
 class CommandResult(WireModel):
     """The device's answer, with the reason when it did not act."""
 

@@ -23,7 +23,7 @@ import psutil
 import structlog
 
 from contracts.alarms import Severity
-from contracts.commands import Command
+from contracts.commands import ARCHIVE_STAYS, Command
 from contracts.deployments import (
     AGENT_SHADOW,
     CONFIG_SHADOW,
@@ -60,7 +60,7 @@ from edge.inference.settings import ModelSettings
 from edge.inference.worker_client import WorkerClient
 from edge.lives import Lives
 from edge.logs import LEVELS, LogLevel
-from edge.messaging.commands import CommandDesk
+from edge.messaging.commands import CommandDesk, Done
 from edge.messaging.state import Connected, LinkEvent
 from edge.messaging.uplinks import open_link
 from edge.metrics import Metrics
@@ -756,7 +756,7 @@ class Agent:
             uplink_trouble=self._link.trouble,
         )
 
-    def _diagnose(self, command: Command) -> str:
+    def _diagnose(self, command: Command) -> Done:
         """An archive lies on the box, and goes to the platform where that is set up; what fits an event goes to the store."""
         bundle = self._bundle(command.issued_by)
         with self._page_bundle_lock:
@@ -764,12 +764,13 @@ class Agent:
         try:
             archive = self._shelf.keep(bundle)
             kept = f"{archive.name} lies on the box ({len(bundle.content)} bytes)"
+            stays = self._archive_stays()
             if self._archives is not None:
                 self._archives.offer(archive, str(command.id))
-                kept += " and goes to the platform"
+            kept += f" and stays there: {stays}" if stays else " and goes to the platform"
         except OSError as error:  # a full disk is a reason to ask, and must not be one to get no answer
             log.warning("diagnostics.not_kept", reason=str(error))
-            kept = f"the archive could not be kept ({error.strerror})"
+            kept = stays = f"the archive could not be kept ({error.strerror})"
         self.emit(
             DIAGNOSTICS_MADE,
             f"Diagnostics for {command.issued_by}: {kept}",
@@ -779,7 +780,14 @@ class Agent:
             sha256=hashlib.sha256(bundle.content).hexdigest(),
             summary=bundle.summary,
         )
-        return f"{kept}; version {__version__}; {bundle.headline}; {self._service_status()}"
+        words = f"{kept}; version {__version__}; {bundle.headline}; {self._service_status()}"
+        return Done(words, {ARCHIVE_STAYS: stays} if stays else {})
+
+    def _archive_stays(self) -> str:
+        """Why the platform will not get the whole archive; empty when it will."""
+        if self._archives is None:
+            return "this box has no diagnostics.upload in its edge.yaml (url and token_file)"
+        return next((one for one in missing_keys(self.settings) if one.startswith("diagnostics.upload.")), "")
 
     def _bundle(self, by: str) -> Bundle:
         from edge.diagnostics.bundle import pack

@@ -22,6 +22,7 @@ from aquaculture.limits import Bound, Side
 from cloud.alarms.conditions import claim
 from cloud.alarms.evaluation import Clear, Evaluation, Key, LimitWatch, Raise
 from cloud.alarms.rules import is_silence
+from cloud.kit.own_thread import DatabaseThread, OwnThread
 from cloud.metrics import EVALUATOR_ALARMS, EVALUATOR_FAILURES, EVALUATOR_LIMITS, EVALUATOR_READINGS
 from contracts.devices import LimitInEffect, Status
 from contracts.envelope import Envelope
@@ -31,7 +32,6 @@ from contracts.telemetry import ReadingBatch
 log = structlog.get_logger()
 
 ROUND_S = 1.0
-RETRY_S = 5.0
 RELOAD_EVERY = timedelta(seconds=30)
 RELOAD_AFTER_BIRTH = timedelta(seconds=2)
 """When a box has told a new inventory; births of a whole fleet come together."""
@@ -89,7 +89,6 @@ class Evaluator:
     """
 
     def __init__(self, database_url: str, *, now: Callable[[], datetime]) -> None:
-        self._url = database_url
         self._now = now
         self._evaluation = Evaluation()
         self._memory = threading.Lock()
@@ -98,27 +97,17 @@ class Evaluator:
         self._woken = threading.Condition()
         self._told: tuple[Any, ...] | None = None
         self._reload_at = datetime.min.replace(tzinfo=timezone.utc)
-        self._stopping = threading.Event()
-        self._threads: list[threading.Thread] = []
+        self._threads: tuple[OwnThread, ...] = (_Judging(self), _Settling(database_url, self))
 
     def start(self) -> None:
         """Judge what is offered, and write alarms, in two threads."""
-        self._stopping.clear()
-        self._threads = [
-            threading.Thread(target=self._judge_forever, name="evaluator-judge", daemon=True),
-            threading.Thread(target=self._settle_forever, name="evaluator", daemon=True),
-        ]
         for thread in self._threads:
             thread.start()
 
     def stop(self, *, timeout_s: float = 5.0) -> None:
         """End both. What is not judged yet is judged after the next start, by newer readings. Safe twice."""
-        self._stopping.set()
-        with self._woken:
-            self._woken.notify_all()
         for thread in self._threads:
-            thread.join(timeout_s)
-        self._threads = []
+            thread.stop(timeout_s=timeout_s)
 
     def offer(self, messages: Sequence[object]) -> None:
         """Take messages that were stored; returns at once, and drops the oldest when too many wait."""
@@ -187,10 +176,11 @@ class Evaluator:
         self._told = told
         EVALUATOR_LIMITS.set(self._evaluation.limits)
 
-    def _judge_forever(self) -> None:
-        while not self._stopping.is_set():
+    def judge_forever(self, stop: threading.Event) -> None:
+        """Judge what is offered until ``stop`` is set."""
+        while not stop.is_set():
             with self._woken:
-                self._woken.wait_for(lambda: self._waiting or self._stopping.is_set())
+                self._woken.wait_for(lambda: self._waiting or stop.is_set())
                 messages, self._waiting, self._readings_waiting = list(self._waiting), deque(), 0
             try:
                 self.judge(messages)
@@ -198,27 +188,10 @@ class Evaluator:
                 EVALUATOR_FAILURES.inc()
                 log.exception("evaluator.failed", messages=len(messages))
 
-    def _settle_forever(self) -> None:
-        options = f"-c statement_timeout={_TIMEOUT_MS} -c idle_in_transaction_session_timeout={_TIMEOUT_MS}"
-        while not self._stopping.is_set():
-            try:
-                with psycopg.connect(
-                    self._url,
-                    autocommit=True,
-                    connect_timeout=5,
-                    application_name="shoal-evaluator",
-                    options=options,
-                    tcp_user_timeout=30_000,
-                ) as database:
-                    while not self._stopping.wait(ROUND_S):
-                        self.round(database)
-            except psycopg.Error as error:  # noqa: PERF203  (a loop of retries)
-                log.warning("evaluator.waits", error=str(error).strip(), retry_s=RETRY_S)
-                self._stopping.wait(RETRY_S)
-            except Exception:
-                EVALUATOR_FAILURES.inc()
-                log.exception("evaluator.failed")
-                self._stopping.wait(RETRY_S)
+    def wake(self) -> None:
+        """Have whoever waits for something to judge look at whether it should stop."""
+        with self._woken:
+            self._woken.notify_all()
 
     def _reload_soon(self) -> None:
         self._reload_at = min(self._reload_at, self._now() + RELOAD_AFTER_BIRTH)
@@ -227,6 +200,41 @@ class Evaluator:
         assert isinstance(message.body, ReadingBatch)  # noqa: S101  (nothing else is queued)
         self._readings_waiting -= len(message.body.readings)
         return len(message.body.readings)
+
+
+class _Judging(OwnThread):
+    """Memory only: a slow database does not delay it."""
+
+    def __init__(self, evaluator: Evaluator) -> None:
+        super().__init__("evaluator-judge")
+        self._evaluator = evaluator
+
+    def run(self, stop: threading.Event) -> None:
+        self._evaluator.judge_forever(stop)
+
+    def stop(self, *, timeout_s: float = 5.0) -> None:
+        self._stopping.set()
+        self._evaluator.wake()
+        super().stop(timeout_s=timeout_s)
+
+
+class _Settling(DatabaseThread):
+    """Limits in, alarms out."""
+
+    def __init__(self, url: str, evaluator: Evaluator) -> None:
+        options = f"-c statement_timeout={_TIMEOUT_MS} -c idle_in_transaction_session_timeout={_TIMEOUT_MS}"
+        super().__init__("evaluator", url, options=options, tcp_user_timeout=30_000)
+        self._evaluator = evaluator
+
+    def _serve(self, database: Connection[Any], stop: threading.Event) -> None:
+        try:
+            while not stop.wait(ROUND_S):
+                self._evaluator.round(database)
+        except psycopg.Error:
+            raise
+        except Exception:
+            EVALUATOR_FAILURES.inc()
+            raise
 
 
 def _opened(database: Connection[Any]) -> dict[Key, str]:

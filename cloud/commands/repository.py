@@ -19,7 +19,7 @@ from cloud.kit.repository import ReadConnection, Repository, Row, WriteConnectio
 _COLUMNS = (
     DeviceCommand.id, DeviceCommand.device_id, DeviceCommand.name, DeviceCommand.arguments, DeviceCommand.issued_at,
     DeviceCommand.issued_by, DeviceCommand.expires_at, DeviceCommand.sent_at, DeviceCommand.attempts,
-    DeviceCommand.outcome, DeviceCommand.reason, DeviceCommand.finished_at,
+    DeviceCommand.outcome, DeviceCommand.reason, DeviceCommand.finished_at, DeviceCommand.archive_stays,
     DeviceArchive.file, DeviceArchive.size, DeviceArchive.sha256, DeviceArchive.stored_at,
 )  # fmt: skip
 

@@ -18,12 +18,13 @@ from uuid import UUID
 import structlog
 from psycopg import Connection
 from psycopg.rows import class_row
+from pydantic import ValidationError
 
 from cloud.commands.rules import pause
 from cloud.db.session import psycopg_url
 from cloud.kit.own_thread import DatabaseThread
 from cloud.metrics import COMMANDS_ANSWERED, COMMANDS_SENT
-from contracts.commands import COMMAND_RESULT, Command
+from contracts.commands import ARCHIVE_STAYS, COMMAND_RESULT, Command
 from contracts.downlink import CommandNotice, Downlink
 
 log = structlog.get_logger()
@@ -49,13 +50,22 @@ UPDATE device_command SET sent_at = coalesce(sent_at, %(now)s), attempts = attem
 # An answer bears the time of the box's clock, which may be wrong; when it was received is ours.
 _ANSWERED = """
 UPDATE device_command AS c
-SET outcome = e.detail ->> 'outcome', reason = e.detail ->> 'reason', finished_at = e.occurred_at
+SET outcome = e.detail ->> 'outcome', reason = e.detail ->> 'reason', finished_at = e.occurred_at,
+    archive_stays = left(e.detail ->> %(stays)s, 500)
 FROM device_event AS e
 WHERE c.outcome IS NULL AND c.issued_at > %(since)s AND e.device_id = c.device_id AND e.name = %(event)s
   AND e.received_at >= c.issued_at - INTERVAL '5 minutes' AND e.detail ->> 'id' = c.id::text
   AND e.detail ->> 'outcome' IN ('done', 'refused', 'expired', 'failed')
 RETURNING c.outcome
 """
+# What an older program has already given to the broker may still be answered: that is then the truth.
+_UNSENDABLE = """
+UPDATE device_command
+SET outcome = CASE WHEN attempts = 0 THEN 'refused' END, reason = %(reason)s, finished_at = CASE WHEN attempts = 0 THEN %(now)s END,
+    next_send_at = expires_at
+WHERE id = %(id)s
+"""
+_LATER = "UPDATE device_command SET next_send_at = %(next)s WHERE id = %(id)s"
 _FORGET = "DELETE FROM device_command WHERE issued_at < %s"
 _FORGET_ARCHIVES = "DELETE FROM device_archive WHERE stored_at < %s"
 
@@ -102,15 +112,34 @@ class CommandSender(DatabaseThread):
     def round(self, database: Connection[Any]) -> None:
         """Enter answers, then send what is due."""
         now = self._now()
-        for row in database.execute(_ANSWERED, {"since": now - LATE, "event": COMMAND_RESULT}):
+        for row in database.execute(_ANSWERED, {"since": now - LATE, "event": COMMAND_RESULT, "stays": ARCHIVE_STAYS}):
             COMMANDS_ANSWERED.labels(row[0]).inc()
         with database.transaction(), database.cursor(row_factory=class_row(_Due)) as cursor:
             for due in cursor.execute(_DUE, {"now": now, "rows": AT_ONCE}).fetchall():
-                self._send(due.message())
-                following = now + pause(due.attempts + 1)
-                database.execute(_SENT, {"now": now, "next": following, "id": due.id})
-                COMMANDS_SENT.inc()
-                log.info("command.sent", id=str(due.id), device=f"{due.site}/{due.device}", name=due.name)
+                self._give(database, due, now)
+
+    def _give(self, database: Connection[Any], due: _Due, now: datetime) -> None:
+        """Send one; whatever is wrong with it holds up no other."""
+        following = now + pause(due.attempts + 1)
+        try:
+            message = due.message()
+        except ValidationError as error:
+            reason = (
+                f"the platform does not send it: {_first(error)}. It was ordered with another version; order it anew"
+            )
+            database.execute(_UNSENDABLE, {"now": now, "reason": reason, "id": due.id})
+            COMMANDS_ANSWERED.labels("refused").inc()
+            log.warning("command.unsendable", id=str(due.id), device=f"{due.site}/{due.device}", reason=reason)
+            return
+        try:
+            self._send(message)
+        except Exception:
+            log.exception("command.not_sent", id=str(due.id), device=f"{due.site}/{due.device}", name=due.name)
+            database.execute(_LATER, {"next": following, "id": due.id})
+            return
+        database.execute(_SENT, {"now": now, "next": following, "id": due.id})
+        COMMANDS_SENT.inc()
+        log.info("command.sent", id=str(due.id), device=f"{due.site}/{due.device}", name=due.name)
 
     def _serve(self, database: Connection[Any], stop: threading.Event) -> None:
         rounds = 0
@@ -120,3 +149,9 @@ class CommandSender(DatabaseThread):
                 database.execute(_FORGET_ARCHIVES, (self._now() - ARCHIVES_LAST,))
             rounds += 1
             self.round(database)
+
+
+def _first(error: ValidationError) -> str:
+    """The first complaint, without what was given: it may be anything."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"

@@ -180,7 +180,8 @@ def _out(row: Row, now: datetime) -> CommandOut:
     state, reason = state_of(row["outcome"], row["reason"], row["sent_at"], row["expires_at"], now)
     minutes = row["arguments"].get("minutes")
     ends = state is CommandState.DONE and minutes is not None and row["finished_at"] is not None
-    shared = ("id", "name", "arguments", "issued_at", "issued_by", "expires_at", "sent_at", "attempts", "finished_at")
+    shared = ("id", "name", "arguments", "issued_at", "issued_by", "expires_at", "sent_at", "attempts", "finished_at",
+              "archive_stays")  # fmt: skip
     return CommandOut(
         **{name: row[name] for name in shared},
         state=state,

@@ -35,10 +35,12 @@ class DeviceCommand(Base):
     next_send_at: Mapped[datetime]
     """Until it is answered it is sent again: a box that was away heard nothing, and does the same id once."""
     outcome: Mapped[str | None]
-    """The box's word; None: it has not answered."""
+    """The box's word, or ``refused`` when nothing could be sent; None: it has not answered."""
     reason: Mapped[str | None]
     finished_at: Mapped[datetime | None]
     """By the box's clock."""
+    archive_stays: Mapped[str | None]
+    """Why the box keeps the whole archive of ``diagnostics``; None: it sends it, or has not said."""
 
 
 class DeviceArchive(Base):

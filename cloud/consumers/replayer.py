@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import psycopg
 import structlog
 from psycopg import Connection
 from psycopg.rows import class_row
@@ -26,7 +27,7 @@ from cloud.metrics import DEAD_LETTERS_ORDERED
 from contracts.dead_letters import DeadLetter
 from contracts.devices import Status
 from contracts.envelope import encode
-from contracts.errors import InvalidMessageError
+from contracts.errors import InvalidMessageError, RetryableError
 from contracts.topics import Kind
 
 log = structlog.get_logger()
@@ -174,9 +175,16 @@ class Replayer(DatabaseThread):
             return "refused", _text(error)
         except RefusedAgainError as error:
             return "refused", _text(error)
+        except (psycopg.Error, RetryableError):
+            raise
+        except Exception as error:
+            # A fault of the program that one letter brings to light: nothing of it was stored, and the others go on. The letter
+            # stays open, so that a corrected program can be asked for it again.
+            log.exception("dead_letters.failed", letter=item.letter_id)
+            return "refused", _text(f"the program failed on it: {type(error).__name__}: {error}")
         return "replayed", "it was put back before" if result.messages_repeated else ""
 
 
-def _text(error: Exception) -> str:
+def _text(error: Exception | str) -> str:
     """Fit for a text of PostgreSQL."""
     return str(error).replace("\x00", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()[:MAX_WHY]

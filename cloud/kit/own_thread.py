@@ -58,18 +58,20 @@ class DatabaseThread(OwnThread):
     Args:
         name: of the thread; ``shoal-{name}`` is what the database knows it by.
         url: of PostgreSQL.
+        connection: more that libpq should know of the connection (timeouts).
     """
 
-    def __init__(self, name: str, url: str) -> None:
+    def __init__(self, name: str, url: str, **connection: str | int) -> None:
         super().__init__(name)
         self._url = url
+        self._connection: dict[str, Any] = {"connect_timeout": 5, **connection}
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set, over a database that comes and goes."""
         while not stop.is_set():
             try:
                 with psycopg.connect(
-                    self._url, autocommit=True, connect_timeout=5, application_name=f"shoal-{self._name}"
+                    self._url, autocommit=True, application_name=f"shoal-{self._name}", **self._connection
                 ) as database:
                     self._serve(database, stop)
             except (psycopg.Error, RetryableError) as error:  # noqa: PERF203  (a loop of retries)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
@@ -36,8 +36,17 @@ PER_MINUTE = 30
 RETRY_S = 1.0
 _BEGUN = "begun "
 
-Action: TypeAlias = Callable[[Command], str]
-"""Does a command and returns what happened, in words; raises CommandRefusedError when it must not be done."""
+
+@dataclass(frozen=True)
+class Done:
+    """What happened, in words, and what of it a program should know."""
+
+    reason: str
+    detail: Mapping[str, str] = field(default_factory=dict)
+
+
+Action: TypeAlias = Callable[[Command], "str | Done"]
+"""Does a command and returns what happened; raises CommandRefusedError when it must not be done."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +178,7 @@ class CommandDesk:
             self._put_answer(key, command, *self._acted(command))
             self._observe_latency(self._clock.monotonic() - received.at_s)
 
-    def _acted(self, command: Command) -> tuple[CommandOutcome, str]:
+    def _acted(self, command: Command) -> tuple[CommandOutcome, str | Done]:
         try:
             return CommandOutcome.DONE, self._actions[command.name](command)
         except (CommandRefusedError, ActuationRefusedError) as error:
@@ -178,11 +187,13 @@ class CommandDesk:
             log.exception("command.failed", id=str(command.id), name=command.name)
             return CommandOutcome.FAILED, f"{type(error).__name__}: {error}"
 
-    def _put_answer(self, key: str, command: Command | None, outcome: CommandOutcome, reason: str) -> None:
+    def _put_answer(self, key: str, command: Command | None, outcome: CommandOutcome, told: str | Done) -> None:
+        done = told if isinstance(told, Done) else Done(told)
+        reason = done.reason
         name = command.name if command is not None else "command"
         identity = key.removeprefix(STATE_PREFIX)
         log.info("command.result", id=identity, name=name, outcome=outcome.value, reason=reason)
-        detail = {"id": identity, "outcome": outcome.value, "reason": reason[:500]}
+        detail = {**done.detail, "id": identity, "outcome": outcome.value, "reason": reason[:500]}
         if command is not None:
             detail |= {"name": command.name, "target": command.target or "", "by": command.issued_by[:100]}
         message = f"{name}: {outcome.value}, {reason}"[:1000]

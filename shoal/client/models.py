@@ -651,6 +651,8 @@ class CommandOut(TypedDict):
     """When a level of the log ends that the box has set."""
     archive: ArchiveOut | None
     """The whole archive of ``diagnostics``, when the box is set up to send it (``diagnostics.upload``) and it has come."""
+    archive_stays: str | None
+    """Why the box keeps the whole archive of ``diagnostics``, and what to set up; null while it may still come."""
 
 
 CommandState: TypeAlias = "Literal['ordered', 'sent', 'done', 'refused', 'failed', 'expired']"

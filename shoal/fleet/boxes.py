@@ -74,9 +74,7 @@ def _order(site: str, name: str, body: Any, wait_s: float, *, as_json: bool, who
         command: Any = client.order_command(site, name, body)
         deadline = time.monotonic() + wait_s
         while time.monotonic() < deadline:
-            if command["state"] not in WAITING and not (
-                whole and command["state"] == "done" and not command["archive"]
-            ):
+            if command["state"] not in WAITING and not (whole and _may_come(command)):
                 break
             time.sleep(POLL_S)
             command = client.get_command(site, name, command["id"])
@@ -88,6 +86,11 @@ def _order(site: str, name: str, body: Any, wait_s: float, *, as_json: bool, who
     return str(command["id"])
 
 
+def _may_come(command: Any) -> bool:
+    """Whether it is worth waiting for the whole archive: not once the device has said that it keeps it."""
+    return command["state"] == "done" and not command["archive"] and not command["archive_stays"]
+
+
 def _download(site: str, name: str, file: Path, asked: str | None) -> None:
     """Fetch the archive of the command ``asked``, never an older one in its place; None: the newest that has come."""
     from shoal.admin.session import connected
@@ -96,12 +99,7 @@ def _download(site: str, name: str, file: Path, asked: str | None) -> None:
         items: list[Any] = client.list_commands(site, name)["items"]
         command = next((one for one in items if one["archive"] and asked in {None, one["id"]}), None)
         if command is None:
-            remedy = "order one with --ask" if asked is None else "fetch it later with --download alone"
-            raise ConfigurationError(
-                "device",
-                f"{site}/{name}",
-                f"Its archive has not come: {remedy}; the device needs diagnostics.upload in its edge.yaml.",
-            )
+            raise ConfigurationError("device", f"{site}/{name}", _missing(items, asked))
         content = client.get_command_archive(site, name, command["id"])
     try:
         file.write_bytes(content)
@@ -110,6 +108,19 @@ def _download(site: str, name: str, file: Path, asked: str | None) -> None:
             "download", str(file), f"{error.strerror}: name a file that can be written."
         ) from error
     typer.echo(f"{command['archive']['file']} is in {file}", err=True)  # beside what --json prints
+
+
+def _missing(commands: list[Any], asked: str | None) -> str:
+    """Why there is no archive, and what to do."""
+    newest = (one for one in commands if one["name"] == "diagnostics" and asked in {None, one["id"]})
+    stays = next((one["archive_stays"] for one in newest), None)
+    if stays:
+        return (
+            f"The whole archive stays there: {stays}. Set that up, or take it on the box itself:"
+            " shoal edge diagnostics. What fits an event is shown without --download."
+        )
+    remedy = "order one with --ask" if asked is None else "fetch it later with --download alone"
+    return f"Its archive has not come: {remedy}; the device needs diagnostics.upload in its edge.yaml."
 
 
 def _flat(command: Any) -> dict[str, Any]:

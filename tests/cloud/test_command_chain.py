@@ -155,9 +155,14 @@ def test_diagnostics_and_a_level_of_the_log_are_ordered_done_and_fetched(
 
         (tmp_path / "box.token").unlink()  # the next archive cannot come, and the old one is not given in its place
         other = tmp_path / "other.zip"
-        ask = ["fleet", "diagnostics", "farm/edge-1", "--ask", "--wait", "2", "--download", str(other)]
-        assert terminal.invoke(shoal_app, ask).exit_code != 0
+        ask = ["fleet", "diagnostics", "farm/edge-1", "--ask", "--wait", "300", "--download", str(other)]
+        refused = terminal.invoke(shoal_app, ask)  # the box's answer ends the wait, not the 300 seconds
+        assert refused.exit_code != 0
         assert not other.exists()
+        newest = chain.admin.get(COMMANDS).json()["items"][0]
+        assert (newest["state"], newest["archive"]) == ("done", None)
+        assert newest["archive_stays"].startswith("diagnostics.upload.token_file: ")
+        assert newest["archive_stays"] in str(refused.exception)
     finally:
         chain.box.terminate()
 

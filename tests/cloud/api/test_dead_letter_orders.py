@@ -14,7 +14,8 @@ import pytest
 from typer.testing import CliRunner
 
 from cloud.auth.accounts import create_user
-from cloud.consumers import Ingest, Replayer
+from cloud.consumers import Ingest, IngestResult, Replayer
+from cloud.consumers.records import StreamRecord
 from cloud.dead_letters import writer as letters
 from cloud.farms.writer import ensure_organization, ensure_site
 from contracts.dead_letters import DeadLetter
@@ -155,6 +156,29 @@ def test_a_message_refused_again_leaves_the_ledger_alone_so_that_a_later_program
     order = cove.post(ORDERS, json={"action": "replay", "letters": ["a1" * 32]}).json()
     assert until_done(cove, order)["replayed"] == 1
     assert stored(farm_url) == ["pump of tank 1"]
+
+
+def test_a_letter_that_brings_the_program_down_is_marked_and_the_others_are_put_back(
+    cove: httpx.Client, replayer: Replayer, farm_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = replayer._ingest.write_whole
+
+    def stumbles(record: StreamRecord) -> IngestResult:
+        if b"pump of tank 1" in record.value:
+            raise ZeroDivisionError("division by zero")
+        return whole(record)
+
+    monkeypatch.setattr(replayer._ingest, "write_whole", stumbles)
+    replayer.start()
+    order = cove.post(ORDERS, json={"action": "replay", "letters": ["a1" * 32, "b2" * 32]}).json()
+    done = until_done(cove, order)
+    assert (done["replayed"], done["refused"]) == (1, 1)
+    assert done["refused_letters"][0]["why"] == "the program failed on it: ZeroDivisionError: division by zero"
+    assert stored(farm_url) == ["pump of tank 2"]
+    assert "a1" in {one["id"][:2] for one in cove.get("/api/v1/dead-letters?state=open").json()["items"]}
+    monkeypatch.undo()
+    again = cove.post(ORDERS, json={"action": "replay", "letters": ["a1" * 32]}).json()
+    assert until_done(cove, again)["replayed"] == 1, "the corrected program can be asked for it"
 
 
 def test_an_order_whose_process_died_is_finished_by_the_next(

@@ -4417,6 +4417,11 @@ export interface components {
             ends_at: string | null;
             /** @description The whole archive of ``diagnostics``, when the box is set up to send it (``diagnostics.upload``) and it has come. */
             archive: components["schemas"]["ArchiveOut"] | null;
+            /**
+             * Archive Stays
+             * @description Why the box keeps the whole archive of ``diagnostics``, and what to set up; null while it may still come.
+             */
+            archive_stays: string | null;
         };
         /**
          * CommandState
