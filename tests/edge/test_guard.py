@@ -392,7 +392,7 @@ def test_the_cloud_shelves_and_unshelves_by_command_under_the_same_rules(tmp_pat
                 "issued_by": "kari",
             }
         )
-        return orders.actions()[name](command)
+        return str(orders.actions()[name](command))
 
     with pytest.raises(CommandRefusedError, match="reason: say it"):
         order("alarm.shelve")
