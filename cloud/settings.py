@@ -117,8 +117,13 @@ class TrainingRecipe(BaseModel):
 
     config: Path
     """Training configuration, such as ``models/detector/deepfish.yaml``."""
-    dataset: str = Field(min_length=1)
-    """Frozen data set; ``{folder}`` stands for the folder of the run, where ``prepare`` may have made it."""
+    dataset: str | None = Field(default=None, min_length=1)
+    """Frozen data set; ``{folder}`` stands for the folder of the run, where ``prepare`` may have made it. Or:"""
+    labels: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9-]*$")
+    """``ORGANIZATION/NAME`` of a label set: what is accepted is frozen as its next version when a run is asked for, and the run fetches
+    that version from the storage, splits it and trains on it."""
+    split: tuple[str, ...] = ("--by", "steady")
+    """With ``labels``: options of ``shoal models dataset fetch`` that say who judges."""
     prepare: tuple[str, ...] = ()
     """Command that makes the data set first, as a list of words with ``{folder}``; empty: it is there."""
     production: str | None = None
@@ -127,6 +132,14 @@ class TrainingRecipe(BaseModel):
     """File of gate rules. None: those of the task."""
     seed: int = Field(default=1, ge=0)
     """Of the first run; later ones count on."""
+
+    @model_validator(mode="after")
+    def _learns_from_one_thing(self) -> TrainingRecipe:
+        if (self.dataset is None) == (self.labels is None):
+            raise ValueError("a recipe says dataset or labels, and one of them alone")
+        if self.labels is not None and self.prepare:
+            raise ValueError("a recipe with labels needs no prepare: the label set is fetched by itself")
+        return self
 
 
 class TrainingSettings(BaseSettings):

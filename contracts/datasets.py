@@ -47,4 +47,9 @@ class DatasetSnapshot(WireModel):
     """How it was split: kind, what was held out, seed. Empty before freezing."""
     guard: dict[str, Any] = Field(default_factory=dict)
     """What the near-duplicate guard compared, by which method and threshold, and what it found."""
+    origin: dict[str, Any] = Field(default_factory=dict)
+    """The label set of the platform that it was fetched from: organization, name, number, sha256. Empty for other sources.
+
+    Not part of the sha256: the same pictures, labels and split are the same data set, wherever they came from.
+    """
     sha256: Sha256Hex

@@ -104,11 +104,14 @@ class DatasetRepository(Repository):
         table = DatasetImage
         return await self._all(select(table.sample_id, table.label_id).where(table.dataset_id == dataset_id))
 
-    async def images(self, dataset_id: UUID) -> list[Row]:
-        """Files of a version, by their content."""
-        return await self._all(
+    async def images(self, dataset_id: UUID, *, after: str | None = None, rows: int | None = None) -> list[Row]:
+        """Files of a version in the order of their content; those behind one, and so many, where that is asked for."""
+        statement = (
             select(SampleRow.sha256, SampleRow.media_type)
             .join(DatasetImage, DatasetImage.sample_id == SampleRow.id)
             .where(DatasetImage.dataset_id == dataset_id)
             .order_by(SampleRow.sha256)
         )
+        if after is not None:
+            statement = statement.where(SampleRow.sha256 > after)
+        return await self._all(statement if rows is None else statement.limit(rows))

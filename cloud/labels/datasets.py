@@ -43,12 +43,17 @@ _PIECE = 1_000_000
 _MOST_LISTED = 50
 
 
+class NothingNewError(ConflictError):
+    """The version before has the same frames with the same labels."""
+
+
 @dataclass(frozen=True)
 class Archive:
     """A frozen version with what it is packed from."""
 
     name: str
-    document: bytes
+    document: bytes | None
+    """None in a part that follows another."""
     images: Sequence[tuple[str, Path]]
     """Name in the archive, and the file."""
 
@@ -60,7 +65,8 @@ async def freeze(
 
     Raises:
         NotFoundError: a site is not one of theirs.
-        ConflictError: there is nothing accepted, too much, or nothing new since the version before.
+        ConflictError: there is nothing accepted, or too much.
+        NothingNewError: nothing was accepted or taken back since the version before.
     """
     repository = DatasetRepository(writer, user.scope)
     await repository.lock()
@@ -80,7 +86,7 @@ async def freeze(
     before = await repository.newest(new.name)
     content = _content_hash(found)
     if before is not None and before["content_sha256"] == content:
-        raise ConflictError(f"Nothing is new since version {before['number']} of {new.name}")
+        raise NothingNewError(f"Nothing is new since version {before['number']} of {new.name}")
     number = 1 if before is None else before["number"] + 1
     counts = count(found)
     lineage = await _lineage(repository, rows, found, before)
@@ -151,37 +157,54 @@ async def get_document(reader: ReadConnection, user: Principal, dataset_id: UUID
     return await _read(row, store)
 
 
-async def open_archive(reader: ReadConnection, user: Principal, dataset_id: UUID, store: Store) -> Archive:
-    """What an archive is packed from.
+async def open_archive(
+    reader: ReadConnection,
+    user: Principal,
+    dataset_id: UUID,
+    store: Store,
+    *,
+    after: str | None = None,
+    images: int | None = None,
+) -> Archive:
+    """What an archive, or a part of it, is packed from.
+
+    Args:
+        reader: of the request.
+        user: who asks.
+        dataset_id: of the version.
+        store: where its files are.
+        after: only images whose sha256 follows this one, and no document; None from the first.
+        images: so many at most; None all.
 
     Raises:
         NotFoundError: there is no such version, or a file of it is gone.
     """
     repository = DatasetRepository(reader, user.scope)
     row = await _found(repository, dataset_id)
-    document = await _read(row, store)
+    document = await _read(row, store) if after is None else None
     suffixes = {"image/jpeg": "jpg", "image/png": "png"}
-    images = [
+    packed = [
         (
             f"images/{each['sha256']}.{suffixes[each['media_type']]}",
             path_of(store.folder, user.organization_id, each["sha256"]),
         )
-        for each in await repository.images(dataset_id)
+        for each in await repository.images(dataset_id, after=after, rows=images)
     ]
-    missing = await to_thread.run_sync(lambda: next((path for _, path in images if not path.is_file()), None))
+    missing = await to_thread.run_sync(lambda: next((path for _, path in packed if not path.is_file()), None))
     if missing is not None:
         log.error("dataset_image_missing", dataset=str(dataset_id), sha256=missing.name)
         raise NotFoundError(
             f"The image {missing.name} of this data set is missing in the store; restore it from a backup"
         )
-    return Archive(f"{row['name']}-{row['number']}", document, images)
+    return Archive(f"{row['name']}-{row['number']}", document, packed)
 
 
 def pack(archive: Archive) -> Iterator[bytes]:
     """The archive piece by piece; images are compressed already, so they are stored as they are."""
     pipe = _Pipe()
     with zipfile.ZipFile(pipe, "w", zipfile.ZIP_STORED) as file:
-        file.writestr(_entry("annotations.json"), archive.document, zipfile.ZIP_DEFLATED)
+        if archive.document is not None:
+            file.writestr(_entry("annotations.json"), archive.document, zipfile.ZIP_DEFLATED)
         for name, path in archive.images:
             with file.open(_entry(name), "w") as entry:
                 entry.write(path.read_bytes())

@@ -35,7 +35,7 @@ from cloud.labels.schemas import (
     TaskStatus,
 )
 from cloud.samples.endpoints import TheStore
-from contracts.base import Slug
+from contracts.base import Sha256Hex, Slug
 
 router = APIRouter(tags=["labels"])
 
@@ -252,9 +252,21 @@ async def get_dataset_annotations(dataset_id: UUID, user: Viewer, reader: Reader
     response_class=StreamingResponse,
     responses={200: {"description": "The archive", "content": {"application/zip": {}}}, **problems(401, 404)},
 )
-async def get_dataset_archive(dataset_id: UUID, user: Viewer, reader: Reader, store: TheStore) -> StreamingResponse:
-    """`annotations.json` and `images/`, sent while it is packed; the same to the byte every time."""
-    archive = await datasets.open_archive(reader, user, dataset_id, store)
+async def get_dataset_archive(
+    dataset_id: UUID,
+    user: Viewer,
+    reader: Reader,
+    store: TheStore,
+    after: Annotated[
+        Sha256Hex | None, Query(description="Only images whose sha256 follows this one, without `annotations.json`.")
+    ] = None,
+    images: Annotated[int | None, Query(ge=0, le=1000, description="So many images at most.")] = None,
+) -> StreamingResponse:
+    """`annotations.json` and `images/` in the order of their sha256, sent while it is packed; the same to the byte every time.
+
+    With `after` and `images` it comes in parts, so that a download that was cut off goes on where it was.
+    """
+    archive = await datasets.open_archive(reader, user, dataset_id, store, after=after, images=images)
     headers = {"Content-Disposition": f'attachment; filename="{archive.name}.zip"'}
     return StreamingResponse(datasets.pack(archive), media_type="application/zip", headers=headers)
 

@@ -9,12 +9,13 @@ from typing import Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from cloud.training.steps import BUNDLE, CANDIDATE, GATE, PRODUCTION, RUN
+from cloud.training.steps import BUNDLE, CANDIDATE, FROZEN, GATE, PRODUCTION, RUN
 from contracts.bundles import ModelManifest
 
 MAX_SLICES = 500
 """Slices that are kept of an evaluation; the file itself stays in the folder."""
 _LINEAGE = ("lineage.json",)
+_OF_LABELS = ("organization", "name", "number", "sha256", "id")
 
 
 class ReportError(Exception):
@@ -112,7 +113,11 @@ def _lineage(folder: Path, order: dict[str, Any], manifest: ModelManifest, candi
         if path.is_file():
             told = json.loads(path.read_text())
     config = Path(order["config"])
+    labels = order.get("labels")
+    if labels:
+        _refuse_other_labels(folder, labels)
     return {
+        "labels": None if not labels else {name: labels[name] for name in _OF_LABELS},
         "dataset": candidate.dataset.name,
         "dataset_sha256": candidate.dataset.sha256,
         "config": str(config),
@@ -129,6 +134,13 @@ def _lineage(folder: Path, order: dict[str, Any], manifest: ModelManifest, candi
         "training": manifest.training,
         "run": told,
     }
+
+
+def _refuse_other_labels(folder: Path, labels: dict[str, Any]) -> None:
+    """The data set says itself which label set it is; the order only wished for one."""
+    found = json.loads((folder / FROZEN).read_bytes()).get("origin", {}).get("sha256")
+    if found != labels["sha256"]:
+        raise ReportError(f"The run was to learn from the labels {labels['sha256']}, and has from {found}")
 
 
 def _figures(evaluation: _Evaluation) -> dict[str, Any]:

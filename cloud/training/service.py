@@ -38,14 +38,14 @@ async def ask(
 
     Raises:
         NotFoundError: there is no recipe for the model.
-        ConflictError: a run of it is under way.
+        ConflictError: a run of it is under way, or its labels cannot be frozen.
     """
     recipe = training.settings.training_recipes.get(new.model)
     if recipe is None:
         raise _no_recipe(training, new.model)
     repository = TrainingRepository(writer)
     decision = Decision(Trigger.ASKED, new.reason)
-    row = await order_of(repository, training, new.model, recipe, decision, asked_by=user.email, now=now)
+    row = await order_of(writer, training, new.model, recipe, decision, asked_by=user.email, now=now)
     if not await repository.ask(row):
         raise ConflictError(f"A run of {new.model} is under way; wait for it, or cancel it")
     log.info("training_asked", model=new.model, user=user.id)

@@ -1,4 +1,4 @@
-"""The commands of a run: train → export → judge the candidate and the model in production → gate. Pure; standard library alone.
+"""The commands of a run: (prepare or fetch) → train → export → judge the candidate and the model in production → gate. Pure; standard library alone.
 
 Each is a command of its own (``shoal models ...``), so that torch enters no process of the cloud, and another program that
 understands the same words can stand in.
@@ -11,10 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-SHARES = {"prepare": 10, "train": 100, "export": 5, "evaluate": 10, "evaluate_production": 10, "gate": 1}
+SHARES = {"prepare": 10, "fetch": 5, "train": 100, "export": 5, "evaluate": 10, "evaluate_production": 10, "gate": 1}
 """What a step usually takes, in parts of the training itself."""
 RUN, BUNDLE = "run", "bundle"
 """Folders of the training itself and of the candidate's bundle, within the run's folder."""
+POINTER = "labels.json"
+"""Where the platform says which label set the run learns from, and where its files lie."""
+LABELS, FROZEN = "labels", "labels/dataset.json"
+"""Folder that the label set is fetched to, and the data set that it becomes."""
 CANDIDATE, PRODUCTION, GATE, REPORT = "candidate.json", "production.json", "gate.json", "report.html"
 
 
@@ -33,16 +37,23 @@ def steps_of(order: dict[str, Any], folder: Path) -> list[Step]:
 
     Args:
         order: ``program`` (the words before ``models``), ``config``, ``dataset``, ``seed``, ``production`` (a bundle or None),
-            ``rules`` (of the gate, or None), ``prepare`` (a command that makes the data set first; may be empty).
+            ``rules`` (of the gate, or None), ``prepare`` (a command that makes the data set first; may be empty), or instead of
+            ``dataset`` a label set, ``labels`` with ``name``, ``sha256`` and ``split``, whose files ``labels.json`` in the folder names.
         folder: of the run.
     """
     program = [*order["program"], "models"]
-    dataset = str(order["dataset"])
+    labels = order.get("labels")
+    dataset = str(folder / FROZEN) if labels else str(order["dataset"])
     place = {"folder": str(folder), "dataset": dataset}
     steps = []
     if order.get("prepare"):
         steps.append(Step("prepare", tuple(word.format(**place) for word in order["prepare"])))
-    dataset = dataset.format(**place)
+    if labels:
+        words = [*program, "dataset", "fetch", f"{labels['name']}@{labels['sha256']}", "--from", str(folder / POINTER)]
+        words += ["--output", str(folder / LABELS), "--frozen", dataset, *labels["split"]]
+        steps.append(Step("fetch", tuple(words), FROZEN))
+    else:
+        dataset = dataset.format(**place)
     train = [*program, "train", str(order["config"]), "--dataset", dataset, "--output", str(folder / RUN)]
     steps.append(Step("train", (*train, "--seed", str(order["seed"]))))
     steps.append(

@@ -19,11 +19,12 @@ from uuid import UUID, uuid4
 import structlog
 from anyio import to_thread
 
-from cloud.errors import UnavailableError
-from cloud.kit.repository import Database, Row
+from cloud.errors import ConflictError, UnavailableError
+from cloud.kit.repository import Database, Row, WriteConnection
 from cloud.kit.schemas import ApiModel
 from cloud.settings import TrainingRecipe, TrainingSettings
 from cloud.tasks.kinds import Kind, NoParams, Work
+from cloud.training.label_sets import freeze_for, write_pointer
 from cloud.training.launchers import RUN_KIND, Launcher, run_here
 from cloud.training.program import CANCEL, ORDER, read_state
 from cloud.training.report import ReportError, read_report
@@ -92,9 +93,12 @@ async def look(training: Training, database: Database, now: datetime) -> dict[st
             rule = RetrainRuleBody.model_validate({} if known is None else known["body"]).rule()
             decision = decide(rule, _facts(await repository.facts(model, now, now - DAY)), now)
             if decision.trigger is not None:
-                row = await order_of(repository, training, model, recipe, decision, asked_by="schedule", now=now)
-                if not await repository.ask(row):
-                    decision = Decision(None, "a run is under way")
+                try:
+                    row = await order_of(writer, training, model, recipe, decision, asked_by="schedule", now=now)
+                    if not await repository.ask(row):
+                        decision = Decision(None, "a run is under way")
+                except ConflictError as error:
+                    decision = Decision(None, f"{decision.reason}, but: {error.detail}")
             words = decision.reason if decision.trigger is None else f"{decision.trigger.value}: {decision.reason}"
             await repository.said(model, words, now)
         said[model] = words
@@ -102,7 +106,7 @@ async def look(training: Training, database: Database, now: datetime) -> dict[st
 
 
 async def order_of(
-    repository: TrainingRepository,
+    writer: WriteConnection,
     training: Training,
     model: str,
     recipe: TrainingRecipe,
@@ -111,9 +115,13 @@ async def order_of(
     asked_by: str,
     now: datetime,
 ) -> Row:
-    """The row of a new run."""
+    """The row of a new run.
+
+    Raises:
+        ConflictError: its labels cannot be frozen.
+    """
     assert decision.trigger is not None  # noqa: S101  (asked of decisions that fire)
-    order = {
+    order: dict[str, Any] = {
         "program": list(training.program),
         "model": model,
         "config": str(recipe.config),
@@ -121,8 +129,12 @@ async def order_of(
         "prepare": list(recipe.prepare),
         "production": recipe.production,
         "rules": recipe.rules,
-        "seed": recipe.seed + await repository.count(model),
+        "seed": recipe.seed + await TrainingRepository(writer).count(model),
     }
+    if recipe.labels is not None:
+        order["labels"] = await freeze_for(
+            writer, recipe.labels, recipe.split, model=model, storage=training.storage, now=now
+        )
     return {
         "id": uuid4(),
         "model": model,
@@ -245,7 +257,7 @@ async def _start(
         if not await TrainingRepository(writer).change(run["id"], **changes):
             return {}
     try:
-        await to_thread.run_sync(_prepare, folder, run["order"])
+        await to_thread.run_sync(_prepare, folder, run["order"], training.storage)
         await training.launcher.start(run["id"], folder, database)
     except (UnavailableError, OSError) as error:
         words = error.detail if isinstance(error, UnavailableError) else f"{folder} cannot be written: {error.strerror}"
@@ -275,8 +287,10 @@ def say_cancel(folder: Path) -> None:
     (folder / CANCEL).touch()
 
 
-def _prepare(folder: Path, order: dict[str, Any]) -> None:
+def _prepare(folder: Path, order: dict[str, Any], storage: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
+    if order.get("labels"):
+        write_pointer(folder, order["labels"], storage)
     partial = folder / f"{ORDER}.partial"
     partial.write_text(json.dumps(order, indent=1))
     partial.replace(folder / ORDER)

@@ -17,6 +17,7 @@ from models.data.coco import import_coco
 from models.data.errors import DatasetError
 from models.data.frames import Located
 from models.data.near_duplicates import (
+    CAMERAS_GO_ON,
     SHOWN,
     THRESHOLD,
     Looks,
@@ -107,7 +108,13 @@ def freeze_dataset(
     located = locate(images, roots)
     looks = _looks(located, labels, console)
     if guard.join:
-        images = join_near_duplicates(images, looks, threshold=guard.threshold, watch=_shown("joining", console))
+        images = join_near_duplicates(
+            images,
+            looks,
+            threshold=guard.threshold,
+            of_one_camera=rule.by not in CAMERAS_GO_ON,
+            watch=_shown("joining", console),
+        )
     wrong = contradictions(images, looks, watch=_shown("labels", console))
     for line in wrong[:SHOWN]:
         console.print(f"warning: {line}", soft_wrap=True)
@@ -124,6 +131,7 @@ def freeze_dataset(
         split,
         rule=rule.model_dump(mode="json", exclude_defaults=True) | {"by": rule.by},
         guard=result | {"joined": guard.join, "contradictions": len(wrong)},
+        origin=parts[0].origin if len(parts) == 1 else {"parts": [part.origin for part in parts if part.origin]},
     )
     path = frozen_path(snapshot, folder)
     write_snapshot(snapshot, path)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -39,6 +39,8 @@ MOST_PAIRS = 1000
 SHOWN = 10
 SAME = 0.99
 """From here on two pictures are one; like silhouettes of two fish stay below."""
+CAMERAS_GO_ON = frozenset({"time", "steady"})
+"""Rules by which a camera is in several parts, at other times; it hangs where it hung, so its pictures are alike."""
 _BLOCK = 512
 
 
@@ -120,9 +122,17 @@ def _turn(numbers_ND: FloatArray, quarter: int, *, flip: bool) -> FloatArray:
 
 
 def join_near_duplicates(
-    images: Sequence[DatasetImage], looks: Looks, *, threshold: float = THRESHOLD, watch: Watch = unwatched
+    images: Sequence[DatasetImage],
+    looks: Looks,
+    *,
+    threshold: float = THRESHOLD,
+    of_one_camera: bool = True,
+    watch: Watch = unwatched,
 ) -> list[DatasetImage]:
-    """Give pictures of one site that are near-duplicates, directly or through others, one group."""
+    """Give pictures of one site that are near-duplicates, directly or through others, one group.
+
+    Without ``of_one_camera`` only those of two cameras: for splits in which the days of one camera may look alike.
+    """
     sites = {site: number for number, site in enumerate(sorted({image.site for image in images}))}
     groups = {group: number for number, group in enumerate(dict.fromkeys(map(group_of, images)))}
     codes_N = np.array([groups[group_of(image)] for image in images])
@@ -134,7 +144,8 @@ def join_near_duplicates(
             parent[number] = number = parent[parent[number]]
         return number
 
-    for pair in find_pairs(looks, codes_N, threshold=threshold, watch=watch):
+    apart_N = None if of_one_camera else _cameras(images)
+    for pair in find_pairs(looks, codes_N, apart_N=apart_N, threshold=threshold, watch=watch):
         if site_N[pair.first] == site_N[pair.second]:
             one, other = root(int(codes_N[pair.first])), root(int(codes_N[pair.second]))
             parent[max(one, other)] = min(one, other)
@@ -168,8 +179,8 @@ def refuse_near_duplicates(
 ) -> dict[str, str | int | float]:
     """Stop when pictures of parts that claim to be independent are near-duplicates; return what was compared.
 
-    ``same_video`` and ``between`` claim nothing towards ``train``: they are there to look like it. By time, pictures of one camera may look alike,
-    those of two cameras may not.
+    ``same_video`` and ``between`` claim nothing towards ``train``: they are there to look like it. By time and steadily, pictures of one
+    camera may look alike (it hangs where it hung), those of two cameras may not.
 
     Raises:
         DatasetError: listing the pairs, the most alike first.
@@ -181,10 +192,7 @@ def refuse_near_duplicates(
     mine = [images[place] for place in kept]
     looks = Looks(looks.numbers[:, kept], looks.plain[kept])
     codes_N = np.array([known[part_of[image.path]] for image in mine])
-    apart_N = None
-    if rule.by == "time":
-        cameras = {name: number for number, name in enumerate(sorted({_camera(image) for image in mine}))}
-        apart_N = np.array([cameras[_camera(image)] for image in mine])
+    apart_N = _cameras(mine) if rule.by in CAMERAS_GO_ON else None
     found: dict[tuple[int, int], float] = {}
     count = 0
     for pair in find_pairs(looks, codes_N, apart_N=apart_N, threshold=threshold, watch=watch):
@@ -211,8 +219,11 @@ def refuse_near_duplicates(
     }  # fmt: skip
 
 
-def _camera(image: DatasetImage) -> str:
-    return f"{image.site}/{image.camera or ''}"
+def _cameras(images: Sequence[DatasetImage]) -> npt.NDArray[Any]:
+    """Number of the camera of every image (N,)."""
+    names = [f"{image.site}/{image.camera or ''}" for image in images]
+    numbers = {name: number for number, name in enumerate(sorted(set(names)))}
+    return np.array([numbers[name] for name in names])
 
 
 def _told(images: Sequence[DatasetImage], part_of: dict[str, str], key: tuple[int, int], similarity: float) -> str:

@@ -27,6 +27,7 @@ def freeze(
     *,
     rule: dict[str, Any] | None = None,
     guard: dict[str, Any] | None = None,
+    origin: dict[str, Any] | None = None,
 ) -> DatasetSnapshot:
     """Make the snapshot of all images of a split; its ``splits`` name groups as ``site/group``."""
     images = [image.model_copy(update={"split": part}) for part, members in split.items() for image in members]
@@ -38,17 +39,21 @@ def freeze(
         splits={part: tuple(sorted({f"{i.site}/{i.group}" for i in members})) for part, members in split.items()},
         rule=rule or {},
         guard=guard or {},
+        origin=origin or {},
         sha256=fingerprint(images),
     )
 
 
-def draft(name: str, labels: tuple[str, ...], images: Sequence[DatasetImage]) -> DatasetSnapshot:
+def draft(
+    name: str, labels: tuple[str, ...], images: Sequence[DatasetImage], *, origin: dict[str, Any] | None = None
+) -> DatasetSnapshot:
     """What an importer found, not split yet."""
     return DatasetSnapshot(
         name=name,
         created_at=datetime.now(timezone.utc),
         labels=labels,
         images=tuple(images),
+        origin=origin or {},
         sha256=fingerprint(images),
     )
 

@@ -41,8 +41,9 @@ class SplitRule(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    by: Literal["site", "group", "time", "folds", "folds_by_site"] = "group"
-    """``site``: some sites judge. ``group``: some tracks, videos or scenes judge. ``time``: the last part of every camera
+    by: Literal["site", "group", "steady", "time", "folds", "folds_by_site"] = "group"
+    """``site``: some sites judge. ``group``: some tracks, videos or scenes judge. ``steady``: some groups of every site judge, told
+    by their name alone, so that what judged once judges again when labels were added. ``time``: the last part of every camera
     judges. ``folds``: every group judges once. ``folds_by_site``: every site judges once."""
     held_out_sites: tuple[str, ...] = ()
     """``site``: the sites that judge."""
@@ -51,7 +52,7 @@ class SplitRule(BaseModel):
     between_every: int = Field(default=0, ge=0)
     """``site``: of what is left every n-th frame judges too, apart, as ``between``; 0 for none."""
     judge_share: float = Field(default=0.2, gt=0, lt=1)
-    """``group`` and ``time``: share of the images that judge, about."""
+    """``group`` and ``time``: share of the images that judge, about. ``steady``: chance of a group to judge."""
     folds: int = Field(default=5, ge=2, le=50)
     """``folds``: how many."""
     gap_s: float = Field(default=0.0, ge=0)
@@ -115,6 +116,8 @@ def apply_rule(images: Sequence[DatasetImage], rule: SplitRule) -> Split:
         }
     elif rule.by == "time":
         split |= split_by_time(kept, rule.judge_share, gap_s=rule.gap_s)
+    elif rule.by == "steady":
+        split |= split_steadily(kept, rule.judge_share, seed=rule.seed)
     elif rule.by == "folds_by_site":
         sites = sorted({image.site for image in kept})
         split |= {f"fold-{site}": [image for image in kept if image.site == site] for site in sites}
@@ -166,6 +169,31 @@ def deal_groups(images: Sequence[DatasetImage], folds: int, *, seed: int = 1) ->
         for place in members[group]:
             dealt[place] = best
     return dealt
+
+
+def split_steadily(images: Sequence[DatasetImage], judge_share: float, *, seed: int = 1) -> Split:
+    """Of every site the groups judge whose name falls below ``judge_share``, for a set of labels that grows.
+
+    Dealing evenly (:func:`deal_groups`) would deal anew with every label that comes, and the model in production would be judged on
+    what it was trained on. A site where no name falls below gives the group of the lowest one; a site with one group trains.
+
+    Args:
+        images: the whole data set.
+        judge_share: from 0 to 1.
+        seed: another one chooses others.
+    """
+    sites: dict[str, dict[str, float]] = defaultdict(dict)
+    for image in images:
+        drawn = hashlib.sha256(f"{seed}:{group_of(image)}".encode()).digest()
+        sites[image.site][image.group] = int.from_bytes(drawn[:8], "big") / 2**64
+    judging = set()
+    for site, groups in sites.items():
+        bound = max(judge_share, min(groups.values()))
+        judging |= {(site, group) for group, number in groups.items() if number <= bound and len(groups) > 1}
+    split: Split = {TRAIN: [], JUDGE: []}
+    for image in images:
+        split[JUDGE if (image.site, image.group) in judging else TRAIN].append(image)
+    return {name: part for name, part in split.items() if part}
 
 
 def split_by_time(images: Sequence[DatasetImage], judge_share: float, *, gap_s: float = 0.0) -> Split:

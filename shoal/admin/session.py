@@ -36,13 +36,16 @@ def sign_out() -> None:
 
 
 @contextmanager
-def connected() -> Iterator[Client]:
+def connected(wanted: str | None = None) -> Iterator[Client]:
     """The server, signed in.
 
+    Args:
+        wanted: its address; None: the one of the environment, or of the login.
+
     Raises:
-        ConfigurationError: neither a key nor a login.
+        ConfigurationError: neither a key nor a login, or a login at another server.
     """
-    url, key = os.environ.get("SHOAL_API_URL"), os.environ.get("SHOAL_API_KEY")
+    url, key = wanted or os.environ.get("SHOAL_API_URL"), os.environ.get("SHOAL_API_KEY")
     if url and key:
         with Client(url, key=key) as client:
             yield client
@@ -52,6 +55,10 @@ def connected() -> Iterator[Client]:
             "SHOAL_API_KEY", "(not set)", "Sign in with: shoal admin login URL, or set SHOAL_API_URL and SHOAL_API_KEY."
         )
     kept = json.loads(session_file().read_text(encoding="utf-8"))
+    if wanted is not None and wanted.rstrip("/") != kept["url"].rstrip("/"):
+        raise ConfigurationError(
+            "URL", wanted, f"You are signed in to {kept['url']}. Sign in with: shoal admin login {wanted}"
+        )
     with Client(kept["url"], refresh_token=kept["refresh_token"]) as client:
         try:
             yield client

@@ -249,9 +249,9 @@ class Operations:
         answer: Any = self._request("GET", f"/api/v1/datasets/{_part(dataset_id)}/annotations.json", query={}, headers={}, body=None, form=False, as_json=True)
         return answer
 
-    def get_dataset_archive(self, dataset_id: str) -> bytes:
+    def get_dataset_archive(self, dataset_id: str, *, after: str | None = None, images: int | None = None) -> bytes:
         """A data set with its images."""
-        answer: bytes = self._request("GET", f"/api/v1/datasets/{_part(dataset_id)}/archive.zip", query={}, headers={}, body=None, form=False, as_json=False)
+        answer: bytes = self._request("GET", f"/api/v1/datasets/{_part(dataset_id)}/archive.zip", query={"after": after, "images": images}, headers={}, body=None, form=False, as_json=False)
         return answer
 
     def get_dead_letter_order(self, order_id: str) -> models.DeadLetterOrder:
@@ -1118,9 +1118,9 @@ class AsyncOperations:
         answer: Any = await self._request("GET", f"/api/v1/datasets/{_part(dataset_id)}/annotations.json", query={}, headers={}, body=None, form=False, as_json=True)
         return answer
 
-    async def get_dataset_archive(self, dataset_id: str) -> bytes:
+    async def get_dataset_archive(self, dataset_id: str, *, after: str | None = None, images: int | None = None) -> bytes:
         """A data set with its images."""
-        answer: bytes = await self._request("GET", f"/api/v1/datasets/{_part(dataset_id)}/archive.zip", query={}, headers={}, body=None, form=False, as_json=False)
+        answer: bytes = await self._request("GET", f"/api/v1/datasets/{_part(dataset_id)}/archive.zip", query={"after": after, "images": images}, headers={}, body=None, form=False, as_json=False)
         return answer
 
     async def get_dead_letter_order(self, order_id: str) -> models.DeadLetterOrder:

@@ -109,6 +109,7 @@ class Client(_Base, Operations):
         timeout_s: float = 30.0,
     ) -> None:
         super().__init__(key=key, email=email, password=password, refresh_token=refresh_token)
+        self.url = url
         self._http = httpx.Client(base_url=url, timeout=timeout_s)
 
     def __enter__(self) -> Client:  # noqa: PYI034  (typing.Self came with Python 3.11)
@@ -200,6 +201,7 @@ class AsyncClient(_Base, AsyncOperations):
         timeout_s: float = 30.0,
     ) -> None:
         super().__init__(key=key, email=email, password=password, refresh_token=refresh_token)
+        self.url = url
         self._http = httpx.AsyncClient(base_url=url, timeout=timeout_s)
         self._renewing = asyncio.Lock()
 

@@ -1,4 +1,4 @@
-"""``shoal models dataset import``, ``freeze``, ``check`` and ``show``."""
+"""``shoal models dataset import``, ``fetch``, ``freeze``, ``check`` and ``show``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 from contracts.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from models.data.splits import SplitRule
     from models.data.yolo import Crop
 
 _HELP = """Labelled pictures that a model can name: imported, split honestly, frozen.
@@ -84,7 +85,10 @@ def freeze(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the frozen file, NAME-SHA.json")] = Path(),
     name: Annotated[str | None, typer.Option(help="Name. [default: the first draft's]")] = None,
     by: Annotated[
-        str, typer.Option(help="site, group (tracks, videos), time (later), folds (of groups) or folds_by_site")
+        str,
+        typer.Option(
+            help="site, group (tracks, videos), steady (groups of every site), time (later), folds or folds_by_site"
+        ),
     ] = "group",
     hold_out: Annotated[list[str] | None, typer.Option(help="by site: a site that judges; may be repeated")] = None,
     same_video_every: Annotated[int, typer.Option(help="by site: the last 1/n of other videos judges apart")] = 0,
@@ -107,29 +111,21 @@ def freeze(
     data: Roots = None,
 ) -> None:
     """Split by what belongs together, never by image; prove that nothing leaks; freeze."""
-    from pydantic import ValidationError
     from rich.console import Console
 
     from models.data.dataset import GuardOptions, freeze_dataset, show_dataset
-    from models.data.splits import SplitRule
 
-    try:
-        rule = SplitRule.model_validate(
-            {
-                "by": by,
-                "held_out_sites": tuple(hold_out or ()),
-                "same_video_every": same_video_every,
-                "between_every": between_every,
-                "judge_share": judge_share,
-                "folds": folds,
-                "gap_s": gap,
-                "unknown_classes": tuple(unknown or ()),
-                "seed": seed,
-            }
-        )
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise ConfigurationError(".".join(map(str, first["loc"])), first["input"], f"{first['msg']}.") from error
+    rule = _rule(
+        by=by,
+        held_out_sites=tuple(hold_out or ()),
+        same_video_every=same_video_every,
+        between_every=between_every,
+        judge_share=judge_share,
+        folds=folds,
+        gap_s=gap,
+        unknown_classes=tuple(unknown or ()),
+        seed=seed,
+    )
     console = Console()
     snapshot, path = freeze_dataset(
         drafts,
@@ -140,6 +136,85 @@ def freeze(
         console=console,
         guard=GuardOptions(threshold=near_duplicate, join=join_near_duplicates),
     )
+    show_dataset(snapshot, console)
+    typer.echo(f"frozen: {path}")
+
+
+@app.command("fetch")
+def fetch_(
+    label_set: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME@HASH", help="Label set: pens (the newest), pens@3, or pens@9c41d07b by its sha256"
+        ),
+    ],
+    place: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            help="Address of the platform, or a labels.json of its storage. [default: where you are signed in]",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Folder for it; give it again to go on. [default: NAME-HASH]")
+    ] = None,
+    frozen: Annotated[Path | None, typer.Option(help="Also write the frozen data set to this file")] = None,
+    by: Annotated[
+        str,
+        typer.Option(
+            help="steady (groups of every site, the same ones again when labels were added), or as for freeze"
+        ),
+    ] = "steady",
+    hold_out: Annotated[list[str] | None, typer.Option(help="by site: a site that judges; may be repeated")] = None,
+    judge_share: Annotated[float, typer.Option(help="Share that judges")] = 0.2,
+    seed: Annotated[int, typer.Option(help="Of the dealing of groups")] = 1,
+    *,
+    join_near_duplicates: Annotated[
+        bool, typer.Option(help="Near-duplicates of a site become one group before splitting, or stop it")
+    ] = True,
+) -> None:
+    """Bring accepted labels, frozen on the platform, here as a data set: train and evaluate read what it writes.
+
+    Sign in once with: shoal admin login URL (or set SHOAL_API_URL and SHOAL_API_KEY; the role viewer is enough). Every image is
+    compared with its sha256; a command that was cut off goes on where it was when it is given again. The frozen file names the label
+    set with its hash, and so does every model that is trained on it.
+    """
+    import shutil
+    from contextlib import ExitStack
+
+    from rich.console import Console
+    from rich.progress import Progress, track
+
+    from models.data.dataset import GuardOptions, freeze_dataset, show_dataset
+    from models.data.label_sets import fetch
+    from shoal.models.label_sets import find
+
+    rule = _rule(by=by, held_out_sites=tuple(hold_out or ()), judge_share=judge_share, seed=seed)
+    console = Console()
+    with ExitStack() as stack:
+        chosen, source = find(label_set, place, stack)
+        folder = output or Path(f"{chosen.name}-{chosen.sha256[:12]}")
+        console.print(f"{chosen}: {chosen.images} images, {chosen.bytes / 1e6:,.1f} MB", highlight=False)
+        bar = stack.enter_context(Progress(console=console))
+        task = bar.add_task("images", total=chosen.images)
+        _, draft = fetch(
+            source,
+            chosen,
+            folder,
+            progress=lambda done, of: bar.update(task, completed=done, total=of),
+            watch=lambda items: track(items, "reading", console=console, disable=True),
+        )
+    snapshot, path = freeze_dataset(
+        [draft],
+        rule,
+        name=None,
+        folder=folder,
+        roots=[folder],
+        console=console,
+        guard=GuardOptions(join=join_near_duplicates),
+    )
+    if frozen is not None:
+        shutil.copyfile(path, frozen)
     show_dataset(snapshot, console)
     typer.echo(f"frozen: {path}")
 
@@ -169,6 +244,18 @@ def show(dataset: Annotated[Path, typer.Argument(help="Draft or frozen file")]) 
 def roots(given: list[Path] | None, document: Path) -> list[Path]:
     """Where pictures are looked for: what was given, else beside the document and in the working folder."""
     return given or [document.resolve().parent, Path.cwd()]
+
+
+def _rule(**given: object) -> SplitRule:
+    from pydantic import ValidationError
+
+    from models.data.splits import SplitRule
+
+    try:
+        return SplitRule.model_validate(given)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise ConfigurationError(".".join(map(str, first["loc"])), first["input"], f"{first['msg']}.") from error
 
 
 def _crop(text: str | None) -> Crop | None:

@@ -1,4 +1,5 @@
 """Understands the words of ``shoal models`` that a training run uses, and learns nothing: for tests of what is around training.
+Label sets it fetches as ``shoal`` does, for that is quick.
 
 What it does is told by files in the folder that holds the data set: ``slow`` waits in training until it is gone, ``worse`` makes a
 candidate that the gate refuses, ``broken`` fails. Each call of ``train`` adds a line to ``epochs.txt`` of its output, as a
@@ -19,6 +20,10 @@ def main(words: list[str]) -> int:
     """Do one step."""
     assert words[0] == "models"
     step = words[1]
+    if step == "dataset":
+        from shoal.cli import app
+
+        app(words)
     given = {words[place]: words[place + 1] for place in range(2, len(words) - 1) if words[place].startswith("--")}
     if step == "train":
         return train(Path(words[2]), Path(given["--dataset"]), Path(given["--output"]), int(given["--seed"]))

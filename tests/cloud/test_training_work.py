@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import sys
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
+import numpy as np
 import psycopg
 
 from cloud.db.session import sqlalchemy_url
 from cloud.errors import UnavailableError
-from cloud.farms.writer import ensure_organization
+from cloud.farms.writer import ensure_organization, ensure_site
 from cloud.kit.repository import Database, Row
+from cloud.samples.store import path_of
 from cloud.settings import TrainingRecipe, TrainingSettings
 from cloud.task_kinds import kinds
 from cloud.tasks.runner import TaskRunner, schedule
@@ -24,16 +28,18 @@ from cloud.training.program import CANCEL, STATE
 from cloud.training.repository import TrainingRepository
 from cloud.training.rules import ALIVE, Decision, Trigger
 from cloud.training.work import Training, look, order_of, tend
+from tests.cloud.pictures import jpeg
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=timezone.utc)
 MODEL = "fish-detector"
 STANDIN = (sys.executable, str(Path(__file__).with_name("standin_training.py")))
 
 
-def training_in(folder: Path, launcher: Launcher | None = None) -> Training:
+def training_in(folder: Path, launcher: Launcher | None = None, *, labels: str | None = None) -> Training:
     for name in ("c.yaml", "d.json"):
         (folder / name).write_text("{}")
-    recipe = TrainingRecipe(config=folder / "c.yaml", dataset=str(folder / "d.json"), production=MODEL)
+    learns = {"dataset": str(folder / "d.json")} if labels is None else {"labels": labels}
+    recipe = TrainingRecipe.model_validate({"config": folder / "c.yaml", "production": MODEL} | learns)
     settings = TrainingSettings(training_recipes={MODEL: recipe})
     return Training(settings, folder, STANDIN, launcher or ProcessLauncher())
 
@@ -70,7 +76,7 @@ async def asked(database: Database, training: Training) -> UUID:
     recipe, decision = training.settings.training_recipes[MODEL], Decision(Trigger.ASKED, "a test")
     async with database.write() as writer:
         repository = TrainingRepository(writer)
-        row = await order_of(repository, training, MODEL, recipe, decision, asked_by="ana", now=NOW)
+        row = await order_of(writer, training, MODEL, recipe, decision, asked_by="ana", now=NOW)
         assert await repository.ask(row)
     run_id: UUID = row["id"]
     return run_id
@@ -255,3 +261,62 @@ def test_the_schedule_asks_for_both_looks_once(database_url: str, tmp_path: Path
         ]  # tending every minute, looking every quarter of an hour; a run is never on a schedule
 
     story(database_url, tell)
+
+
+def test_a_recipe_of_labels_freezes_them_and_the_run_fetches_them_from_the_storage(
+    database_url: str, tmp_path: Path
+) -> None:
+    training = training_in(tmp_path, labels="fjord/pens")
+
+    def accept(numbers: range) -> None:
+        with psycopg.connect(database_url) as database:
+            organization = ensure_organization(database, "fjord")
+            for number in numbers:
+                store_accepted(database, tmp_path, organization, number)
+
+    async def tell(database: Database) -> None:
+        marked_wrong(database_url, 20, NOW)
+        said = await look(training, database, NOW)
+        assert "but: No accepted frame fits" in said[MODEL]  # told, and nothing is asked for
+        accept(range(8))
+        said = await look(training, database, NOW)
+        assert said[MODEL].startswith("wrong_marks: 20")
+        (run,) = await runs(database)
+        ended = await tended(database, training, run["id"], {"proposed", "failed"})
+        assert ended["state"] == "proposed", ended["error"]
+        labels = ended["lineage"]["labels"]
+        assert (labels["organization"], labels["name"], labels["number"]) == ("fjord", "pens", 1)
+        frozen = json.loads((training.folder(run["id"]) / "labels/dataset.json").read_text())
+        assert frozen["origin"]["sha256"] == labels["sha256"]
+        assert {image["split"] for image in frozen["images"]} == {"train", "judge"}
+        again = await tended(database, training, await asked(database, training), {"proposed", "failed"})
+        assert again["lineage"]["labels"] == labels  # nothing was accepted since
+        accept(range(8, 12))
+        third = await tended(database, training, await asked(database, training), {"proposed", "failed"})
+        assert (third["lineage"]["labels"]["number"], third["state"]) == (2, "proposed")
+
+    story(database_url, tell)
+
+
+def store_accepted(database: psycopg.Connection[Any], storage: Path, organization: int, number: int) -> None:
+    """A frame of one of four days in the storage, with a label that a reviewer has accepted."""
+    site, sample, label = ensure_site(database, organization, "fjord"), uuid4(), uuid4()
+    data = jpeg(np.random.default_rng(number).integers(0, 255, (48, 64, 3), np.uint8))
+    sha256 = hashlib.sha256(data).hexdigest()
+    path = path_of(storage, organization, sha256)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    database.execute(
+        "INSERT INTO sample (id, organization_id, site_id, unit, device, camera, captured_at, sha256, media_type, width,"
+        " height, bytes, source, reason, score, detections, look, uncertainty, novelty, priority, stored_at, stored_by,"
+        " status, reviewed_at, reviewed_by)"
+        " VALUES (%s, %s, %s, 'tank-1', 'box', 'cam', %s, %s, 'image/jpeg', 64, 48, %s, 'edge', 'random', 1, '[]', '[]',"
+        " 0, 0, 0, %s, 'box', 'accepted', %s, 'mia@fjord.example')",
+        (sample, organization, site, NOW - timedelta(days=number % 4), sha256, len(data), NOW, NOW),
+    )
+    body = {"boxes": [{"label": "fish", "box": {"x": 0.1, "y": 0.2, "w": 0.3, "h": 0.2}}], "classes": [], "scores": {}}
+    database.execute(
+        "INSERT INTO label (id, sample_id, annotator, body, labelled_at, source) VALUES (%s, %s, 'ada', %s, %s, 'hand')",
+        (label, sample, json.dumps(body), NOW),
+    )
+    database.execute("UPDATE sample SET accepted_label_id = %s WHERE id = %s", (label, sample))

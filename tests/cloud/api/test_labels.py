@@ -16,13 +16,16 @@ from uuid import uuid4
 import httpx
 import psycopg
 import pytest
+from typer.testing import CliRunner
 
 from contracts.samples import SampleReason
+from shoal.cli import app as shoal_app
 from tests.cloud.api import farm as farms
 from tests.cloud.api.kelp import Kelp, answer, box_key, frame
 from tests.cloud.api.test_access import is_problem
 
 FISH = (0.1, 0.2, 0.1, 0.2)
+BY_SITE = ["--by", "group", "--judge-share", "0.5"]
 Json = dict[str, Any]
 
 
@@ -233,6 +236,56 @@ def test_a_frozen_data_set_never_changes_and_says_what_it_is(kelp: Kelp, storage
     assert "not what was frozen" in kelp.cleo.get(f"{path}/annotations.json").json()["detail"]
 
 
+def test_a_label_set_is_fetched_in_parts_by_command_and_says_what_is_wrong(
+    kelp: Kelp, storage_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames = [frame(1110 + i, camera=f"cam-{i % 3}") for i in range(5)]
+    for one in frames:
+        task = kelp.upload(one)
+        label(kelp.ada, task, FISH)
+        review(kelp.mia, task, "accept")
+    made = kelp.mia.post("/api/v1/datasets", json={"name": "nets"}).json()
+    shas = sorted(
+        each["sha256"] for each in kelp.cleo.get(f"/api/v1/datasets/{made['id']}/annotations.json").json()["images"]
+    )
+    path = f"/api/v1/datasets/{made['id']}/archive.zip"
+    with zipfile.ZipFile(io.BytesIO(kelp.cleo.get(path, params={"after": shas[0], "images": 2}).content)) as part:
+        assert [Path(name).stem for name in part.namelist()] == shas[1:3]  # no labels again
+    with zipfile.ZipFile(io.BytesIO(kelp.cleo.get(path, params={"images": 0}).content)) as part:
+        assert part.namelist() == ["annotations.json"]
+    assert kelp.cleo.get(path, params={"after": "x"}).status_code == 422
+
+    monkeypatch.setattr("shoal.models.label_sets.PART", 2)
+    monkeypatch.setattr("shoal.models.label_sets.TRIES", 1)
+    monkeypatch.chdir(tmp_path)
+    key = kelp.mia.post(
+        "/api/v1/api-keys", json={"name": "trainer", "role": "viewer", "scopes": ["labels:read"]}
+    ).json()
+    monkeypatch.setenv("SHOAL_API_KEY", key["key"])
+
+    def fetch(what: str, fault: str = "") -> str:
+        done = CliRunner().invoke(shoal_app, ["models", "dataset", "fetch", what, "--from", kelp.api.url, *BY_SITE])
+        told = f"{done.output}{done.exception}"
+        assert (fault in told) if fault else done.exit_code == 0, told
+        return str(done.output)
+
+    folder = tmp_path / f"nets-{made['sha256'][:12]}"
+    lost = storage_dir / "samples" / str(_organization(kelp)) / shas[-1][:2] / shas[-1]
+    lost.rename(tmp_path / "backup")
+    fetch("nets", "restore it from a backup")
+    kept = len(list((folder / "images").iterdir()))
+    assert kept == (len(shas) - 1) // 2 * 2  # every part before the one that lacks it
+    (tmp_path / "backup").rename(lost)
+    assert "frozen: " in fetch(f"nets@{made['sha256'][:8]}")
+    frozen = json.loads(next(folder.glob("nets-*.json")).read_text())
+    assert frozen["origin"] == {"label_set": "nets", "number": 1, "sha256": made["sha256"], "server": kelp.api.url}
+    assert {image["sha256"] for image in frozen["images"]} == {*shas}
+    fetch("nets@9", "There is nets@1")
+    fetch("next", "there is: ")
+    monkeypatch.setenv("SHOAL_API_KEY", f"{key['key']}x")
+    fetch("nets", "Sign in with: shoal admin login")
+
+
 def test_a_freeze_waits_for_who_takes_a_label_back(kelp: Kelp, farm_url: str) -> None:
     one = frame(1150)
     task = kelp.upload(one)
@@ -253,6 +306,13 @@ def test_a_freeze_waits_for_who_takes_a_label_back(kelp: Kelp, farm_url: str) ->
     if made.status_code == 201:
         document = kelp.mia.get(f"/api/v1/datasets/{made.json()['id']}/annotations.json").json()
         assert one.sample.image_sha256 not in {each["sha256"] for each in document["images"]}
+
+
+def _organization(kelp: Kelp) -> int:
+    with psycopg.connect(str(kelp.api.settings.database_url.get_secret_value())) as database:
+        row = database.execute("SELECT id FROM organization WHERE slug = 'kelp'").fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def waits_for_a_lock(farm_url: str) -> bool:

@@ -3086,7 +3086,9 @@ export interface paths {
         };
         /**
          * A data set with its images
-         * @description `annotations.json` and `images/`, sent while it is packed; the same to the byte every time.
+         * @description `annotations.json` and `images/` in the order of their sha256, sent while it is packed; the same to the byte every time.
+         *
+         *     With `after` and `images` it comes in parts, so that a download that was cut off goes on where it was.
          */
         get: operations["getDatasetArchive"];
         put?: never;
@@ -20727,7 +20729,12 @@ export interface operations {
     };
     getDatasetArchive: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Only images whose sha256 follows this one, without `annotations.json`. */
+                after?: string | null;
+                /** @description So many images at most. */
+                images?: number | null;
+            };
             header?: never;
             path: {
                 dataset_id: string;
