@@ -26,7 +26,7 @@ MODELS_SHADOW = "models"
 CONFIG_SHADOW = "config"
 """Named shadow with the assignment of a configuration, in the same form (``DesiredModels``, ``ReportedModels``)."""
 AGENT_SHADOW = "agent"
-"""Named shadow that carries ``DesiredAgent``."""
+"""Named shadow with the assignment of a version of the agent, in the same form, or with a mere wish for one (``DesiredAgent``)."""
 DEPLOY_OPERATION = "deploy-model"
 """``operation`` of the job document that carries a signed assignment."""
 DEPLOYMENT_EVENT = "deployment.status"
@@ -48,7 +48,7 @@ class ArtifactKind(str, Enum):
     CONFIG = "config"
     """Settings of a box that are laid over its own file; the agent starts anew with them."""
     AGENT = "agent"
-    """A version of the agent itself. The box says what runs; installing it is the work of the machine's package system."""
+    """A version of the agent itself: put into a slot beside the one that runs, tried, and started in its place."""
 
 
 SHADOW_OF = {
@@ -58,10 +58,13 @@ SHADOW_OF = {
 }
 """The shadow in which a device is told of each kind."""
 AGENT_NAME = "agent"
+"""The only name of releases of the agent, and what no other release is called: its people alone say what boxes run."""
+AGENT_DISTRIBUTION = "shoal"
+"""Name of the package that the agent is in."""
 
 
 def agent_sha256(version: str) -> str:
-    """Stands for a version of the agent where hashes are compared: the agent tells its version, not its files."""
+    """Stands for a version of the agent that came by other ways than a release: such an agent knows its version, not its files."""
     return hashlib.sha256(f"shoal-agent {version}".encode()).hexdigest()
 
 
@@ -136,7 +139,7 @@ class Release(WireModel):
     release: int = Field(ge=1)
     """Counts the releases of this model; only rises."""
     sha256: Sha256Hex
-    """Of the model file: the identity of the model everywhere in Shoal."""
+    """Of the model file, the settings or the agent's wheel: its identity everywhere in Shoal."""
     model_file: str = "model.onnx"
     files: tuple[ReleaseFile, ...] = Field(min_length=2, max_length=200)
     deltas: tuple[ReleaseDelta, ...] = Field(default=(), max_length=50)
@@ -241,7 +244,7 @@ class DesiredModels(WireModel):
 
 
 class DesiredAgent(WireModel):
-    """``state.desired`` of the shadow ``agent``: the version that should run. A wish: the machine's package system installs it."""
+    """A version of the agent that should run, where nobody releases agents: a wish, the machine's package system installs it."""
 
     v: Literal[1] = 1
     deployment: str = Field(min_length=1, max_length=100)
@@ -355,12 +358,14 @@ class ReportedModels(WireModel):
     deployment: DeploymentStatus | None = None
 
 
-def decode_desired_agent(document: dict[str, Any] | None) -> DesiredAgent:
-    """Read ``state.desired`` of the shadow ``agent``.
+def decode_desired_agent(document: dict[str, Any] | None) -> DesiredAgent | DesiredModels:
+    """Read ``state.desired`` of the shadow ``agent``: an assignment, or a wish.
 
     Raises:
-        InvalidMessageError: it is not of this form.
+        InvalidMessageError: it is neither.
     """
+    if document is None or "version" not in document:
+        return decode_desired(document)
     try:
         return DesiredAgent.model_validate_json(json.dumps(document or {}))
     except (ValidationError, ValueError) as error:

@@ -64,6 +64,8 @@ class Inventory(WireModel):
     """Memory of the machine; None from a box that does not tell."""
     opset_max: int | None = Field(default=None, ge=0)
     """Highest ONNX operator set that the runtime knows; None when that is not known."""
+    agent_updates: bool | None = None
+    """Whether its agent can install versions of itself; None from a box that does not tell."""
     limits: tuple[LimitInEffect, ...] | None = Field(default=None, max_length=4000)
     """Limits that the box watches, about 220 bytes each; None from a box that does not tell."""
 
@@ -123,6 +125,8 @@ class Health(WireModel):
     provider: str | None = None
     config_sha256: Sha256Hex | None = None
     """Of the settings from the fleet that this very agent was started with; None: of its own file alone."""
+    agent_sha256: Sha256Hex | None = None
+    """Of the wheel that this very agent was installed from by the fleet; None: by the machine's own ways."""
     certificate_expires_at: UtcDatetime | None = None
     """End of the certificate that the box shows to its broker; None when it shows none."""
     degraded: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""``python -m edge run|check|doctor|diagnostics|calibrate|maintenance --config edge.yaml``; the same as ``shoal edge ...`` with the edge alone installed.
+"""``python -m edge run|check|self-test|doctor|diagnostics|calibrate|maintenance --config edge.yaml``; the same as ``shoal edge ...`` with the edge alone installed.
 
 Exit code 0 is a clean stop, 2 a configuration that cannot be used (one message), 1 a box that is not healthy (doctor).
 """
@@ -6,10 +6,12 @@ Exit code 0 is a clean stop, 2 a configuration that cannot be used (one message)
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
 from contracts.errors import ConfigurationError
+from edge import __version__
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,6 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
             settings = program.check(options.config)
             print(f"{options.config}: {settings.site}/{settings.device} can start")
             print(*watched(settings), sep="\n")
+        elif options.command == "self-test":
+            print(json.dumps(program.self_test(options.config)))
         elif options.command == "doctor":
             return _print_findings(options.config)
         elif options.command == "diagnostics":
@@ -43,10 +47,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m edge", description="The Shoal edge agent.")
+    parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, meaning in (
         ("run", "run the agent until SIGTERM"),
         ("check", "check a configuration"),
+        ("self-test", "whether this version of the agent works here, beside the one that runs"),
         ("doctor", "examine the box"),
         ("diagnostics", "write an archive for whoever helps this box, without any secret"),
         ("calibrate", "write a calibration record from reference points"),

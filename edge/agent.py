@@ -28,6 +28,7 @@ from contracts.deployments import (
     AGENT_SHADOW,
     CONFIG_SHADOW,
     DEPLOYMENT_EVENT,
+    DeploymentState,
     DeploymentStatus,
     decode_desired_agent,
 )
@@ -89,6 +90,7 @@ from edge.status import Snapshot
 from edge.supervisor import LOOK_S, STALL_AFTER_S, Stall, Supervisor, Worker
 
 if TYPE_CHECKING:
+    from edge.deployments.agent_updater import AgentUpdater
     from edge.deployments.config_updater import ConfigUpdater
     from edge.deployments.overlay import Overlay
     from edge.deployments.rules import Conditions
@@ -141,6 +143,7 @@ class Agent:
     Args:
         settings: what it runs with, the fleet's configuration included.
         overlay: that configuration; None runs with the box's own file alone.
+        config_file: the box's own file, which a new version of the agent is tried with.
         would_start: raises ConfigurationError for a configuration that the agent could not start with.
 
     Raises:
@@ -155,6 +158,7 @@ class Agent:
         clock: Clock | None = None,
         service: ServiceManager | None = None,
         overlay: Overlay | None = None,
+        config_file: Path | str = "edge.yaml",
         would_start: Callable[[bytes], None] = lambda _content: None,
         end_process: Callable[[int], None] = os._exit,
     ) -> None:
@@ -167,6 +171,7 @@ class Agent:
         self.boot = uuid.uuid4().hex
         self._service = service or ServiceManager.from_environment()
         self._overlay = overlay
+        self._config_file = Path(config_file).absolute()
         self._log_level = LogLevel(settings.log_level)
         self._would_start = would_start
         self.start_anew_because = ""
@@ -384,6 +389,7 @@ class Agent:
         self._updater: Updater | None = None
         self._shadow: ModelsShadow | None = None
         self._config: ConfigUpdater | None = None
+        self._agent: AgentUpdater | None = None
         self._shadows: list[ModelsShadow] = []
         self._open_config()
         settings, model, slots = self.settings, self._model, self._slots
@@ -423,12 +429,12 @@ class Agent:
         self._shadows.append(self._shadow)
 
     def _open_config(self) -> None:
-        """Configurations from the fleet, and the version of the agent that it wants."""
+        """Configurations from the fleet, and versions of the agent itself."""
         settings, deployments = self.settings, self.settings.deployments
         if deployments is None:
             return
-        from edge.deployments.agent_version import AgentVersion
-        from edge.deployments.fleet import FOLDER, new_config_updater
+        from edge.deployments.agent_slots import launch
+        from edge.deployments.fleet import new_agent_updater, new_config_updater
         from edge.messaging.shadow import ModelsShadow
 
         self._config = new_config_updater(
@@ -440,18 +446,26 @@ class Agent:
             running=self._overlay,
             would_start=self._would_start,
             conditions=self._conditions,
-            troubles=lambda: [] if self._supervisor.alive() else ["a vital part of the agent makes no progress"],
+            troubles=self._vital_troubles,
             tell=self._deployment_changed,
             start_anew=self._ask_to_start_anew,
             pause=self._stop_asked.wait,
         )
-        version = AgentVersion(
-            settings.data_dir / FOLDER,
+        self._agent = new_agent_updater(
+            deployments,
+            data_dir=settings.data_dir,
             site=settings.site,
             device=settings.device,
-            running=__version__,
             clock=self.clock,
+            config=self._config_file,
+            heard=lambda: self._publisher.stats.released > 0,
+            busy=self._under_way,
+            conditions=self._conditions,
+            troubles=self._vital_troubles,
             tell=self._deployment_changed,
+            start_anew=self._ask_to_start_anew,
+            pause=self._stop_asked.wait,
+            launched=launch(),
         )
         self._shadows = [
             ModelsShadow(
@@ -468,8 +482,8 @@ class Agent:
                 device=settings.device,
                 name=AGENT_SHADOW,
                 decode=decode_desired_agent,
-                desired=version.desire,
-                reported=version.reported,
+                desired=self._agent.hear,
+                reported=self._agent.reported,
             ),
         ]
 
@@ -483,8 +497,21 @@ class Agent:
             tuple(self._guard.alarms.active()) + self._view_alarms(),
         )
 
+    def _vital_troubles(self) -> list[str]:
+        return [] if self._supervisor.alive() else ["a vital part of the agent makes no progress"]
+
+    def _under_way(self) -> str:
+        """What a version of the agent waits for, so that a probation is judged by one change alone."""
+        model = self._updater.deployment if self._updater is not None else None
+        config = self._config.deployment if self._config is not None else None
+        if model is not None and model.swapped:
+            return f"the model's deployment {model.id}, {model.state.value}"
+        if config is not None and config.state is DeploymentState.PROBATION:
+            return f"the configuration's probation, {config.id}"
+        return ""
+
     def _ask_to_start_anew(self, why: str) -> None:
-        """A clean stop, after which the agent is started again with other settings."""
+        """A clean stop, after which the agent is started again, with other settings or as another version."""
         self.emit("agent.starts_anew", f"Starts anew with {why}")
         self.start_anew_because = why
         self.ask_to_stop()
@@ -551,6 +578,8 @@ class Agent:
             self._input_workers.append(start("updater", self._updater.run, stall_after_s=float("inf")))
         if self._config is not None:
             self._input_workers.append(start("config", self._config.run, stall_after_s=float("inf")))
+        if self._agent is not None:
+            self._input_workers.append(start("agent", self._agent.run, stall_after_s=float("inf")))
         names = ("shadow-config", "shadow-agent", "shadow")
         self._input_workers += [start(name, one.run) for name, one in zip(names, self._shadows, strict=False)]
         self._watch_worker = start("watch", self._watch)
@@ -699,6 +728,7 @@ class Agent:
             model=engine.model if engine is not None else None,
             memory_mb=psutil.virtual_memory().total // 1_000_000,
             opset_max=opset_max() if self.settings.model is not None else None,
+            agent_updates=self._agent.can_install if self._agent is not None else None,
             limits=self._guard.limits,
         )
 
@@ -742,6 +772,7 @@ class Agent:
             model=engine.model if engine is not None else None,
             provider=engine.provider if engine is not None else None,
             config_sha256=self._overlay.sha256 if self._overlay is not None else None,
+            agent_sha256=self._agent.running_sha256 if self._agent is not None else None,
             certificate_expires_at=self._certificate_ends(),
             temperatures=temperatures(),
             board=self._jetson.board.measures(),
@@ -751,6 +782,7 @@ class Agent:
             | ({"model": self._worker.restarts} if self._worker is not None else {}),
             degraded=self._degraded(),
             models=self._updater.reported() if self._updater is not None else None,
+            agent=self._agent.reported() if self._agent is not None else None,
             swaps=self._vision.swaps,
             models_bytes=self._updater.fetched_bytes if self._updater is not None else 0,
             uplink_trouble=self._link.trouble,

@@ -26,16 +26,23 @@ def run(config_path: Path | str) -> None:
     """
     settings, overlay = settings_to_start_with(config_path)
     configure_logging(settings.log_level)
-    agent = Agent(settings, overlay=overlay, would_start=partial(would_start, config_path))
+    agent = Agent(settings, overlay=overlay, config_file=config_path, would_start=partial(would_start, config_path))
     agent.run_forever()
     if agent.start_anew_because:
         start_anew()
 
 
 def start_anew() -> None:
-    """The same program in the place of this process: whoever looks after it sees neither an end nor another id."""
+    """The same program in the place of this process, by way of the launcher where that has started it.
+
+    Whoever looks after it sees neither an end nor another id.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
+    from edge.deployments.agent_slots import launch
+
+    if (launched := launch()) is not None:
+        os.execv(launched.command[0], launched.command)  # noqa: S606  (as the launcher was started)
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  (ourselves, as we were started)
 
 
@@ -50,6 +57,18 @@ def check(config_path: Path | str) -> EdgeSettings:
     check_keys(settings)
     check_calibrations(settings)
     return settings
+
+
+def self_test(config_path: Path | str) -> dict[str, str]:
+    """Whether this version works here, asked by the one that runs before it is started in its place; what it is.
+
+    Raises:
+        ConfigurationError: it would not work.
+    """
+    from edge.self_test import self_test as test
+
+    configure_logging("error")  # what it says is read by the version before
+    return test(config_path)
 
 
 def doctor(config_path: Path | str) -> Sequence[Finding]:

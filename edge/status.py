@@ -83,8 +83,12 @@ class Snapshot:
     """End of the certificate for the uplink."""
     config_sha256: str | None = None
     """Of the fleet's configuration that this agent was started with."""
+    agent_sha256: str | None = None
+    """Of the wheel that this agent was installed from by the fleet."""
     models: ReportedModels | None = None
     """Desired, running and verified models; None on a box without the section ``deployments``."""
+    agent: ReportedModels | None = None
+    """The same of versions of the agent itself."""
     swaps: int = 0
     """Times that another model took over since the start."""
     models_bytes: int = 0
@@ -120,6 +124,7 @@ class Snapshot:
             model=self.model,
             provider=self.provider,
             config_sha256=self.config_sha256,
+            agent_sha256=self.agent_sha256,
             certificate_expires_at=self.certificate_expires_at,
             degraded=self.degraded,
         )
@@ -237,6 +242,7 @@ class Snapshot:
             "model": self.model.model_dump() if self.model is not None else None,
             "provider": self.provider,
             "models": self.models.model_dump(mode="json") if self.models is not None else None,
+            "agent": self.agent.model_dump(mode="json") if self.agent is not None else None,
             "stages": self.stages,
             "board": {**self.board, "throttling": [name for name, active in self.throttling.items() if active]},
             "outbox": {

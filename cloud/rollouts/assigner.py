@@ -52,7 +52,7 @@ class ReleaseDesk(Protocol):
         lease: timedelta,
         now: datetime,
     ) -> dict[str, Any]:
-        """``state.desired`` of the shadow ``models`` for one device, signed; activation is not allowed yet unless urgent."""
+        """``state.desired`` of the kind's shadow for one device, signed; activation is not allowed yet unless urgent."""
 
 
 class Assigner:
@@ -70,9 +70,9 @@ class Assigner:
     def release(self, kind: ArtifactKind, name: str, version: str) -> Artifact:
         """A release; ``approved`` is False when the repository has not published it, or as another kind.
 
-        A version of the agent is in no repository of ours: boxes install it from where their system's packages come.
+        Where nobody may release agents, any version of it is a wish: boxes get it from where their system's packages come.
         """
-        if kind is ArtifactKind.AGENT:
+        if kind is ArtifactKind.AGENT and self._wishes_for_agents():
             sha256 = agent_sha256(version)
             return Artifact(kind=kind, name=AGENT_NAME, version=version, sha256=sha256, approved=name == AGENT_NAME)
         try:
@@ -87,11 +87,14 @@ class Assigner:
         Raises:
             ReleaseError: the repository no longer publishes it, or lacks its manifest.
         """
-        if artifact.kind is ArtifactKind.AGENT:
+        if artifact.is_a_wish:
             return Needs()
         document, _ = self._repository.release(artifact.name, artifact.version)
         labels = self._labels(document) if artifact.kind is ArtifactKind.MODEL else ()
-        return Needs(document.requires, labels)
+        return Needs(document.requires, labels, installs_itself=artifact.kind is ArtifactKind.AGENT)
+
+    def _wishes_for_agents(self) -> bool:
+        return AGENT_NAME not in self._repository.models()
 
     def _labels(self, document: Release) -> tuple[str, ...]:
         file = document.file("manifest.json")
@@ -117,12 +120,12 @@ class Assigner:
         lease: timedelta,
         now: datetime,
     ) -> dict[str, Any]:
-        """``state.desired`` of the shadow ``models`` for one device, signed; activation is not allowed yet unless urgent.
+        """``state.desired`` of the kind's shadow for one device, signed; activation is not allowed yet unless urgent.
 
         Raises:
             ReleaseError: the repository no longer publishes it.
         """
-        if release.kind is ArtifactKind.AGENT:
+        if release.is_a_wish:
             wish = DesiredAgent(deployment=deployment, version=release.version, activate=urgent, urgent=urgent)
             return wish.model_dump(mode="json", exclude_none=True)
         document, digest = self._repository.release(release.name, release.version)

@@ -236,7 +236,7 @@ class Controller(OwnThread):
             store.read_until(database, reports[-1].id)
         for rollout in self._rollouts.values():
             on_trial = [int(name) for name, one in rollout.deployments.items() if one.step is Step.ON_TRIAL]
-            told = store.running(database, rollout.release.kind, on_trial, now - HEARTBEATS)
+            told = store.running(database, rollout.release, on_trial, now - HEARTBEATS)
             for device_id, (at, sha256) in told.items():
                 deployment = rollout.deployments[str(device_id)]
                 of_before = deployment.said_at is not None and at.timestamp() < deployment.said_at

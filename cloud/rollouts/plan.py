@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from contracts.base import Fraction, Sha256Hex, Slug, WireModel
-from contracts.deployments import ArtifactKind
+from contracts.deployments import ArtifactKind, agent_sha256
 
 HOUR_S = 3600.0
 DAY_S = 24 * HOUR_S
@@ -92,6 +92,11 @@ class Artifact(WireModel):
     """What a device reports as running when it runs it."""
     approved: bool = False
     """Whether the image repository names this hash with the signatures that its role asks for."""
+
+    @property
+    def is_a_wish(self) -> bool:
+        """Whether it is a version of the agent that nobody signed, because nobody may: boxes get it by the machine's own ways."""
+        return self.kind is ArtifactKind.AGENT and self.sha256 == agent_sha256(self.version)
 
     @model_validator(mode="before")
     @classmethod

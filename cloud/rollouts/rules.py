@@ -157,9 +157,11 @@ class Needs:
     requires: Requirements = field(default_factory=Requirements)
     labels: tuple[str, ...] = ()
     """Of a model, in the order of its outputs."""
+    installs_itself: bool = False
+    """Whether the device's agent must be able to install versions of itself."""
 
 
-def why_not(needs: Needs, inventory: Mapping[str, Any] | None) -> str | None:
+def why_not(needs: Needs, inventory: Mapping[str, Any] | None) -> str | None:  # noqa: PLR0911  (one reason per line)
     """Why a device cannot take an artifact, by what it told at birth; None when nothing speaks against it.
 
     What a device did not tell is no reason: it looks for itself before it downloads anything.
@@ -171,6 +173,8 @@ def why_not(needs: Needs, inventory: Mapping[str, Any] | None) -> str | None:
     known = inventory or {}
     requires = needs.requires
     agent, machine = known.get("agent_version"), known.get("machine")
+    if needs.installs_itself and known.get("agent_updates") is False:
+        return "its agent cannot install itself: the launcher did not start it"
     if requires.agent is not None and agent and _numbers(str(agent)) < _numbers(requires.agent):
         return f"it needs the agent {requires.agent}, this is {agent}"
     if requires.memory_mb is not None and 0 < (known.get("memory_mb") or 0) < requires.memory_mb:

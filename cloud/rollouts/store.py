@@ -12,6 +12,7 @@ from psycopg import Connection
 from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
 
+from cloud.rollouts.plan import Artifact
 from cloud.rollouts.rules import Stratum, water
 from contracts.deployments import DEPLOYMENT_EVENT, ArtifactKind, Hold, agent_sha256
 
@@ -59,7 +60,8 @@ CROSS JOIN LATERAL (
 GROUP BY c.device_id
 """
 _RUNNING = """
-SELECT DISTINCT ON (device_id) device_id, observed_at, body #>> '{model,sha256}' AS model, body ->> 'config_sha256' AS config
+SELECT DISTINCT ON (device_id) device_id, observed_at, body #>> '{model,sha256}' AS model, body ->> 'config_sha256' AS config,
+       body ->> 'agent_sha256' AS agent
 FROM device_health
 WHERE device_id = ANY(%s) AND observed_at > %s ORDER BY device_id, observed_at DESC
 """
@@ -278,24 +280,32 @@ def last_seen(database: Connection[Any], device_ids: Collection[int]) -> dict[in
 
 
 def running(
-    database: Connection[Any], kind: ArtifactKind, device_ids: Collection[int], since: datetime
+    database: Connection[Any], release: Artifact, device_ids: Collection[int], since: datetime
 ) -> dict[int, tuple[datetime, str]]:
     """When each device last told since then what runs, by its own clock, and the hash of it.
 
-    A model's is that of the running session, a configuration's that of what the agent was started with, both in heartbeats; a
-    version of the agent is told at birth and holds until the next.
+    A model's is that of the running session, a configuration's that of what the agent was started with, a released agent's that of its
+    wheel, all in heartbeats. A version of the agent that is a mere wish is told at birth and holds until the next.
     """
     if not device_ids:
         return {}
-    if kind is ArtifactKind.AGENT:
+    if release.is_a_wish:
         rows = database.execute(
             "SELECT id, last_seen_at, agent_version FROM device WHERE id = ANY(%s) AND last_seen_at > %s",
             (list(device_ids), since),
         )
         return {key: (at, agent_sha256(version)) for key, at, version in rows if version is not None}
     beats = database.execute(_RUNNING, (list(device_ids), since))
-    told = ((key, at, config if kind is ArtifactKind.CONFIG else model) for key, at, model, config in beats)
+    told = ((key, at, _of(release.kind, model, config, agent)) for key, at, model, config, agent in beats)
     return {key: (at, sha256) for key, at, sha256 in told if sha256 is not None}
+
+
+def _of(kind: ArtifactKind, model: str | None, config: str | None, agent: str | None) -> str | None:
+    if kind is ArtifactKind.AGENT:
+        return agent or agent_sha256(
+            "of the machine's own"
+        )  # a box that went back must not look like one that is silent
+    return config if kind is ArtifactKind.CONFIG else model
 
 
 def save(

@@ -1,8 +1,7 @@
-"""The version of the agent that the fleet wants, beside the one that runs.
+"""The version of the agent that the fleet wishes for, where nobody releases agents: packages or images of the machine bring it.
 
-The agent does not replace itself: packages and images belong to the machine, which knows how to take them back. What is wanted is told
-to whoever installs (``wanted-version`` in the deployments' folder, for a timer or a configuration tool), and what runs is told
-to the fleet, no sooner than it runs.
+What is wanted is told to whoever installs (``wanted-version`` in the deployments' folder, for a timer or a configuration tool), and
+what runs is told to the fleet, no sooner than it runs. Versions that people have signed are installed by ``agent_updater``.
 """
 
 from __future__ import annotations

@@ -14,13 +14,18 @@ from tuf.api.metadata import Metadata, Root
 
 from contracts.deployments import DeploymentState, DeploymentStatus
 from contracts.errors import ConfigurationError
-from edge import __version__
+from edge import __version__, launcher
 from edge.checkup.finding import Finding, Verdict
 from edge.clock import Clock, SystemClock
+from edge.deployments.agent_slots import FOLDER as AGENT_FOLDER
+from edge.deployments.agent_slots import AgentSlots, running
+from edge.deployments.agent_updater import CANNOT, AgentUpdater
+from edge.deployments.agent_version import AgentVersion
 from edge.deployments.config_updater import ConfigUpdater
 from edge.deployments.downloader import BUDGET_FILE, Bandwidth, Downloader
 from edge.deployments.errors import NotHereError, SourceUnavailableError, TrustError
 from edge.deployments.overlay import Overlay, Overlays
+from edge.deployments.restart_updater import Parts
 from edge.deployments.rules import FEEDER, Conditions, Machine
 from edge.deployments.settings import DeploymentSettings
 from edge.deployments.slots import Installed, Slots
@@ -33,6 +38,7 @@ from edge.guard.actuators.controller import ActuatorView
 from edge.guard.alarms import ActiveAlarm
 from edge.inference.opset import opset_max
 from edge.inference.settings import ModelSettings
+from edge.launcher import Launch
 from edge.sensors.maintenance import Window
 
 FOLDER = DEPLOYMENTS
@@ -154,7 +160,7 @@ def new_config_updater(
         known=list,
         min_free_bytes=0,
     )
-    return ConfigUpdater(
+    parts = Parts(
         settings,
         folder=folder,
         site=site,
@@ -162,14 +168,82 @@ def new_config_updater(
         clock=clock,
         verifier=new_verifier(settings, folder=folder, site=site, device=device, clock=clock),
         downloader=downloader,
-        overlays=Overlays(folder),
-        running=running,
-        would_start=would_start,
         conditions=conditions,
         troubles=troubles,
         tell=tell,
         start_anew=start_anew,
     )
+    return ConfigUpdater(parts, overlays=Overlays(folder), running=running, would_start=would_start)
+
+
+def new_agent_updater(
+    settings: DeploymentSettings,
+    *,
+    data_dir: Path,
+    site: str,
+    device: str,
+    clock: Clock,
+    config: Path,
+    heard: Callable[[], bool],
+    busy: Callable[[], str],
+    conditions: Callable[[], Conditions],
+    troubles: Callable[[], list[str]],
+    tell: Callable[[DeploymentStatus], None],
+    start_anew: Callable[[str], None],
+    pause: Callable[[float], object],
+    launched: Launch | None = None,
+) -> AgentUpdater:
+    """Everything that carries out assignments of versions of the agent on this box; nothing connects yet."""
+    folder = data_dir / FOLDER / "agent"
+    blobs = folder / "blobs"
+    blobs.mkdir(parents=True, exist_ok=True)
+    slots = None
+    if launched is not None:
+        slots = AgentSlots(launched, min_free_bytes=settings.min_free_bytes, pause=pause)
+    downloader = Downloader(
+        blobs,
+        sources=[open_source(one) for one in settings.sources],
+        bandwidth=Bandwidth(
+            settings.bandwidth, file=folder / BUDGET_FILE, clock=clock, zone=settings.timezone, pause=pause
+        ),
+        known=slots.known_files if slots is not None else list,
+        min_free_bytes=settings.min_free_bytes,
+    )
+    parts = Parts(
+        settings,
+        folder=folder,
+        site=site,
+        device=device,
+        clock=clock,
+        verifier=new_verifier(settings, folder=folder, site=site, device=device, clock=clock),
+        downloader=downloader,
+        conditions=conditions,
+        troubles=troubles,
+        tell=tell,
+        start_anew=start_anew,
+    )
+    wish = AgentVersion(data_dir / FOLDER, site=site, device=device, running=__version__, clock=clock, tell=tell)
+    return AgentUpdater(parts, slots=slots, running=running(launched), config=config, heard=heard, busy=busy, wish=wish)
+
+
+def agent_finding(data_dir: Path) -> Finding:
+    """For the doctor: whether the agent of this box can install versions of itself."""
+    folder = data_dir / AGENT_FOLDER
+    pointer = launcher.read(folder)
+    subject = "agent updates"
+    if pointer is None:
+        return Finding(subject, Verdict.OK, "the agent cannot install itself: the launcher has not started it", CANNOT)
+    active = pointer.active
+    if active is None:
+        why = f"; it went back: {pointer.because}" if pointer.because else ""
+        return Finding(subject, Verdict.OK, f"the machine's own agent is started, {pointer.base}{why}")
+    back = pointer.previous.version if pointer.previous is not None else f"the machine's own {pointer.base}"
+    what = f"{active.version} in slot {active.slot} is started, it would go back to {back}"
+    wrong = launcher.damage(folder, active)
+    if wrong:
+        remedy = "Start the agent anew: it goes back by itself. Then look at the disk"
+        return Finding(subject, Verdict.BAD, wrong, remedy)
+    return Finding(subject, Verdict.OK, f"{what}; on probation" if pointer.trial else what)
 
 
 def conditions_of(
@@ -196,6 +270,7 @@ def this_machine() -> Machine:
 def findings(settings: DeploymentSettings, *, data_dir: Path, site: str, device: str) -> Iterator[Finding]:
     """For the doctor: each source, and whether the repository can be trusted right now."""
     subject = "model releases"
+    yield agent_finding(data_dir)
     try:
         verifier = new_verifier(settings, folder=data_dir / FOLDER, site=site, device=device, clock=SystemClock())
     except ConfigurationError as error:

@@ -66,6 +66,8 @@ class Deployment(BaseModel):
     activate: bool = True
     """False: it stays in the shadow run until it is told to go on."""
     cause: Cause | None = None
+    heard_before: bool = False
+    """Whether the version of the agent before it had heard from the store."""
     told: str = ""
     """State and reason that were told last."""
 

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import zipfile
 from datetime import datetime
 from pathlib import Path
 
 import yaml
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from pydantic import ValidationError
 
 from contracts.bundles import ModelManifest
-from contracts.deployments import ArtifactKind, Release, ReleaseDelta, ReleaseFile, Requirements, blob_path
+from contracts.deployments import (
+    AGENT_DISTRIBUTION,
+    AGENT_NAME,
+    ArtifactKind,
+    Release,
+    ReleaseDelta,
+    ReleaseFile,
+    Requirements,
+    blob_path,
+)
 from contracts.errors import ConfigurationError
 from models.releases.errors import ReleaseError
 from models.releases.repository import Repository
@@ -23,6 +35,8 @@ WORTH = 0.8
 """A delta larger than this share of the file is not worth its place."""
 MANIFEST = "manifest.json"
 CONFIG_FILE = "config.yaml"
+_MACHINE = re.compile(r"^(?:linux|manylinux\d+|manylinux_\d+_\d+|musllinux_\d+_\d+|macosx_\d+_\d+)_")
+"""What stands before the machine in a wheel's platform."""
 
 
 def propose(
@@ -128,6 +142,93 @@ def propose_config(
     )
     repository.stage_release(release, release.model_dump_json(exclude_none=True).encode(), floor=floor, now=now)
     return release
+
+
+def propose_agent(
+    repository: Repository,
+    wheels: Path,
+    *,
+    now: datetime,
+    requires: Requirements | None = None,
+    floor: int | None = None,
+) -> Release:
+    """Stage a release of the agent: its wheel, and those of what it needs, for every machine of the fleet.
+
+    Wheels are files by hash like everything else: what a box has of an earlier version it does not fetch again.
+
+    Args:
+        repository: where to stage it; its people of the name ``agent`` sign it.
+        wheels: the agent's wheel, or a folder with it and others. What is not in it a box takes from its own environment.
+        now: the time, which people sign.
+        requires: what a device must have; None asks for nothing but a machine that the wheels are for.
+        floor: lowest release that devices may run from now on; None keeps it.
+
+    Raises:
+        ConfigurationError: these are no wheels that can be released.
+        ReleaseError: the repository has no role for the agent, or the version is taken.
+    """
+    paths = sorted(wheels.glob("*.whl")) if wheels.is_dir() else [wheels]
+    versions: dict[str, str] = {}
+    machines: dict[str, set[str]] = {}
+    agent: Path | None = None
+    for path in paths:
+        name, version, on = _wheel(path)
+        if versions.setdefault(name, version) != version:
+            raise ConfigurationError("wheels", path.name, f"There is {name} {versions[name]} too: keep one of them.")
+        machines.setdefault(name, set()).update(on)
+        agent = path if name == AGENT_DISTRIBUTION else agent
+    if agent is None:
+        raise ConfigurationError("wheels", str(wheels), f"Give the wheel of {AGENT_DISTRIBUTION}, or its folder.")
+    version = versions[AGENT_DISTRIBUTION]
+    _check_agent(agent)
+    files = []
+    for path in paths:
+        content = path.read_bytes()
+        digest = hashlib.sha256(content).hexdigest()
+        put_blob(repository.folder, content, digest)
+        files.append(ReleaseFile(path=f"wheels/{path.name}", sha256=digest, bytes=len(content)))
+    note = json.dumps({"kind": "agent", "version": version, "packages": versions}, sort_keys=True).encode()
+    digest = hashlib.sha256(note).hexdigest()
+    put_blob(repository.folder, note, digest)
+    main = next(file for file in files if file.path == f"wheels/{agent.name}")
+    bound = [on for on in machines.values() if on]
+    requires = requires or Requirements()
+    release = Release(
+        kind=ArtifactKind.AGENT,
+        model=AGENT_NAME,
+        version=version,
+        release=max((one.release for one in repository.releases(AGENT_NAME)), default=0) + 1,
+        sha256=main.sha256,
+        model_file=main.path,
+        files=(*files, ReleaseFile(path=MANIFEST, sha256=digest, bytes=len(note))),
+        requires=requires.model_copy(update={"machines": tuple(sorted(set.intersection(*bound)))})
+        if bound
+        else requires,
+        created_at=now.replace(microsecond=0),
+    )
+    if bound and not release.requires.machines:
+        raise ConfigurationError("wheels", str(wheels), "No machine has a wheel of everything in it.")
+    repository.stage_release(release, release.model_dump_json(exclude_none=True).encode(), floor=floor, now=now)
+    return release
+
+
+def _wheel(path: Path) -> tuple[str, str, set[str]]:
+    """Distribution, version, and the machines it is bound to; none: to no machine."""
+    try:
+        name, version, _, tags = parse_wheel_filename(path.name)
+    except InvalidWheelFilename as error:
+        raise ConfigurationError("wheels", path.name, f"It is no wheel: {error}.") from error
+    return name, str(version), {_MACHINE.sub("", tag.platform) for tag in tags if tag.platform != "any"}
+
+
+def _check_agent(path: Path) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = set(archive.namelist())
+    except (OSError, zipfile.BadZipFile) as error:
+        raise ConfigurationError("wheels", path.name, f"It cannot be read: {error}.") from error
+    if "edge/__main__.py" not in names:
+        raise ConfigurationError("wheels", path.name, "There is no agent in it: edge/__main__.py is missing.")
 
 
 def _manifest(bundle: Path) -> ModelManifest:

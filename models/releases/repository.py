@@ -40,7 +40,16 @@ from tuf.api.metadata import (
 )
 from tuf.api.serialization.json import JSONSerializer
 
-from contracts.deployments import ASSIGNER_ROLE, CHANNEL_FIELD, FLOOR_FIELD, Release, model_role, release_path
+from contracts.deployments import (
+    AGENT_NAME,
+    ASSIGNER_ROLE,
+    CHANNEL_FIELD,
+    FLOOR_FIELD,
+    ArtifactKind,
+    Release,
+    model_role,
+    release_path,
+)
 from models.releases.errors import NotEnoughSignaturesError, ReleaseError
 from models.releases.keys import name_of
 
@@ -175,6 +184,8 @@ class Repository:
         Raises:
             ReleaseError: no role for the model, the version is taken, or the floor is wrong.
         """
+        if (release.kind is ArtifactKind.AGENT) != (release.model == AGENT_NAME):
+            raise ReleaseError(f"{release.model!r}: releases of the agent, and they alone, are called {AGENT_NAME!r}")
         role = model_role(release.model)
         metadata = self._next(role, now, MODEL_DAYS)
         targets = metadata.signed

@@ -159,6 +159,33 @@ def release_propose_config(
     _tell(repository)
 
 
+@release.command("propose-agent")
+def release_propose_agent(
+    wheels: Annotated[Path, typer.Argument(help="The agent's wheel, or a folder with it and the wheels it needs")],
+    repository: Folder,
+    floor: Annotated[int | None, typer.Option(help="Lowest release that boxes may run from now on")] = None,
+    agent: Annotated[str | None, typer.Option(help="Lowest version of the agent that can go on to it")] = None,
+    memory_mb: Annotated[int | None, typer.Option(help="Memory that a box must have, in MB")] = None,
+) -> None:
+    """Stage a version of the agent: rolled out with `shoal fleet rollout create agent VERSION --kind agent`.
+
+    `shoal fleet model add agent` says who releases it. Packages that are not in the folder a box takes from its own environment;
+    with the wheel of pip in it a box needs no pip of its own.
+    """
+    from contracts.deployments import Requirements
+    from models.releases.proposal import propose_agent
+
+    proposed = propose_agent(
+        _open(repository), wheels, now=_now(), requires=Requirements(agent=agent, memory_mb=memory_mb), floor=floor
+    )
+    machines = ", ".join(proposed.requires.machines) or "any machine"
+    typer.echo(f"proposed agent {proposed.version} as release {proposed.release}, sha256 {proposed.sha256}")
+    typer.echo(f"  {len(proposed.files) - 1} wheels, {proposed.bytes} bytes, for {machines}")
+    if not any(Path(file.path).name.startswith("pip-") for file in proposed.files):
+        typer.echo("  no wheel of pip: boxes without one, such as those of the Debian package, will refuse it")
+    _tell(repository)
+
+
 @release.command("sign")
 def release_sign(
     repository: Folder,

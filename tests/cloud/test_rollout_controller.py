@@ -22,8 +22,10 @@ from contracts.devices import CameraInventory, DeviceEvent, EventBatch, Health, 
 from contracts.downlink import DesiredState, Downlink
 from contracts.topics import Kind
 from contracts.vision import ModelRef
+from models.releases.proposal import propose_agent
 from tests.cloud.api.farm import Box9
 from tests.cloud.api.skerry import roll
+from tests.edge.deployments.agent_wheels import agent_wheel
 from tests.edge.deployments.ceremony import Ceremony
 
 PLAN = Plan(
@@ -71,14 +73,16 @@ class Fleet:
         groups: list[str] | None = None,
         tags: list[str] | None = None,
         leave_out: bool = False,
+        kind: str = "model",
+        name: str = "tiny",
     ) -> UUID:
         key = uuid4()
         chosen = (None if groups is None else Jsonb(groups), None if tags is None else Jsonb(tags), leave_out)
         self.execute(
-            "INSERT INTO rollout (id, organization_id, name, model, version, back_to, plan, seed, status, created_at,"
-            " created_by, groups, tags, leave_out) SELECT %s, organization_id, 'better eyes', 'tiny', %s, %s, %s, 1,"
+            "INSERT INTO rollout (id, organization_id, name, kind, model, version, back_to, plan, seed, status, created_at,"
+            " created_by, groups, tags, leave_out) SELECT %s, organization_id, 'better eyes', %s, %s, %s, %s, %s, 1,"
             " 'asked', %s, 'ada', %s, %s, %s FROM site WHERE slug = 'fjord'",
-            (key, version, back_to, Jsonb(PLAN.model_dump(mode="json")), self.now, *chosen),
+            (key, kind, name, version, back_to, Jsonb(PLAN.model_dump(mode="json")), self.now, *chosen),
         )
         return key
 
@@ -100,7 +104,7 @@ class Fleet:
         self.boxes[device].send(EventBatch(events=(event,)), Kind.EVENTS)
         self.now += timedelta(seconds=1)
 
-    def beat(self, device: str, sha256: str) -> None:
+    def beat(self, device: str, sha256: str, *, agent: str | None = None) -> None:
         health = Health(
             observed_at=self.now,
             uptime_s=1,
@@ -110,6 +114,7 @@ class Fleet:
             outbox_bytes=0,
             outbox_floor=1,
             model=ModelRef(name="tiny", version="1.1.0", sha256=sha256),
+            agent_sha256=agent,
         )
         self.boxes[device].send(health, Kind.HEALTH)
 
@@ -328,3 +333,45 @@ def test_programs_are_told_how_a_rollout_stands(fleet: Fleet) -> None:
         row[0] for row in fleet.execute("SELECT told FROM notification WHERE kind = 'rollout' ORDER BY due_at, step")
     ]
     assert (told[-1]["status"], told[-1]["reason"]) == ("paused", "paused: storm (ordered by ada)")
+
+
+def test_a_version_of_the_agent_goes_out_in_waves_to_boxes_that_can_install_it(fleet: Fleet, tmp_path: Path) -> None:
+    """Signed like a model; done is who reports the wheel's hash in a heartbeat after the soak."""
+    wheels, repository = tmp_path / "wheels", fleet.ceremony.repository
+    agent_wheel(wheels, "0.2.0")
+    repository.add_model("agent", [one.public_key for one in (fleet.ceremony.ada, fleet.ceremony.bo)], 2, now=fleet.now)
+    fleet.ceremony.sign_and_publish()
+    typing_error = fleet.ask("0.9.0", back_to=None, kind="agent", name="agent")
+    fleet.later()
+    assert fleet.status(typing_error)[0] == "refused", (
+        "where people release agents, a version that they did not is none"
+    )
+    new = propose_agent(repository, wheels, now=fleet.now).sha256
+    fleet.ceremony.sign_and_publish()
+
+    fleet.boxes["box-3"].born(Inventory(agent_version="0.1.0", machine="x86_64", agent_updates=False))
+    refused = fleet.ask("0.2.0", back_to=None, kind="agent", name="agent")
+    fleet.later()
+    assert fleet.status(refused) == (
+        "refused",
+        "1 of 3 devices cannot take it: fjord/box-3: its agent cannot install itself: the launcher did not start it",
+    )
+    key = fleet.ask("0.2.0", back_to=None, kind="agent", name="agent", leave_out=True)
+    ((canary, desired),) = fleet.later()
+    assert desired.assignment is not None
+    assert desired.assignment.unverified().path == "models/agent/0.2.0.json"
+    fleet.say(canary, key, "activating", waiting_for="the rollout: it has not released this wave yet")
+    fleet.later(1.1)
+    fleet.say(canary, key, "probation", running_sha256=new)
+    fleet.later()
+    fleet.say(canary, key, "committed", running_sha256=new)
+    fleet.later()
+    fleet.now += timedelta(hours=0.6)
+    fleet.beat(canary, "5" * 64, agent=new)
+    fleet.later()
+    assert fleet.steps(key)[canary] == "done"
+    ((second, _),) = fleet.later(2.1)
+    assert second != canary
+    fleet.say(second, key, "rolled_back", reason="the agent started 3 times within its probation", cause="probation")
+    fleet.later()
+    assert fleet.steps(key)[second] == "failed"

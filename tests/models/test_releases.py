@@ -25,6 +25,7 @@ from models.releases.interop import export
 from models.releases.keys import create_key, import_key, load_signer, read_public, uri_of
 from models.releases.proposal import propose
 from shoal.cli import app
+from tests.edge.deployments.agent_wheels import agent_wheel, dependency_wheel
 from tests.edge.deployments.ceremony import Ceremony, golden_bundle
 from tests.models.tiny_bundle import tiny_detector
 from tests.servers.presence import missing
@@ -189,6 +190,19 @@ def test_two_people_release_a_model_from_the_command_line(tmp_path: Path, monkey
     assignment = DesiredModels.model_validate(desired["state"]["desired"]).assignment
     assert assignment is not None
     assert assignment.unverified().version == "1.0.0"
+    shoal("model", "add", "agent", *[option for name in ("ada", "bo", "cy") for option in ("--key", public[name])])
+    for name in ("cy", "ada"):
+        shoal("release", "sign", "--key", public[name], "--yes")
+    shoal("release", "publish", "--key", public["online"])
+    agent_wheel(tmp_path / "wheels", "0.2.0")
+    dependency_wheel(tmp_path / "wheels", tag="cp310-abi3-manylinux_2_28_aarch64")
+    said = shoal("release", "propose-agent", tmp_path / "wheels")
+    assert "2 wheels" in said
+    assert "for aarch64" in said
+    assert "no wheel of pip" in said
+    assert "new: models/agent/0.2.0.json, release 1" in said
+    shoal("release", "discard", "model-agent")
+
     shoal("refresh", "--key", public["online"])
     shoal("root", "rotate")
     assert "staged: root 2" in shoal("status")

@@ -1,0 +1,596 @@
+"""The agent installs a new version of itself: signed, tried, started in its own place, and taken back by the launcher."""
+
+from __future__ import annotations
+
+import ensurepip
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contracts.deployments import (
+    AGENT_NAME,
+    Cause,
+    DeploymentState,
+    DeploymentStatus,
+    DesiredAgent,
+    DesiredModels,
+    agent_sha256,
+    blob_path,
+)
+from contracts.errors import ConfigurationError
+from edge import launcher
+from edge.deployments import fleet
+from edge.deployments.agent_slots import AgentSlots
+from edge.deployments.agent_updater import UNHEARD_S, AgentUpdater
+from edge.deployments.errors import RefusedError
+from edge.deployments.fleet import agent_finding, new_agent_updater
+from edge.deployments.rules import Conditions
+from edge.launcher import MOST_STARTS, Launch, Pointer, Version, next_start
+from edge.settings import load_settings
+from models.releases.assignments import assign
+from models.releases.proposal import propose_agent
+from tests.edge.deployments.agent_wheels import agent_wheel, dependency_wheel
+from tests.edge.deployments.ceremony import DEVICE, SITE, Ceremony
+from tests.edge.farm import VirtualClock, configuration
+
+_S = DeploymentState
+
+
+class StandInSlots(AgentSlots):
+    """Slots whose environments are made in no time; what a version says of itself is ``says``."""
+
+    refuses = ""
+
+    def _run(self, command: list[str], environment: Mapping[str, str], what: str, **more: Any) -> str:
+        if what == "its environment":
+            place = Path(command[-1])
+            (place / "bin").mkdir()
+            (place / "bin" / "python").symlink_to(sys.executable)
+            (place / "lib" / "python3.11" / "site-packages").mkdir(parents=True)
+        elif what == "its self-test":
+            if StandInSlots.refuses:
+                raise RefusedError(StandInSlots.refuses, Cause.SELF_TEST)
+            place = Path(command[0]).parent.parent
+            kept = [path.name.split("-")[1] for path in place.glob("wheels/shoal-*.whl")]
+            return json.dumps({"version": kept[0], "from": str(place.resolve())})
+        return ""
+
+
+class StartedError(BaseException):
+    """The launcher has put something in its own place."""
+
+
+class Box:
+    """One box whose agent is started again and again, by the launcher; every life reads what is on the disk."""
+
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        self.patch = patch
+        self.clock = VirtualClock()
+        self.ceremony = Ceremony(folder, clock=self.clock, model=AGENT_NAME)
+        (folder / "root.json").write_bytes(self.ceremony.root)
+        deployments = {
+            "root_file": "root.json",
+            "sources": [{"kind": "folder", "path": "repository"}],
+            "probation": {"length_s": 60, "max_boots": 2},
+            "min_free_bytes": 0,
+        }
+        self.config = configuration(folder, deployments=deployments)
+        self.settings = load_settings(self.config)
+        self.slots = self.settings.data_dir / "agent"
+        self.told: list[DeploymentStatus] = []
+        self.troubles: list[str] = []
+        self.feeding: tuple[str, ...] = ()
+        self.busy, self.heard, self.left = "", True, ""
+        self.pause: Callable[[float], object] = lambda _s: None
+        StandInSlots.refuses = ""
+        patch.setattr(fleet, "AgentSlots", StandInSlots)
+        self.start()
+
+    def start(self, *, launched: bool = True) -> None:
+        """A new life."""
+        self.left = ""
+        slot = self.launch() if launched else ""
+        pointer = launcher.read(self.slots) or Pointer()
+        active = pointer.active
+        self.runs = Version(slot, active.version, active.sha256) if slot and active is not None else None
+        self.patch.setattr(fleet, "running", lambda _launched: self.runs)
+        assert self.settings.deployments is not None
+        self.updater: AgentUpdater = new_agent_updater(
+            self.settings.deployments,
+            data_dir=self.settings.data_dir,
+            site=SITE,
+            device=DEVICE,
+            clock=self.clock,
+            config=self.config,
+            heard=lambda: self.heard,
+            busy=lambda: self.busy,
+            conditions=lambda: Conditions(feeding=self.feeding),
+            troubles=lambda: self.troubles,
+            tell=self.told.append,
+            start_anew=self._leave,
+            pause=self.pause,
+            launched=Launch(("launcher",), str(self.slots), slot, launcher.base_version(), ()) if launched else None,
+        )
+
+    def launch(self) -> str:
+        """What the real launcher starts: a slot, or the machine's own."""
+        started: list[str] = []
+
+        def execve(python: str, _command: list[str], environment: dict[str, str]) -> None:
+            started.append(json.loads(environment[launcher.ENVIRONMENT])["slot"])
+            raise StartedError
+
+        with self.patch.context() as patch:
+            patch.setattr(os, "execve", execve)
+            with pytest.raises(StartedError):
+                launcher.main(["--slots", str(self.slots), "run"])
+        return started[0]
+
+    def _leave(self, why: str) -> None:
+        self.left = why
+
+    def release(self, version: str, **wheel: Any) -> None:
+        wheels = self.ceremony.folder / f"wheels-{version}"
+        agent_wheel(wheels, version, **wheel)
+        dependency_wheel(wheels)
+        propose_agent(self.ceremony.repository, wheels, now=self.clock.now())
+        self.ceremony.sign_and_publish()
+
+    def want(self, version: str, *, activate: bool = True, device: str = DEVICE) -> None:
+        self.clock.advance(1)
+        release, digest = self.ceremony.repository.release(AGENT_NAME, version)
+        signed = assign(
+            self.ceremony.assigner,
+            release,
+            digest,
+            site=SITE,
+            device=device,
+            deployment=f"a-{version}",
+            now=self.clock.now(),
+            lease=timedelta(days=1),
+        )
+        self.updater.hear(DesiredModels(assignment=signed, activate=activate))
+        self.work()
+
+    def work(self, steps: int = 6) -> None:
+        for _ in range(steps):
+            self.updater.work()
+
+    def live(self, version: str) -> None:
+        """A version that works, to its end."""
+        self.release(version)
+        self.want(version)
+        self.start()
+        self.work()
+        self.clock.advance(61)
+        self.work()
+        assert self.state is _S.COMMITTED
+
+    @property
+    def state(self) -> DeploymentState | None:
+        return None if self.updater.deployment is None else self.updater.deployment.state
+
+    @property
+    def reason(self) -> str:
+        return self.updater.deployment.reason if self.updater.deployment is not None else ""
+
+    @property
+    def version(self) -> str:
+        return self.runs.version if self.runs is not None else "own"
+
+
+@pytest.fixture
+def box(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Box:
+    return Box(tmp_path, monkeypatch)
+
+
+def test_a_signed_version_is_installed_beside_the_agent_and_committed_when_it_works(box: Box) -> None:
+    box.release("0.2.0")
+    box.want("0.2.0", activate=False)
+    assert (box.state, box.left, box.version) == (_S.ACTIVATING, "", "own")
+    box.feeding = ("tank-1",)
+    box.want("0.2.0")
+    assert (box.told[-1].waiting_for, box.left) == ("feeding at tank-1", "")
+    box.feeding, box.busy = (), "the model's deployment d-1, probation"
+    box.work()
+    assert (box.told[-1].waiting_for, box.left) == (box.busy, "")
+    box.busy = ""
+    box.work()
+    assert box.left == "the agent agent 0.2.0"
+    box.start()
+    box.work()
+    assert (box.state, box.version) == (_S.PROBATION, "0.2.0")
+    assert box.updater.reported().committed_sha256 is None, "until its probation is over the machine's own is committed"
+    box.clock.advance(61)
+    box.work()
+    status = box.updater.status()
+    assert status is not None
+    assert (status.state, status.running_sha256) == (_S.COMMITTED, status.sha256)
+    assert status.sha256 == box.ceremony.repository.release(AGENT_NAME, "0.2.0")[0].sha256
+    for _ in range(MOST_STARTS + 2):  # one start after the other, each with a minute of good work
+        box.start()
+        box.clock.advance(61)
+        box.work()
+        assert (box.version, box.state) == ("0.2.0", _S.COMMITTED)
+
+
+def test_the_next_version_takes_the_other_slot_and_an_old_one_can_be_ordered_back(box: Box) -> None:
+    box.live("0.2.0")
+    first = box.runs
+    box.live("0.3.0")
+    assert first is not None
+    assert box.runs is not None
+    assert {first.slot, box.runs.slot} == {"a", "b"}
+    box.want("0.2.0")
+    box.start()
+    assert box.version == "0.2.0"
+    assert box.updater.deployment is not None
+    assert box.updater.deployment.downloaded_bytes == 0, "its wheels were still here"
+
+
+def test_a_version_that_does_not_stay_up_is_left_by_the_launcher_without_any_network(box: Box) -> None:
+    box.live("0.2.0")
+    box.release("0.3.0")
+    box.want("0.3.0")
+    shutil.rmtree(box.ceremony.repository.folder)
+    for _ in range(2):
+        box.start()  # it dies before it has looked at anything
+        assert box.version == "0.3.0"
+    box.start()
+    box.work()
+    assert (box.version, box.state) == ("0.2.0", _S.ROLLED_BACK)
+    assert box.reason == "the agent started 2 times within its probation"
+    assert box.told[-1].running_sha256 != box.told[-1].sha256
+
+
+def test_a_version_whose_vital_parts_hang_goes_back_by_itself(box: Box) -> None:
+    box.release("0.2.0")
+    box.want("0.2.0")
+    box.start()
+    box.troubles = ["a vital part of the agent makes no progress"]
+    box.work()
+    assert box.left == "the agent before"
+    box.start()
+    box.work()
+    assert (box.version, box.state) == ("own", _S.ROLLED_BACK)
+    assert "makes no progress" in box.reason
+
+
+@pytest.mark.parametrize("heard_before", [True, False])
+def test_a_version_that_loses_the_store_goes_back_but_not_where_there_was_none(box: Box, heard_before: bool) -> None:
+    box.heard = heard_before
+    box.release("0.2.0")
+    box.want("0.2.0")
+    box.start()
+    box.heard = False
+    box.clock.advance(61)
+    box.work()
+    assert box.state is _S.PROBATION, "nobody has heard of it yet"
+    box.clock.advance(UNHEARD_S)
+    box.work()
+    assert box.left == ("the agent before" if heard_before else "")
+
+
+def test_what_would_not_work_here_is_refused_before_anything_changes(box: Box) -> None:
+    StandInSlots.refuses = "its self-test ended with 2: package: numpy 1.0 cannot be used"
+    box.release("0.2.0")
+    box.want("0.2.0")
+    assert (box.state, box.left, box.told[-1].cause) == (_S.REFUSED, "", Cause.SELF_TEST)
+    assert launcher.read(box.slots) == Pointer(base=launcher.base_version())
+    box.start()
+    box.work()
+    assert (box.version, box.state) == ("own", _S.REFUSED)
+
+
+def test_an_agent_that_the_launcher_did_not_start_says_so_and_how_to_change_it(box: Box, tmp_path: Path) -> None:
+    box.start(launched=False)
+    assert not box.updater.can_install
+    box.release("0.2.0")
+    box.want("0.2.0")
+    assert (box.state, box.told[-1].cause) == (_S.REFUSED, Cause.INCOMPATIBLE)
+    assert "python -I -m edge.launcher --slots DATA_DIR/agent" in box.reason
+    finding = agent_finding(tmp_path / "elsewhere")
+    assert "cannot install itself" in finding.what
+    assert "edge.launcher" in finding.remedy
+
+
+def test_the_doctor_tells_what_is_started_and_what_it_would_go_back_to(box: Box) -> None:
+    assert "the machine's own agent" in agent_finding(box.settings.data_dir).what
+    box.live("0.2.0")
+    what = agent_finding(box.settings.data_dir).what
+    assert what.startswith("0.2.0 in slot a is started, it would go back to the machine's own")
+
+
+def test_a_package_of_the_machine_wins_over_an_older_slot(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    box.live("0.2.0")
+    monkeypatch.setattr(launcher, "__version__", "0.5.0")
+    box.start()
+    box.work()
+    assert (box.version, box.state) == ("own", _S.ROLLED_BACK)
+    assert box.reason.startswith("this machine's own agent is 0.5.0")
+
+
+def test_a_damaged_slot_is_left_for_the_one_before(box: Box) -> None:
+    box.live("0.2.0")
+    box.live("0.3.0")
+    assert box.runs is not None
+    (box.slots / box.runs.slot / "bin" / "python").unlink()
+    box.start()
+    box.work()
+    assert (box.version, box.state) == ("0.2.0", _S.ROLLED_BACK)
+    assert "is damaged" in box.reason
+
+
+def test_a_wish_for_a_version_that_nobody_releases_is_left_to_the_machine(box: Box) -> None:
+    box.updater.hear(DesiredAgent(deployment="w-1", version="0.9.0"))
+    assert (box.settings.data_dir / "deployments" / "wanted-version").read_text() == "0.9.0\n"
+    reported = box.updater.reported()
+    assert reported.deployment is not None
+    assert reported.deployment.state is _S.ACTIVATING
+    assert reported.running_sha256 == agent_sha256("0.1.0")
+
+
+# -- attacks ---------------------------------------------------------------------------------------------------------
+
+
+def test_an_archive_that_was_changed_on_its_way_is_never_installed(box: Box) -> None:
+    box.release("0.2.0")
+    release, _ = box.ceremony.repository.release(AGENT_NAME, "0.2.0")
+    blob = box.ceremony.repository.folder / blob_path(release.sha256)
+    blob.write_bytes(blob.read_bytes()[:-1] + b"!")
+    box.want("0.2.0")
+    assert (box.state, box.left) == (_S.DOWNLOADING, "")
+    assert "not what was signed" in box.updater._waiting_for
+
+
+def test_what_one_person_alone_signed_is_not_trusted(box: Box) -> None:
+    """Whoever holds the online keys may publish it all the same; the device counts the signatures."""
+    box.release("0.2.0")
+    file = max((box.ceremony.repository.folder / "metadata").glob("*.model-agent.json"))
+    metadata = json.loads(file.read_bytes())
+    metadata["signatures"] = metadata["signatures"][:1]
+    file.write_text(json.dumps(metadata))
+    box.want("0.2.0")
+    assert (box.state, box.left) == (_S.ASSIGNED, "")
+    assert "1/2 keys" in box.updater._waiting_for
+
+
+def test_the_assignment_of_another_device_is_refused(box: Box) -> None:
+    box.release("0.2.0")
+    box.want("0.2.0", device="edge-2")
+    assert (box.state, box.reason) == (_S.REFUSED, "the assignment is for farm/edge-2")
+
+
+def test_a_version_below_the_floor_is_refused(box: Box) -> None:
+    box.release("0.2.0")
+    wheels = box.ceremony.folder / "wheels-0.3.0"
+    agent_wheel(wheels, "0.3.0")
+    propose_agent(box.ceremony.repository, wheels, now=box.clock.now(), floor=2)
+    box.ceremony.sign_and_publish()
+    box.want("0.2.0")
+    assert box.state is _S.REFUSED
+    assert "devices may run 2 and later" in box.reason
+
+
+def test_the_people_of_a_model_release_no_agent(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They have two signatures for ``models/tiny/*``, and write into it that it is the agent."""
+    people = [one.public_key for one in (box.ceremony.ada, box.ceremony.bo)]
+    box.ceremony.repository.add_model("tiny", people, 2, now=box.clock.now())
+    box.ceremony.sign_and_publish()
+    wheels = box.ceremony.folder / "wheels"
+    agent_wheel(wheels, "0.2.0")
+    with monkeypatch.context() as patch:
+        for module in ("models.releases.repository", "models.releases.proposal"):
+            patch.setattr(f"{module}.AGENT_NAME", "tiny")
+        propose_agent(box.ceremony.repository, wheels, now=box.clock.now())
+    box.ceremony.sign_and_publish()
+    release, digest = box.ceremony.repository.release("tiny", "0.2.0")
+    signed = assign(
+        box.ceremony.assigner, release, digest, site=SITE, device=DEVICE, deployment="a-1", now=box.clock.now()
+    )
+    box.updater.hear(DesiredModels(assignment=signed))
+    box.work()
+    assert (box.state, box.reason) == (_S.REFUSED, "a release of the agent is called agent, not tiny")
+
+
+def test_a_wheel_that_leads_out_of_its_slot_is_refused(box: Box) -> None:
+    box.release("0.2.0", inside="../../../../../etc/evil.pth")
+    box.want("0.2.0")
+    assert box.state is _S.REFUSED
+    assert "leads out of its place" in box.reason
+
+
+def test_wheels_for_another_machine_are_refused_and_never_proposed_for_this_one(box: Box) -> None:
+    wheels = box.ceremony.folder / "wheels-0.2.0"
+    agent_wheel(wheels, "0.2.0")
+    dependency_wheel(wheels, tag="cp37-cp37m-manylinux_2_17_x86_64")
+    dependency_wheel(wheels, tag="cp37-cp37m-manylinux2014_aarch64")
+    release = propose_agent(box.ceremony.repository, wheels, now=box.clock.now())
+    assert release.requires.machines == ("aarch64", "x86_64")
+    box.ceremony.sign_and_publish()
+    box.want("0.2.0")
+    assert (box.state, box.told[-1].cause) == (_S.REFUSED, Cause.INCOMPATIBLE)
+    assert "no wheel of tinydep fits this machine" in box.reason
+
+
+def test_a_folder_without_an_agent_or_with_two_versions_is_not_proposed(box: Box, tmp_path: Path) -> None:
+    wheels = tmp_path / "wheels"
+    dependency_wheel(wheels)
+    with pytest.raises(ConfigurationError, match="Give the wheel of shoal"):
+        propose_agent(box.ceremony.repository, wheels, now=box.clock.now())
+    agent_wheel(wheels, "0.2.0")
+    dependency_wheel(wheels, "2.0")
+    with pytest.raises(ConfigurationError, match="keep one of them"):
+        propose_agent(box.ceremony.repository, wheels, now=box.clock.now())
+
+
+# -- power cuts ------------------------------------------------------------------------------------------------------
+
+
+class PowerCutError(BaseException):
+    """Nothing of the agent hears of it."""
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+def test_after_a_power_cut_at_every_write_what_is_told_is_what_runs(
+    box: Box, monkeypatch: pytest.MonkeyPatch, hangs: bool
+) -> None:
+    box.release("0.2.0")
+    replace, left = os.replace, 0
+
+    def power(source: Path, target: Path) -> None:
+        nonlocal left
+        left -= Path(target).name in {
+            "active.json",
+            "slot.json",
+            "deployment.json",
+        }  # others: test_trust, test_delivery
+        if left < 0:
+            raise PowerCutError
+        replace(source, target)
+
+    def live(*, hangs: bool) -> None:
+        box.want("0.2.0")
+        for _ in range(4):
+            box.work()
+            if box.left:
+                box.start()
+                box.troubles = ["a vital part of the agent makes no progress"] if hangs else []
+            else:
+                box.clock.advance(61)
+
+    for cut in range(80):
+        for folder in (box.slots, box.settings.data_dir / "deployments" / "agent"):
+            shutil.rmtree(folder, ignore_errors=True)
+        box.troubles = []
+        box.start()
+        left = cut
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "replace", power)
+            try:
+                live(hangs=hangs)
+            except PowerCutError:
+                pass
+            else:
+                break
+        box.start()
+        box.troubles = []
+        live(hangs=False)  # this time it would work
+        assert box.updater.deployment is not None
+        runs = box.runs is not None and box.runs.sha256 == box.updater.deployment.sha256
+        assert box.state is (_S.COMMITTED if runs else _S.ROLLED_BACK), f"cut {cut}"
+        pointer = launcher.read(box.slots)
+        assert pointer is not None
+        assert not pointer.trial, f"cut {cut}"
+    else:
+        pytest.fail("every write was cut, and there were more")
+
+
+# -- the launcher ----------------------------------------------------------------------------------------------------
+
+ONE, TWO = Version("a", "0.2.0", "1" * 64, "d-1"), Version("b", "0.3.0", "2" * 64, "d-2")
+
+
+def test_a_trial_has_its_starts_and_then_the_version_before_is_started() -> None:
+    pointer = Pointer(base="0.1.0", active=TWO, previous=ONE, trial="d-2", most=3)
+    for start in (1, 2, 3):
+        pointer = next_start(pointer, base="0.1.0", damage=lambda _version: "")
+        assert (pointer.active, pointer.starts) == (TWO, start)
+    pointer = next_start(pointer, base="0.1.0", damage=lambda _version: "")
+    assert (pointer.active, pointer.previous, pointer.trial, pointer.starts) == (ONE, None, "", 1)
+    assert (pointer.went_back, pointer.because) == ("d-2", "the agent started 3 times within its probation")
+
+
+def test_when_both_slots_are_damaged_the_machines_own_agent_watches_the_fish() -> None:
+    pointer = Pointer(base="0.1.0", active=TWO, previous=ONE)
+    assert next_start(pointer, base="0.1.0", damage=lambda version: f"{version.slot} is damaged").active is None
+
+
+def test_a_committed_version_that_never_comes_up_again_is_left_at_last() -> None:
+    pointer = Pointer(base="0.1.0", active=TWO, previous=ONE)
+    for _ in range(MOST_STARTS):
+        pointer = next_start(pointer, base="0.1.0", damage=lambda _version: "")
+        assert pointer.active == TWO
+    assert next_start(pointer, base="0.1.0", damage=lambda _version: "").active == ONE
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b'{"active": 7}', b'{"active": {"slot": "../x", "sha256": "1"}}']
+)
+def test_a_damaged_pointer_starts_the_machines_own(box: Box, content: bytes) -> None:
+    (box.slots / launcher.POINTER).write_bytes(content)
+    assert box.launch() == ""
+
+
+def test_a_trial_that_cannot_be_counted_is_not_started(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    box.live("0.2.0")
+    box.release("0.3.0")
+    box.want("0.3.0")
+
+    def full(_path: Path, _content: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(launcher, "write_whole", full)
+        box.start()
+    box.runs = Version("a", "0.2.0", "") if box.runs is not None and box.runs.slot == "a" else box.runs
+    assert box.runs is not None
+    assert box.runs.slot == "a"
+    box.work()
+    assert box.state is _S.ROLLED_BACK
+    box.start()
+    assert box.version == "0.2.0"
+
+
+def test_the_launcher_needs_nothing_but_the_standard_library() -> None:
+    code = "import sys, edge.launcher; print(*sorted({m.split('.')[0] for m in sys.modules} - sys.stdlib_module_names))"
+    done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == ["__main__", "edge"]
+
+
+def test_real_environments_are_made_started_and_left_by_the_real_launcher(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = Box(tmp_path, monkeypatch)
+    monkeypatch.setattr(fleet, "AgentSlots", AgentSlots)
+    box.pause = time.sleep
+
+    def started(start: int) -> str:
+        command = [sys.executable, "-m", "edge.launcher", "--slots", str(box.slots), "run", "--start", str(start)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        return done.stdout
+
+    box.start()
+    for wheel in Path(ensurepip.__file__).parent.glob("_bundled/pip-*.whl"):  # this machine's pip makes the others
+        (tmp_path / "wheels-0.2.0").mkdir()
+        shutil.copy(wheel, tmp_path / "wheels-0.2.0")
+    box.release("0.2.0")
+    box.want("0.2.0")
+    assert box.left, box.reason
+    assert started(1) == "agent 0.2.0 watches water run --start 1\n"
+    box.start()
+    box.clock.advance(61)
+    box.work()
+    assert box.state is _S.COMMITTED
+    box.release("0.3.0", fails=1)
+    box.want("0.3.0")
+    assert [started(number) for number in (1, 2)] == [
+        f"agent 0.3.0 watches water run --start {number}\n" for number in (1, 2)
+    ]
+    assert started(3) == "agent 0.2.0 watches water run --start 3\n"
+    box.start()
+    box.work()
+    box.release("0.4.0", needs="nowhere_to_be_found")
+    assert box.told[-1].state is _S.ROLLED_BACK
+    box.want("0.4.0")
+    assert (box.state, box.told[-1].cause) == (_S.REFUSED, Cause.SELF_TEST)
+    assert "nowhere_to_be_found" in box.reason
