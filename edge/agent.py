@@ -597,7 +597,10 @@ class Agent:
             return
         self._stopped.set()
         self._stop_asked.set()  # a download that waits for its bandwidth ends here
-        self._service.stopping()
+        if self.start_anew_because:
+            self._service.starts_anew()
+        else:
+            self._service.stopping()
         stop = self._supervisor.stop
         stop([self._watch_worker] if self._watch_worker else [], timeout_s=0.0)
         stop(self._vision_workers, timeout_s=1.0)

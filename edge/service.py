@@ -1,4 +1,4 @@
-"""What the agent tells its service manager (systemd): ready, alive, stopping. Nothing when there is none.
+"""What the agent tells its service manager (systemd): ready, alive, stopping, starting anew. Nothing when there is none.
 
 The protocol of sd_notify(3) is one datagram of ``NAME=value`` lines to the socket in ``NOTIFY_SOCKET``, so it needs no library.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Mapping
 
 import structlog
@@ -45,6 +46,10 @@ class ServiceManager:
     def stopping(self) -> None:
         """A clean stop has begun."""
         self._send("STOPPING=1")
+
+    def starts_anew(self) -> None:
+        """This process goes on as another start of the agent; after ``stopping`` it would be killed for not having ended."""
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
     def _send(self, text: str) -> None:
         if not self._address:

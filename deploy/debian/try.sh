@@ -48,6 +48,7 @@ inside shoal edge doctor --config /etc/shoal/edge.yaml || [ $? -eq 1 ]
 inside systemctl enable --quiet --now shoal-edge # returns when the agent has said that it is ready
 inside python3 -c 'import urllib.request as u; assert u.urlopen("http://127.0.0.1:9600/healthz", timeout=10).status == 200'
 inside systemctl show --property StatusText shoal-edge
+inside journalctl --unit shoal-edge --no-pager | grep "launcher: starts the machine's own" || fail "the launcher did not start the agent"
 
 say "killed, frozen, upgraded"
 pid=$(main_pid)

@@ -42,6 +42,8 @@ def test_the_unit_starts_a_command_that_exists(unit: Path) -> None:
     found = re.search(r"^ExecStart=(.+)$", unit.read_text(), re.MULTILINE)
     assert found is not None
     words = found.group(1).split()[1:]
+    if "edge.launcher" in words:  # it starts `python -m edge` with the rest
+        words = ["edge", *words[words.index("run") :]]
     if words[0] == "-m":
         words = words[1:]
     named = [word for word in words if not word.startswith(("-", "/")) and not word.isdigit()]

@@ -114,6 +114,20 @@ def test_an_agent_whose_vital_worker_hangs_falls_silent_and_starts_anew(tmp_path
     assert next_life._lives[-2].ended == "stalled: vital"
 
 
+def test_an_agent_that_goes_on_as_another_start_does_not_say_that_it_stops(tmp_path: Path, systemd: Systemd) -> None:
+    """systemd gives a service that says STOPPING=1 fifteen seconds to end, and kills it then: in its new life."""
+    agent = Agent(load_settings(configuration(tmp_path, port=9)), service=ServiceManager(systemd.address))
+    agent.start()
+    systemd.hears("READY=1")
+    agent._ask_to_start_anew("the agent 0.2.0")
+    agent.stop()
+    said = ""
+    while not said.startswith("RELOADING=1"):
+        said = systemd.hears("")
+        assert not said.startswith("STOPPING")
+    assert "MONOTONIC_USEC=" in said
+
+
 def test_a_worker_that_looks_or_waits_does_not_hang() -> None:
     seconds = Seconds()
     stop = StopEvent(seconds)
