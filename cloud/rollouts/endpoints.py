@@ -18,6 +18,7 @@ from cloud.rollouts.schemas import (
     CountResolution,
     CountSeries,
     DecisionPage,
+    DeviceStandingPage,
     ModelChanges,
     NewRollout,
     Order,
@@ -26,7 +27,7 @@ from cloud.rollouts.schemas import (
     RolloutView,
 )
 from cloud.settings import CloudSettings
-from contracts.base import UtcDatetime
+from contracts.base import Slug, UtcDatetime
 
 router = APIRouter(tags=["fleet"])
 
@@ -68,6 +69,17 @@ async def list_rollout_devices(rollout_id: UUID, user: FleetAdmin, reader: Reade
 async def list_rollout_decisions(rollout_id: UUID, user: FleetAdmin, reader: Reader, page: Paging) -> DecisionPage:
     """What was decided, when and why, newest first."""
     return await service.list_decisions(reader, user, rollout_id, page)
+
+
+@router.get("/device-deployments", summary="Deployments of devices", responses=problems(400, 401, 403, 404))
+async def list_device_deployments(
+    user: FleetAdmin,
+    reader: Reader,
+    page: Paging,
+    site: Annotated[Slug | None, Query(description="Slug of a site; without it, all of the organization.")] = None,
+) -> DeviceStandingPage:
+    """What every device should run, what it last said of that, what it has verified and what really runs, side by side."""
+    return await service.list_standings(reader, user, site, page, _now())
 
 
 @router.get("/units/{unit_id}/model-changes", summary="Changes of models", responses=problems(401, 404))

@@ -14,7 +14,7 @@ from cloud.devices.tables import Camera, Device, DeviceEventRow, DeviceGroup
 from cloud.farms.repository import own_sites
 from cloud.farms.tables import Site
 from cloud.kit.repository import ReadConnection, Repository, Row, WriteConnection
-from cloud.rollouts.tables import RolloutDevice, RolloutEntry, RolloutOrder, RolloutRow
+from cloud.rollouts.tables import DeviceShadow, RolloutDevice, RolloutEntry, RolloutOrder, RolloutRow
 from contracts.deployments import DEPLOYMENT_EVENT
 
 _COUNTS = text("""
@@ -24,6 +24,26 @@ FROM observation AS o JOIN camera ON camera.id = o.camera_id JOIN device ON devi
 WHERE o.unit_id = :unit_id AND o.observed_at >= :start AND o.observed_at < :end AND o.count_mean IS NOT NULL
 GROUP BY 1, 2, o.model_sha256
 ORDER BY 1, 2, 3
+""")
+
+
+_SAID = text("""
+SELECT wanted.id AS device_id, said.occurred_at, said.received_at, said.detail, coalesce(rollout.kind, 'model') AS kind
+FROM unnest(CAST(:devices AS int4[])) AS wanted(id)
+CROSS JOIN LATERAL (
+    SELECT occurred_at, received_at, detail FROM device_event
+    WHERE device_id = wanted.id AND name = :event ORDER BY occurred_at DESC LIMIT :most
+) AS said
+LEFT JOIN rollout ON rollout.id::text = regexp_replace(said.detail ->> 'deployment', '-back$', '')
+ORDER BY wanted.id, said.occurred_at DESC
+""")
+_RUNS = text("""
+SELECT wanted.id AS device_id, beat.observed_at, beat.body -> 'model' AS model, beat.body ->> 'config_sha256' AS config
+FROM unnest(CAST(:devices AS int4[])) AS wanted(id)
+CROSS JOIN LATERAL (
+    SELECT observed_at, body FROM device_health
+    WHERE device_id = wanted.id AND observed_at > :since ORDER BY observed_at DESC LIMIT 1
+) AS beat
 """)
 
 
@@ -121,6 +141,37 @@ class RolloutRepository(Repository):
         if after is not None:
             statement = statement.where(tuple_(Site.slug, Device.slug) > after)
         return await self._all(statement.order_by(Site.slug, Device.slug).limit(rows))
+
+    async def fleet(self, *, site_id: int | None, after: tuple[str, str] | None, rows: int) -> list[Row]:
+        """Devices of the scope, by site and name."""
+        statement = (
+            select(
+                Device.id, Site.slug.label("site"), Device.slug.label("device"), Device.last_seen_at, Device.agent_version,
+                Device.status_sent_at,
+            )
+            .join(Site, Site.id == Device.site_id)
+            .where(own_sites(self._scope))
+        )  # fmt: skip
+        if site_id is not None:
+            statement = statement.where(Device.site_id == site_id)
+        if after is not None:
+            statement = statement.where(tuple_(Site.slug, Device.slug) > after)
+        return await self._all(statement.order_by(Site.slug, Device.slug).limit(rows))
+
+    async def told(self, device_ids: list[int]) -> list[Row]:
+        """What these devices should run, by shadow."""
+        row = DeviceShadow
+        sent = (row.sent_version >= row.version).label("sent")
+        statement = select(row.device_id, row.shadow, row.desired, row.changed_at, sent)
+        return await self._all(statement.where(row.device_id.in_(device_ids)))
+
+    async def said(self, device_ids: list[int], *, most: int) -> list[Row]:
+        """The newest status reports of each of these devices, newest first, with the kind of what they speak of."""
+        return await self._all(_SAID, {"devices": device_ids, "event": DEPLOYMENT_EVENT, "most": most})
+
+    async def runs(self, device_ids: list[int], since: datetime) -> list[Row]:
+        """The newest heartbeat of each of these devices since then."""
+        return await self._all(_RUNS, {"devices": device_ids, "since": since})
 
     async def model_changes(self, unit_id: int, start: datetime, end: datetime, *, rows: int) -> list[Row]:
         """When devices with a camera at a unit said that another model runs, newest first."""

@@ -159,6 +159,72 @@ class RolloutDevicePage(Page[DeviceView]):
     """Some devices of a rollout, by site and name."""
 
 
+class DesiredView(ApiModel):
+    """What a device should run."""
+
+    deployment: str
+    name: str
+    """Of the model or configuration; ``agent`` for the agent."""
+    version: str
+    sha256: str
+    activate: bool
+    """False: it goes as far as the shadow run, until its wave is judged."""
+    changed_at: UtcDatetime
+    sent: bool
+    """Whether the newest version of this was handed to the downlink. That the device has it, only its report tells."""
+
+
+class ReportedView(ApiModel):
+    """What a device last said of a deployment."""
+
+    at: UtcDatetime
+    """By its own clock."""
+    stored_at: UtcDatetime
+    deployment: str
+    state: str
+    sha256: str | None
+    reason: str
+    waiting_for: str
+    cause: str | None
+
+
+class RunningView(ApiModel):
+    """What really runs: told by the running session, never taken from a wish."""
+
+    sha256: str
+    name: str
+    """Name and version; empty where only the hash is told."""
+    at: UtcDatetime
+
+
+class StandingView(ApiModel):
+    """One kind of artifact on one device."""
+
+    kind: ArtifactKind
+    desired: DesiredView | None
+    reported: ReportedView | None
+    running: RunningView | None
+    verified_sha256: str | None
+    """The newest that the device has verified completely, as far as its latest 50 reports go back."""
+    committed_sha256: str | None
+    """The newest that has passed its probation there, likewise."""
+    agrees: bool | None
+    """Whether what runs is what was wanted; null where either is not known."""
+
+
+class DeviceStanding(ApiModel):
+    """Desired, reported, verified and running on one device."""
+
+    site: str
+    device: str
+    last_seen_at: UtcDatetime | None
+    items: list[StandingView]
+
+
+class DeviceStandingPage(Page[DeviceStanding]):
+    """Some devices, by site and name."""
+
+
 class ModelChange(ApiModel):
     """A moment at which another model began to look at a unit: counts before and after it are not of the same eyes."""
 

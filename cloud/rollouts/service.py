@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta, timezone
 from itertools import groupby
@@ -12,7 +13,7 @@ from uuid import UUID, uuid4
 from cloud.auth.dependencies import Principal
 from cloud.db.audit import EVENT
 from cloud.errors import ConflictError, InvalidCursorError, InvalidRangeError, NotFoundError
-from cloud.farms.service import get_unit
+from cloud.farms.service import find_site_id, get_unit
 from cloud.kit.ids import decode_cursor, decode_moment_cursor, encode_cursor
 from cloud.kit.pagination import PageQuery, cut
 from cloud.kit.repository import ReadConnection, Row, WriteConnection
@@ -26,6 +27,9 @@ from cloud.rollouts.schemas import (
     CountSeries,
     DecisionPage,
     DecisionView,
+    DesiredView,
+    DeviceStanding,
+    DeviceStandingPage,
     DeviceView,
     GateStanding,
     ModelChange,
@@ -33,12 +37,17 @@ from cloud.rollouts.schemas import (
     NewRollout,
     Order,
     OrderKind,
+    ReportedView,
     RolloutDevicePage,
     RolloutPage,
     RolloutSummary,
     RolloutView,
+    RunningView,
+    StandingView,
     WaveView,
 )
+from cloud.rollouts.standings import Runs, Said, Standing, Wish, standings, wish
+from contracts.deployments import SHADOW_OF, ArtifactKind, agent_sha256
 
 MOST_CHANGES = 500
 """Changes of models that one answer holds."""
@@ -53,6 +62,11 @@ LONGEST = {
     CountResolution.DAY: timedelta(days=92),
 }
 """Of a chart of counts: a camera tells one every ten seconds, and all of them are gone through."""
+REPORTS_READ = 50
+"""Status reports of a device that are gone through for what it has verified: those of its last few deployments."""
+HEARTBEATS = timedelta(days=7)
+"""A heartbeat older than this is not read: nobody knows what such a device runs now."""
+_KIND_OF = {shadow: kind for kind, shadow in SHADOW_OF.items()}
 _OVER = frozenset({"refused", "rolled_back", "canceled"})
 
 
@@ -212,6 +226,88 @@ async def counts(
         point = bucket(at, found, changes, known_from=known_from)
         items.append(CountBucket(**asdict(point) | ({} if cast_back else {"cast_back": None})))
     return CountSeries(unit_id=unit_id, resolution=resolution, items=items, changes=marks.items, derived=cast_back)
+
+
+async def list_standings(
+    reader: ReadConnection, user: Principal, site: str | None, page: PageQuery, now: datetime
+) -> DeviceStandingPage:
+    """Desired, reported, verified and running of every device.
+
+    Raises:
+        NotFoundError: there is no such site of theirs.
+    """
+    site_id = None if site is None else await find_site_id(reader, user, site)
+    after = None
+    if page.cursor is not None:
+        site_slug, slug = decode_cursor(page.cursor, 2)
+        after = (site_slug, slug)
+    repository = RolloutRepository(reader, user.scope)
+    rows = await repository.fleet(site_id=site_id, after=after, rows=page.rows)
+    shown, cursor = cut(rows, page.limit, lambda row: encode_cursor(row["site"], row["device"]))
+    device_ids = [row["id"] for row in shown]
+    wishes: dict[int, dict[ArtifactKind, Wish]] = {key: {} for key in device_ids}
+    for row in await repository.told(device_ids):
+        kind = _KIND_OF.get(row["shadow"])
+        found = None if kind is None else wish(kind, row["desired"], row["changed_at"], sent=row["sent"])
+        if kind is not None and found is not None:
+            wishes[row["device_id"]][kind] = found
+    said: dict[int, list[Said]] = {key: [] for key in device_ids}
+    for row in await repository.said(device_ids, most=REPORTS_READ):
+        one = Said(ArtifactKind(row["kind"]), row["occurred_at"], row["received_at"], row["detail"])
+        said[row["device_id"]].append(one)
+    running = _running(shown, await repository.runs(device_ids, now - HEARTBEATS))
+    items = [
+        DeviceStanding(
+            site=row["site"],
+            device=row["device"],
+            last_seen_at=row["last_seen_at"],
+            items=[_standing(one) for one in standings(wishes[row["id"]], said[row["id"]], running[row["id"]])],
+        )
+        for row in shown
+    ]
+    return DeviceStandingPage(items=items, next_cursor=cursor)
+
+
+def _running(devices: Sequence[Row], beats: list[Row]) -> dict[int, dict[ArtifactKind, Runs]]:
+    """By device and kind: of models and configurations by heartbeats, of the agent by its birth."""
+    found: dict[int, dict[ArtifactKind, Runs]] = {row["id"]: {} for row in devices}
+    for row in devices:
+        version, at = row["agent_version"], row["status_sent_at"]
+        if version is not None and at is not None:
+            found[row["id"]][ArtifactKind.AGENT] = Runs(agent_sha256(version), f"agent {version}", at)
+    for row in beats:
+        of_device, at, model = found[row["device_id"]], row["observed_at"], row["model"]
+        if isinstance(model, dict) and "sha256" in model:
+            name = f"{model.get('name', '')} {model.get('version', '')}".strip()
+            of_device[ArtifactKind.MODEL] = Runs(model["sha256"], name, at)
+        if row["config"] is not None:
+            of_device[ArtifactKind.CONFIG] = Runs(row["config"], "", at)
+    return found
+
+
+def _standing(one: Standing) -> StandingView:
+    desired, reported, running = one.desired, one.reported, one.running
+    words = {} if reported is None else reported.detail
+    return StandingView(
+        kind=one.kind,
+        desired=None if desired is None else DesiredView(**asdict(desired)),
+        reported=None
+        if reported is None
+        else ReportedView(
+            at=reported.at,
+            stored_at=reported.stored_at,
+            deployment=str(words.get("deployment", "")),
+            state=str(words.get("state", "")),
+            sha256=words.get("sha256"),
+            reason=str(words.get("reason") or ""),
+            waiting_for=str(words.get("waiting_for") or ""),
+            cause=words.get("cause"),
+        ),
+        running=None if running is None else RunningView(**asdict(running)),
+        verified_sha256=one.verified_sha256,
+        committed_sha256=one.committed_sha256,
+        agrees=one.agrees,
+    )
 
 
 async def list_decisions(reader: ReadConnection, user: Principal, rollout_id: UUID, page: PageQuery) -> DecisionPage:

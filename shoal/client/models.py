@@ -926,6 +926,21 @@ class Dependency(TypedDict):
 
 
 
+class DesiredView(TypedDict):
+    """What a device should run."""
+    deployment: str
+    name: str
+    """Of the model or configuration; ``agent`` for the agent."""
+    version: str
+    sha256: str
+    activate: bool
+    """False: it goes as far as the shadow run, until its wave is judged."""
+    changed_at: str
+    sent: bool
+    """Whether the newest version of this was handed to the downlink. That the device has it, only its report tells."""
+
+
+
 class DetailedHealth(TypedDict):
     """How this process does, with everything that it depends on."""
     status: Literal['ok', 'degraded', 'down']
@@ -1021,6 +1036,26 @@ class _DevicePageAlways(TypedDict):
 
 class DevicePage(_DevicePageAlways, total=False):
     """Some devices."""
+    next_cursor: str | None
+    """Give it back as ``cursor`` for the next page; null on the last page."""
+
+
+
+class DeviceStanding(TypedDict):
+    """Desired, reported, verified and running on one device."""
+    site: str
+    device: str
+    last_seen_at: str | None
+    items: list[StandingView]
+
+
+
+class _DeviceStandingPageAlways(TypedDict):
+    items: list[DeviceStanding]
+
+
+class DeviceStandingPage(_DeviceStandingPageAlways, total=False):
+    """Some devices, by site and name."""
     next_cursor: str | None
     """Give it back as ``cursor`` for the next page; null on the last page."""
 
@@ -2837,6 +2872,20 @@ class ReportedActor(TypedDict):
     """Of all alarms of the time."""
 
 
+
+class ReportedView(TypedDict):
+    """What a device last said of a deployment."""
+    at: str
+    """By its own clock."""
+    stored_at: str
+    deployment: str
+    state: str
+    sha256: str | None
+    reason: str
+    waiting_for: str
+    cause: str | None
+
+
 Resolution: TypeAlias = "Literal['raw', '1m', '1h', '1d']"
 """What a series or an export is read from."""
 
@@ -3013,6 +3062,15 @@ class RowFault(TypedDict):
     field: str
     value: str
     message: str
+
+
+
+class RunningView(TypedDict):
+    """What really runs: told by the running session, never taken from a wish."""
+    sha256: str
+    name: str
+    """Name and version; empty where only the hash is told."""
+    at: str
 
 
 
@@ -3277,6 +3335,21 @@ class SpeciesOut(TypedDict):
     start: str
     end: str
     items: list[SpeciesCount]
+
+
+
+class StandingView(TypedDict):
+    """One kind of artifact on one device."""
+    kind: ArtifactKind
+    desired: DesiredView | None
+    reported: ReportedView | None
+    running: RunningView | None
+    verified_sha256: str | None
+    """The newest that the device has verified completely, as far as its latest 50 reports go back."""
+    committed_sha256: str | None
+    """The newest that has passed its probation there, likewise."""
+    agrees: bool | None
+    """Whether what runs is what was wanted; null where either is not known."""
 
 
 Status: TypeAlias = "Literal['ok', 'degraded', 'stale', 'dark']"

@@ -552,6 +552,11 @@ class Operations:
         answer: models.DeadLetterPage = self._request("GET", "/api/v1/dead-letters", query={"state": state, "reason": reason, "site": site, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
         return answer
 
+    def list_device_deployments(self, *, site: str | None = None, limit: int | None = None, cursor: str | None = None) -> models.DeviceStandingPage:
+        """Deployments of devices."""
+        answer: models.DeviceStandingPage = self._request("GET", "/api/v1/device-deployments", query={"site": site, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
     def list_device_groups(self, *, limit: int | None = None, cursor: str | None = None) -> models.DeviceGroupPage:
         """Groups of devices."""
         answer: models.DeviceGroupPage = self._request("GET", "/api/v1/device-groups", query={"limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
@@ -1419,6 +1424,11 @@ class AsyncOperations:
     async def list_dead_letters(self, *, state: models.LetterState | None = None, reason: str | None = None, site: str | None = None, limit: int | None = None, cursor: str | None = None) -> models.DeadLetterPage:
         """Messages that failed."""
         answer: models.DeadLetterPage = await self._request("GET", "/api/v1/dead-letters", query={"state": state, "reason": reason, "site": site, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    async def list_device_deployments(self, *, site: str | None = None, limit: int | None = None, cursor: str | None = None) -> models.DeviceStandingPage:
+        """Deployments of devices."""
+        answer: models.DeviceStandingPage = await self._request("GET", "/api/v1/device-deployments", query={"site": site, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
         return answer
 
     async def list_device_groups(self, *, limit: int | None = None, cursor: str | None = None) -> models.DeviceGroupPage:

@@ -12,7 +12,7 @@ import typer
 from contracts.errors import ConfigurationError
 from shoal.fleet.boxes import commands, diagnostics, log_level
 from shoal.fleet.letters import letters
-from shoal.fleet.rollouts import devices, groups, rollout, tag
+from shoal.fleet.rollouts import deployments, devices, groups, rollout, tag
 
 if TYPE_CHECKING:
     from securesystemslib.signer import Key, Signer
@@ -33,6 +33,7 @@ for name, group in (
 ):  # fmt: skip
     app.add_typer(group, name=name)
 app.command("devices")(devices)
+app.command("deployments")(deployments)
 app.command("diagnostics")(diagnostics)
 app.command("log-level")(log_level)
 app.command("commands")(commands)

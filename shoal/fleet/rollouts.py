@@ -146,6 +146,27 @@ def devices(
     )
 
 
+def deployments(
+    site: Annotated[str | None, typer.Option(help="Of one site")] = None,
+    differing: Annotated[
+        bool, typer.Option("--differing", help="Only where something else runs than was wanted")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """What every device should run, what it says of that, and what really runs, side by side."""
+
+    def rows(client: Client) -> list[Any]:
+        fleet = every_page(lambda **page: client.list_device_deployments(site=site, **page))
+        return [
+            _side_by_side(device, one)
+            for device in fleet
+            for one in device["items"]
+            if not differing or one["agrees"] is False
+        ]
+
+    show(rows, ("device", "kind", "desired", "state", "verified", "running", "agrees", "why"), as_json)
+
+
 def tag(
     device: Annotated[str, typer.Argument(metavar="SITE/DEVICE", help="Device")],
     tags: Annotated[list[str] | None, typer.Argument(help="All of its tags; none takes them away")] = None,
@@ -157,6 +178,23 @@ def tag(
         raise ConfigurationError("device", device, "Write it as SITE/DEVICE.")
     columns = ("site", "slug", "groups", "tags")
     show(lambda client: [client.set_device_tags(site, name, {"tags": tags or []})], columns, as_json)
+
+
+def _side_by_side(device: Any, one: Any) -> dict[str, Any]:
+    desired, reported, running = one["desired"], one["reported"], one["running"]
+    return {
+        **one,
+        "device": f"{device['site']}/{device['device']}",
+        "desired": None if desired is None else f"{desired['name']} {desired['version']}",
+        "state": None if reported is None else reported["state"],
+        "verified": _short(one["verified_sha256"]),
+        "running": None if running is None else running["name"] or _short(running["sha256"]),
+        "why": None if reported is None else reported["reason"] or reported["waiting_for"],
+    }
+
+
+def _short(sha256: str | None) -> str | None:
+    return None if sha256 is None else sha256[:12]
 
 
 _GROUP = ("name", "note", "devices", "created_by", "created_at")

@@ -43,7 +43,7 @@ NEEDS: dict[str, Role] = {
     "approveRollout": F, "setDeviceTags": F, "setDeviceGroup": F, "deleteDeviceGroup": F,
     "getDeviceDiagnostics": F, "listSamplePairs": F, "orderCommand": F, "listCommands": F, "getCommand": F, "getCommandArchive": F,
     "putDeviceArchive": Q, "listDeadLetterReasons": F, "orderDeadLetters": F, "listDeadLetterOrders": F,
-    "getDeadLetterOrder": F,
+    "getDeadLetterOrder": F, "listDeviceDeployments": F,
     "getUploadOptions": Q, "createUpload": Q, "getUploadOffset": Q, "appendToUpload": Q, "giveNextLabelTask": Q,
     "holdLabelTask": Q, "releaseLabelTask": Q, "addLabel": Q, "undoLabel": Q, "addLabelMark": Q, "reviewLabelTask": M,
     "setLabelSettings": M, "importLabels": M, "freezeDataset": M,

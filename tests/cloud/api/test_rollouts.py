@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import json
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import httpx
@@ -198,3 +201,80 @@ def test_counts_are_cast_back_over_a_change_of_models_and_say_that_they_are_deri
             database.execute("DELETE FROM device_event WHERE occurred_at > '2031-01-01'")
             database.execute("DELETE FROM observation WHERE observed_at > '2031-01-01'")
             database.execute("DELETE FROM rollout_device WHERE rollout_id = %s", (rollout["id"],))
+
+
+def test_desired_reported_verified_and_running_stand_side_by_side(
+    fleet_admin: httpx.Client, operator: httpx.Client, rival: httpx.Client, rollout: dict[str, Any], farm_url: str
+) -> None:
+    wanted, before, settings = "a" * 64, "b" * 64, "c" * 64
+    now = datetime.now(timezone.utc)
+    told = {
+        "site": "fjord", "device": "edge-1", "deployment": rollout["id"], "path": "models/fish-detector/1.1.0.json",
+        "sha256": wanted, "bytes": 1, "model": "fish-detector", "version": "1.1.0",
+        "issued_at": now.isoformat(), "expires_at": now.isoformat(),
+    }  # fmt: skip
+    envelope = {
+        "payloadType": "application/vnd.shoal.assignment+json",
+        "payload": base64.b64encode(json.dumps(told).encode()).decode(),
+        "signatures": [{"keyid": "x", "sig": "x"}],
+    }
+    with psycopg.connect(farm_url) as database:
+        row = database.execute(
+            "SELECT d.id, s.slug, d.slug FROM device AS d JOIN site AS s ON s.id = d.site_id JOIN organization AS o"
+            " ON o.id = s.organization_id WHERE s.slug = 'fjord' ORDER BY s.slug, d.slug LIMIT 1"
+        ).fetchone()
+        assert row is not None
+        device, site, name = row
+        database.execute(
+            "INSERT INTO device_shadow (device_id, shadow, desired, version, sent_version, changed_at) VALUES (%s, 'models', %s, 2, 1, %s)",
+            (device, Jsonb({"assignment": envelope, "activate": False}), now),
+        )
+        for minute, detail in (
+            (1, {"state": "committed", "deployment": "d-0", "sha256": before}),
+            (2, {"state": "shadow_run", "deployment": rollout["id"], "sha256": wanted, "waiting_for": "frames"}),
+            (3, {"state": "a state of tomorrow", "deployment": rollout["id"], "sha256": wanted}),
+        ):
+            database.execute(
+                "INSERT INTO device_event (device_id, name, occurred_at, received_at, detail)"
+                " VALUES (%s, 'deployment.status', %s, now(), %s)",
+                (device, datetime(2031, 3, 1, 0, minute, tzinfo=timezone.utc), Jsonb(detail)),
+            )
+        database.execute(
+            "INSERT INTO device_health (device_id, observed_at, body) VALUES (%s, %s, %s)",
+            (
+                device,
+                now + timedelta(seconds=1),
+                Jsonb(
+                    {
+                        "model": {"name": "fish-detector", "version": "1.0.0", "sha256": before},
+                        "config_sha256": settings,
+                    }
+                ),
+            ),
+        )
+    try:
+        page = fleet_admin.get("/api/v1/device-deployments", params={"site": site, "limit": 500}).json()
+        mine = next(one for one in page["items"] if one["device"] == name)
+        by_kind = {one["kind"]: one for one in mine["items"]}
+        model = by_kind["model"]
+        assert (model["desired"]["name"], model["desired"]["version"]) == ("fish-detector", "1.1.0")
+        assert (model["desired"]["sha256"], model["desired"]["activate"], model["desired"]["sent"]) == (
+            wanted,
+            False,
+            False,
+        )
+        assert model["reported"]["state"] == "a state of tomorrow"
+        assert model["reported"]["deployment"] == rollout["id"]
+        assert model["running"]["name"] == "fish-detector 1.0.0"
+        assert (model["verified_sha256"], model["committed_sha256"]) == (wanted, before)
+        assert model["agrees"] is False, "what runs is what the session tells, not what was wished"
+        assert (by_kind["config"]["running"]["sha256"], by_kind["config"]["agrees"]) == (settings, None)
+        first = fleet_admin.get("/api/v1/device-deployments", params={"limit": 1}).json()
+        assert len(first["items"]) == 1
+        assert operator.get("/api/v1/device-deployments").status_code == 403
+        assert all(one["site"] != site for one in rival.get("/api/v1/device-deployments").json().get("items", []))
+    finally:
+        with psycopg.connect(farm_url) as database:
+            database.execute("DELETE FROM device_event WHERE occurred_at > '2031-01-01'")
+            database.execute("DELETE FROM device_shadow WHERE device_id = %s", (device,))
+            database.execute("DELETE FROM device_health WHERE body ->> 'config_sha256' = %s", (settings,))

@@ -2604,6 +2604,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/device-deployments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Deployments of devices
+         * @description What every device should run, what it last said of that, what it has verified and what really runs, side by side.
+         */
+        get: operations["listDeviceDeployments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/units/{unit_id}/model-changes": {
         parameters: {
             query?: never;
@@ -4941,6 +4961,38 @@ export interface components {
             detail: string;
         };
         /**
+         * DesiredView
+         * @description What a device should run.
+         */
+        DesiredView: {
+            /** Deployment */
+            deployment: string;
+            /**
+             * Name
+             * @description Of the model or configuration; ``agent`` for the agent.
+             */
+            name: string;
+            /** Version */
+            version: string;
+            /** Sha256 */
+            sha256: string;
+            /**
+             * Activate
+             * @description False: it goes as far as the shadow run, until its wave is judged.
+             */
+            activate: boolean;
+            /**
+             * Changed At
+             * Format: date-time
+             */
+            changed_at: string;
+            /**
+             * Sent
+             * @description Whether the newest version of this was handed to the downlink. That the device has it, only its report tells.
+             */
+            sent: boolean;
+        };
+        /**
          * DetailedHealth
          * @description How this process does, with everything that it depends on.
          */
@@ -5104,6 +5156,33 @@ export interface components {
         DevicePage: {
             /** Items */
             items: components["schemas"]["Device"][];
+            /**
+             * Next Cursor
+             * @description Give it back as ``cursor`` for the next page; null on the last page.
+             */
+            next_cursor?: string | null;
+        };
+        /**
+         * DeviceStanding
+         * @description Desired, reported, verified and running on one device.
+         */
+        DeviceStanding: {
+            /** Site */
+            site: string;
+            /** Device */
+            device: string;
+            /** Last Seen At */
+            last_seen_at: string | null;
+            /** Items */
+            items: components["schemas"]["StandingView"][];
+        };
+        /**
+         * DeviceStandingPage
+         * @description Some devices, by site and name.
+         */
+        DeviceStandingPage: {
+            /** Items */
+            items: components["schemas"]["DeviceStanding"][];
             /**
              * Next Cursor
              * @description Give it back as ``cursor`` for the next page; null on the last page.
@@ -8606,6 +8685,35 @@ export interface components {
             share: number;
         };
         /**
+         * ReportedView
+         * @description What a device last said of a deployment.
+         */
+        ReportedView: {
+            /**
+             * At
+             * Format: date-time
+             * @description By its own clock.
+             */
+            at: string;
+            /**
+             * Stored At
+             * Format: date-time
+             */
+            stored_at: string;
+            /** Deployment */
+            deployment: string;
+            /** State */
+            state: string;
+            /** Sha256 */
+            sha256: string | null;
+            /** Reason */
+            reason: string;
+            /** Waiting For */
+            waiting_for: string;
+            /** Cause */
+            cause: string | null;
+        };
+        /**
          * Resolution
          * @description What a series or an export is read from.
          * @enum {string}
@@ -8939,6 +9047,24 @@ export interface components {
             value: string;
             /** Message */
             message: string;
+        };
+        /**
+         * RunningView
+         * @description What really runs: told by the running session, never taken from a wish.
+         */
+        RunningView: {
+            /** Sha256 */
+            sha256: string;
+            /**
+             * Name
+             * @description Name and version; empty where only the hash is told.
+             */
+            name: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
         };
         /**
          * SamplePair
@@ -9402,6 +9528,31 @@ export interface components {
             end: string;
             /** Items */
             items: components["schemas"]["SpeciesCount"][];
+        };
+        /**
+         * StandingView
+         * @description One kind of artifact on one device.
+         */
+        StandingView: {
+            kind: components["schemas"]["ArtifactKind"];
+            desired: components["schemas"]["DesiredView"] | null;
+            reported: components["schemas"]["ReportedView"] | null;
+            running: components["schemas"]["RunningView"] | null;
+            /**
+             * Verified Sha256
+             * @description The newest that the device has verified completely, as far as its latest 50 reports go back.
+             */
+            verified_sha256: string | null;
+            /**
+             * Committed Sha256
+             * @description The newest that has passed its probation there, likewise.
+             */
+            committed_sha256: string | null;
+            /**
+             * Agrees
+             * @description Whether what runs is what was wanted; null where either is not known.
+             */
+            agrees: boolean | null;
         };
         /**
          * Status
@@ -18905,6 +19056,78 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DecisionPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDeviceDeployments: {
+        parameters: {
+            query?: {
+                /** @description Slug of a site; without it, all of the organization. */
+                site?: string | null;
+                /** @description Items per page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceStandingPage"];
                 };
             };
             /** @description Bad Request */
