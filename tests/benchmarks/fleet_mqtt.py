@@ -69,7 +69,7 @@ async def _fleet(port: int, devices: int, broker: psutil.Process) -> dict[str, A
         elif b"offline" in payload:
             gone.add(topic)
 
-    watcher = await _Device.connect(port, "watcher", observe)
+    watcher = await MqttDevice.connect(port, "watcher", observe)
     await watcher.subscribe(shadow("+", "models", "update"))
     for topic in uplink_kind_filters():
         await watcher.subscribe(topic)
@@ -127,14 +127,14 @@ def _desired_topic(name: str) -> str:
     return shadow(thing_name(SITE, name), "models", "get/accepted")
 
 
-async def _all(port: int, names: Sequence[str]) -> list[_Device]:
+async def _all(port: int, names: Sequence[str]) -> list[MqttDevice]:
     """Every device with its subscription, so many at once."""
     turn = asyncio.Semaphore(AT_ONCE)
 
-    async def one(name: str) -> _Device:
+    async def one(name: str) -> MqttDevice:
         thing = thing_name(SITE, name)
         async with turn:
-            device = await _Device.connect(port, name, lambda _topic, _payload: None)
+            device = await MqttDevice.connect(port, name, lambda _topic, _payload: None)
             device.answer = shadow(thing, "models", "update")
             await device.subscribe(_desired_topic(name))
             return device
@@ -152,7 +152,7 @@ def _share(ordered: list[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else float("nan")
 
 
-class _Device(asyncio.Protocol):
+class MqttDevice(asyncio.Protocol):
     """As much MQTT 3.1.1 as a device needs here."""
 
     def __init__(self, name: str, hear: Callable[[str, bytes], None]) -> None:
@@ -167,7 +167,7 @@ class _Device(asyncio.Protocol):
         self._subscribed: asyncio.Future[None] | None = None
 
     @classmethod
-    async def connect(cls, port: int, name: str, hear: Callable[[str, bytes], None]) -> _Device:
+    async def connect(cls, port: int, name: str, hear: Callable[[str, bytes], None]) -> MqttDevice:
         loop = asyncio.get_running_loop()
         _, device = await loop.create_connection(lambda: cls(name, hear), "127.0.0.1", port)
         await asyncio.wait_for(device._connected, WAIT_S)
