@@ -3,7 +3,7 @@
 Every client is the agent's own verifier, downloader, slots and updater on a folder of its own, with an MQTT connection of its own;
 the repository lies behind the real mirror over HTTP. A wish goes through the bridge's downlink and a real broker to its box, and what
 the box says goes back over that broker, through bridge and ingest in a process of their own, into PostgreSQL; it counts as
-reported when the API (a third process) tells it. Only the cameras' pipeline and the outbox are left out: what they cost is in
+reported when the API (another process) tells it to somebody who asks twice a second. Only the cameras' pipeline and the outbox are left out: what they cost is in
 ``edge_pipeline`` and ``outbox``.
 """
 
@@ -20,7 +20,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timezone
@@ -32,8 +32,6 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from bridge.downlink import Downlink, close_publisher, open_publisher
-from bridge.settings import BridgeSettings
 from cloud.auth.accounts import create_user
 from cloud.db import migrate
 from cloud.farms.provision import provision
@@ -207,13 +205,8 @@ def _desired_to_running(ceremony: Ceremony, url: str, *, devices: int) -> dict[s
         wires = _Wires(broker.port, stack)
         boxes = {name: _box(ceremony, url, name, wires) for name in names}
         wires.connect(boxes)
-        publisher = open_publisher(BridgeSettings(mqtt_host="127.0.0.1", mqtt_port=broker.port, metrics_port=0))
-        stack.callback(close_publisher, publisher)
-        downlink = Downlink(publisher)
-        stack.callback(downlink.stop)
-        downlink.start()
         release, digest = ceremony.repository.release("tiny", "1.0.0")
-        platform.watch(release.sha256, stack)
+        platform.watch(release.sha256)
         wished: dict[str, float] = {}
         for name in names:
             signed = assign(
@@ -227,27 +220,28 @@ def _desired_to_running(ceremony: Ceremony, url: str, *, devices: int) -> dict[s
             )
             desired = DesiredModels(assignment=signed).model_dump(mode="json")
             document = ShadowDocument(state=ShadowState(desired=desired), version=1)
-            wished[name] = time.perf_counter()
-            downlink.publish(
-                DownlinkMessage(site=SITE, device=name, body=DesiredState(shadow=MODELS_SHADOW, document=document))
-            )
+            wish = DesiredState(shadow=MODELS_SHADOW, document=document)
+            wished[name] = time.monotonic()
+            platform.wish(DownlinkMessage(site=SITE, device=name, body=wish))
         began = min(wished.values())
         taken: dict[str, float] = {}
         told: dict[str, float] = {}
-        while len(platform.running) < devices and time.perf_counter() - began < WAIT_S:
-            for name, updater in boxes.items():
-                if name in taken:
-                    continue
-                updater.work()
-                if name not in told and updater.reported().deployment is not None:
-                    told[name] = time.perf_counter()
-                deployment = updater.deployment
-                if deployment is not None and deployment.state is DeploymentState.PROBATION:
-                    assert updater.reported().running_sha256 == release.sha256
-                    taken[name] = time.perf_counter()
-                    wires.beat(name, ModelRef(name=release.model, version=release.version, sha256=release.sha256))
-            if len(taken) == devices:
-                time.sleep(0.05)
+        while platform.look() < devices and time.monotonic() - began < WAIT_S:
+            turn = wires.next_box()
+            if turn is None:
+                time.sleep(0.02)
+                continue
+            name, updater = turn, boxes[turn]
+            updater.work()
+            if name not in told and updater.reported().deployment is not None:
+                told[name] = time.monotonic()
+            deployment = updater.deployment
+            if deployment is None or deployment.state is not DeploymentState.PROBATION:
+                wires.go_on(name)
+                continue
+            assert updater.reported().running_sha256 == release.sha256
+            taken[name] = time.monotonic()
+            wires.beat(name, ModelRef(name=release.model, version=release.version, sha256=release.sha256))
         reported = sorted(at - wished[name] for name, at in platform.reported.items())
         running = sorted(at - wished[name] for name, at in platform.running.items())
         in_process = sorted(at - wished[name] for name, at in told.items())
@@ -267,19 +261,47 @@ def _desired_to_running(ceremony: Ceremony, url: str, *, devices: int) -> dict[s
 
 
 _PIPELINE = """
-import sys, threading
+import sys
 from pathlib import Path
 from bridge.downlink import Downlink, open_publisher
 from bridge.settings import BridgeSettings
 from bridge.uplink import Uplink
 from cloud.consumers import Ingest
+from contracts.downlink import Downlink as Message
 from shoal.box_sink import BoxSink
 settings = BridgeSettings(mqtt_host="127.0.0.1", mqtt_port=int(sys.argv[1]), metrics_port=0)
 downlink = Downlink(open_publisher(settings))
 downlink.start()
 ingest = Ingest(sys.argv[2], storage_dir=Path(sys.argv[3]))
 Uplink(settings, BoxSink(ingest, downlink.publish_watermark)).start()
-threading.Event().wait()
+for line in sys.stdin:
+    downlink.publish(Message.model_validate_json(line))
+"""
+_ASKING = """
+import sys, time
+import httpx
+url, token, wanted, pause_s = sys.argv[1:]
+client = httpx.Client(base_url=url, timeout=60, headers={"Authorization": f"Bearer {token}"})
+said = set()
+while True:
+    cursor = None
+    while True:
+        query = {"limit": 500, **({"cursor": cursor} if cursor else {})}
+        page = client.get("/device-deployments", params=query).raise_for_status().json()
+        at = time.monotonic()
+        for device in page["items"]:
+            name = device["device"]
+            for model in (one for one in device["items"] if one["kind"] == "model"):
+                told = model["reported"] and model["reported"]["deployment"] == f"d-{name}"
+                runs = model["running"] and model["running"]["sha256"] == wanted
+                for what in ["reported"] * bool(told) + ["running"] * bool(runs):
+                    if (what, name) not in said:
+                        said.add((what, name))
+                        print(what, name, at, flush=True)
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    time.sleep(float(pause_s))
 """
 
 
@@ -303,63 +325,59 @@ class _Platform:
             "SHOAL_PORT": str(port),
             "SHOAL_RATE_PER_MINUTE_USER": "100000",
         }
-        for command in (
-            ["-c", _PIPELINE, str(broker_port), url, str(folder / "storage")],
-            ["-m", "cloud"],
-        ):
-            child = subprocess.Popen([sys.executable, *command], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
-            stack.callback(_end, child)
+        self._stack = stack
+        self._folder = folder
+        self._start(["-m", "cloud"], environment)
+        pipeline = self._start(["-c", _PIPELINE, str(broker_port), url, str(folder / "storage")], environment)
+        assert pipeline.stdin is not None
+        self._wishes = pipeline.stdin
+        self._read = 0
         self.reported: dict[str, float] = {}
         """When the API first told of a device's own report."""
         self.running: dict[str, float] = {}
         """When the API first told that the new hash runs there."""
-        self._client = stack.enter_context(httpx.Client(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=30))
-        self._sign_in()
+        self._url = f"http://127.0.0.1:{port}/api/v1"
+        self._token = self._sign_in()
 
-    def _sign_in(self) -> None:
+    def _start(self, command: list[str], environment: Mapping[str, str], **more: Any) -> subprocess.Popen[bytes]:
+        child = subprocess.Popen([sys.executable, *command], cwd=ROOT, env=environment, stdin=subprocess.PIPE, **more)
+        self._stack.callback(_end, child)
+        return child
+
+    def _sign_in(self) -> str:
+        login = {"username": "fleet@bench.example", "password": PASSWORD}
         deadline = time.monotonic() + 120
         while True:
             try:
-                answer = self._client.post(
-                    "/auth/login", data={"username": "fleet@bench.example", "password": PASSWORD}
-                )
-                answer.raise_for_status()
+                answer = httpx.post(f"{self._url}/auth/login", data=login, timeout=30)
+                return str(answer.raise_for_status().json()["access_token"])
             except httpx.HTTPError:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.5)
-                continue
-            self._client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
-            return
 
-    def watch(self, wanted: str, stack: ExitStack) -> None:
-        """Ask again and again, from now on."""
-        stop = threading.Event()
-        asking = threading.Thread(target=self._ask, args=(wanted, stop), daemon=True)
-        stack.callback(asking.join, 60)
-        stack.callback(stop.set)
-        asking.start()
+    def watch(self, wanted: str) -> None:
+        """Have the API asked again and again, from now on, by a process of its own."""
+        said = (self._folder / "said").open("wb")
+        self._stack.callback(said.close)
+        command = ["-c", _ASKING, self._url, self._token, wanted, str(POLL_S)]
+        self._start(command, os.environ, stdout=said)
 
-    def _ask(self, wanted: str, stop: threading.Event) -> None:
-        while not stop.wait(POLL_S):
-            cursor = None
-            while not stop.is_set():
-                page = self._client.get(
-                    "/device-deployments", params={"limit": 500, **({"cursor": cursor} if cursor else {})}
-                )
-                page.raise_for_status()
-                seen_at, document = time.perf_counter(), page.json()
-                for device in document["items"]:
-                    model = next((one for one in device["items"] if one["kind"] == "model"), None)
-                    if model is None:
-                        continue
-                    if model["reported"] and model["reported"]["deployment"] == f"d-{device['device']}":
-                        self.reported.setdefault(device["device"], seen_at)
-                    if model["running"] and model["running"]["sha256"] == wanted:
-                        self.running.setdefault(device["device"], seen_at)
-                cursor = document["next_cursor"]
-                if cursor is None:
-                    break
+    def wish(self, message: DownlinkMessage) -> None:
+        """Give one to the downlink."""
+        self._wishes.write(message.model_dump_json(exclude_none=True).encode() + b"\n")
+        self._wishes.flush()
+
+    def look(self) -> int:
+        """Take in what the API has told; how many devices run the new hash."""
+        with (self._folder / "said").open("rb") as said:
+            said.seek(self._read)
+            whole = said.read().rpartition(b"\n")[0]
+        self._read += len(whole) + 1 if whole else 0
+        for line in whole.decode().splitlines():
+            what, name, at = line.split()
+            (self.reported if what == "reported" else self.running)[name] = float(at)
+        return len(self.running)
 
 
 class _Wires:
@@ -374,6 +392,17 @@ class _Wires:
         thread.start()
         self._devices: dict[str, MqttDevice] = {}
         self._sequence: Counter[str] = Counter()
+        self._fresh: deque[str] = deque()
+        self._under_way: deque[str] = deque()
+
+    def next_box(self) -> str | None:
+        """Whose turn it is: on farms they work at once, here those come first that have just heard something."""
+        waiting = self._fresh or self._under_way
+        return waiting.popleft() if waiting else None
+
+    def go_on(self, name: str) -> None:
+        """This one has more to do."""
+        self._under_way.append(name)
 
     def connect(self, boxes: Mapping[str, Updater]) -> None:
         """Every box hears what is desired of it."""
@@ -385,6 +414,7 @@ class _Wires:
         async def one(name: str, updater: Updater) -> None:
             def hear(_topic: str, payload: bytes) -> None:
                 updater.desire(decode_desired(json.loads(payload)["state"]["desired"]))
+                self._fresh.append(name)
 
             async with turn:
                 device = await MqttDevice.connect(self._port, name, hear)
