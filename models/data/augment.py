@@ -16,24 +16,47 @@ from models.runtime.preprocess import PAD_VALUE, FloatArray, FrameArray
 MIN_VISIBLE = 0.35
 """A box of which less than this share stays in the picture is no longer asked for."""
 MIN_SIDE_PX = 2.0
+ZOOM = (0.7, 1.8)
+STRETCH = 0.12
+GENTLE_ZOOM = (0.9, 1.15)
+GENTLE_STRETCH = 0.03
 
 
-def augment(labelled: LabelledFrame, rng: np.random.Generator, *, underwater: float = 0.0) -> LabelledFrame:
-    """Return a random variation of the same size; a share ``underwater`` of them in other water and light.
+def augment(
+    labelled: LabelledFrame, rng: np.random.Generator, *, underwater: float = 0.0, gentle: float = 0.0
+) -> LabelledFrame:
+    """Return a random variation of the same size.
 
-    ``underwater`` is off until somebody asks: with 0 a seed draws what it always drew.
+    Args:
+        labelled: the frame.
+        rng: of the epoch.
+        underwater: share that is put under other water and light.
+        gentle: share that stays nearly as the camera saw it, mirrored or not: strong variation teaches other waters, and
+            costs the small fish of a crowd, whose boxes are a few pixels.
+
+    Both are off until somebody asks: with 0 a seed draws what it always drew.
     """
+    if gentle and rng.random() < gentle:
+        frame, boxes = _reframe(labelled.frame, labelled.boxes, rng, zoom=GENTLE_ZOOM, stretch=GENTLE_STRETCH)
+        return LabelledFrame(_relight(frame, rng), boxes, labelled.site)
     frame, boxes = _reframe(labelled.frame, labelled.boxes, rng)
     if underwater and rng.random() < underwater:
         frame = immerse(frame, rng)
     return LabelledFrame(_degrade(_recolour(frame, rng), rng), boxes, labelled.site)
 
 
-def _reframe(frame: FrameArray, boxes: FloatArray, rng: np.random.Generator) -> tuple[FrameArray, FloatArray]:
+def _reframe(
+    frame: FrameArray,
+    boxes: FloatArray,
+    rng: np.random.Generator,
+    *,
+    zoom: tuple[float, float] = ZOOM,
+    stretch: float = STRETCH,
+) -> tuple[FrameArray, FloatArray]:
     height, width = frame.shape[:2]
-    scale = float(np.exp(rng.uniform(np.log(0.7), np.log(1.8))))
-    stretch = float(np.exp(rng.uniform(-0.12, 0.12)))
-    scale_x, scale_y = scale * stretch, scale / stretch
+    scale = float(np.exp(rng.uniform(np.log(zoom[0]), np.log(zoom[1]))))
+    wider = float(np.exp(rng.uniform(-stretch, stretch)))
+    scale_x, scale_y = scale * wider, scale / wider
     flip = rng.random() < 0.5  # noqa: PLR2004 - fish swim both ways
     # The shift keeps a zoomed picture filling the frame, and a shrunk one anywhere inside it.
     shift_x = rng.uniform(min(0.0, width * (1 - scale_x)), max(0.0, width * (1 - scale_x)))
@@ -60,6 +83,12 @@ def _move_boxes(boxes: FloatArray, matrix: np.ndarray, size: tuple[int, int]) ->
     full = np.maximum((moved[:, 2:] - moved[:, :2]).prod(axis=1), 1e-6)
     keep = (sides.prod(axis=1) / full >= MIN_VISIBLE) & (sides >= MIN_SIDE_PX).all(axis=1)
     return inside[keep].astype(np.float32)
+
+
+def _relight(frame: FrameArray, rng: np.random.Generator) -> FrameArray:
+    gain, tint = rng.uniform(0.85, 1.15), rng.normal(0, 8, 3)
+    tables = np.clip(np.arange(256)[:, None] * gain + tint, 0, 255).astype(np.uint8)
+    return np.asarray(cv2.LUT(frame, tables[None]), np.uint8)
 
 
 def _recolour(frame: FrameArray, rng: np.random.Generator) -> FrameArray:

@@ -257,6 +257,11 @@ def site_weights(images: Sequence[DatasetImage], *, power: float = 0.5) -> np.nd
     return _rarest_first(images, lambda image: {image.site}, power)
 
 
+def crowd_weights(images: Sequence[DatasetImage], power: float) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Weight of every image by how much there is to find in it: (1 + objects) to this power; 0 takes all alike."""
+    return np.array([(1.0 + len(image.boxes)) ** power for image in images], np.float64)
+
+
 def _rarest_first(
     images: Sequence[DatasetImage], keys: Callable[[DatasetImage], Iterable[str]], power: float
 ) -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -37,12 +37,13 @@ def epoch_batches(
     epoch: int,
     rank: int = 0,
     underwater: float = 0.0,
+    gentle: float = 0.0,
 ) -> Iterator[Batch]:
     """Yield ``images // batch_size`` batches (at least one); every ``rank`` of a distributed run draws its own."""
     rng = np.random.default_rng([seed, epoch, rank] if rank else [seed, epoch])
     for _ in range(max(1, images // batch_size)):
         chosen = rng.choice(len(frames), batch_size, p=weights)
-        yield make_batch([augment(frames[index], rng, underwater=underwater) for index in chosen])
+        yield make_batch([augment(frames[index], rng, underwater=underwater, gentle=gentle) for index in chosen])
 
 
 def make_batch(frames: Sequence[LabelledFrame]) -> Batch:

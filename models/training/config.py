@@ -79,6 +79,10 @@ class ScheduleConfig(_Section):
     """Most images of the judging split that a validation looks at, spread evenly."""
     underwater: float = Field(default=0.0, ge=0, le=1)
     """Share of a detector's training frames that are put under other water and light (``models/data/underwater.py``)."""
+    gentle: float = Field(default=0.0, ge=0, le=1)
+    """Share of a detector's training frames that are varied only a little, as the camera will see them."""
+    crowd_power: float = Field(default=0.0, ge=0, le=1)
+    """A detector's frames are drawn by (1 + objects) to this power: most fish of a farm are in its full frames."""
     tensorboard: bool = False
     """Also write the curve for TensorBoard, into the run folder."""
 
@@ -96,7 +100,8 @@ class TrainingConfig(_Section):
     network: Literal["fish_centernet", "ssdlite320", "fasterrcnn"] = "fish_centernet"
     """An entry of the zoo. Only the first exports with the current exporter, and only it is a few megabytes."""
     base: str | None = None
-    """Bundle (name or folder) whose weights the run goes on from, with its batch statistics kept; None starts from ImageNet."""
+    """What the run goes on from: a bundle (name or folder), with its batch statistics kept, or the folder of another run of
+    the same network, at any input size. None starts from ImageNet."""
     model: DetectorConfig = DetectorConfig()
     schedule: ScheduleConfig = ScheduleConfig()
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from contracts.bundles import DataSource, ImageInput
 from models.data.augment import augment
 from models.data.frames import LabelledFrame, load_frame
-from models.data.splits import site_weights
+from models.data.splits import crowd_weights, site_weights
 from models.detector.config import DetectorConfig
 from models.detector.loss import detection_loss
 from models.detector.model import FishDetector
@@ -88,6 +88,7 @@ class DetectorJob:
             epoch=epoch,
             rank=place.rank,
             underwater=self.schedule.underwater,
+            gentle=self.schedule.gentle,
         )
 
     def losses(self, model: nn.Module, batch: Any) -> Mapping[str, Tensor]:
@@ -118,7 +119,11 @@ class DetectorJob:
         rng = np.random.default_rng([self.seed, epoch, place.rank])
         for _ in range(self.steps(place)):
             chosen = rng.choice(len(self.frames), self.schedule.batch_size, p=self.prepared.weights)
-            yield as_boxes([augment(self.frames[index], rng, underwater=self.schedule.underwater) for index in chosen])
+            varied = [
+                augment(self.frames[index], rng, underwater=self.schedule.underwater, gentle=self.schedule.gentle)
+                for index in chosen
+            ]
+            yield as_boxes(varied)
 
 
 def as_boxes(frames: Sequence[LabelledFrame]) -> Boxes:
@@ -145,7 +150,8 @@ def model_input(config: DetectorConfig) -> ImageInput:
 
 
 def prepare_dataset(config: TrainingConfig, dataset: Path, judge: str | None, roots: Sequence[Path] = ()) -> Prepared:
-    """The data of one YOLO folder or frozen data set; sites are drawn by the root of their size.
+    """The data of one YOLO folder or frozen data set; sites are drawn by the root of their size, and full frames
+    more often where the schedule says so.
 
     Raises:
         DatasetError: the data cannot be used.
@@ -153,4 +159,6 @@ def prepare_dataset(config: TrainingConfig, dataset: Path, judge: str | None, ro
     snapshot, places = open_dataset(dataset, config.name, config.labels, folds=5, roots=roots)
     train, judges = parts_for(snapshot, places, judge)
     sources: tuple[DataSource, ...] = sources_of(snapshot)
-    return Prepared(train, site_weights([each.image for each in train]), judges, snapshot, sources)
+    images = [each.image for each in train]
+    weights = site_weights(images) * crowd_weights(images, config.schedule.crowd_power)
+    return Prepared(train, weights / weights.sum(), judges, snapshot, sources)

@@ -35,12 +35,15 @@ class CalibratedDetector(FishDetector):
         return self
 
 
-def detector_from_bundle(manifest: ModelManifest, path: Path) -> CalibratedDetector:
+def detector_from_bundle(
+    manifest: ModelManifest, path: Path, config: DetectorConfig | None = None
+) -> CalibratedDetector:
     """The network of a bundle that ``shoal models export`` wrote, with its weights.
 
     Args:
         manifest: of the bundle.
         path: of its ONNX file.
+        config: input size and duplicates' overlap of the new run, where it has its own; None keeps the bundle's.
 
     Raises:
         ConfigurationError: the file is another kind of graph.
@@ -52,12 +55,13 @@ def detector_from_bundle(manifest: ModelManifest, path: Path) -> CalibratedDetec
         raise ConfigurationError(
             "--bundle", manifest.name, "Only detectors of models/detector can be calibrated (fish_centernet, not int8)."
         )
-    config = DetectorConfig(
-        width=manifest.input.width,
-        height=manifest.input.height,
-        head_channels=heat.shape[1],
-        iou_threshold=manifest.detection.iou_threshold if manifest.detection is not None else 0.5,
-    )
+    if config is None:
+        config = DetectorConfig(
+            width=manifest.input.width,
+            height=manifest.input.height,
+            iou_threshold=manifest.detection.iou_threshold if manifest.detection is not None else 0.5,
+        )
+    config = config.model_copy(update={"head_channels": heat.shape[1]})
     model = CalibratedDetector(config, pretrained=False)
     with torch.no_grad():
         for name, module in model.named_modules():

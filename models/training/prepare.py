@@ -14,7 +14,7 @@ from contracts.datasets import DatasetSnapshot
 from models.data.errors import DatasetError
 from models.data.frames import Located
 from models.data.snapshot import freeze
-from models.data.splits import TRAIN, fingerprint, refuse_leaks, split_by_site
+from models.data.splits import TRAIN, crowd_weights, fingerprint, refuse_leaks, split_by_site
 from models.data.yolo import import_yolo
 from models.training.config import SourceConfig, TrainingConfig
 
@@ -75,7 +75,7 @@ def prepare(config: TrainingConfig, roots: Sequence[Path]) -> Prepared:
     train = split.pop(TRAIN)
     return Prepared(
         train,
-        _weights(train, shares),
+        _weights(train, shares, config.schedule.crowd_power),
         {name: members for name, members in split.items() if members},
         freeze(config.name, config.labels, plain),
         tuple(sources),
@@ -90,12 +90,13 @@ def _find(source: SourceConfig, roots: Sequence[Path]) -> Path:
     raise DatasetError("--data", source.folder, f"No such folder below {places}. Add the --data folder that holds it.")
 
 
-def _weights(train: Sequence[Located], shares: Sequence[float | None]) -> np.ndarray:
-    """Chance of each image: sites by the square root of their size, then each source scaled to its share."""
+def _weights(train: Sequence[Located], shares: Sequence[float | None], crowd_power: float) -> np.ndarray:
+    """Chance of each image: sites by the square root of their size, frames by their fish, each source by its share."""
     sizes: dict[str, int] = defaultdict(int)
     for located in train:
         sizes[located.image.site] += 1
     weights = np.array([sizes[located.image.site] ** -0.5 for located in train])
+    weights *= crowd_weights([located.image for located in train], crowd_power)
     keys = np.array([-1.0 if share is None else share for share in shares])
     fixed = [key for key in np.unique(keys) if key >= 0]
     for key in np.unique(keys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +17,7 @@ from models.training.config import ClassifierTrainingConfig, TrainingConfig, loa
 from models.training.detector_job import DetectorJob, prepare_dataset
 from models.training.from_bundle import detector_from_bundle
 from models.training.prepare import Prepared, prepare
-from models.training.train import CONFIG, run
+from models.training.train import CONFIG, MODEL, load_trained, run
 
 
 class RunOrigin(BaseModel):
@@ -68,15 +69,25 @@ def start(
 
 
 def open_detector_job(config: TrainingConfig, prepared: Prepared) -> DetectorJob:
-    """The job of a configuration: from ImageNet, or from the bundle that it names as base.
+    """The job of a configuration: from ImageNet, or from the bundle or run that it names as base.
 
     Raises:
-        ConfigurationError: the base is no bundle of our own detector.
+        ConfigurationError: the base is no bundle or run of our own detector.
     """
     if config.base is None:
         return DetectorJob(config, prepared)
+    weights = Path(config.base) / MODEL
+    if weights.is_file():
+        try:
+            model = load_trained(config.model, weights)
+        except RuntimeError as error:
+            raise ConfigurationError(
+                "base", config.base, f"The run trained another network: set model as its {CONFIG} has it ({error})."
+            ) from error
+        model.backbone.freeze(config.model.frozen_blocks)
+        return DetectorJob(config, prepared, model=model, base_sha256=hashlib.sha256(weights.read_bytes()).hexdigest())
     base = load_bundle(find_bundle(config.base))
-    model = detector_from_bundle(base.manifest, base.model_path)
+    model = detector_from_bundle(base.manifest, base.model_path, config.model)
     model.backbone.freeze(config.model.frozen_blocks)
     return DetectorJob(config, prepared, model=model, base_sha256=base.manifest.sha256)
 

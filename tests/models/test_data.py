@@ -19,6 +19,7 @@ from models.data.splits import (
     UNSEEN_SITE,
     SplitRule,
     apply_rule,
+    crowd_weights,
     fingerprint,
     refuse_leaks,
     split_by_site,
@@ -159,6 +160,29 @@ def test_augmented_boxes_still_lie_on_the_fish() -> None:
             assert inside.size == 0 or inside.mean() > np.percentile(grey, 50)
             seen += 1
     assert seen > 40
+
+
+def test_a_gentle_variation_keeps_fish_nearly_where_and_as_large_as_they_were() -> None:
+    frame = np.full((96, 160, 3), 30, np.uint8)
+    frame[40:60, 60:100] = 230
+    labelled = LabelledFrame(frame, np.array([[60, 40, 100, 60]], np.float32), "x")
+    for seed in range(40):
+        varied = augment(labelled, np.random.default_rng(seed), gentle=1.0)
+        (x0, y0, x1, y1) = varied.boxes[0]
+        assert 40 * 0.85 < x1 - x0 < 40 * 1.2
+        assert 20 * 0.85 < y1 - y0 < 20 * 1.2
+        grey = varied.frame.astype(float).mean(axis=2)
+        assert grey[int(y0) + 2 : int(y1) - 2, int(x0) + 2 : int(x1) - 2].min() > 150
+        assert np.median(grey) < 90
+    same = augment(labelled, np.random.default_rng(1), gentle=0.0)
+    assert (same.frame == augment(labelled, np.random.default_rng(1)).frame).all()
+
+
+def test_a_crowded_frame_is_drawn_more_often_than_an_empty_one(tmp_path: Path) -> None:
+    images = import_yolo(paint_dataset(tmp_path / "farm"), ("fish",), licence="CC0", provenance="painted")
+    weights = crowd_weights(images, 0.5)
+    assert weights.tolist() == pytest.approx([(1 + len(image.boxes)) ** 0.5 for image in images])
+    assert set(crowd_weights(images, 0.0).tolist()) == {1.0}
 
 
 def test_the_same_seed_gives_the_same_variation() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import math
@@ -33,7 +34,8 @@ from models.training.batches import epoch_batches, make_batch
 from models.training.checkpoint import CHECKPOINT
 from models.training.loop import AverageModel, NonFiniteLossError, learning_rate, make_optimizer, train_one_epoch
 from models.training.prepare import prepare
-from models.training.train import CURVE, LINEAGE, MODEL, load_trained, train
+from models.training.start import open_detector_job
+from models.training.train import CURVE, LINEAGE, MODEL, load_trained, run, train
 
 pytestmark = [pytest.mark.train, pytest.mark.timeout(300)]
 
@@ -121,6 +123,28 @@ def test_two_steps_become_a_bundle_that_loads_and_tests_itself(root: Path, tmp_p
         other.detector.heat.bias.add_(1.0)
     with pytest.raises(ParityError):
         check_detector_parity(other, bundle / "model.onnx", images, embedding=False)
+
+
+def test_a_run_goes_on_from_another_at_a_finer_input(root: Path, tmp_path: Path) -> None:
+    coarse = tiny_config()
+    train(coarse, [root], tmp_path / "coarse", console=quiet())
+    finer = coarse.model_copy(
+        update={
+            "base": str(tmp_path / "coarse"),
+            "model": TINY.model_copy(update={"width": 192, "height": 112}),
+            "schedule": coarse.schedule.model_copy(update={"gentle": 0.5, "crowd_power": 0.5}),
+        }
+    )
+    job = open_detector_job(finer, prepare(finer, [root]))
+    weights = torch.load(tmp_path / "coarse" / MODEL, weights_only=True)
+    assert all(torch.equal(value, weights[name]) for name, value in job.model.state_dict().items())
+    assert job.lineage()["base_sha256"] == hashlib.sha256((tmp_path / "coarse" / MODEL).read_bytes()).hexdigest()
+    run(job, tmp_path / "finer", config_json=finer.model_dump_json(), console=quiet())
+    assert len(curve(tmp_path / "finer")) == 1
+
+    other = finer.model_copy(update={"model": finer.model.model_copy(update={"head_channels": 24})})
+    with pytest.raises(ConfigurationError, match="set model as its"):
+        open_detector_job(other, prepare(other, [root]))
 
 
 def test_a_killed_run_goes_on_to_the_same_losses(root: Path, tmp_path: Path) -> None:
