@@ -8,7 +8,8 @@ downlink, only to tell devices.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
@@ -77,6 +78,8 @@ class Controller(OwnThread):
         self._told_at: dict[int, float] = {}
         self._status: dict[UUID, str] = {}
         """Of every rollout, as programs were told."""
+        self._broken: set[UUID] = set()
+        """Rollouts that were set aside; looked at again after an order, or by the next controller."""
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set, whatever becomes of the database."""
@@ -103,6 +106,7 @@ class Controller(OwnThread):
         self._saved.clear()
         self._told_at.clear()
         self._status.clear()
+        self._broken.clear()
 
     def round(self, database: Connection[Any]) -> None:
         """One look at everything, in one transaction; then devices are told."""
@@ -121,25 +125,59 @@ class Controller(OwnThread):
         asked = store.open_rollouts(database)
         for gone in self._rollouts.keys() - {one.id for one in asked}:
             del self._rollouts[gone], self._saved[gone]
+        ordered = store.orders(database)
+        self._broken -= {order.rollout_id for order in ordered}  # a person wants it looked at again
         for one in asked:
-            if one.id not in self._rollouts:
-                self._take_up(database, one, now)
+            if one.id not in self._rollouts and one.id not in self._broken:
+                with self._apart(database, one.id, now):
+                    self._take_up(database, one, now)
         actions: dict[UUID, list[Action]] = {key: [] for key in self._rollouts}
         self._hear(database, now)
         self._look_at_fish(database, now)
-        for order in store.orders(database):
+        for order in ordered:
             rollout = self._rollouts.get(order.rollout_id)
             if rollout is not None and rollout.is_over and store.superseded(database, order.rollout_id):
                 words = f"{order.kind} refused: a later rollout has these devices; order that one"
                 store.note(database, order.rollout_id, [(now, words)])
             elif rollout is not None:
                 actions[order.rollout_id] += _obey(rollout, order, now_s)
+            elif order.rollout_id in self._broken and order.kind == "cancel":
+                reason = f"{order.reason} (ordered by {order.ordered_by}); what has the release keeps it"
+                store.give_up(database, order.rollout_id, reason, now)
+                store.note(database, order.rollout_id, [(now, f"canceled: {reason}")])
+                store.announce(database, order.rollout_id, RolloutStatus.CANCELED.value, reason, now)
             store.done(database, [order.id], now)
-        for key, rollout in self._rollouts.items():
-            actions[key] += rollout.tick(now_s)
-            self._perform(database, key, actions[key], now)
-            self._save(database, key, now)
+        for key, rollout in list(self._rollouts.items()):
+            with self._apart(database, key, now):
+                actions[key] += rollout.tick(now_s)
+                self._perform(database, key, actions[key], now)
+                self._save(database, key, now)
         self._tell_again(database, now_s)
+
+    @contextmanager
+    def _apart(self, database: Connection[Any], key: UUID, now: datetime) -> Iterator[None]:
+        """What one rollout brings down (a state that another version has saved) stops that one, with words, and no other."""
+        try:
+            with database.transaction():
+                yield
+        except (psycopg.OperationalError, psycopg.InterfaceError):
+            raise
+        except Exception as error:  # noqa: BLE001  (told and logged)
+            self._set_aside(database, key, error, now)
+
+    def _set_aside(self, database: Connection[Any], key: UUID, error: Exception, now: datetime) -> None:
+        log.error("rollouts.failed", rollout=str(key), exc_info=error)
+        self._rollouts.pop(key, None)
+        self._saved.pop(key, None)
+        self._broken.add(key)
+        words = f"{type(error).__name__}: {error}".replace("\x00", "")[:500]
+        reason = (
+            f"the controller cannot go on with it ({words}): its devices keep what they have. Resume it with the version of"
+            " the platform that began it, or cancel it"
+        )
+        store.set_aside(database, key, reason)
+        store.note(database, key, [(now, f"paused: {reason}")])
+        store.announce(database, key, RolloutStatus.PAUSED.value, reason, now)
 
     def _take_up(self, database: Connection[Any], asked: store.Asked, now: datetime) -> None:
         """A rollout that is new to this process: begun, or read back."""
@@ -226,14 +264,7 @@ class Controller(OwnThread):
                 rollout.heard(str(device_id), at_s)
             else:
                 deployment.heard_at = max(deployment.heard_at, at_s)
-        reports = store.reports(database)
-        for report in reports:
-            key = of_device.get(str(report.device_id))
-            status = _status(report)
-            if key is not None and status is not None and status.deployment in {str(key), _way_back(key)}:
-                _report(self._rollouts[key], report, status, now_s)
-        if reports:
-            store.read_until(database, reports[-1].id)
+        self._hear_reports(database, of_device, now)
         for rollout in self._rollouts.values():
             on_trial = [int(name) for name, one in rollout.deployments.items() if one.step is Step.ON_TRIAL]
             told = store.running(database, rollout.release, on_trial, now - HEARTBEATS)
@@ -242,6 +273,22 @@ class Controller(OwnThread):
                 of_before = deployment.said_at is not None and at.timestamp() < deployment.said_at
                 if deployment.detail is not None and not of_before:
                     rollout.reported(str(device_id), deployment.detail, now_s, running_sha256=sha256)
+
+    def _hear_reports(self, database: Connection[Any], of_device: Mapping[str, UUID], now: datetime) -> None:
+        reports = store.reports(database)
+        for report in reports:
+            key = of_device.get(str(report.device_id))
+            rollout = None if key is None else self._rollouts.get(key)
+            status = _status(report)
+            if key is None or rollout is None or status is None:
+                continue
+            if status.deployment in {str(key), _way_back(key)}:
+                try:
+                    _report(rollout, report, status, now.timestamp())
+                except Exception as error:  # noqa: BLE001  (memory only; told and logged)
+                    self._set_aside(database, key, error, now)
+        if reports:
+            store.read_until(database, reports[-1].id)
 
     def _look_at_fish(self, database: Connection[Any], now: datetime) -> None:
         """Whose fish must not be disturbed: the controller lets those wait, and devices are told what the diary knows."""

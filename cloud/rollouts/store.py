@@ -326,6 +326,21 @@ def save(
     )
 
 
+def set_aside(database: Connection[Any], rollout_id: UUID, reason: str) -> None:
+    """Let a rollout rest that nothing can be decided for; its saved state stays as it is."""
+    database.execute(
+        "UPDATE rollout SET status = CASE WHEN state IS NULL THEN status ELSE 'paused' END, reason = %s WHERE id = %s",
+        (reason, rollout_id),
+    )
+
+
+def give_up(database: Connection[Any], rollout_id: UUID, reason: str, now: datetime) -> None:
+    """End a rollout that nothing can be decided for; its devices are free for another."""
+    database.execute(
+        "UPDATE rollout SET status = 'canceled', reason = %s, ended_at = %s WHERE id = %s", (reason, now, rollout_id)
+    )
+
+
 def refuse(database: Connection[Any], rollout_id: UUID, reason: str, now: datetime) -> None:
     """End a rollout that cannot begin."""
     database.execute(

@@ -118,6 +118,13 @@ class Fleet:
         )
         self.boxes[device].send(health, Kind.HEALTH)
 
+    def order(self, key: UUID, kind: str) -> None:
+        self.execute(
+            "INSERT INTO rollout_order (organization_id, rollout_id, kind, reason, ordered_by, ordered_at)"
+            " SELECT organization_id, id, %s, 'as they say', 'bo', now() FROM rollout WHERE id = %s",
+            (kind, key),
+        )
+
     def steps(self, key: UUID) -> dict[str, str]:
         rows = self.execute(
             "SELECT d.slug, m.step FROM rollout_device AS m JOIN device AS d ON d.id = m.device_id WHERE rollout_id = %s",
@@ -254,6 +261,42 @@ def test_a_second_rollout_leaves_the_boxes_of_the_first_alone(fleet: Fleet) -> N
     status, reason = fleet.status(second)
     assert status == "refused"
     assert "take part in a rollout" in reason
+
+
+def test_a_rollout_that_another_version_has_saved_stops_alone_and_a_person_decides(fleet: Fleet) -> None:
+    fleet.execute("INSERT INTO device_tag (device_id, tag) SELECT id, 'old' FROM device WHERE slug = 'box-1'")
+    fleet.execute("INSERT INTO device_tag (device_id, tag) SELECT id, 'new' FROM device WHERE slug <> 'box-1'")
+    old = fleet.ask(tags=["old"])
+    fleet.later()
+    fleet.execute('UPDATE rollout_device SET state = state || \'{"mood": "of tomorrow"}\'')
+    fleet.controller = fleet.another_controller()
+    new = fleet.ask(tags=["new"])
+    assert {device for device, _ in fleet.later()} <= {"box-2", "box-3"}
+    assert fleet.status(new)[0] == "running", "one bad rollout stops nobody else's"
+    status, reason = fleet.status(old)
+    assert status == "paused"
+    assert "TypeError" in reason
+    assert "cancel it" in reason
+    entries = len(fleet.execute("SELECT 1 FROM rollout_entry WHERE rollout_id = %s", (old,)))
+    fleet.later()
+    assert len(fleet.execute("SELECT 1 FROM rollout_entry WHERE rollout_id = %s", (old,))) == entries, "told once"
+
+    fleet.execute("UPDATE rollout_device SET state = state - 'mood'")
+    fleet.order(old, "resume")
+    fleet.later()
+    assert fleet.status(old)[0] == "running", "nothing of it was lost"
+
+    fleet.execute(
+        'UPDATE rollout_device SET state = state || \'{"mood": "of tomorrow"}\' WHERE rollout_id = %s', (old,)
+    )
+    fleet.controller = fleet.another_controller()
+    fleet.later()
+    fleet.order(old, "cancel")
+    fleet.later()
+    assert fleet.status(old)[0] == "canceled"
+    again = fleet.ask(tags=["old"])
+    fleet.later()
+    assert fleet.status(again)[0] == "running", "its device is free"
 
 
 def test_a_rollout_reaches_its_group_and_tags_alone(fleet: Fleet) -> None:
