@@ -38,7 +38,8 @@ LEFT JOIN rollout ON rollout.id::text = regexp_replace(said.detail ->> 'deployme
 ORDER BY wanted.id, said.occurred_at DESC
 """)
 _RUNS = text("""
-SELECT wanted.id AS device_id, beat.observed_at, beat.body -> 'model' AS model, beat.body ->> 'config_sha256' AS config
+SELECT wanted.id AS device_id, beat.observed_at, beat.body -> 'model' AS model, beat.body ->> 'config_sha256' AS config,
+       beat.body ->> 'agent_sha256' AS agent
 FROM unnest(CAST(:devices AS int4[])) AS wanted(id)
 CROSS JOIN LATERAL (
     SELECT observed_at, body FROM device_health

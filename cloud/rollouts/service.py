@@ -255,7 +255,7 @@ async def list_standings(
     for row in await repository.said(device_ids, most=REPORTS_READ):
         one = Said(ArtifactKind(row["kind"]), row["occurred_at"], row["received_at"], row["detail"])
         said[row["device_id"]].append(one)
-    running = _running(shown, await repository.runs(device_ids, now - HEARTBEATS))
+    running = _running(shown, await repository.runs(device_ids, now - HEARTBEATS), wishes)
     items = [
         DeviceStanding(
             site=row["site"],
@@ -268,8 +268,10 @@ async def list_standings(
     return DeviceStandingPage(items=items, next_cursor=cursor)
 
 
-def _running(devices: Sequence[Row], beats: list[Row]) -> dict[int, dict[ArtifactKind, Runs]]:
-    """By device and kind: of models and configurations by heartbeats, of the agent by its birth."""
+def _running(
+    devices: Sequence[Row], beats: list[Row], wishes: dict[int, dict[ArtifactKind, Wish]]
+) -> dict[int, dict[ArtifactKind, Runs]]:
+    """By device and kind: by heartbeats, and an agent that nobody released by the version in its birth."""
     found: dict[int, dict[ArtifactKind, Runs]] = {row["id"]: {} for row in devices}
     for row in devices:
         version, at = row["agent_version"], row["status_sent_at"]
@@ -282,6 +284,11 @@ def _running(devices: Sequence[Row], beats: list[Row]) -> dict[int, dict[Artifac
             of_device[ArtifactKind.MODEL] = Runs(model["sha256"], name, at)
         if row["config"] is not None:
             of_device[ArtifactKind.CONFIG] = Runs(row["config"], "", at)
+        agent, wanted = of_device.get(ArtifactKind.AGENT), wishes[row["device_id"]].get(ArtifactKind.AGENT)
+        if agent is not None and row["agent"] is not None:
+            a_mere_version = wanted is not None and wanted.sha256 == agent_sha256(wanted.version)
+            if not a_mere_version:
+                of_device[ArtifactKind.AGENT] = Runs(row["agent"], agent.name, at)
     return found
 
 

@@ -104,7 +104,7 @@ class Standing:
 def wish(kind: ArtifactKind, desired: dict[str, Any], changed_at: datetime, *, sent: bool) -> Wish | None:
     """Read what was told to a device; None for nothing, and for what another version has written."""
     try:
-        if kind is ArtifactKind.AGENT:
+        if kind is ArtifactKind.AGENT and "assignment" not in desired:
             agent = DesiredAgent.model_validate(desired)
             return Wish(
                 agent.deployment,

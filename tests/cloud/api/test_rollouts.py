@@ -248,6 +248,7 @@ def test_desired_reported_verified_and_running_stand_side_by_side(
                     {
                         "model": {"name": "fish-detector", "version": "1.0.0", "sha256": before},
                         "config_sha256": settings,
+                        "agent_sha256": "d" * 64,
                     }
                 ),
             ),
@@ -269,6 +270,7 @@ def test_desired_reported_verified_and_running_stand_side_by_side(
         assert (model["verified_sha256"], model["committed_sha256"]) == (wanted, before)
         assert model["agrees"] is False, "what runs is what the session tells, not what was wished"
         assert (by_kind["config"]["running"]["sha256"], by_kind["config"]["agrees"]) == (settings, None)
+        assert by_kind["agent"]["running"]["sha256"] == "d" * 64, "of the wheel, where the box tells it"
         first = fleet_admin.get("/api/v1/device-deployments", params={"limit": 1}).json()
         assert len(first["items"]) == 1
         assert operator.get("/api/v1/device-deployments").status_code == 403
