@@ -158,4 +158,4 @@ class ModelManifest(WireModel):
     """Image files with expected results (``<name>.json`` beside each) for the self-test before use."""
     probation: ProbationLimits = ProbationLimits()
     training: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
-    """Lineage: script, config hash, seed, git sha."""
+    """Lineage: command, git sha (``-dirty`` where files differed from it), hashes of configuration and data, seed."""

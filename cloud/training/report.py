@@ -122,7 +122,7 @@ def _lineage(folder: Path, order: dict[str, Any], manifest: ModelManifest, candi
         "dataset_sha256": candidate.dataset.sha256,
         "config": str(config),
         "config_file_sha256": hashlib.sha256(config.read_bytes()).hexdigest() if config.is_file() else None,
-        "git_sha": told.get("git_sha") or manifest.training.get("git_sha") or manifest.training.get("git"),
+        "git_sha": manifest.training.get("git_sha") or told.get("git_sha"),
         "seed": order["seed"],
         "production": order.get("production"),
         "bundle": {

@@ -36,6 +36,7 @@ from models.publishing.bundle_writer import (
 )
 from models.publishing.card import model_card
 from models.publishing.embedding import measure_embedding, sample_frames, whitening
+from models.publishing.provenance import provenance_of
 from models.publishing.sbom import write_sbom
 from models.runtime import Detector, load_bundle, open_session
 from models.runtime.preprocess import preprocess
@@ -116,7 +117,7 @@ def publish_prepared(
     console.print(
         f"parity over {parity.boxes} boxes: score {parity.score:.1e}, box {parity.box:.1e}, embedding {parity.embedding:.1e}"
     )
-    manifest = _manifest(config, prepared, run, draft, parity)
+    manifest = _manifest(config, prepared, run, draft, parity, command=command)
     write_manifest(draft, manifest)
     manifest = manifest.model_copy(update={"embedding": measure_embedding(draft, taught, name=OUTPUTS[-1])})
     write_manifest(draft, manifest)
@@ -155,9 +156,11 @@ def _export(
     return check_detector_parity(module, path, images)
 
 
-def _manifest(config: TrainingConfig, prepared: Prepared, run: Path, draft: Path, parity: Parity) -> ModelManifest:
+def _manifest(
+    config: TrainingConfig, prepared: Prepared, run: Path, draft: Path, parity: Parity, *, command: str
+) -> ModelManifest:
     sha256, size = identity(draft / "model.onnx")
-    lineage = json.loads((run / LINEAGE).read_text())
+    lineage = provenance_of(run, json.loads((run / LINEAGE).read_text()), command=command)
     return ModelManifest(
         name=config.name,
         version=config.version,

@@ -26,6 +26,7 @@ from models.publishing.bundle_writer import (
     write_manifest,
     write_notice,
 )
+from models.publishing.provenance import provenance_of
 from models.publishing.sbom import write_sbom
 from models.runtime import Classifier, load_bundle, open_session
 from models.runtime.preprocess import preprocess
@@ -88,7 +89,7 @@ def publish_classifier(
 
     sha256, size = identity(draft / "model.onnx")
     sources = sources_of(snapshot)
-    lineage = json.loads((run / LINEAGE).read_text())
+    lineage = provenance_of(run, json.loads((run / LINEAGE).read_text()), command=command)
     licence = _NETWORK_LICENCE.get(config.network, "BSD-3-Clause code, ImageNet weights")
     manifest = ModelManifest(
         name=config.name,

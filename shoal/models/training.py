@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -49,11 +47,14 @@ def train(
     A killed run goes on where it was, to the same losses, when the same command is given again. On several GPUs, or to try it on
     a processor: torchrun --nproc-per-node 2 -m shoal models train ...
     """
+    from models.publishing.provenance import noted_start
     from models.training.config import ClassifierTrainingConfig, load_any_config
     from models.training.start import start
 
     if not folds:
-        typer.echo(f"weights: {start(config, dataset, output, seed=seed, judge=judge, roots=data or ())}")
+        with noted_start(output):
+            weights = start(config, dataset, output, seed=seed, judge=judge, roots=data or ())
+        typer.echo(f"weights: {weights}")
         return
     from contracts.errors import ConfigurationError
     from models.training.folds import cross_validate
@@ -85,8 +86,9 @@ def export(
     use, and tested on its own golden frames; a bundle that fails replaces nothing. TensorRT builds its engine on the device.
     """
     from models.publishing.export_run import export_run
+    from models.publishing.provenance import command_line
 
-    for manifest in export_run(run, output, int8=int8, fp16=fp16, max_loss=max_loss, command=_command()):
+    for manifest in export_run(run, output, int8=int8, fp16=fp16, max_loss=max_loss, command=command_line()):
         typer.echo(f"{manifest.name} {manifest.version}: {manifest.bytes / 1e6:.1f} MB, sha256 {manifest.sha256}")
 
 
@@ -106,9 +108,10 @@ def adapt(
     The bundle's own weights are read from its ONNX file; the first two thirds of the backbone stay. Label frames of different hours
     and densities, those without fish too.
     """
+    from models.publishing.provenance import command_line
     from models.training.adapt import adapt as program
 
-    manifest = program(site, bundle, frames, output, steps=steps, seed=seed, roots=data or (), command=_command())
+    manifest = program(site, bundle, frames, output, steps=steps, seed=seed, roots=data or (), command=command_line())
     typer.echo(f"{manifest.name} {manifest.version} for {site}: sha256 {manifest.sha256}")
 
 
@@ -121,7 +124,3 @@ def zoo(name: Annotated[str | None, typer.Argument(help="Show the card of this e
         return
     for title, names in (("classifiers", CLASSIFIERS), ("detectors", DETECTORS), ("heads", HEADS)):
         typer.echo(f"{title}: {', '.join(names)}")
-
-
-def _command() -> str:
-    return shlex.join(["shoal", *sys.argv[1:]])

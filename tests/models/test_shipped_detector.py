@@ -36,7 +36,7 @@ def test_it_is_small_and_says_where_it_comes_from(bundle: Bundle) -> None:
     manifest = bundle.manifest
     assert manifest.bytes < 10_000_000
     assert manifest.labels == ("fish",)
-    assert {"seed", "config_sha256", "data_sha256", "script"} <= set(manifest.training)
+    assert {"seed", "config_sha256", "data_sha256", "git_sha"} <= set(manifest.training)
     assert any("DeepFish" in source.name and "CC-BY" in source.licence for source in manifest.data)
     card = (bundle.folder / "README.md").read_text()
     assert manifest.sha256 in card

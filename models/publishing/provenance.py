@@ -1,0 +1,129 @@
+"""By which command, from which source code: written down when a training starts, told in the manifest when its bundle is made.
+
+A run that was killed is started again, perhaps after an update of the code, so every start is kept. Standard library alone, for it is
+called before torch is loaded.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from contracts.errors import ConfigurationError
+
+STARTS = "starts.json"
+"""In the folder of a run: command and source of each start."""
+MOST_STARTS = 50
+"""That are kept, the newest; the first is kept too."""
+DIRTY = "-dirty"
+_ROOT = Path(__file__).resolve().parents[2]
+
+Told = dict[str, "str | int | float | bool | None"]
+
+
+def command_line() -> str:
+    """The words of this program, as a person would give them again."""
+    words = shlex.join(["shoal", *sys.argv[1:]])
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    return words if world == 1 else f"torchrun --nproc-per-node {world} -m {words}"
+
+
+def source() -> str:
+    """The source code that runs: its commit, with ``-dirty`` where any file differs or is new; elsewhere the version of the package.
+
+    Asked of the folder that the code lies in, not of the one that somebody works in, and only when git knows this very file.
+    """
+    if _git("ls-files", "--error-unmatch", str(Path(__file__).resolve())) is not None:
+        commit, changed = _git("rev-parse", "HEAD"), _git("status", "--porcelain")
+        if commit is not None and changed is not None:
+            return commit + (DIRTY if changed else "")
+    try:
+        return f"shoal {importlib.metadata.version('shoal')}"
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
+
+
+@contextmanager
+def noted_start(run: Path) -> Iterator[None]:
+    """Keep in the folder of a run that it is started; a start that its folder refuses was none."""
+    if int(os.environ.get("RANK", "0")) != 0:  # one of several processes speaks
+        yield
+        return
+    path, new = run / STARTS, not run.exists()
+    before = _starts(run)
+    run.mkdir(parents=True, exist_ok=True)
+    kept = [*before[:1], *before[1:][-(MOST_STARTS - 2) :]]
+    _write(path, [*kept, {"command": command_line(), "source": source()}])
+    try:
+        yield
+    except ConfigurationError:
+        _write(path, before)
+        if new:
+            with suppress(OSError):  # something else is in it by now
+                run.rmdir()
+        raise
+
+
+def provenance_of(run: Path, lineage: Told, *, command: str) -> Told:
+    """What a manifest tells of how a model was made.
+
+    Args:
+        run: folder of the finished run.
+        lineage: what the training wrote down itself (``lineage.json``).
+        command: that makes the bundle.
+
+    Returns:
+        The lineage with ``command`` (of the last start), ``git_sha`` (of every start, where they differ), ``made_by`` with
+        ``made_from``, and ``labels`` where the data came from a label set of the platform.
+    """
+    told = {key: value for key, value in lineage.items() if key != "script"}
+    starts = _starts(run)
+    if starts:
+        told["command"] = starts[-1]["command"]
+        told["git_sha"] = ", then ".join(dict.fromkeys(each["source"] for each in starts))
+    if command:
+        told |= {"made_by": command, "made_from": source()}
+    origin = _origin(run)
+    if origin:
+        told["labels"] = "{label_set}@{number} {sha256}".format(**origin)
+    return told
+
+
+def _origin(run: Path) -> dict[str, str]:
+    try:
+        origin: dict[str, str] = json.loads((run / "dataset.json").read_bytes()).get("origin", {})
+    except FileNotFoundError:
+        return {}
+    return origin if "label_set" in origin else {}
+
+
+def _starts(run: Path) -> list[dict[str, str]]:
+    try:
+        starts: list[dict[str, str]] = json.loads((run / STARTS).read_bytes())
+    except (OSError, ValueError):
+        return []
+    return starts
+
+
+def _write(path: Path, starts: list[dict[str, str]]) -> None:
+    if not starts:
+        path.unlink(missing_ok=True)
+        return
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(json.dumps(starts, indent=1))
+    partial.replace(path)
+
+
+def _git(*words: str) -> str | None:
+    try:
+        done = subprocess.run(["git", "-C", str(_ROOT), *words], capture_output=True, text=True, check=False)
+    except OSError:  # the image for training has no git
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
