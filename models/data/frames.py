@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +14,8 @@ from contracts.bundles import ImageInput
 from contracts.datasets import DatasetImage
 from models.data.errors import DatasetError
 from models.runtime.preprocess import FloatArray, FrameArray, placement, preprocess
+
+_FIND_ALL = "shoal models dataset check finds the next such file"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +30,27 @@ class LabelledFrame:
 def read_picture(root: Path, image: DatasetImage) -> FrameArray:
     """Decode the file to BGR and cut off what is not picture.
 
+    Its sha256 is compared each time (a twentieth of the decoding): OpenCV draws the missing half of a truncated file in grey, and a
+    network would learn the grey.
+
     Raises:
-        DatasetError: missing or broken.
+        DatasetError: missing, or not the file that was frozen.
     """
-    frame = cv2.imread(str(root / image.path), cv2.IMREAD_COLOR)
+    path = root / image.path
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DatasetError(
+            "data.image", str(path), f"The image is missing ({error.strerror}). Bring the same file back; {_FIND_ALL}."
+        ) from error
+    if hashlib.sha256(content).hexdigest() != image.sha256:
+        raise DatasetError(
+            "data.image", str(path), "It is broken, or another picture than the one that was frozen: its sha256 is not "
+            f"{image.sha256[:12]}... Copy the same file here again; {_FIND_ALL}. To leave it out, freeze the data without it.",
+        )  # fmt: skip
+    frame = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
     if frame is None:
-        raise DatasetError("data.image", str(root / image.path), "The image is missing or broken. Fetch it again.")
+        raise DatasetError("data.image", str(path), f"The image is broken. Fetch it again; {_FIND_ALL}.")
     if image.crop is not None:
         left, top, right, bottom = image.crop
         frame = frame[top:bottom, left:right]

@@ -142,8 +142,11 @@ def locate(images: Iterable[DatasetImage], roots: Sequence[Path]) -> list[Locate
         if root is None or not (root / image.path).is_file():
             root = next((place for place in roots if (place / image.path).is_file()), None)
             if root is None:
-                places = ", ".join(map(str, roots))
-                raise DatasetError("--data", image.path, f"There is no such file below {places}. Add the folder of it.")
+                places = ", ".join(dict.fromkeys(str(place.resolve()) for place in roots))
+                raise DatasetError(
+                    "--data", image.path, f"There is no such file below {places}. Give the folder that holds {top} with --data, "
+                    "or bring the file back.",
+                )  # fmt: skip
             homes[top] = root
         found.append(Located(root, image))
     return found

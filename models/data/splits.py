@@ -144,7 +144,10 @@ def deal_groups(images: Sequence[DatasetImage], folds: int, *, seed: int = 1) ->
     for place, image in enumerate(images):
         members[group_of(image)].append(place)
     if len(members) < folds:
-        raise DatasetError("split.folds", folds, f"There are {len(members)} groups. Use fewer folds, or more groups.")
+        raise DatasetError(
+            "split.folds", folds, f"There are {len(members)} groups (tracks, videos or scenes that stay together) for {folds} parts. "
+            "Ask for fewer parts (--folds, a larger --judge-share, or folds in the configuration), or bring more groups.",
+        )  # fmt: skip
     labels = sorted({label for image in images for label in labels_of(image)})
     column = {label: number for number, label in enumerate(labels)}
     counts = {}

@@ -77,7 +77,17 @@ def import_yolo(
                 provenance=provenance,
             )
         )
+    _refuse_labels_of_nothing(folder / "labels", {Path(image.path).stem for image in images})
     return images
+
+
+def _refuse_labels_of_nothing(folder: Path, pictures: set[str]) -> None:
+    lost = sorted(path for path in folder.glob("*.txt") if path.stem not in {*pictures, "classes"})
+    if lost:
+        raise DatasetError(
+            "data.labels", str(lost[0]), f"There is no picture {lost[0].stem} in images for it ({len(lost)} such files). Rename it as "
+            "its picture is named, bring the picture, or remove it.",
+        )  # fmt: skip
 
 
 def read_names(folder: Path) -> tuple[str, ...]:
@@ -125,9 +135,17 @@ def _read_labels(
             x, y, w, h = map(float, numbers)
             label = labels[_class_number(index, len(labels))]
         except ValueError as error:
-            raise DatasetError(where, line, f"Write 'class x y w h' with class 0..{len(labels) - 1}.") from error
+            classes = ", ".join(f"{place} is {name}" for place, name in enumerate(labels))
+            raise DatasetError(
+                where, line, f"Write 'class x y w h', the class as its number ({classes}). A class that is missing there is named "
+                "with --label, or in data.yaml or classes.txt.",
+            ) from error  # fmt: skip
         if not (0 < w <= 1 and 0 < h <= 1 and 0 <= x <= 1 and 0 <= y <= 1):
-            raise DatasetError(where, line, "x y w h are fractions of the image, w and h above 0.")
+            raise DatasetError(
+                where,
+                line,
+                "x y w h are fractions of the image from 0 to 1, w and h above 0. Divide pixels by width and height.",
+            )
         corners = (x - w / 2, y - h / 2, x + w / 2, y + h / 2)
         if min(corners) < -OUTSIDE or max(corners) > 1 + OUTSIDE:
             raise DatasetError(

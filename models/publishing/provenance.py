@@ -29,8 +29,8 @@ Told = dict[str, "str | int | float | bool | None"]
 
 
 def command_line() -> str:
-    """The words of this program, as a person would give them again."""
-    words = shlex.join(["shoal", *sys.argv[1:]])
+    """The words of this program, as a person would give them again; of paths that start at the root only the end, for a bundle travels."""
+    words = shlex.join(["shoal", *map(_without_machine, sys.argv[1:])])
     world = int(os.environ.get("WORLD_SIZE", "1"))
     return words if world == 1 else f"torchrun --nproc-per-node {world} -m {words}"
 
@@ -94,6 +94,15 @@ def provenance_of(run: Path, lineage: Told, *, command: str) -> Told:
     if origin:
         told["labels"] = "{label_set}@{number} {sha256}".format(**origin)
     return told
+
+
+def _without_machine(word: str) -> str:
+    option, equals, value = word.rpartition("=") if word.startswith("--") else ("", "", word)
+    path = Path(value)
+    if not path.is_absolute():
+        return word
+    inside = path.is_relative_to(_ROOT) and path != _ROOT
+    return f"{option}{equals}{path.relative_to(_ROOT) if inside else f'.../{path.name}'}"
 
 
 def _origin(run: Path) -> dict[str, str]:

@@ -21,6 +21,7 @@ from contracts.vision import Box
 from models.data.class_folders import import_class_folders
 from models.data.coco import import_coco
 from models.data.errors import DatasetError
+from models.data.frames import read_picture
 from models.data.near_duplicates import Looks, describe_frame, find_pairs
 from models.data.pictures import check_picture
 from models.data.snapshot import draft, read_snapshot, write_snapshot
@@ -147,6 +148,27 @@ def test_a_truncated_jpeg_is_broken_though_opencv_would_fill_it_with_grey(tmp_pa
     (tmp_path / "empty.png").touch()
     with pytest.raises(DatasetError, match="0 bytes"):
         check_picture(tmp_path / "empty.png")
+
+
+def test_labels_without_a_picture_stop_it(tmp_path: Path) -> None:
+    farm = paint_dataset(tmp_path / "farm")
+    (farm / "labels" / "site1_f00001.txt").write_text("0 0.5 0.5 0.1 0.1\n")  # a zero is missing in the name
+    with pytest.raises(DatasetError, match=r"There is no picture site1_f00001 in images for it \(1 such files\)"):
+        import_yolo(farm, ("fish",), licence="CC0", provenance="painted")
+
+
+@pytest.mark.parametrize("how", ["half", "noise", "other", "gone"])
+def test_a_frozen_picture_that_is_not_the_same_any_more_is_never_learnt_from(tmp_path: Path, how: str) -> None:
+    farm = paint_dataset(tmp_path / "farm", sites=1, frames=2)
+    one, other = import_yolo(farm, ("fish",), licence="CC0", provenance="painted")
+    path, content = tmp_path / one.path, (tmp_path / one.path).read_bytes()
+    changed = {"half": content[:700], "noise": b"noise" * 99, "other": (tmp_path / other.path).read_bytes()}
+    path.write_bytes(changed.get(how, b""))
+    if how == "gone":
+        path.unlink()
+    with pytest.raises(DatasetError, match=r"dataset check finds the next such file"):
+        read_picture(tmp_path, one)
+    assert read_picture(tmp_path, other).shape == (72, 128, 3)
 
 
 def test_a_box_outside_its_picture_stops_with_file_line_and_edges(tmp_path: Path) -> None:

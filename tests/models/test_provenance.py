@@ -45,6 +45,13 @@ def test_the_source_is_its_commit_and_dirty_with_a_changed_or_a_new_file(tree: P
     assert source().startswith("shoal "), "installed inside somebody's repository, which says nothing of us"
 
 
+def test_a_command_tells_no_folders_of_the_machine(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    words = [f"{tree}/models/a.yaml", "--dataset", "/home/ana/farm data", "--output=/mnt/run", "--seed", "1", "b.yaml"]
+    monkeypatch.setattr("sys.argv", ["/opt/bin/shoal", "models", "train", *words])
+    told = "shoal models train models/a.yaml --dataset '.../farm data' --output=.../run --seed 1 b.yaml"
+    assert provenance.command_line() == told
+
+
 def test_every_start_of_a_run_is_told(tree: Path, tmp_path: Path) -> None:
     run, first = tmp_path / "run", source()
     with noted_start(run):
