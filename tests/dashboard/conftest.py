@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.dashboard.real_farm import PASSWORD, RealFarm
 from tests.dashboard.stack import Account, MockStack, RunningStack, Stack
+from tests.servers.presence import MissingServerError, missing
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -46,3 +48,36 @@ def sign_in(page: Page, account: Account) -> None:
     page.get_by_label("Password").fill(account.password)
     page.get_by_role("button", name="Sign in").click()
     page.get_by_test_id("unit-tile").first.wait_for()
+
+
+def go(page: Page, path: str) -> None:
+    """To another page of the farm, as a link does."""
+    page.evaluate("to => { history.pushState({}, '', to); dispatchEvent(new PopStateEvent('popstate')); }", path)
+
+
+@pytest.fixture(scope="module")
+def farm() -> Iterator[RealFarm]:
+    """A living farm: three tanks, eight hours of water, a diary."""
+    try:
+        running = RealFarm()
+    except MissingServerError as error:
+        missing("PostgreSQL", str(error))
+    running.begin()
+    yield running
+    running.end()
+
+
+@pytest.fixture(scope="module")
+def desk(browser: Browser, farm: RealFarm) -> Iterator[Page]:
+    """One tab of somebody who may everything on the farm, signed in; its scripts may not fail."""
+    # Without transitions, so that colours are judged as they stay.
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, base_url=farm.url, reduced_motion="reduce")
+    tab = context.new_page()
+    tab.set_default_timeout(40_000)
+    failures: list[str] = []
+    tab.on("pageerror", lambda error: failures.append(str(error)))
+    tab.on("console", lambda said: failures.append(said.text) if "Content Security Policy" in said.text else None)
+    sign_in(tab, Account("fleet_admin@fjord.example", PASSWORD))
+    yield tab
+    context.close()
+    assert failures == []

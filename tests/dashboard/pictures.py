@@ -20,10 +20,10 @@ from playwright.sync_api import sync_playwright
 
 from tests.browser import ARGUMENTS, CHROMIUM
 from tests.dashboard import mock_api, real_farm
-from tests.dashboard.conftest import sign_in
+from tests.dashboard.conftest import go, sign_in
 from tests.dashboard.real_farm import SITE, RealFarm
 from tests.dashboard.stack import Account
-from tests.dashboard.test_journeys import go, upload_frame
+from tests.dashboard.test_journeys import upload_frame
 from tests.servers.presence import ROOT
 
 if TYPE_CHECKING:

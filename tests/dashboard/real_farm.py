@@ -25,22 +25,26 @@ import uvicorn
 from psycopg.types.json import Jsonb
 from pydantic import SecretStr
 
+from bridge.dead_letter import dead_letter
+from bridge.steps.decode import decode
 from cloud.app import create_app
 from cloud.auth.accounts import create_user
-from cloud.consumers import Ingest
+from cloud.consumers import Ingest, Replayer, StreamRecord
 from cloud.db import migrate
 from cloud.farms.writer import ensure_organization, ensure_site
 from cloud.settings import CloudSettings
 from contracts.alarms import AlarmBatch, AlarmChange, AlarmEvent, Severity
 from contracts.deployments import DEPLOYMENT_EVENT
 from contracts.devices import CameraInventory, ChannelInventory, DeviceEvent, EventBatch, Inventory, LimitInEffect
+from contracts.errors import InvalidMessageError
 from contracts.quality import QualityFlag
 from contracts.telemetry import Reading, ReadingBatch
-from contracts.topics import Kind
+from contracts.topics import Kind, uplink
 from contracts.vision import Box, Detection, Evidence, ModelRef, Observation, ObservationBatch
 from tests.cloud.api.farm import Box9
 from tests.cloud.postgres import Postgres
 from tests.dashboard.mock_api import draw_fish
+from tests.models.tiny_bundle import tiny_classifier
 
 PASSWORD = "correct horse battery"
 ROLES = ("viewer", "operator", "farm_manager", "fleet_admin")
@@ -68,8 +72,13 @@ class ApiServer:
     """
 
     def __init__(self, database_url: str, storage_dir: Path, *, port: int = 0) -> None:
+        models = storage_dir / "models"
+        models.mkdir(exist_ok=True)
         self._settings = CloudSettings(
-            database_url=SecretStr(database_url), storage_dir=storage_dir, secret_key=SecretStr(_SECRET)
+            database_url=SecretStr(database_url),
+            storage_dir=storage_dir,
+            secret_key=SecretStr(_SECRET),
+            models_dir=models,
         )
         self.port = port
         self._server: uvicorn.Server | None = None
@@ -122,6 +131,7 @@ class RealFarm:
         self._ingest = Ingest(self._url, storage_dir=Path(self._storage.name))
         self._box = Box9(self._ingest, SITE, "box-1")
         self._api = ApiServer(self._url, Path(self._storage.name), port=port)
+        self._replayer = Replayer(self._url, Ingest(self._url, storage_dir=Path(self._storage.name)), now=_now)
         self.oxygen: dict[str, float] = dict.fromkeys(UNITS, WATER["do"][1])
         """Dissolved oxygen of each tank, mg/L; a test may change it."""
         self._raised: dict[str, UUID] = {}
@@ -139,6 +149,7 @@ class RealFarm:
         """Serve, fill the diary through the API, and let the box speak every second."""
         self.start()
         self._write_diary()
+        self._replayer.start()
         self._heart.start()
 
     def start(self) -> None:
@@ -155,6 +166,7 @@ class RealFarm:
         if self._heart.is_alive():
             self._heart.join(20)
         self.stop()
+        self._replayer.stop()
         self._ingest.close()
         self._postgres.stop()
         self._storage.cleanup()
@@ -193,6 +205,30 @@ class RealFarm:
             mean = fish * (1 + 0.05 * math.sin(minute / 20)) * (ratio if at > changed else 1.0)
             seen.append(_counted(unit, at, mean, better if at > changed else MODEL))
         self._box.send(ObservationBatch(observations=tuple(seen)), Kind.OBSERVATIONS)
+
+    def strangers(self, site: str, device: str, batch: EventBatch) -> None:
+        """Events of a box that nobody provisioned, at an ingest that takes no strangers."""
+        ingest = Ingest(self._url, storage_dir=Path(self._storage.name), auto_register=False)
+        Box9(ingest, site, device).send(batch, Kind.EVENTS)
+        ingest.close()
+
+    def babble(self, payload: bytes) -> None:
+        """What the bridge does with a message of the box that it cannot read."""
+        origin, now = uplink(SITE, "box-1", Kind.READINGS), _now()
+        try:
+            decode(origin, payload)
+        except InvalidMessageError as error:
+            letter = dead_letter(origin, payload, now, stage="decode", error=error, max_bytes=len(payload))
+            self._ingest.write([StreamRecord(letter.value, None, now, origin)])
+
+    def teach_species(self) -> None:
+        """Put a classifier beside the shipped detector: it names the colour of a picture, and is found within seconds."""
+        tiny_classifier(Path(self._storage.name) / "models" / "fish-species" / "1.0.0", name="fish-species")
+
+    def found(self, site: str) -> None:
+        """Enter another farm of the same organization."""
+        with psycopg.connect(self._url) as database:
+            ensure_site(database, ensure_organization(database, "shoal"), site)
 
     def watch_oxygen(self) -> None:
         """What the box's own watch does: raise below 5 mg/L, clear above 5.5."""
@@ -339,7 +375,7 @@ class RealFarm:
                 readings += self._readings(at)
             self._box.send(ReadingBatch(readings=tuple(readings)), Kind.READINGS)
         self.oxygen["tank-3"] = WATER["do"][1]
-        self._box.babble(b"\xff\x00 not json")
+        self.babble(b"\xff\x00 not json")
 
     def _write_diary(self) -> None:
         now = _now()

@@ -7,20 +7,20 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
+from contracts.devices import DeviceEvent, EventBatch
 from contracts.samples import Sample, SampleReason
 from contracts.vision import Box, Detection
-from tests.dashboard.conftest import sign_in
+from tests.dashboard.conftest import go, sign_in
 from tests.dashboard.mock_api import draw_fish
 from tests.dashboard.real_farm import MODEL, PASSWORD, SITE, RealFarm
 from tests.dashboard.stack import Account
-from tests.servers.presence import ROOT, MissingServerError, missing
+from tests.servers.presence import ROOT, missing
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page, WebSocketRoute
@@ -31,7 +31,13 @@ AXE = ROOT / "cloud" / "dashboard" / "node_modules" / "axe-core" / "axe.min.js"
 PAGES = (
     "",
     "/alarms",
+    "/alarms?part=performance",
+    "/alarms?part=why",
+    "/../../units/1",
     "/records",
+    "/records?part=batches",
+    "/records?part=health",
+    "/records?part=import",
     "/records?write=mortality",
     "/kpis",
     "/reports",
@@ -49,44 +55,14 @@ PAGES = (
     "/settings",
     "/settings?part=on-call",
     "/settings?part=access",
+    "/settings?part=screen",
 )
 
 
 @pytest.fixture(scope="module")
-def farm() -> Iterator[RealFarm]:
-    """A living farm: three tanks, eight hours of water, a diary."""
-    try:
-        running = RealFarm()
-    except MissingServerError as error:
-        missing("PostgreSQL", str(error))
-    running.begin()
-    yield running
-    running.end()
-
-
-@pytest.fixture(scope="module")
-def page(browser: Browser, farm: RealFarm) -> Iterator[Page]:
-    """One tab of somebody who may everything on the farm, signed in; its scripts may not fail."""
-    # Without transitions, so that colours are judged as they stay.
-    context = browser.new_context(viewport={"width": 1440, "height": 900}, base_url=farm.url, reduced_motion="reduce")
-    tab = context.new_page()
-    tab.set_default_timeout(40_000)
-    failures: list[str] = []
-    tab.on("pageerror", lambda error: failures.append(str(error)))
-    tab.on("console", lambda said: failures.append(said.text) if "Content Security Policy" in said.text else None)
-    tab.goto("/")
-    tab.get_by_label("Email").fill("fleet_admin@fjord.example")
-    tab.get_by_label("Password").fill(PASSWORD)
-    tab.get_by_role("button", name="Sign in").click()
-    tab.get_by_test_id("unit-tile").first.wait_for()
-    yield tab
-    context.close()
-    assert failures == []
-
-
-def go(page: Page, path: str) -> None:
-    """To another page of the farm, as a link does."""
-    page.evaluate("to => { history.pushState({}, '', to); dispatchEvent(new PopStateEvent('popstate')); }", path)
+def page(desk: Page) -> Page:
+    """The desk of somebody who may everything on the farm."""
+    return desk
 
 
 def unit_id(farm: RealFarm, slug: str) -> int:
@@ -506,6 +482,52 @@ def test_counts_are_cast_back_over_a_change_of_models_and_kept_as_a_file(page: P
     span.get_by_role("button", name="1 h").click()
     counts.locator("[data-cast-back=unchanged]").wait_for()
     counts.get_by_text("One model counted all the time").wait_for()
+
+
+def test_messages_of_a_farm_that_was_entered_too_late_are_put_back_and_a_torn_one_is_refused_again(
+    page: Page, farm: RealFarm
+) -> None:
+    for what in ("pump of tank 1 serviced", "pump of tank 2 serviced"):
+        event = DeviceEvent(name="pump.serviced", occurred_at=datetime.now(timezone.utc), message=what)
+        farm.strangers("skerry", "box-7", EventBatch(events=(event,)))
+    farm.babble(b'{"v": 1, "site": "fjord", "device": "bo')
+    farm.found("skerry")
+    go(page, f"/sites/{SITE}/dead-letters")
+    letters = page.get_by_test_id("dead-letter")
+    letters.nth(2).wait_for()
+    late = page.get_by_role("checkbox", name="Choose the message from shoal/1/skerry/box-7/events")
+    page.get_by_text("skerry/box-7 is not registered here").first.wait_for()
+    several = page.get_by_role("group", name="Choose several")
+    assert several.get_by_role("button", name="Put back").is_disabled()
+    late.first.check()
+    late.last.check()
+    several.get_by_text("2 chosen").wait_for()
+    several.get_by_role("checkbox", name="Choose all shown").check()
+    several.get_by_text(f"{letters.count()} chosen").wait_for()
+    several.get_by_role("button", name="Put back").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_text("is refused again stays here").wait_for()
+    dialog.get_by_label("Why").fill("the farm is entered now")
+    dialog.get_by_role("button", name="Put back").click()
+    result = page.get_by_test_id("letter-result")
+    result.wait_for()
+    assert re.match("2 put back, [1-9] refused again", result.inner_text())
+    state = page.get_by_role("group", name="Which messages")
+    state.get_by_role("button", name="Put back").click()
+    page.get_by_text("fleet_admin@fjord.example the farm is entered now").nth(1).wait_for()
+    with farm.client("fleet_admin") as client:
+        assert [each["slug"] for each in client.get("/api/v1/sites/skerry/latest").json()["devices"]] == ["box-7"]
+
+    state.get_by_role("button", name="Open").click()
+    torn = letters.filter(has_text=f"shoal/1/{SITE}/box-1/readings").first
+    torn.get_by_role("button", name="Discard").click()
+    dialog.wait_for()
+    assert dialog.get_by_role("button", name="Discard").is_disabled()
+    dialog.get_by_label("Why").fill("the cable was loose")
+    dialog.get_by_role("button", name="Discard").click()
+    page.get_by_text("1 discarded").wait_for()
+    state.get_by_role("button", name="Discarded").click()
+    page.get_by_text("the cable was loose").wait_for()
 
 
 def test_an_answer_is_marked_as_wrong_where_it_was_asked_for(page: Page) -> None:

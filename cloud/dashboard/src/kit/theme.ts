@@ -108,6 +108,7 @@ export function themeOf(mode: Mode): Theme {
           root: { minHeight: TOUCH, minWidth: TOUCH, textTransform: 'none', color: 'inherit' },
         },
       },
+      MuiCheckbox: { styleOverrides: { root: { minWidth: TOUCH, minHeight: TOUCH } } },
       MuiMenuItem: { styleOverrides: { root: { minHeight: TOUCH } } },
       MuiPaper: { styleOverrides: { root: { backgroundImage: 'none' } } },
     },

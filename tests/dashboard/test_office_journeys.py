@@ -1,0 +1,194 @@
+"""What a manager does at a desk: figures, reports, people, boxes, evidence; in a real Chromium against the real API."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.dashboard.conftest import go, sign_in
+from tests.dashboard.real_farm import PASSWORD, SITE, RealFarm
+from tests.dashboard.stack import Account
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, FilePayload, Page
+
+pytestmark = [pytest.mark.browser, pytest.mark.integration]
+
+
+def test_figures_have_their_target_and_source_or_say_why_they_cannot_be_told(desk: Page) -> None:
+    go(desk, f"/sites/{SITE}/kpis")
+    figures = desk.get_by_test_id("kpi")
+    figures.first.wait_for()
+    told = figures.filter(has_not_text="Cannot be told")
+    assert "From " in told.first.inner_text()
+    untold = figures.filter(has_text="Cannot be told").first.inner_text()
+    assert len(untold.split("Cannot be told")[1].strip()) > 20, "and why"
+    assert desk.locator("[data-verdict=met], [data-verdict=missed]").count() > 0
+    desk.get_by_label("Unit").click()
+    with desk.expect_request(re.compile(r"/kpis\?.*unit=tank-2")):
+        desk.get_by_role("option", name="Tank 2").click()
+    figures.first.wait_for()
+
+
+def test_a_report_is_looked_at_and_kept_as_pdf_and_csv(desk: Page) -> None:
+    go(desk, f"/sites/{SITE}/reports")
+    desk.get_by_label("Report").click()
+    desk.get_by_role("option", name="Traceability of a batch").click()
+    assert desk.get_by_role("button", name="Preview").is_disabled(), "of which batch?"
+    desk.get_by_label("Batch").click()
+    desk.get_by_role("option", name="S-26").click()
+    desk.get_by_role("button", name="Preview").click()
+    preview = desk.get_by_test_id("report-preview")
+    preview.get_by_text("Hatchery North").first.wait_for()
+    kept = {}
+    for form in ("PDF", "CSV"):
+        with desk.expect_download() as download:
+            desk.get_by_role("button", name=form, exact=True).click()
+        kept[download.value.suggested_filename.rsplit(".", 1)[1]] = download.value.path().read_bytes()
+    assert kept["pdf"].startswith(b"%PDF-")
+    assert "Hatchery North" in kept["csv"].decode()
+
+
+def test_a_role_is_changed_a_password_reset_and_the_log_tells_both(
+    desk: Page, browser: Browser, farm: RealFarm
+) -> None:
+    go(desk, f"/sites/{SITE}/settings?part=access")
+    desk.get_by_role("button", name="Change viewer@fjord.example").click()
+    dialog = desk.get_by_role("dialog", name="viewer@fjord.example")
+    dialog.get_by_label("Role").click()
+    desk.get_by_role("option", name=re.compile("^Operator")).click()
+    dialog.get_by_role("button", name="Save").click()
+    desk.get_by_role("row", name=re.compile("viewer@fjord.example.*Operator")).wait_for()
+    desk.get_by_role("button", name="Change viewer@fjord.example").click()
+    dialog.get_by_role("button", name="Reset the password").click()
+    link = desk.get_by_test_id("secret").inner_text()
+    context = browser.new_context(base_url=farm.url)
+    other = context.new_page()
+    other.set_default_timeout(40_000)
+    other.goto(link)
+    other.get_by_text("All your sessions end").wait_for()
+    other.get_by_label("Password").fill("a herring in the net")
+    other.get_by_role("button", name="Save").click()
+    other.get_by_role("button", name="Sign in").wait_for()
+    sign_in(other, Account("viewer@fjord.example", "a herring in the net"))
+    other.get_by_role("button", name=re.compile("^Account of")).click()
+    other.get_by_text("Operator", exact=True).wait_for()
+    other.get_by_role("menuitem", name="Sign out").click()
+    other.get_by_role("button", name="Sign in").wait_for()
+    context.close()
+    desk.reload()
+    log = desk.get_by_role("region", name="Who changed what").last
+    log.get_by_role("row").filter(has_text="changeUser").first.wait_for()
+    assert "viewer" in log.inner_text()
+
+
+def test_a_box_is_asked_for_diagnostics_and_a_louder_log(desk: Page) -> None:
+    go(desk, f"/sites/{SITE}/devices")
+    desk.get_by_role("button", name="Commands").click()
+    part = desk.get_by_test_id("commands")
+    part.get_by_role("button", name="Ask for diagnostics").click()
+    part.get_by_role("row").filter(has_text="Diagnostics").filter(has_text="Ordered").wait_for()
+    part.get_by_role("button", name="Set for a while").click()
+    part.get_by_role("row").filter(has_text="Log debug for 30 min").wait_for()
+    assert "fleet_admin@fjord.example" in part.inner_text()
+
+
+def test_readings_of_a_chart_are_kept_and_what_came_before_a_death_is_listed(desk: Page) -> None:
+    go(desk, "/units/1")
+    chart = desk.get_by_role("region", name="Dissolved oxygen")
+    chart.locator("canvas").wait_for()
+    for form, first in (("CSV", b"mg/L"), ("Parquet", b"PAR1")):
+        with desk.expect_download() as kept:
+            chart.get_by_role("button", name=form).click()
+        assert first in kept.value.path().read_bytes()[:400]
+    before = desk.get_by_test_id("before")
+    before.get_by_role("listitem").filter(has_text="46 kg").wait_for()
+    before.get_by_role("listitem").filter(has_text="3").first.wait_for()
+
+
+def test_a_picture_is_shown_to_the_classifier_with_a_map_of_what_it_looked_at(desk: Page, farm: RealFarm) -> None:
+    farm.teach_species()
+    go(desk, f"/sites/{SITE}/classify")
+    desk.get_by_role("button", name="Which species is it?").click()
+    frame = np.zeros((70, 140, 3), np.uint8)
+    frame[:35, :70] = (0, 255, 0)
+    encoded = cv2.imencode(".png", frame)[1].tobytes()
+    picture: FilePayload = {"name": "fish.png", "mimeType": "image/png", "buffer": encoded}
+    chosen, told = desk.get_by_test_id("picture-file"), desk.get_by_test_id("prediction")
+    chosen.set_input_files(picture)
+    refused = desk.get_by_role("alert")
+    told.or_(refused).wait_for()
+    while refused.count():  # the folder of models is looked at every few seconds
+        desk.wait_for_timeout(500)
+        chosen.set_input_files(picture)
+        told.or_(refused).wait_for()
+    told.get_by_text("How sure it is of each species").wait_for()
+    told.get_by_role("button", name="Show what it looked at").click()
+    told.get_by_test_id("explained").wait_for()
+    assert "Covering the top left" in told.get_by_test_id("explained").inner_text()
+    assert told.locator("[data-testid=attention-map] rect").count() > 20
+    told.get_by_role("button", name="Hide the map").click()
+    told.get_by_test_id("attention-map").wait_for(state="detached")
+
+
+def test_how_alarms_served_and_why_each_exists(desk: Page) -> None:
+    go(desk, f"/sites/{SITE}/alarms")
+    desk.get_by_role("tab", name="Do they serve?").click()
+    desk.get_by_text("Alarms a day").wait_for()
+    with desk.expect_response(re.compile("/alarm-performance")) as answered:
+        desk.get_by_role("group", name="Period").get_by_role("button").last.click()
+    assert answered.value.ok
+    desk.get_by_role("tab", name="Why they exist").click()
+    row = desk.get_by_role("row").filter(has_text="do.low.critical")
+    row.first.wait_for()
+
+
+def test_a_batch_is_begun_and_a_wrong_record_struck_out_with_a_reason(desk: Page) -> None:
+    go(desk, f"/sites/{SITE}/records?part=batches")
+    form = desk.get_by_role("form", name="Begin a batch")
+    form.get_by_label("Batch").fill("T-27")
+    form.get_by_label("Origin").fill("Hatchery South")
+    form.get_by_role("button").last.click()
+    desk.get_by_role("row").filter(has_text="T-27").get_by_text("Hatchery South").wait_for()
+    desk.get_by_role("tab", name="Lice and withdrawals").or_(desk.get_by_role("tab").nth(2)).first.click()
+    desk.get_by_role("table").get_by_role("row").filter(has_text="Tank 1").first.wait_for()
+    go(desk, f"/sites/{SITE}/records")
+    note = desk.get_by_role("row").filter(has_text="Cleaned the outlet grid")
+    note.get_by_role("button", name="Strike out").click()
+    note.get_by_label("Why").fill("it was tank 2")
+    note.get_by_role("button", name="Strike out").click()
+    note.get_by_text("it was tank 2").wait_for()
+
+
+def test_a_contact_is_added_the_way_to_them_tested_and_taken_off(desk: Page) -> None:
+    go(desk, f"/sites/{SITE}/settings?part=on-call")
+    desk.get_by_text("an alarm reaches nobody outside this screen").wait_for()
+    form = desk.get_by_role("form", name="Add", exact=True)
+    form.get_by_label("Name").fill("Kari Nordmann")
+    form.get_by_label("Phone").fill("+47 98 76 54 32")
+    form.get_by_role("button", name="Add").click()
+    row = desk.get_by_role("row").filter(has_text="+4798765432")
+    row.wait_for()
+    desk.get_by_role("button", name="Test now").click()
+    desk.get_by_text("test messages are on their way").wait_for()
+    row.get_by_role("button", name="Remove").click()
+    desk.get_by_text("an alarm reaches nobody outside this screen").wait_for()
+
+
+def test_a_person_of_several_farms_goes_from_one_to_the_other(desk: Page, browser: Browser, farm: RealFarm) -> None:
+    farm.found("skerry")
+    context = browser.new_context(base_url=farm.url)
+    tab = context.new_page()
+    tab.set_default_timeout(40_000)
+    sign_in(tab, Account("operator@fjord.example", PASSWORD))
+    tab.get_by_role("button", name="Nordfjord").or_(tab.get_by_role("combobox", name="Farm")).first.click()
+    tab.get_by_role("menuitem", name=re.compile("skerry", re.IGNORECASE)).or_(
+        tab.get_by_role("option", name=re.compile("skerry", re.IGNORECASE))
+    ).click()
+    tab.wait_for_url(re.compile("/sites/skerry"))
+    tab.get_by_text("No units on this farm yet").wait_for()
+    context.close()
