@@ -66,7 +66,8 @@ SELECT sha256 FROM (
 ORDER BY observed_at DESC LIMIT :rows
 """)
 
-# Frames whose label was accepted: the model was wrong where it proposed another number of objects than there are.
+# Frames whose label was accepted. The model was wrong where it proposed another number of objects than there are, or one that is not
+# there under this name: no accepted box overlaps it by half (IoU 0.5, as three times the shared area against the sum of both).
 _ERRORS = text("""
 SELECT count(*) FILTER (WHERE captured_at >= :newest) AS newest,
        count(*) FILTER (WHERE captured_at >= :newest AND is_wrong) AS newest_wrong,
@@ -74,7 +75,20 @@ SELECT count(*) FILTER (WHERE captured_at >= :newest) AS newest,
        count(*) FILTER (WHERE captured_at < :newest AND is_wrong) AS before_wrong
 FROM (
     SELECT sample.captured_at,
-           jsonb_array_length(sample.detections) <> jsonb_array_length(coalesce(label.body -> 'boxes', '[]')) AS is_wrong
+           CASE WHEN jsonb_array_length(sample.detections) <> jsonb_array_length(coalesce(label.body -> 'boxes', '[]')) THEN true
+           ELSE EXISTS (
+               SELECT 1
+               FROM jsonb_to_recordset(sample.detections) AS proposed(label text, box jsonb)
+               CROSS JOIN LATERAL jsonb_to_record(proposed.box) AS p(x float8, y float8, w float8, h float8)
+               WHERE NOT EXISTS (
+                   SELECT 1
+                   FROM jsonb_to_recordset(label.body -> 'boxes') AS given(label text, box jsonb)
+                   CROSS JOIN LATERAL jsonb_to_record(given.box) AS g(x float8, y float8, w float8, h float8)
+                   WHERE given.label = proposed.label
+                     AND 3 * greatest(0, least(p.x + p.w, g.x + g.w) - greatest(p.x, g.x))
+                           * greatest(0, least(p.y + p.h, g.y + g.h) - greatest(p.y, g.y)) >= p.w * p.h + g.w * g.h
+               )
+           ) END AS is_wrong
     FROM sample JOIN label ON label.id = sample.accepted_label_id
     JOIN unit ON unit.site_id = sample.site_id AND unit.slug = sample.unit
     WHERE unit.id = :unit_id AND sample.model_sha256 = :model AND sample.status = 'accepted'

@@ -57,6 +57,14 @@ class TrainingRepository(Repository):
         statement = update(TrainingRun).where(TrainingRun.id == run_id, TrainingRun.finished_at.is_(None))
         return bool((await self._connection.execute(statement.values(**values))).rowcount)
 
+    async def learnt_labels(self, model: str) -> str | None:
+        """sha256 of the label set that the last run learnt from to its end; None when it learnt from something else."""
+        ended = ("proposed", "inconclusive", "refused")
+        statement = select(TrainingRun.order["labels"]["sha256"].astext.label("sha256"))
+        statement = statement.where(TrainingRun.model == model, TrainingRun.state.in_(ended))
+        row = await self._one(statement.order_by(TrainingRun.asked_at.desc(), TrainingRun.id.desc()).limit(1))
+        return None if row is None else row["sha256"]
+
     async def count(self, model: str) -> int:
         """Runs of a model so far."""
         row = await self._one(

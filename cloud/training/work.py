@@ -95,7 +95,11 @@ async def look(training: Training, database: Database, now: datetime) -> dict[st
             if decision.trigger is not None:
                 try:
                     row = await order_of(writer, training, model, recipe, decision, asked_by="schedule", now=now)
-                    if not await repository.ask(row):
+                    labels = row["order"].get("labels")
+                    if labels is not None and labels["sha256"] == await repository.learnt_labels(model):
+                        told = f"{decision.reason}, but nothing was accepted for {recipe.labels} since the last run"
+                        decision = Decision(None, told)
+                    elif not await repository.ask(row):
                         decision = Decision(None, "a run is under way")
                 except ConflictError as error:
                     decision = Decision(None, f"{decision.reason}, but: {error.detail}")

@@ -34,8 +34,10 @@ def identity(path: Path) -> tuple[str, int]:
 
 
 def write_manifest(folder: Path, manifest: ModelManifest) -> None:
-    """Write ``manifest.json``."""
-    (folder / MANIFEST_NAME).write_text(manifest.model_dump_json(indent=2, exclude_none=True) + "\n")
+    """Write ``manifest.json``: whole or not at all."""
+    partial = folder / f".{MANIFEST_NAME}.partial"
+    partial.write_text(manifest.model_dump_json(indent=2, exclude_none=True) + "\n")
+    partial.replace(folder / MANIFEST_NAME)
 
 
 def write_golden_frame(folder: Path, name: str, picture: FrameArray) -> str:

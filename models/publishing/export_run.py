@@ -10,7 +10,7 @@ from typing import Any
 import numpy.typing as npt
 from rich.console import Console
 
-from contracts.bundles import ModelManifest
+from contracts.bundles import ModelManifest, ProbationLimits
 from contracts.errors import ConfigurationError
 from models.data.frames import Located, read_picture
 from models.evaluation.evaluate import evaluate
@@ -40,6 +40,7 @@ def export_run(
     int8: bool = False,
     fp16: bool = False,
     max_loss: float = 0.01,
+    probation: ProbationLimits | None = None,
     command: str = "",
     console: Console | None = None,
 ) -> list[ModelManifest]:
@@ -51,6 +52,7 @@ def export_run(
         int8: also with eight-bit weights.
         fp16: also with half-precision weights.
         max_loss: what the smaller ones may lose.
+        probation: when a device rolls it back by itself; None leaves the contract's limits.
         command: for the card.
         console: where figures go.
 
@@ -76,6 +78,9 @@ def export_run(
         train = sample_frames(prepared.train, prepared.weights, seed=origin.config.seed)
         held_out = next(iter(prepared.judges.values()), [])
         judge = lambda folder: evaluate(folder, {"judge": held_out})["judge"].map50  # noqa: E731 - one of two
+    if probation is not None:
+        manifest = manifest.model_copy(update={"probation": probation})
+        write_manifest(output, manifest)
     kinds = [kind for kind, wanted in (("int8", int8), ("fp16", fp16)) if wanted]
     if kinds and not held_out:
         raise ConfigurationError(

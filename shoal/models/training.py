@@ -79,16 +79,29 @@ def export(
     ] = False,
     fp16: Annotated[bool, typer.Option("--fp16", help="Also OUTPUT-fp16, for GPUs, behind the same gate")] = False,
     max_loss: Annotated[float, typer.Option(help="Of accuracy, AUROC or mAP50; 0.01 is one point")] = 0.01,
+    max_latency_ms: Annotated[
+        float | None,
+        typer.Option(
+            min=1, help="A device on which a frame takes longer goes back to the model before. [default: no limit]"
+        ),
+    ] = None,
+    max_errors: Annotated[int, typer.Option(min=0, help="Frames that it may fail on in its probation on a device")] = 3,
+    min_golden_iou: Annotated[
+        float, typer.Option(min=0.5, max=1, help="How exactly a device must find the boxes of the golden frames")
+    ] = 0.9,
 ) -> None:
     """Write the bundle of a run: ONNX with normalisation inside, manifest, golden frames, card, NOTICE, bill of materials.
 
     The exported graph is compared with the trained network on real pictures (1e-4), judged through the runtime that devices
     use, and tested on its own golden frames; a bundle that fails replaces nothing. TensorRT builds its engine on the device.
     """
+    from contracts.bundles import ProbationLimits
     from models.publishing.export_run import export_run
     from models.publishing.provenance import command_line
 
-    for manifest in export_run(run, output, int8=int8, fp16=fp16, max_loss=max_loss, command=command_line()):
+    limits = ProbationLimits(max_latency_ms=max_latency_ms, max_errors=max_errors, min_golden_iou=min_golden_iou)
+    made = export_run(run, output, int8=int8, fp16=fp16, max_loss=max_loss, probation=limits, command=command_line())
+    for manifest in made:
         typer.echo(f"{manifest.name} {manifest.version}: {manifest.bytes / 1e6:.1f} MB, sha256 {manifest.sha256}")
 
 

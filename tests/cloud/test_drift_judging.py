@@ -177,8 +177,14 @@ def test_any_number_of_schedulers_ask_for_it_once_an_hour(database_url: str, tmp
     assert at(database_url, tmp_path, NOW, twice) == {"made": [1, 0, 0, 1]}
 
 
+FISH = {"label": "salmon", "confidence": 0.8, "box": {"x": 0.1, "y": 0.1, "w": 0.2, "h": 0.2}}
+
+
 def test_more_answers_that_people_correct_are_told(database_url: str, tmp_path: Path) -> None:
+    missed, renamed = [FISH, FISH], [FISH | {"label": "wrasse"}]
+    somewhere_else = [FISH | {"box": {"x": 0.5, "y": 0.5, "w": 0.2, "h": 0.2}}]
     units = tanks(database_url)
+    straightened = FISH | {"box": {"x": 0.11, "y": 0.1, "w": 0.19, "h": 0.2}}
     with psycopg.connect(database_url) as database:
         for day in range(50):
             for number in range(2):
@@ -188,12 +194,17 @@ def test_more_answers_that_people_correct_are_told(database_url: str, tmp_path: 
                     "INSERT INTO sample (id, organization_id, site_id, unit, device, camera, captured_at, sha256, media_type, width,"
                     " height, bytes, source, reason, score, detections, look, uncertainty, novelty, priority, stored_at, stored_by,"
                     " status, model_sha256) SELECT %s, site.organization_id, site.id, 'clear', 'box', 'cam', %s, %s, 'image/jpeg', 1,"
-                    " 1, 1, 'edge', 'random', 1, '[{}]', '[]', 0, 0, 0, %s, 'box', 'accepted', %s FROM site",
-                    (sample, START + timedelta(days=day, hours=1), f"{day}-{number}", NOW, MODEL),
+                    " 1, 1, 'edge', 'random', 1, %s, '[]', 0, 0, 0, %s, 'box', 'accepted', %s FROM site",
+                    (sample, START + timedelta(days=day, hours=1), f"{day}-{number}", Jsonb([FISH]), NOW, MODEL),
                 )
                 database.execute(
                     "INSERT INTO label (id, sample_id, annotator, body, labelled_at, source) VALUES (%s, %s, 'ana', %s, %s, 'hand')",
-                    (label, sample, Jsonb({"boxes": [{}, {}] if wrong else [{}]}), NOW),
+                    (
+                        label,
+                        sample,
+                        Jsonb({"boxes": (missed, renamed, somewhere_else)[day % 3] if wrong else [straightened]}),
+                        NOW,
+                    ),
                 )
                 database.execute("UPDATE sample SET accepted_label_id = %s WHERE id = %s", (label, sample))
     assert judged(database_url, tmp_path, START + timedelta(days=50, hours=12))["told"] >= 1

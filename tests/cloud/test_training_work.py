@@ -290,7 +290,10 @@ def test_a_recipe_of_labels_freezes_them_and_the_run_fetches_them_from_the_stora
         assert frozen["origin"]["sha256"] == labels["sha256"]
         assert {image["split"] for image in frozen["images"]} == {"train", "judge"}
         again = await tended(database, training, await asked(database, training), {"proposed", "failed"})
-        assert again["lineage"]["labels"] == labels  # nothing was accepted since
+        assert again["lineage"]["labels"] == labels  # nothing was accepted since, and somebody wanted it all the same
+        later = NOW + timedelta(days=3)
+        marked_wrong(database_url, 20, later)
+        assert "nothing was accepted for fjord/pens" in (await look(training, database, later))[MODEL]
         accept(range(8, 12))
         third = await tended(database, training, await asked(database, training), {"proposed", "failed"})
         assert (third["lineage"]["labels"]["number"], third["state"]) == (2, "proposed")

@@ -19,7 +19,7 @@ import pytest
 import yaml
 from rich.console import Console
 
-from contracts.bundles import DetectionOutput, ImageInput, ModelManifest, Task
+from contracts.bundles import DetectionOutput, ImageInput, ModelManifest, ProbationLimits, Task
 from contracts.errors import ConfigurationError
 from models.detector.config import DetectorConfig
 from models.runtime import Classifier, Detector, check_golden, load_bundle, open_session, shipped_bundle
@@ -113,7 +113,10 @@ def test_a_classifier_learns_its_colours_and_becomes_bundles(crops: Path, tmp_pa
     lineage = json.loads((run / LINEAGE).read_text())
     assert (lineage["seed"], lineage["training_images"], lineage["network"]) == (3, 12, "efficientnet_lite0")
 
-    manifests = export_run(run, bundle, int8=True, fp16=True, max_loss=0.5, command="the test", console=quiet())
+    manifests = export_run(
+        run, bundle, int8=True, fp16=True, max_loss=0.5, probation=ProbationLimits(max_latency_ms=400),
+        command="the test", console=quiet(),
+    )  # fmt: skip
     assert manifests[0].metrics["fold-0.accuracy"] > 0.6
     assert float(manifests[0].training["parity"] or 0) <= 1e-4
     for folder, share in (
@@ -124,6 +127,7 @@ def test_a_classifier_learns_its_colours_and_becomes_bundles(crops: Path, tmp_pa
         session = open_session(load_bundle(folder))
         assert check_golden(session).passed
         assert session.manifest.bytes <= manifests[0].bytes * share
+        assert session.manifest.probation.max_latency_ms == 400  # a device that is slower goes back by itself
         assert Classifier(session).classify([painted("green", 1000)])[0].best_label in session.manifest.labels
     parts = json.loads((bundle / "sbom.json").read_text())
     assert parts["metadata"]["component"]["hashes"][0]["content"] == manifests[0].sha256
