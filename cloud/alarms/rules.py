@@ -12,6 +12,8 @@ DARK_AFTER = timedelta(minutes=4)
 watcher the alarm is there within five minutes."""
 SILENT_AFTER = timedelta(minutes=5)
 """Silence of one life-critical stream while its box is heard, at least; the box itself raises it sooner."""
+CERTIFICATE_ENDS_WITHIN, CERTIFICATE_LAST_DAYS = timedelta(days=14), timedelta(days=3)
+"""Boxes renew their certificates a month before the end: what is left after half of it will not come by itself."""
 _FOLLOWS_FROM_POWER = ("flow.", "level.", "camera.")
 
 
@@ -23,6 +25,19 @@ def is_silent(last: datetime, now: datetime, limit: timedelta) -> bool:
 def is_silence(definition: str) -> bool:
     """Whether an alarm tells of silence, which is the watcher's to judge; every other definition is judged on values."""
     return definition in {"site.dark", "device.silent"} or definition.endswith(".silent")
+
+
+def is_watched(definition: str) -> bool:
+    """Whether the watcher raises and clears it: silence, and certificates that end."""
+    return is_silence(definition) or definition.startswith("certificate.")
+
+
+def certificate_ends(ends_at: datetime, now: datetime) -> tuple[str, Severity, timedelta] | None:
+    """Definition, severity and limit of the alarm that a box's certificate is; None while there is time."""
+    left = ends_at - now
+    if left < CERTIFICATE_LAST_DAYS:
+        return "certificate.last_days", Severity.MAJOR, CERTIFICATE_LAST_DAYS
+    return ("certificate.ending", Severity.MINOR, CERTIFICATE_ENDS_WITHIN) if left < CERTIFICATE_ENDS_WITHIN else None
 
 
 def is_parent(definition: str, quantity: str | None) -> bool:

@@ -20,7 +20,15 @@ from psycopg.rows import class_row
 
 from cloud.alarms.conditions import claim
 from cloud.alarms.raising import NewAlarm, clear_alarm, raise_alarm
-from cloud.alarms.rules import DARK_AFTER, SILENT_AFTER, is_parent, is_silence, is_silent, suppressible
+from cloud.alarms.rules import (
+    DARK_AFTER,
+    SILENT_AFTER,
+    certificate_ends,
+    is_parent,
+    is_silent,
+    is_watched,
+    suppressible,
+)
 from cloud.kit.own_thread import OwnThread
 from cloud.metrics import WATCH_ALARMS
 from contracts.alarms import Severity
@@ -30,6 +38,9 @@ log = structlog.get_logger()
 
 ROUND_S = 10.0
 RETRY_S = 5.0
+CERTIFICATES_EVERY = timedelta(minutes=5)
+HEARTBEATS = timedelta(days=7)
+"""A heartbeat that is older says nothing of now; its box is long known to be silent."""
 _LOCK = 7_242_001
 """Advisory lock of the watcher that works."""
 
@@ -59,6 +70,14 @@ LEFT JOIN LATERAL (
 ) AS period ON latest.observed_at < %(before)s
 WHERE c.quantity = ANY(%(quantities)s) AND NOT c.derived
   AND d.inventory -> 'channels' @> jsonb_build_array(jsonb_build_object('name', c.name))
+"""
+# Of the newest heartbeat of every box; what it says changes in months.
+_CERTIFICATES = """
+SELECT d.id, d.site_id, d.name, (beat.body ->> 'certificate_expires_at')::timestamptz AS ends_at
+FROM device AS d CROSS JOIN LATERAL (
+    SELECT body FROM device_health WHERE device_id = d.id AND observed_at > %s ORDER BY observed_at DESC LIMIT 1
+) AS beat
+WHERE beat.body ->> 'certificate_expires_at' IS NOT NULL
 """
 _OPEN = """
 SELECT id, site_id, device_id, unit_id, subject, definition, quantity, origin, suppressed_by FROM alarm
@@ -95,6 +114,14 @@ class _Device:
 
 
 @dataclass(frozen=True)
+class _Certificate:
+    id: int
+    site_id: int
+    name: str
+    ends_at: datetime
+
+
+@dataclass(frozen=True)
 class _Stream:
     id: int
     name: str
@@ -124,6 +151,7 @@ class _Condition:
     channel_id: int | None = None
     subject: str | None = None
     quantity: str | None = None
+    source: str = "silence seen from the server"
 
     @property
     def key(self) -> tuple[Any, ...]:
@@ -142,6 +170,8 @@ class Watcher(OwnThread):
         super().__init__("watcher")
         self._url = database_url
         self._now = now
+        self._certificates: list[_Certificate] = []
+        self._certificates_at: datetime | None = None
 
     def run(self, stop: threading.Event) -> None:
         """Watch until ``stop`` is set. The first round waits: after a restart, what was on the way arrives first."""
@@ -189,7 +219,21 @@ class Watcher(OwnThread):
                 limit = max(SILENT_AFTER, timedelta(seconds=3 * (stream.period_s or 0)))
                 if stream.device_id not in quiet and is_silent(stream.observed_at, now, limit):
                     found.append(_stream_silent(stream, limit))
+        found += self._certificates_ending(database, now)
         return {condition.key: condition for condition in found}
+
+    def _certificates_ending(self, database: Connection[Any], now: datetime) -> list[_Condition]:
+        """Looked up every five minutes: one look at every box's heartbeats is dearer than all the rest of a round."""
+        if self._certificates_at is None or now - self._certificates_at >= CERTIFICATES_EVERY:
+            with database.cursor(row_factory=class_row(_Certificate)) as rows:
+                self._certificates = rows.execute(_CERTIFICATES, (now - HEARTBEATS,)).fetchall()
+            self._certificates_at = now
+        found = []
+        for one in self._certificates:
+            ending = certificate_ends(one.ends_at, now)
+            if ending is not None:
+                found.append(_certificate_ending(one, *ending, now=now))
+        return found
 
     def _raise_and_clear(
         self, database: Connection[Any], holding: dict[tuple[Any, ...], _Condition], now: datetime
@@ -215,13 +259,13 @@ class Watcher(OwnThread):
                 quantity=condition.quantity,
                 message=condition.message,
                 action=condition.action,
-                source="silence seen from the server",
+                source=condition.source,
             )
             raise_alarm(database, new, now=now, actor="watcher")
             WATCH_ALARMS.labels(condition.definition).inc()
             log.warning("watch_raised", definition=condition.definition, message=condition.message)
         for key, alarm in opened.items():
-            if alarm.origin == "cloud" and is_silence(alarm.definition) and key not in holding:
+            if alarm.origin == "cloud" and is_watched(alarm.definition) and key not in holding:
                 clear_alarm(database, alarm.id, now=now, actor="watcher")
                 log.info("watch_cleared", definition=alarm.definition, alarm=str(alarm.id))
 
@@ -287,4 +331,22 @@ def _stream_silent(stream: _Stream, limit: timedelta) -> _Condition:
         channel_id=stream.id,
         subject=stream.name,
         quantity=stream.quantity,
+    )
+
+
+def _certificate_ending(
+    one: _Certificate, definition: str, severity: Severity, limit: timedelta, *, now: datetime
+) -> _Condition:
+    ended = now >= one.ends_at
+    return _Condition(
+        one.site_id,
+        definition,
+        severity,
+        one.ends_at - limit,
+        limit,
+        f"The certificate of the box {one.name} {'ended' if ended else 'ends'} on {one.ends_at:%Y-%m-%d %H:%M} UTC; then it is heard"
+        " no more",
+        "On the box: shoal edge renew-certificate, and look why its timer has not done it. Without it the box still guards its fish.",
+        device_id=one.id,
+        source="heartbeat of the box",
     )

@@ -14,6 +14,7 @@ from cloud.devices.schemas import (
     DeviceDiagnostics,
     DeviceGroup,
     DeviceGroupPage,
+    DeviceHealthPage,
     DevicePage,
     DeviceTags,
     GroupMembers,
@@ -39,6 +40,18 @@ async def list_devices(
 ) -> DevicePage:
     """Edge boxes with their connection state, tags and groups, by site and slug."""
     return await service.list_devices(reader, user, site, page, tag=tag, group=group)
+
+
+@router.get("/device-health", summary="Health of devices", responses=problems(400, 401, 404))
+async def list_device_health(
+    user: Viewer,
+    reader: Reader,
+    page: Paging,
+    site: Annotated[Slug | None, Query(description="Slug of a site; without it, all of the organization.")] = None,
+    wrong: Annotated[bool, Query(description="Only boxes on which something does not work as configured.")] = False,  # noqa: FBT002
+) -> DeviceHealthPage:
+    """What every box last said of itself: what does not work, when its certificate ends, what waits on it, disk and memory."""
+    return await service.list_health(reader, user, site, page, datetime.now(timezone.utc), wrong=wrong)
 
 
 @router.put(

@@ -7,11 +7,34 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ARRAY, Integer, String, Text, and_, bindparam, cast, delete, func, literal, or_, select, tuple_
-from sqlalchemy.dialects.postgresql import aggregate_order_by, insert
+from sqlalchemy import (
+    ARRAY,
+    Integer,
+    String,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    tuple_,
+)
+from sqlalchemy.dialects.postgresql import JSONPATH, aggregate_order_by, insert
 
 from cloud.auth.scope import Scope
-from cloud.devices.tables import Channel, Device, DeviceEventRow, DeviceGroup, DeviceGroupMember, DeviceTag
+from cloud.devices.tables import (
+    Channel,
+    Device,
+    DeviceEventRow,
+    DeviceGroup,
+    DeviceGroupMember,
+    DeviceHealth,
+    DeviceTag,
+)
 from cloud.farms.repository import OF_SCOPE, own_sites, scoped
 from cloud.farms.tables import Site
 from cloud.kit.queries import Query
@@ -73,6 +96,40 @@ class DeviceRepository(Repository):
             .order_by(event.occurred_at.desc())
             .limit(rows)
         )
+        return await self._all(statement)
+
+    async def health(
+        self,
+        since: datetime,
+        *,
+        site_id: int | None,
+        after: tuple[str, str] | None,
+        rows: int,
+        wrong: bool,
+    ) -> list[Row]:
+        """Devices by site and slug with their newest heartbeat since then; with ``wrong`` only those that are not well."""
+        beat = (
+            select(DeviceHealth.observed_at, DeviceHealth.body)
+            .where(DeviceHealth.device_id == Device.id, DeviceHealth.observed_at > since)
+            .order_by(DeviceHealth.observed_at.desc())
+            .limit(1)
+            .lateral("beat")
+        )
+        columns = (Site.slug.label("site"), Device.slug.label("device"), Device.state, beat.c.observed_at, beat.c.body)
+        statement = (
+            select(*columns)
+            .join(Site, Site.id == Device.site_id)
+            .outerjoin(beat, true())
+            .where(own_sites(self._scope))
+            .order_by(Site.slug, Device.slug)
+            .limit(rows)
+        )
+        if site_id is not None:
+            statement = statement.where(Device.site_id == site_id)
+        if after is not None:
+            statement = statement.where(tuple_(Site.slug, Device.slug) > after)
+        if wrong:
+            statement = statement.where(func.jsonb_path_exists(beat.c.body, cast("$.degraded[0]", JSONPATH)))
         return await self._all(statement)
 
     async def set_tags(self, device_id: int, tags: Sequence[str]) -> None:

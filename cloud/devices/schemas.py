@@ -35,6 +35,37 @@ class Device(ApiModel):
     """Names of its groups."""
 
 
+class DeviceHealth(ApiModel):
+    """What a box last said of itself in a heartbeat; one is sent every 30 s."""
+
+    site: str
+    device: str
+    state: Literal["unknown", "online", "offline"]
+    observed_at: UtcDatetime | None
+    """When it said this, by its clock; null when no heartbeat of the last seven days is here."""
+    degraded: list[str]
+    """What is not working as configured, in the box's words; empty is well, as long as ``observed_at`` is fresh."""
+    certificate_expires_at: UtcDatetime | None
+    """End of the certificate that it shows to its broker; null when it shows none."""
+    uptime_s: float | None
+    outbox_rows: int | None
+    """Messages that wait on the box for the store."""
+    outbox_bytes: int | None
+    outbox_oldest_age_s: float | None
+    disk_free_bytes: int | None
+    rss_bytes: int | None
+    """Memory of the agent."""
+    cpu_percent: float | None
+    model: str | None
+    """Name and version of the model that runs; null where none does."""
+    provider: str | None
+    """What the model runs on."""
+
+
+class DeviceHealthPage(Page[DeviceHealth]):
+    """Some boxes, by site and name."""
+
+
 class Diagnostics(ApiModel):
     """What a box that was asked for diagnostics told of itself."""
 

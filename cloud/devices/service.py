@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from cloud.auth.dependencies import Principal
 from cloud.devices.repository import DeviceRepository
@@ -11,6 +11,8 @@ from cloud.devices.schemas import (
     DeviceDiagnostics,
     DeviceGroup,
     DeviceGroupPage,
+    DeviceHealth,
+    DeviceHealthPage,
     DevicePage,
     Diagnostics,
     GroupMembers,
@@ -23,6 +25,8 @@ from cloud.kit.repository import ReadConnection, Row, WriteConnection
 from contracts.diagnostics import DIAGNOSTICS_MADE, read_summary
 
 DIAGNOSTICS_SHOWN = 5
+HEARTBEATS = timedelta(days=7)
+"""A heartbeat that is older says nothing of now."""
 
 
 async def list_devices(
@@ -48,6 +52,42 @@ async def list_devices(
     rows = await repository.devices(site_id=site_id, after=after, rows=page.rows, tag=tag, group=group)
     shown, cursor = cut(rows, page.limit, lambda row: encode_cursor(row["site"], row["slug"]))
     return DevicePage(items=[Device(**row) for row in shown], next_cursor=cursor)
+
+
+async def list_health(
+    reader: ReadConnection, user: Principal, site: str | None, page: PageQuery, now: datetime, *, wrong: bool
+) -> DeviceHealthPage:
+    """The newest heartbeat of every device.
+
+    Raises:
+        NotFoundError: the organization has no such site.
+    """
+    site_id = None if site is None else await find_site_id(reader, user, site)
+    after = None
+    if page.cursor is not None:
+        site_slug, slug = decode_cursor(page.cursor, 2)
+        after = (site_slug, slug)
+    repository = DeviceRepository(reader, user.scope)
+    rows = await repository.health(now - HEARTBEATS, site_id=site_id, after=after, rows=page.rows, wrong=wrong)
+    shown, cursor = cut(rows, page.limit, lambda row: encode_cursor(row["site"], row["device"]))
+    return DeviceHealthPage(items=[_health(row) for row in shown], next_cursor=cursor)
+
+
+def _health(row: Row) -> DeviceHealth:
+    body = row["body"] or {}
+    model = body.get("model")
+    told = (
+        *("certificate_expires_at", "uptime_s", "outbox_rows", "outbox_bytes", "outbox_oldest_age_s"),
+        *("disk_free_bytes", "rss_bytes", "cpu_percent", "provider"),
+    )
+    return DeviceHealth.model_validate(
+        {name: row[name] for name in ("site", "device", "state", "observed_at")}
+        | {name: body.get(name) for name in told}
+        | {
+            "degraded": list(body.get("degraded") or ()),
+            "model": None if model is None else f"{model['name']} {model['version']}",
+        }
+    )
 
 
 async def diagnostics(reader: ReadConnection, user: Principal, site: str, device: str) -> DeviceDiagnostics:

@@ -1030,6 +1030,44 @@ class DeviceGroupPage(_DeviceGroupPageAlways, total=False):
 
 
 
+class DeviceHealth(TypedDict):
+    """What a box last said of itself in a heartbeat; one is sent every 30 s."""
+    site: str
+    device: str
+    state: Literal['unknown', 'online', 'offline']
+    observed_at: str | None
+    """When it said this, by its clock; null when no heartbeat of the last seven days is here."""
+    degraded: list[str]
+    """What is not working as configured, in the box's words; empty is well, as long as ``observed_at`` is fresh."""
+    certificate_expires_at: str | None
+    """End of the certificate that it shows to its broker; null when it shows none."""
+    uptime_s: float | None
+    outbox_rows: int | None
+    """Messages that wait on the box for the store."""
+    outbox_bytes: int | None
+    outbox_oldest_age_s: float | None
+    disk_free_bytes: int | None
+    rss_bytes: int | None
+    """Memory of the agent."""
+    cpu_percent: float | None
+    model: str | None
+    """Name and version of the model that runs; null where none does."""
+    provider: str | None
+    """What the model runs on."""
+
+
+
+class _DeviceHealthPageAlways(TypedDict):
+    items: list[DeviceHealth]
+
+
+class DeviceHealthPage(_DeviceHealthPageAlways, total=False):
+    """Some boxes, by site and name."""
+    next_cursor: str | None
+    """Give it back as ``cursor`` for the next page; null on the last page."""
+
+
+
 class _DevicePageAlways(TypedDict):
     items: list[Device]
 

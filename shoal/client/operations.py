@@ -562,6 +562,11 @@ class Operations:
         answer: models.DeviceGroupPage = self._request("GET", "/api/v1/device-groups", query={"limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
         return answer
 
+    def list_device_health(self, *, site: str | None = None, wrong: bool | None = None, limit: int | None = None, cursor: str | None = None) -> models.DeviceHealthPage:
+        """Health of devices."""
+        answer: models.DeviceHealthPage = self._request("GET", "/api/v1/device-health", query={"site": site, "wrong": wrong, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
     def list_devices(self, *, site: str | None = None, tag: str | None = None, group: str | None = None, limit: int | None = None, cursor: str | None = None) -> models.DevicePage:
         """Devices."""
         answer: models.DevicePage = self._request("GET", "/api/v1/devices", query={"site": site, "tag": tag, "group": group, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
@@ -1434,6 +1439,11 @@ class AsyncOperations:
     async def list_device_groups(self, *, limit: int | None = None, cursor: str | None = None) -> models.DeviceGroupPage:
         """Groups of devices."""
         answer: models.DeviceGroupPage = await self._request("GET", "/api/v1/device-groups", query={"limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    async def list_device_health(self, *, site: str | None = None, wrong: bool | None = None, limit: int | None = None, cursor: str | None = None) -> models.DeviceHealthPage:
+        """Health of devices."""
+        answer: models.DeviceHealthPage = await self._request("GET", "/api/v1/device-health", query={"site": site, "wrong": wrong, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
         return answer
 
     async def list_devices(self, *, site: str | None = None, tag: str | None = None, group: str | None = None, limit: int | None = None, cursor: str | None = None) -> models.DevicePage:

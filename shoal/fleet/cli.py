@@ -12,7 +12,7 @@ import typer
 from contracts.errors import ConfigurationError
 from shoal.fleet.boxes import commands, diagnostics, log_level
 from shoal.fleet.letters import letters
-from shoal.fleet.rollouts import deployments, devices, groups, rollout, tag
+from shoal.fleet.rollouts import deployments, devices, groups, health, rollout, tag
 
 if TYPE_CHECKING:
     from securesystemslib.signer import Key, Signer
@@ -34,6 +34,7 @@ for name, group in (
     app.add_typer(group, name=name)
 app.command("devices")(devices)
 app.command("deployments")(deployments)
+app.command("health")(health)
 app.command("diagnostics")(diagnostics)
 app.command("log-level")(log_level)
 app.command("commands")(commands)

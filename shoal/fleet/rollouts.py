@@ -146,6 +146,20 @@ def devices(
     )
 
 
+def health(
+    site: Annotated[str | None, typer.Option(help="Of one site")] = None,
+    wrong: Annotated[bool, typer.Option("--wrong", help="Only where something does not work as configured")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """What every device last said of itself: what does not work, when its certificate ends, what waits on it."""
+    columns = ("site", "device", "state", "observed_at", "degraded", "certificate_expires_at", "outbox_rows", "model")
+    show(
+        lambda client: every_page(lambda **page: client.list_device_health(site=site, wrong=wrong, **page)),
+        columns,
+        as_json,
+    )
+
+
 def deployments(
     site: Annotated[str | None, typer.Option(help="Of one site")] = None,
     differing: Annotated[

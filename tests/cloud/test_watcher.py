@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 from cloud.alarms.rules import DARK_AFTER, suppressible
 from cloud.alarms.source import StoredAlarms
@@ -125,6 +126,34 @@ def test_what_the_box_has_raised_is_not_raised_again(site: Site) -> None:
     site.measure("tank-1.power")
     site.alarm("do.silent", AlarmChange.RAISED, uuid4())
     assert site.watch() == [("do.silent", "edge", False)]
+
+
+def test_a_certificate_that_nobody_renewed_is_told_two_weeks_before_and_again_in_its_last_days(site: Site) -> None:
+    ends = site.now + timedelta(days=20)
+
+    def beat(ends_at: datetime) -> None:
+        site.measure()
+        body = {"certificate_expires_at": ends_at.isoformat()}
+        site.execute(
+            "INSERT INTO device_health (device_id, observed_at, body) SELECT id, %s, %s FROM device",
+            (site.now, Jsonb(body)),
+        )
+
+    def watched(days: float) -> list[str]:
+        site.now += timedelta(days=days)
+        return [definition for definition, _, _ in site.watch() if definition.startswith("certificate.")]
+
+    beat(ends)
+    assert watched(0) == []
+    site.watcher = Watcher(site.url, now=lambda: site.now)
+    assert watched(6.5) == ["certificate.ending"]
+    [(message, severity)] = site.execute("SELECT message, severity FROM alarm WHERE definition = 'certificate.ending'")
+    assert f"ends on {ends:%Y-%m-%d}" in message
+    assert severity == "minor"
+    site.execute("UPDATE device_health SET observed_at = observed_at + INTERVAL '11 days'")
+    assert watched(11) == ["certificate.last_days"]
+    beat(ends + timedelta(days=365))
+    assert watched(0.01) == [], "renewed"
 
 
 def test_a_slow_probe_is_given_its_time(site: Site) -> None:

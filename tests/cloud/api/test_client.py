@@ -133,6 +133,7 @@ def test_the_fleet_is_grouped_and_rolled_out_to_from_a_terminal(shoal: Callable[
     assert (asked["status"], asked["groups"], asked["tags"]) == ("asked", ["pilot"], ["turbid"])
     assert asked["id"] in shoal("rollout", "list", of="fleet")
     assert "agrees" in shoal("deployments", of="fleet")
+    assert "certificate" in shoal("health", of="fleet")
     assert shoal("deployments", "--differing", "--json", of="fleet").strip().startswith("[")
     shoal("rollout", "pause", asked["id"], "--reason", "storm warning", of="fleet")
     assert "canary" in shoal("rollout", "show", asked["id"], "--devices", of="fleet")

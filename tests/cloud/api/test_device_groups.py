@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
+from psycopg.types.json import Jsonb
 
 BOX = "fjord/edge-1"
 
@@ -55,3 +58,36 @@ def test_a_stranger_in_a_group_is_refused_by_name(fleet_admin: httpx.Client) -> 
     answer = fleet_admin.put("/api/v1/device-groups/strange", json={"devices": ["lagoon/edge-1"]})
     assert answer.status_code == 404
     assert "lagoon/edge-1" in answer.text
+
+
+def test_what_does_not_work_on_a_box_and_when_its_certificate_ends_is_seen_from_here(
+    operator: httpx.Client, rival: httpx.Client, anonymous: httpx.Client, box: dict[str, Any], farm_url: str
+) -> None:
+    now = datetime.now(timezone.utc)
+    ends = (now + timedelta(days=90)).isoformat()
+    body = {"degraded": ["camera top is lost"], "certificate_expires_at": ends, "outbox_rows": 7, "uptime_s": 12.5}
+    with psycopg.connect(farm_url) as database:
+        database.execute(
+            "INSERT INTO device_health (device_id, observed_at, body) VALUES (%s, %s, %s)",
+            (box["id"], now, Jsonb(body)),
+        )
+    try:
+        wrong = operator.get("/api/v1/device-health", params={"wrong": "true", "site": box["site"]}).json()["items"]
+        mine = next(one for one in wrong if one["device"] == box["slug"])
+        assert mine["degraded"] == ["camera top is lost"]
+        assert (mine["outbox_rows"], mine["model"]) == (7, None)
+        assert datetime.fromisoformat(mine["certificate_expires_at"]) == datetime.fromisoformat(ends)
+        with psycopg.connect(farm_url) as database:
+            later = (box["id"], now + timedelta(seconds=30), Jsonb(body | {"degraded": []}))
+            database.execute("INSERT INTO device_health (device_id, observed_at, body) VALUES (%s, %s, %s)", later)
+        well = operator.get("/api/v1/device-health", params={"wrong": "true", "site": box["site"]}).json()["items"]
+        assert box["slug"] not in {one["device"] for one in well}, "the camera is back"
+        everybody = operator.get("/api/v1/device-health", params={"limit": 500}).json()["items"]
+        assert box["slug"] in {one["device"] for one in everybody}
+        assert anonymous.get("/api/v1/device-health").status_code == 401
+        assert box["slug"] not in {
+            one["device"] for one in rival.get("/api/v1/device-health").json()["items"] if one["site"] == box["site"]
+        }
+    finally:
+        with psycopg.connect(farm_url) as database:
+            database.execute("DELETE FROM device_health WHERE device_id = %s AND observed_at >= %s", (box["id"], now))

@@ -677,6 +677,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/device-health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Health of devices
+         * @description What every box last said of itself: what does not work, when its certificate ends, what waits on it, disk and memory.
+         */
+        get: operations["listDeviceHealth"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sites/{site}/devices/{device}/tags": {
         parameters: {
             query?: never;
@@ -5143,6 +5163,79 @@ export interface components {
         DeviceGroupPage: {
             /** Items */
             items: components["schemas"]["DeviceGroup"][];
+            /**
+             * Next Cursor
+             * @description Give it back as ``cursor`` for the next page; null on the last page.
+             */
+            next_cursor?: string | null;
+        };
+        /**
+         * DeviceHealth
+         * @description What a box last said of itself in a heartbeat; one is sent every 30 s.
+         */
+        DeviceHealth: {
+            /** Site */
+            site: string;
+            /** Device */
+            device: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "unknown" | "online" | "offline";
+            /**
+             * Observed At
+             * @description When it said this, by its clock; null when no heartbeat of the last seven days is here.
+             */
+            observed_at: string | null;
+            /**
+             * Degraded
+             * @description What is not working as configured, in the box's words; empty is well, as long as ``observed_at`` is fresh.
+             */
+            degraded: string[];
+            /**
+             * Certificate Expires At
+             * @description End of the certificate that it shows to its broker; null when it shows none.
+             */
+            certificate_expires_at: string | null;
+            /** Uptime S */
+            uptime_s: number | null;
+            /**
+             * Outbox Rows
+             * @description Messages that wait on the box for the store.
+             */
+            outbox_rows: number | null;
+            /** Outbox Bytes */
+            outbox_bytes: number | null;
+            /** Outbox Oldest Age S */
+            outbox_oldest_age_s: number | null;
+            /** Disk Free Bytes */
+            disk_free_bytes: number | null;
+            /**
+             * Rss Bytes
+             * @description Memory of the agent.
+             */
+            rss_bytes: number | null;
+            /** Cpu Percent */
+            cpu_percent: number | null;
+            /**
+             * Model
+             * @description Name and version of the model that runs; null where none does.
+             */
+            model: string | null;
+            /**
+             * Provider
+             * @description What the model runs on.
+             */
+            provider: string | null;
+        };
+        /**
+         * DeviceHealthPage
+         * @description Some boxes, by site and name.
+         */
+        DeviceHealthPage: {
+            /** Items */
+            items: components["schemas"]["DeviceHealth"][];
             /**
              * Next Cursor
              * @description Give it back as ``cursor`` for the next page; null on the last page.
@@ -12576,6 +12669,71 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DevicePage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listDeviceHealth: {
+        parameters: {
+            query?: {
+                /** @description Slug of a site; without it, all of the organization. */
+                site?: string | null;
+                /** @description Only boxes on which something does not work as configured. */
+                wrong?: boolean;
+                /** @description Items per page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceHealthPage"];
                 };
             };
             /** @description Bad Request */
