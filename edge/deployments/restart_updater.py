@@ -43,6 +43,7 @@ RECORD = "deployment.json"
 LOOK_S = 1.0
 _LATER = (SourceUnavailableError, NotHereError, TamperedError, TrustError, NoRoomError, OSError)
 _S = DeploymentState
+_VERIFIED = frozenset({_S.SELF_TEST, _S.ACTIVATING, _S.PROBATION, _S.COMMITTED})
 
 
 @dataclass(frozen=True)
@@ -102,9 +103,11 @@ class RestartUpdater(ABC):
 
     def reported(self) -> ReportedModels:
         """Desired and running side by side."""
+        deployment = self.deployment
         return ReportedModels(
             running_sha256=self.running_sha256,
             running=self.running_name,
+            verified_sha256=deployment.sha256 if deployment is not None and deployment.state in _VERIFIED else None,
             committed_sha256=self.pointed_sha256,
             repository_expires_at=self._verifier.expires_at,
             trouble=self._verifier.trouble or None,

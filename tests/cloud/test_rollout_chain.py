@@ -24,10 +24,11 @@ from cloud.rollouts.controller import Controller
 from cloud.rollouts.plan import Gate, Metric, Plan, Wave
 from cloud.settings import load_ingest_settings, load_rollout_settings
 from models.releases.keys import create_key, read_public
-from models.releases.proposal import propose_config
+from models.releases.proposal import propose_agent, propose_config
 from shoal.box import BoxConfig
 from shoal.box_sink import BoxSink
 from shoal.rollouts import BoxController
+from tests.edge.deployments.agent_wheels import this_agent
 from tests.edge.deployments.test_journey import Fleet as OneBox
 from tests.edge.farm import eventually
 from tests.servers.kafka.server import Kafka
@@ -54,6 +55,7 @@ class Chain(OneBox):
     def __init__(self, folder: Path, broker: Mosquitto, database_url: str) -> None:
         super().__init__(folder, broker)
         self.url = database_url
+        self.box.program = ("edge.launcher", "--slots", str(folder / "data" / "agent"))
         key = create_key(folder / "keys", "assigner", PASSPHRASE)
         self.ceremony.repository.set_assigners([read_public(key)], now=self.clock.now())
         self.ceremony.sign_and_publish()
@@ -88,6 +90,15 @@ class Chain(OneBox):
         self.ceremony.repository.add_model("farm-settings", people, 2, now=now)
         self.ceremony.sign_and_publish()
         release = propose_config(self.ceremony.repository, file, name="farm-settings", version="1.0.0", now=now)
+        self.ceremony.sign_and_publish()
+        return release.sha256
+
+    def release_agent(self, version: str) -> str:
+        """Two people release the agent of this tree under another version; the hash of its wheel."""
+        now, people = self.clock.now(), [one.public_key for one in (self.ceremony.ada, self.ceremony.bo)]
+        self.ceremony.repository.add_model("agent", people, 2, now=now)
+        self.ceremony.sign_and_publish()
+        release = propose_agent(self.ceremony.repository, this_agent(self.folder / "wheels", version), now=now)
         self.ceremony.sign_and_publish()
         return release.sha256
 
@@ -232,6 +243,20 @@ def test_a_model_reaches_the_tank_when_its_fish_are_left_in_peace_and_goes_back_
     assert chain.execute("SELECT body ->> 'config_sha256' FROM device_health ORDER BY observed_at DESC LIMIT 1") == [
         (sha256,)
     ]
+    assert chain.box.process.poll() is None
+    assert chain.box.process.pid == pid
+
+    # and so does another version of the agent: in an environment of its own, still in the same process
+    sha256 = chain.release_agent("0.2.0")
+    newer = chain.ask("0.2.0", None, kind="agent", name="agent")
+    eventually(lambda: chain.status(newer) == "finished", timeout_s=240)
+    assert chain.execute("SELECT body ->> 'agent_sha256' FROM device_health ORDER BY observed_at DESC LIMIT 1") == [
+        (sha256,)
+    ]
+    assert chain.execute("SELECT agent_version FROM device") == [("0.2.0",)]
+    status = chain.box.status()
+    assert (status["version"], status["agent"]["running"]) == ("0.2.0", "agent 0.2.0, slot a")
+    eventually(lambda: chain.models().get("running_sha256") == chain.shipped_sha256, timeout_s=120)
     assert chain.box.process.poll() is None
     assert chain.box.process.pid == pid
 

@@ -61,11 +61,13 @@ class Box:
         self.config = config
         self.log = config.with_suffix(".log")
         self.process: subprocess.Popen[bytes] | None = None
+        self.program: tuple[str, ...] = ("edge",)
+        """Module that starts it, with its options."""
 
     def start(self) -> None:
         with self.log.open("wb") as log:  # the page of an earlier life must not be found
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "edge", "run", "--config", str(self.config)], cwd=ROOT, stderr=log
+                [sys.executable, "-m", *self.program, "run", "--config", str(self.config)], cwd=ROOT, stderr=log
             )
 
     @property

@@ -209,7 +209,9 @@ def test_a_signed_version_is_installed_beside_the_agent_and_committed_when_it_wo
     box.start()
     box.work()
     assert (box.state, box.version) == (_S.PROBATION, "0.2.0")
-    assert box.updater.reported().committed_sha256 is None, "until its probation is over the machine's own is committed"
+    reported = box.updater.reported()
+    assert reported.running_sha256 == reported.verified_sha256 is not None
+    assert reported.committed_sha256 is None, "until its probation is over the machine's own is committed"
     box.clock.advance(61)
     box.work()
     status = box.updater.status()
