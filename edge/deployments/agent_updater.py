@@ -124,6 +124,8 @@ class AgentUpdater(RestartUpdater):
 
     def work(self) -> None:
         """One look, and one step when there is one to do."""
+        if self._slots is None and self.deployment is not None and self.deployment.state is _S.PROBATION:
+            return  # somebody has started it by hand: the launcher's next start goes on
         if not self._settled:
             self._settle()
             self._settled = True
@@ -216,7 +218,7 @@ class AgentUpdater(RestartUpdater):
     def _settle(self) -> None:
         """What happened between two lives: the pointer and what runs say it, whatever the record had time for."""
         deployment, pointer = self.deployment, self._pointer()
-        if deployment is None:
+        if deployment is None or self._slots is None:
             return
         active = pointer.active
         pointed = active is not None and active.deployment == deployment.id
@@ -228,7 +230,10 @@ class AgentUpdater(RestartUpdater):
             if after != deployment:
                 self._keep(after)
         elif (
-            pointed or pointer.went_back == deployment.id or deployment.state is _S.PROBATION or deployment.rolling_back
+            pointed
+            or pointer.went_back == deployment.id
+            or deployment.state in {_S.PROBATION, _S.COMMITTED}
+            or deployment.rolling_back
         ):
             because = pointer.because if pointer.went_back == deployment.id else ""
             back = _gone_back(deployment, deployment.rolling_back or because or "another version was started instead")

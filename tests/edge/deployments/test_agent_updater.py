@@ -321,6 +321,30 @@ def test_a_package_of_the_machine_wins_over_an_older_slot(box: Box, monkeypatch:
     assert box.reason.startswith("this machine's own agent is 0.5.0")
 
 
+def test_an_installed_package_takes_the_pointer_away_and_the_fleet_is_told(box: Box) -> None:
+    box.live("0.2.0")
+    (box.slots / launcher.POINTER).unlink()  # as deploy/debian/postinst does
+    box.start()
+    box.work()
+    assert (box.version, box.state) == ("own", _S.ROLLED_BACK)
+
+
+def test_an_agent_that_somebody_starts_by_hand_decides_nothing_of_a_probation(box: Box) -> None:
+    box.release("0.2.0")
+    box.want("0.2.0")
+    box.start()
+    box.work()
+    assert box.state is _S.PROBATION
+    box.start(launched=False)
+    box.clock.advance(61)
+    box.work()
+    assert (box.state, box.left) == (_S.PROBATION, "")
+    box.start()
+    box.clock.advance(61)
+    box.work()
+    assert (box.version, box.state) == ("0.2.0", _S.COMMITTED)
+
+
 def test_a_damaged_slot_is_left_for_the_one_before(box: Box) -> None:
     box.live("0.2.0")
     box.live("0.3.0")
