@@ -133,7 +133,9 @@ def _far(step: Step, names: Sequence[str], folder: Path) -> dict[str, Any]:
     with suppress(OSError, ValueError, KeyError, TypeError):  # not there yet, or another program that trains
         epochs = int(json.loads((folder / RUN / CONFIG).read_text())["schedule"]["epochs"])
         with (folder / RUN / CURVE).open("rb") as lines:
-            epoch = sum(1 for _ in lines)
+            epoch = min(
+                epochs, sum(1 for _ in lines)
+            )  # an epoch that a kill cut off before its checkpoint is told twice
     share, words = progress_of(names, step.name, epoch, epochs)
     return {"progress": round(share, 4), "message": words}
 

@@ -122,6 +122,10 @@ def test_a_run_tells_how_far_its_training_is(folder: Path, order: dict[str, Any]
     (folder / RUN / "config.json").write_text(json.dumps({"schedule": {"epochs": 4}}))
     (folder / RUN / "curve.jsonl").write_text('{"epoch": 1}\n{"epoch": 2}\n')
     assert _far(train, ["train"], folder) == {"progress": 0.5, "message": "train: epoch 2 of 4"}
+    (folder / RUN / "curve.jsonl").write_text(
+        '{"epoch": 4}\n' * 5
+    )  # killed between its line and its checkpoint, and told again
+    assert _far(train, ["train"], folder)["message"] == "train: epoch 4 of 4"
     (folder / RUN / "config.json").write_text("{")
     assert _far(train, ["train"], folder)["message"] == "train"
     assert main(folder) == 0

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import shutil
+import zipfile
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
@@ -18,6 +20,7 @@ from typer.testing import CliRunner
 
 from cloud.labels.formats import Frame, to_coco
 from cloud.labels.rules import Answer
+from contracts.errors import ConfigurationError
 from contracts.samples import LabelledBox
 from contracts.vision import Box
 from models.data import label_sets
@@ -26,6 +29,8 @@ from models.data.label_sets import LabelSet, Piece, StorageSource, fetch, fits, 
 from models.data.snapshot import in_splits, read_snapshot
 from models.data.splits import JUDGE, TRAIN, SplitRule, apply_rule, group_of, split_steadily
 from shoal.cli import app
+from shoal.client import ApiFailure
+from shoal.models.label_sets import TRIES, ApiSource
 from tests.models.test_datasets import fish
 
 START = datetime(2026, 5, 1, 9, tzinfo=timezone.utc)
@@ -173,6 +178,43 @@ def test_what_is_not_as_it_was_frozen_stops_it_and_says_whose_it_is(
         monkeypatch.setattr(shutil, "disk_usage", lambda path: free)
     with pytest.raises(DatasetError, match=words):
         fetch(StorageSource(storage.pointer), label_set, out)
+
+
+class Link:
+    """An API behind a link that goes away, and that answers a part of an answer once."""
+
+    url = "https://farm.example"
+
+    def __init__(self, *answers: bytes | ApiFailure) -> None:
+        self.answers = list(answers)
+
+    def get_dataset_archive(self, dataset: str, *, after: str | None, images: int | None) -> bytes:
+        del dataset, after, images
+        answer = self.answers.pop(0)
+        if isinstance(answer, ApiFailure):
+            raise answer
+        return answer
+
+
+def zipped(content: bytes) -> bytes:
+    pipe = io.BytesIO()
+    with zipfile.ZipFile(pipe, "w") as archive:
+        archive.writestr("annotations.json", content)
+    return pipe.getvalue()
+
+
+def test_a_link_that_goes_away_is_waited_for_and_a_refusal_is_not() -> None:
+    slept: list[float] = []
+    gone, busy = ApiFailure(0, "unreachable", "no route"), ApiFailure(429, "too_many_requests", "slow down")
+    link = Link(gone, busy, zipped(b"whole")[:40], zipped(b"whole"))
+    assert ApiSource(link, sleep=slept.append).document() == b"whole"  # type: ignore[arg-type]
+    assert slept == [1.0, 2.0, 4.0]
+    with pytest.raises(ConfigurationError, match="it needs the role viewer"):
+        ApiSource(Link(ApiFailure(403, "forbidden", "no")), sleep=slept.append).document()  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="goes on where it was"):
+        ApiSource(Link(*[gone] * TRIES), sleep=slept.append).document()  # type: ignore[arg-type]
+    assert len(slept) == 3 + TRIES - 1
+    assert max(slept) == 60.0
 
 
 def test_a_version_is_named_by_number_or_hash(storage: Storage) -> None:
