@@ -21,7 +21,7 @@ from paho.mqtt.properties import Properties
 
 from bridge.settings import SinkKind
 from bridge.source import secure
-from bridge.steps.address import Outgoing, address
+from bridge.steps.address import Outgoing, Shadows, address
 from contracts.downlink import decode
 from contracts.errors import InvalidMessageError
 from contracts.topics import KafkaTopic
@@ -80,11 +80,19 @@ class Downlink:
     Args:
         client: an MQTT client that somebody else connects (``open_publisher``); its ``on_publish`` is taken over.
         now: the time that expiry is measured by.
+        shadows: who keeps what is desired of a device.
     """
 
-    def __init__(self, client: Publisher, *, now: Callable[[], datetime] = lambda: datetime.now(timezone.utc)) -> None:
+    def __init__(
+        self,
+        client: Publisher,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+        shadows: Shadows = Shadows.RETAINED,
+    ) -> None:
         self._client = client
         self._now = now
+        self._shadows = shadows
         self._client.on_publish = self._on_publish
         self._changed = threading.Condition()
         self._pending: dict[tuple[str, int], Outgoing] = {}
@@ -116,13 +124,18 @@ class Downlink:
         self.publish(watermark)
 
     def publish(self, message: DownlinkMessage | Watermark) -> None:
-        """Tell a device; what is retained replaces an older one on its topic that still waits."""
-        outgoing = address(message)
+        """Tell a device; state replaces an older one on its topic that still waits."""
+        try:
+            outgoing = address(message, self._shadows)
+        except InvalidMessageError as error:
+            self.invalid()
+            log.warning("downlink.not_sent", reason=str(error))
+            return
         with self._changed:
             self._given += 1
-            key = (outgoing.topic, 0 if outgoing.retain else self._given)
+            key = (outgoing.topic, 0 if outgoing.newest_counts else self._given)
             self._superseded += key in self._pending
-            self._queued += not outgoing.retain
+            self._queued += not outgoing.newest_counts
             self._pending[key] = outgoing
             self._changed.notify_all()
 
@@ -157,7 +170,7 @@ class Downlink:
                     continue
                 key = next(iter(self._pending))
                 outgoing = self._pending.pop(key)
-                self._queued -= not outgoing.retain
+                self._queued -= not outgoing.newest_counts
                 left_s = self._left_s(outgoing)
                 if left_s <= 0:
                     self._expired += 1

@@ -83,7 +83,7 @@ class Bridge:
 
     def _start_downlink(self) -> None:
         self._publisher = open_publisher(self._settings)
-        self._downlink = Downlink(self._publisher)
+        self._downlink = Downlink(self._publisher, shadows=self._settings.mqtt_shadows)
         self._registry.register(DownlinkCollector(self._downlink))
         self._registry.register(BrokerCollector(BrokerWatch(self._publisher)))
         self._kafka_downlink = KafkaDownlink(self._downlink, lambda: open_consumer(self._settings))

@@ -23,6 +23,7 @@ from pydantic_settings import (
 
 from bridge.adapters import Mapping, load_mappings
 from bridge.routes import Route, check_table, default_routes, overlap
+from bridge.steps.address import Shadows
 from contracts.errors import ConfigurationError
 
 DEFAULT_CLIENT_ID = "shoal-bridge"
@@ -69,6 +70,9 @@ class BridgeSettings(BaseSettings):
     """Seconds that the broker keeps our session while we are away (MQTT 5 only; 3.1.1 has no limit of ours)."""
     mqtt_buffered: bool = True
     """Read and acknowledge in blocks (half the processor time per message); False uses paho as it is."""
+    mqtt_shadows: Shadows = Shadows.RETAINED
+    """Who keeps what is desired of a device until it asks: ``retained`` is any broker, ``aws_iot`` the shadow service of AWS IoT
+    Core, whose topics nobody else may publish on."""
     client_id: str = Field(default=DEFAULT_CLIENT_ID, min_length=1, max_length=64)
     """Name of our session at the broker. It must stay the same over restarts and differ between replicas."""
     shared_group: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_-]+$")

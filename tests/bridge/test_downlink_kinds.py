@@ -15,8 +15,9 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from bridge.downlink import Downlink, KafkaDownlink, close_publisher, open_consumer, open_publisher
 from bridge.settings import BridgeSettings
-from bridge.steps.address import address
+from bridge.steps.address import Shadows, address
 from contracts.downlink import decode
+from contracts.errors import InvalidMessageError
 from contracts.topics import commands, jobs, shadow
 from tests.bridge.farm import always, eventually
 from tests.servers.kafka.server import Kafka
@@ -56,6 +57,20 @@ def test_each_kind_has_its_topic_and_only_state_is_retained(name: str, topic: st
 def test_a_job_looks_as_it_does_on_aws() -> None:
     assert json.loads(address(decode(golden("job"))).payload)["execution"]["jobId"] == "rollout-7"
     assert address(decode(golden("job", body={"type": "job"}))).payload == b"{}"
+
+
+def test_on_aws_the_shadow_service_is_told_and_what_it_does_not_take_is_counted() -> None:
+    state = address(decode(desired(3)), Shadows.AWS_IOT)
+    assert (state.topic, state.retain, state.newest_counts) == (shadow(THING, "models", "update"), False, True)
+    assert json.loads(state.payload) == {"state": {"desired": {"version": 3}}}, "AWS counts versions itself"
+    assert address(decode(golden("watermark")), Shadows.AWS_IOT).retain
+    with pytest.raises(InvalidMessageError, match="its own API"):
+        address(decode(golden("job")), Shadows.AWS_IOT)
+    large = {"state": {"desired": {"holds": "x" * 9000}}, "version": 1}
+    with pytest.raises(InvalidMessageError, match="AWS takes 8000"):
+        address(
+            decode(golden("desired", body={"type": "desired", "shadow": "models", "document": large})), Shadows.AWS_IOT
+        )
 
 
 class Device:

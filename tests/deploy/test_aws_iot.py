@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from contracts.topics import Kind, commands, committed, jobs, shadow, thing_name, uplink
+from contracts.deployments import SHADOW_OF
+from contracts.topics import Kind, commands, committed, jobs, shadow, thing_name, uplink, uplink_kind_filters
 from tests.architecture.tree import ROOT
 
 FOLDER = ROOT / "deploy" / "aws_iot"
@@ -94,3 +95,19 @@ def test_a_claim_certificate_asks_for_a_certificate_and_nothing_else() -> None:
         "keys stay on devices"
     )
     assert not allowed("claim_policy.json", "iot:Publish", f"topic/{uplink('north', 'edge-1', Kind.READINGS)}")
+
+
+def test_the_bridge_hears_every_box_and_tells_it_what_is_committed_ordered_and_desired() -> None:
+    for name in uplink_kind_filters():
+        assert allowed("bridge_policy.json", "iot:Subscribe", f"topicfilter/{name}"), name
+    thing = thing_name("north", "edge-1")
+    assert allowed("bridge_policy.json", "iot:RetainPublish", f"topic/{committed('north', 'edge-1')}")
+    assert allowed("bridge_policy.json", "iot:Publish", f"topic/{commands('north', 'edge-1')}")
+    for name in SHADOW_OF.values():
+        assert allowed("bridge_policy.json", "iot:Publish", f"topic/{shadow(thing, name, 'update')}")
+        assert not allowed("bridge_policy.json", "iot:Publish", f"topic/{shadow(thing, name, 'get/accepted')}"), (
+            "AWS's own"
+        )
+    assert not allowed("bridge_policy.json", "iot:Publish", f"topic/{uplink('north', 'edge-1', Kind.ALARMS)}")
+    assert allowed("bridge_policy.json", "iot:Connect", "client/shoal-bridge-2-downlink")
+    assert not allowed("bridge_policy.json", "iot:Connect", f"client/{thing}")

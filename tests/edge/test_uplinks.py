@@ -14,6 +14,9 @@ import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
+from bridge.downlink import Downlink, close_publisher, open_publisher
+from bridge.settings import BridgeSettings
+from bridge.steps.address import Shadows
 from contracts.deployments import (
     ASSIGNMENT_TYPE,
     DEPLOY_OPERATION,
@@ -23,7 +26,9 @@ from contracts.deployments import (
     DesiredModels,
     ReportedModels,
 )
-from contracts.devices import DeviceState, Inventory
+from contracts.devices import DeviceState, Inventory, ShadowDocument, ShadowState
+from contracts.downlink import DesiredState
+from contracts.downlink import Downlink as DownlinkMessage
 from contracts.errors import ConfigurationError
 from contracts.topics import Kind, commands, jobs, shadow, uplink
 from contracts.traces import traceparent_of
@@ -393,7 +398,11 @@ class ShadowService:
         self._publish(shadow(self._thing, "models", "get/accepted"), {"state": state, "version": max(1, self.version)})
 
     def _update(self, _client: object, _data: object, message: Any) -> None:
-        self.reported = json.loads(message.payload)["state"]["reported"]
+        state = json.loads(message.payload)["state"]
+        self.reported = state.get("reported", self.reported)
+        if "desired" in state:  # AWS merges, and takes away what is null
+            merged = {**self.desired, **state["desired"]}
+            self.want({name: value for name, value in merged.items() if value is not None})
 
     def _next(self, *_: object) -> None:
         self._publish(jobs(self._thing, "$next/get/accepted"), {"execution": self.job} if self.job else {})
@@ -452,3 +461,44 @@ def test_desired_models_and_jobs_arrive_and_what_runs_is_reported(
     eventually(lambda: service.reported.get("running_sha256") == "b" * 64)
     service.offer({"jobId": "job-2", "status": "QUEUED", "jobDocument": {"operation": DEPLOY_OPERATION}})
     eventually(lambda: service.updates[-1]["status"] == "REJECTED")
+
+
+def test_what_the_platform_wants_goes_to_the_shadow_service_where_aws_keeps_it(
+    bridge_may_play_aws: Path, box: Box, store: Store, broker: ShippedMosquitto, certificates: Path
+) -> None:
+    heard: list[DesiredModels] = []
+    service = ShadowService(store, "farm.edge-1")
+    models = ModelsShadow(box.link, site="farm", device="edge-1", desired=heard.append, reported=ReportedModels)
+    box.on_event = lambda event: models.connected() if isinstance(event, Connected) else None
+    settings = BridgeSettings(
+        mqtt_host="127.0.0.1",
+        mqtt_port=broker.port,
+        mqtt_ca_file=certificates / "ca.pem",
+        mqtt_cert_file=certificates / "bridge.pem",
+        mqtt_key_file=certificates / "bridge.key",
+        mqtt_shadows=Shadows.AWS_IOT,
+        client_id="platform",
+    )
+    publisher = open_publisher(settings)
+    downlink = Downlink(publisher, shadows=settings.mqtt_shadows)
+    downlink.start()
+    try:
+        payload = base64.b64encode(ASSIGNMENT.model_dump_json().encode()).decode()
+        signed = {"payloadType": ASSIGNMENT_TYPE, "payload": payload, "signatures": [{"keyid": "k", "sig": "c2ln"}]}
+
+        def want(assignment: dict[str, Any] | None) -> None:
+            desired = DesiredModels.model_validate({"assignment": assignment}).model_dump(mode="json")
+            document = ShadowDocument(state=ShadowState(desired=desired), version=7)
+            body = DesiredState(shadow="models", document=document)
+            downlink.publish(DownlinkMessage(site="farm", device="edge-1", body=body))
+
+        want(signed)
+        eventually(lambda: service.version)  # the service has it before the box is there
+        box.start()
+        box.supervisor.start("shadow", models.run)
+        eventually(lambda: heard and heard[-1].assignment)
+        want(None)
+        eventually(lambda: heard[-1].assignment is None)
+    finally:
+        downlink.stop()
+        close_publisher(publisher)

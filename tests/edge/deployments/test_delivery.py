@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import boto3
@@ -258,6 +259,24 @@ def test_the_days_budget_holds_over_a_restart_and_the_link_is_not_filled(ceremon
     assert again.left() == 0
     clock.advance(86_400)
     assert again.left() == 1000
+
+
+def test_a_download_takes_the_rate_of_the_hour_and_the_strictest_while_the_time_is_not_known(tmp_path: Path) -> None:
+    night = {"begins": "22:00", "ends": "06:00", "max_bytes_per_s": 100_000}
+    settings = BandwidthSettings.model_validate({"max_bytes_per_s": 1000, "windows": [night]})
+    clock, waited = VirtualClock(), list[float]()
+    bandwidth = Bandwidth(settings, file=tmp_path / "day.json", clock=clock, zone="UTC", pause=waited.append)
+    noon = clock.now().replace(hour=12, minute=0)
+    for hour, expected_s in ((0, 100.0), (11, 1.0), (17, 1.0), (18, 100.0)):
+        clock.wall = noon + timedelta(hours=hour)
+        waited.clear()
+        bandwidth.spend(100_000)
+        assert waited == [pytest.approx(expected_s)], f"{clock.now():%H:%M}"
+    clock.wall = noon + timedelta(hours=11)
+    clock.knows_the_time = False
+    waited.clear()
+    bandwidth.spend(100_000)
+    assert waited == [pytest.approx(100.0)]
 
 
 def test_a_full_disk_is_said_before_anything_is_fetched(ceremony: Ceremony, release: Release) -> None:
