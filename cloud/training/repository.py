@@ -52,6 +52,11 @@ class TrainingRepository(Repository):
         statement = select(*TrainingRun.__table__.columns).where(TrainingRun.finished_at.is_(None))
         return await self._all(statement.order_by(TrainingRun.asked_at))
 
+    async def ended(self, before: datetime) -> list[UUID]:
+        """Runs that were over before a moment."""
+        rows = await self._all(select(TrainingRun.id).where(TrainingRun.finished_at < before))
+        return [row["id"] for row in rows]
+
     async def change(self, run_id: UUID, **values: Any) -> bool:
         """Write how a run stands; False when it is over."""
         statement = update(TrainingRun).where(TrainingRun.id == run_id, TrainingRun.finished_at.is_(None))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import shutil
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -43,6 +44,7 @@ from cloud.training.rules import (
     outcome_of,
 )
 from cloud.training.schemas import RetrainRuleBody
+from cloud.training.steps import LABELS, RUN
 
 log = structlog.get_logger()
 
@@ -50,6 +52,10 @@ LOOK_EVERY = timedelta(minutes=15)
 TEND_EVERY = timedelta(minutes=1)
 TURN = timedelta(minutes=110)
 """A Celery worker trains so long at a stretch; what is not ready then goes on with the next task."""
+TIDY_EVERY = timedelta(days=1)
+KEPT = timedelta(days=30)
+"""How long after its end checkpoints and pictures of a run are kept; bundle, figures, report and log stay."""
+LEFT_OVER = (RUN, LABELS)
 LISTEN_S = 2.0
 FOLDER = "training"
 """Below the storage."""
@@ -217,8 +223,22 @@ async def tend_one(training: Training, database: Database, run: Row, now: dateti
     return str(changes.get("state", run["state"]))
 
 
+async def tidy(training: Training, database: Database, now: datetime) -> dict[str, Any]:
+    """Remove what no run needs any more: a training leaves some 50 MB of checkpoints, and there may be two a day of every model."""
+    async with database.read() as reader:
+        ended = await TrainingRepository(reader).ended(now - KEPT)
+
+    def remove() -> int:
+        gone = [folder for run_id in ended for name in LEFT_OVER if (folder := training.folder(run_id) / name).is_dir()]
+        for folder in gone:
+            shutil.rmtree(folder, ignore_errors=True)
+        return len(gone)
+
+    return {"folders": await to_thread.run_sync(remove)}
+
+
 def training_kinds(training: Training) -> tuple[Kind[Any], ...]:
-    """The kinds of work, two of them on a schedule."""
+    """The kinds of work, all but the run itself on a schedule."""
 
     async def look_(work: Work, params: NoParams) -> dict[str, Any]:
         del params
@@ -227,6 +247,10 @@ def training_kinds(training: Training) -> tuple[Kind[Any], ...]:
     async def tend_(work: Work, params: NoParams) -> dict[str, Any]:
         del params
         return await tend(training, work.database, work.now)
+
+    async def tidy_(work: Work, params: NoParams) -> dict[str, Any]:
+        del params
+        return await tidy(training, work.database, work.now)
 
     async def run(work: Work, params: RunParams) -> dict[str, Any]:
         folder = training.folder(params.run_id)
@@ -239,6 +263,7 @@ def training_kinds(training: Training) -> tuple[Kind[Any], ...]:
     return (
         Kind("retrain", "data", NoParams, look_, timedelta(minutes=5), every=LOOK_EVERY),
         Kind("training", "data", NoParams, tend_, timedelta(minutes=5), every=TEND_EVERY),
+        Kind("tidy_runs", "data", NoParams, tidy_, timedelta(minutes=10), every=TIDY_EVERY),
         Kind(RUN_KIND, "ml", RunParams, run, TURN),
     )
 

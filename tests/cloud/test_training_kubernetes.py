@@ -1,7 +1,7 @@
 """Training as Kubernetes Jobs: each run has one, and none trains for a run that is over, however often the cluster is away.
 
-The cluster is a stand-in over real HTTP. ``SHOAL_TEST_KUBERNETES_URL`` names a real kube-apiserver instead (with
-``SHOAL_TEST_KUBERNETES_CREDENTIALS``, a folder with ``token`` and ``ca.crt``), for what needs no controllers.
+The cluster is a stand-in over real HTTP. ``SHOAL_TEST_KUBERNETES_URL`` names a real kube-apiserver for the test of two installations
+(with ``SHOAL_TEST_KUBERNETES_CREDENTIALS``, a folder with ``token`` and ``ca.crt``).
 """
 
 from __future__ import annotations
@@ -162,11 +162,14 @@ def test_what_the_cluster_refuses_is_told_in_its_words(tmp_path: Path, there: Cl
         clear(away)
 
 
-@pytest.mark.skipif(
-    "SHOAL_TEST_KUBERNETES_URL" not in os.environ, reason="asks a real kube-apiserver, where one is named"
-)
-def test_a_real_api_server_answers_alike(tmp_path: Path) -> None:
-    url, credentials = os.environ["SHOAL_TEST_KUBERNETES_URL"], Path(os.environ["SHOAL_TEST_KUBERNETES_CREDENTIALS"])
+def test_two_installations_share_a_namespace(tmp_path: Path) -> None:
+    with cluster("default") as there:
+        launcher_of(there, tmp_path)
+        url = os.environ.get("SHOAL_TEST_KUBERNETES_URL", there.url)
+        shared(url, Path(os.environ.get("SHOAL_TEST_KUBERNETES_CREDENTIALS", tmp_path / "credentials")), tmp_path)
+
+
+def shared(url: str, credentials: Path, tmp_path: Path) -> None:
     launcher, other = (at(url, credentials, instance, "default") for instance in ("shoal", "staging"))
     mine, stray, foreign = uuid4(), uuid4(), uuid4()
     for of, run in ((launcher, mine), (launcher, mine), (launcher, stray), (other, foreign)):

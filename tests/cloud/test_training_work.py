@@ -27,7 +27,7 @@ from cloud.training.launchers import CeleryLauncher, Launcher, ProcessLauncher
 from cloud.training.program import CANCEL, STATE
 from cloud.training.repository import TrainingRepository
 from cloud.training.rules import ALIVE, Decision, Trigger
-from cloud.training.work import Training, look, order_of, tend
+from cloud.training.work import Training, look, order_of, tend, tidy
 from tests.cloud.pictures import jpeg
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=timezone.utc)
@@ -291,6 +291,11 @@ def test_a_recipe_of_labels_freezes_them_and_the_run_fetches_them_from_the_stora
         assert {image["split"] for image in frozen["images"]} == {"train", "judge"}
         again = await tended(database, training, await asked(database, training), {"proposed", "failed"})
         assert again["lineage"]["labels"] == labels  # nothing was accepted since, and somebody wanted it all the same
+        run_folder, soon = training.folder(run["id"]), datetime.now(timezone.utc)
+        assert await tidy(training, database, soon + timedelta(days=29)) == {"folders": 0}
+        assert await tidy(training, database, soon + timedelta(days=31)) == {"folders": 4}
+        assert {each.name for each in run_folder.iterdir()} >= {"bundle", "candidate.json", "gate.json", "log.txt"}
+        assert not (run_folder / "labels").exists()
         later = NOW + timedelta(days=3)
         marked_wrong(database_url, 20, later)
         assert "nothing was accepted for fjord/pens" in (await look(training, database, later))[MODEL]
