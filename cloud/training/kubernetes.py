@@ -62,7 +62,7 @@ class KubernetesLauncher:
         """Create its Job. One that runs or waits is left alone; one that has ended without ending the run makes room for the next."""
         del database
         job = manifest(
-            run_id, folder.name, instance=self._instance, image=self._image, claim=self._claim,
+            run_id, folder.absolute(), instance=self._instance, image=self._image, claim=self._claim,
             namespace=self._namespace, gpus=self._gpus,
         )  # fmt: skip
         name = job["metadata"]["name"]
@@ -154,13 +154,13 @@ def has_ended(job: dict[str, Any]) -> bool:
 
 
 def manifest(
-    run_id: UUID, folder: str, *, instance: str, image: str, claim: str, namespace: str, gpus: int
+    run_id: UUID, folder: Path, *, instance: str, image: str, claim: str, namespace: str, gpus: int
 ) -> dict[str, Any]:
     """The Job of a run, as Kubernetes reads it (``batch/v1``).
 
     Args:
         run_id: names the Job, so that creating it again is the same Job.
-        folder: of the run, below ``training/`` of the storage.
+        folder: of the run, ``<storage>/training/<run>``. The Job has the storage at the same path, so recipes mean the same everywhere.
         instance: of Shoal.
         image: with Shoal's training environment (``shoal[train]``).
         claim: PersistentVolumeClaim of the storage that the API shares.
@@ -193,7 +193,7 @@ def manifest(
                         {
                             "name": "training",
                             "image": image,
-                            "command": ["python", "-m", "cloud.training.program", f"/storage/training/{folder}"],
+                            "command": ["python", "-m", "cloud.training.program", str(folder)],
                             "resources": {
                                 "requests": {"cpu": "2", "memory": "4Gi"},
                                 "limits": {"memory": "16Gi", **limits},
@@ -202,7 +202,7 @@ def manifest(
                                 "allowPrivilegeEscalation": False,
                                 "capabilities": {"drop": ["ALL"]},
                             },
-                            "volumeMounts": [{"name": "storage", "mountPath": "/storage"}],
+                            "volumeMounts": [{"name": "storage", "mountPath": str(folder.parents[1])}],
                         }
                     ],
                     "volumes": [{"name": "storage", "persistentVolumeClaim": {"claimName": claim}}],

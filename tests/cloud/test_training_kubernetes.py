@@ -26,6 +26,8 @@ from tests.simulators.kubernetes import Cluster, cluster
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=timezone.utc)
 
+FOLDER = Path("/var/lib/shoal/storage/training/run-1")
+
 
 @pytest.fixture
 def there() -> Iterator[Cluster]:
@@ -65,12 +67,13 @@ def clear(launcher: KubernetesLauncher, *open_runs: UUID) -> int:
 
 def test_a_kubernetes_job_is_one_for_each_run_and_runs_as_nobody() -> None:
     run = UUID(int=7)
-    job = manifest(run, str(run), instance="shoal", image="train:1", claim="farm", namespace="shoal", gpus=1)
-    assert job == manifest(run, str(run), instance="shoal", image="train:1", claim="farm", namespace="shoal", gpus=1)
+    job = manifest(run, FOLDER, instance="shoal", image="train:1", claim="farm", namespace="shoal", gpus=1)
+    assert job == manifest(run, FOLDER, instance="shoal", image="train:1", claim="farm", namespace="shoal", gpus=1)
     assert (job["apiVersion"], job["kind"], job["metadata"]["name"]) == ("batch/v1", "Job", f"shoal-training-{run}")
     pod = job["spec"]["template"]["spec"]
     container = pod["containers"][0]
-    assert container["command"][-1] == f"/storage/training/{run}"
+    assert container["command"][-1] == str(FOLDER)
+    assert container["volumeMounts"] == [{"name": "storage", "mountPath": "/var/lib/shoal/storage"}]
     assert container["resources"]["limits"]["nvidia.com/gpu"] == "1"
     assert pod["securityContext"]["runAsNonRoot"]
     assert pod["restartPolicy"] == "OnFailure"  # a pod that dies goes on with the step that was under way
@@ -83,7 +86,7 @@ def test_a_cancelled_run_loses_its_job_with_its_pods_and_the_others_stay(
 ) -> None:
     training = training_in(tmp_path, launcher_of(there, tmp_path))
     other = UUID(int=1)
-    there.create(manifest(other, "x", instance="staging", image="i", claim="c", namespace="shoal", gpus=0))
+    there.create(manifest(other, FOLDER, instance="staging", image="i", claim="c", namespace="shoal", gpus=0))
     there.create(
         {"metadata": {"name": "nightly-backup", "labels": {}}, "spec": {"template": {"metadata": {"labels": {}}}}}
     )

@@ -230,7 +230,7 @@ def test_the_controller_of_rollouts_reaches_its_servers_and_reads_the_repository
 def test_a_training_is_a_job_that_fits_and_the_worker_alone_may_create_and_delete_it(
     schemas: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe = '{"fish-detector": {"config": "/storage/c.yaml", "dataset": "/storage/d.json"}}'
+    recipe = '{"fish-detector": {"config": "/etc/c.yaml", "labels": "fjord/pens"}}'
     chart = rendered("production", "--set-json", f"training.recipes={recipe}", "--namespace", "farms")
     worker = named(chart, "Deployment", "shoal-worker")["spec"]["template"]["spec"]
     asks = {name: pod.get("serviceAccountName") for name, pod in pods(chart)}
@@ -247,9 +247,9 @@ def test_a_training_is_a_job_that_fits_and_the_worker_alone_may_create_and_delet
     assert str(settings.training_kubernetes_credentials) == mount["mountPath"]
     assert settings.training_image is not None
     assert "/train@sha256:" in settings.training_image
-    assert settings.training_recipes["fish-detector"].dataset == "/storage/d.json"
+    assert settings.training_recipes["fish-detector"].labels == "fjord/pens"
     job = manifest(
-        UUID(int=7), "run", instance=settings.training_instance, image=settings.training_image,
+        UUID(int=7), Path("/var/lib/shoal/storage/training/run"), instance=settings.training_instance, image=settings.training_image,
         claim=settings.training_claim, namespace=settings.training_namespace, gpus=settings.training_gpus,
     )  # fmt: skip
     assert job["metadata"]["namespace"] == "farms"
