@@ -165,7 +165,9 @@ class Assignment(WireModel):
     device: Slug
     deployment: str
     slot: Literal["a", "b"] | None = None
+    """For a trial of one model in some units of a box beside another. No agent does that yet: it refuses what names a slot or units."""
     units: tuple[Slug, ...] = ()
+    """The units of such a trial; empty: all of them."""
     path: str
     """Of the release in the image repository (``release_path``)."""
     sha256: Sha256Hex

@@ -232,6 +232,9 @@ class Updater:
         assignment = resolved.assignment
         if resolved.release.kind is not ArtifactKind.MODEL:
             raise RefusedError(f"{assignment.model} {assignment.version} is a {resolved.release.kind.value}, no model")
+        if assignment.units or assignment.slot is not None:
+            # Whoever ignored it would let a trial that was meant for one tank look at all of them.
+            raise RefusedError("this box cannot run a model in some units only", Cause.INCOMPATIBLE)
         deployment = deployment.model_copy(
             update={"release": resolved.release, "release_sha256": resolved.release_sha256, "sha256": assignment.sha256}
         )

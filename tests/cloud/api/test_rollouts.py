@@ -70,6 +70,16 @@ def test_an_order_needs_a_reason_and_is_kept(fleet_admin: httpx.Client, rollout:
     assert fleet_admin.post(path, json={"kind": "pause", "reason": "storm warning"}).status_code == 202
 
 
+def test_who_asked_and_who_ordered_is_in_the_audit_log(
+    fleet_admin: httpx.Client, platform_admin: httpx.Client, rollout: dict[str, Any]
+) -> None:
+    order = {"kind": "pause", "reason": "storm warning"}
+    fleet_admin.post(f"/api/v1/rollouts/{rollout['id']}/orders", json=order)
+    entries = platform_admin.get("/api/v1/audit", params={"limit": 100}).json()["items"]
+    mine = {(one["action"], one["subject"]) for one in entries if rollout["id"] in json.dumps(one)}
+    assert mine >= {("askRollout", "rollout"), ("orderRollout", "rollout_order")}
+
+
 def test_forged_cursors_are_bad_requests(fleet_admin: httpx.Client, rollout: dict[str, Any]) -> None:
     for path in ("", f"/{rollout['id']}/devices", f"/{rollout['id']}/decisions"):
         answer = fleet_admin.get(f"/api/v1/rollouts{path}", params={"cursor": "WyIyMDI2IiwgIngiXQ"})

@@ -20,6 +20,7 @@ from edge.deployments.slots import Installed, Slots
 from edge.deployments.trial import Work
 from edge.deployments.updater import Updater
 from edge.inference.engine import EngineReport
+from models.releases.assignments import sign_assignment
 from tests.edge.deployments.ceremony import DEVICE, SITE, Ceremony, Mirror
 
 _S = DeploymentState
@@ -328,6 +329,15 @@ def test_a_candidate_that_does_not_load_is_refused_and_what_runs_is_not_touched(
     box.work(_S.REFUSED)
     assert box.pipeline.swaps == []
     assert "golden frames" in (box.told[-1].reason or "")
+
+
+def test_a_trial_for_some_units_is_refused_and_never_spread_to_all_of_them(box: Box) -> None:
+    told = box.ceremony.assign().unverified().model_copy(update={"units": ("tank-1",), "slot": "b"})
+    box.updater.desire(DesiredModels(assignment=sign_assignment(box.ceremony.assigner, told)))
+    box.work(_S.REFUSED)
+    assert "some units only" in (box.told[-1].reason or "")
+    assert box.told[-1].cause is Cause.INCOMPATIBLE
+    assert box.pipeline.swaps == []
 
 
 def test_a_shadow_run_without_frames_is_inconclusive(box: Box) -> None:
