@@ -62,7 +62,7 @@ class KubernetesLauncher:
         """Create its Job. One that runs or waits is left alone; one that has ended without ending the run makes room for the next."""
         del database
         job = manifest(
-            run_id, folder.absolute(), instance=self._instance, image=self._image, claim=self._claim,
+            run_id, folder, instance=self._instance, image=self._image, claim=self._claim,
             namespace=self._namespace, gpus=self._gpus,
         )  # fmt: skip
         name = job["metadata"]["name"]
@@ -167,6 +167,7 @@ def manifest(
         namespace: where.
         gpus: of NVIDIA, for the one pod; 0 trains on the processor.
     """
+    place = folder.absolute()
     limits = {"nvidia.com/gpu": str(gpus)} if gpus else {}
     labels = {NAME_LABEL: NAME, INSTANCE_LABEL: instance, RUN_LABEL: str(run_id)}
     return {
@@ -193,7 +194,7 @@ def manifest(
                         {
                             "name": "training",
                             "image": image,
-                            "command": ["python", "-m", "cloud.training.program", str(folder)],
+                            "command": ["python", "-m", "cloud.training.program", str(place)],
                             "resources": {
                                 "requests": {"cpu": "2", "memory": "4Gi"},
                                 "limits": {"memory": "16Gi", **limits},
@@ -202,7 +203,7 @@ def manifest(
                                 "allowPrivilegeEscalation": False,
                                 "capabilities": {"drop": ["ALL"]},
                             },
-                            "volumeMounts": [{"name": "storage", "mountPath": str(folder.parents[1])}],
+                            "volumeMounts": [{"name": "storage", "mountPath": str(place.parents[1])}],
                         }
                     ],
                     "volumes": [{"name": "storage", "persistentVolumeClaim": {"claimName": claim}}],
