@@ -450,6 +450,7 @@ class Agent:
             tell=self._deployment_changed,
             start_anew=self._ask_to_start_anew,
             pause=self._stop_asked.wait,
+            busy=self._agent_on_probation,
         )
         self._agent = new_agent_updater(
             deployments,
@@ -509,6 +510,14 @@ class Agent:
         if config is not None and config.state is DeploymentState.PROBATION:
             return f"the configuration's probation, {config.id}"
         return ""
+
+    def _agent_on_probation(self) -> str:
+        agent = self._agent.deployment if self._agent is not None else None
+        return (
+            f"the agent's probation, {agent.id}"
+            if agent is not None and agent.state is DeploymentState.PROBATION
+            else ""
+        )
 
     def _ask_to_start_anew(self, why: str) -> None:
         """A clean stop, after which the agent is started again, with other settings or as another version."""

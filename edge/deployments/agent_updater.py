@@ -56,7 +56,6 @@ class AgentUpdater(RestartUpdater):
         running: the slot's version that this very agent is; None for the machine's own.
         config: the box's own file, for the self-test of a new version.
         heard: whether the store has confirmed anything since this agent's start.
-        busy: what else is on its way and must end first; empty when nothing is.
         wish: for versions that the machine's package system installs.
         tags: of this interpreter, best first.
     """
@@ -72,7 +71,6 @@ class AgentUpdater(RestartUpdater):
         running: Version | None,
         config: Path,
         heard: Callable[[], bool],
-        busy: Callable[[], str],
         wish: AgentVersion,
         tags: Callable[[], Iterator[Tag]] = sys_tags,
     ) -> None:
@@ -81,7 +79,6 @@ class AgentUpdater(RestartUpdater):
         self._running = running
         self._config = config
         self._heard = heard
-        self._busy = busy
         self._wish = wish
         self._tags = tags
         self._wished = False
@@ -165,9 +162,6 @@ class AgentUpdater(RestartUpdater):
     def _try_out(self, deployment: Deployment) -> None:
         assert deployment.slot is not None  # noqa: S101  (set when it was installed)
         self._own_slots().self_test(deployment.slot, _release(deployment), self._config)
-
-    def _why_not_yet(self) -> str | None:
-        return self._busy() or None
 
     def _point(self, deployment: Deployment) -> None:
         slots, release = self._own_slots(), _release(deployment)

@@ -146,6 +146,7 @@ def new_config_updater(
     tell: Callable[[DeploymentStatus], None],
     start_anew: Callable[[str], None],
     pause: Callable[[float], object],
+    busy: Callable[[], str] = lambda: "",
 ) -> ConfigUpdater:
     """Everything that carries out assignments of configurations on this box; nothing connects yet."""
     folder = config_folder(data_dir)
@@ -172,6 +173,7 @@ def new_config_updater(
         troubles=troubles,
         tell=tell,
         start_anew=start_anew,
+        busy=busy,
     )
     return ConfigUpdater(parts, overlays=Overlays(folder), running=running, would_start=would_start)
 
@@ -221,9 +223,10 @@ def new_agent_updater(
         troubles=troubles,
         tell=tell,
         start_anew=start_anew,
+        busy=busy,
     )
     wish = AgentVersion(data_dir / FOLDER, site=site, device=device, running=__version__, clock=clock, tell=tell)
-    return AgentUpdater(parts, slots=slots, running=running(launched), config=config, heard=heard, busy=busy, wish=wish)
+    return AgentUpdater(parts, slots=slots, running=running(launched), config=config, heard=heard, wish=wish)
 
 
 def agent_finding(data_dir: Path) -> Finding:

@@ -66,6 +66,8 @@ class Parts:
     """Gets every change of a deployment."""
     start_anew: Callable[[str], None]
     """Asks for a clean stop and a new start of the agent."""
+    busy: Callable[[], str]
+    """What else is on its way and must end first, so that a probation is judged by one change alone; empty when nothing is."""
 
 
 class RestartUpdater(ABC):
@@ -90,6 +92,7 @@ class RestartUpdater(ABC):
         self._troubles = parts.troubles
         self._tell = parts.tell
         self._start_anew = parts.start_anew
+        self._busy = parts.busy
         self._wishes = Wishes()
         self._retry = Retry(parts.settings.retry_s)
         self._since_s = parts.clock.monotonic()
@@ -202,10 +205,6 @@ class RestartUpdater(ABC):
     def _point_back(self, deployment: Deployment) -> None:
         """What ran before, from the next start on."""
 
-    def _why_not_yet(self) -> str | None:
-        """What else activating waits for, beside the fish; None when nothing does."""
-        return None
-
     def _judge(self, elapsed_s: float) -> tuple[bool | None, str]:
         """Whether the probation is over: yes, back with the reason, or None to go on watching."""
         wrong = self._troubles()
@@ -270,7 +269,7 @@ class RestartUpdater(ABC):
 
     def _activate(self, deployment: Deployment) -> None:
         wait = self._wishes.why_not_now(self._conditions(), self._settings, self._clock, activate=deployment.activate)
-        wait = wait or self._why_not_yet()
+        wait = wait or self._busy() or None
         if (wait or "") != self._waiting_for:
             self._waiting_for = wait or ""
             self._say()

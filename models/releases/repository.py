@@ -496,7 +496,7 @@ def _changes(old: Metadata[Any] | None, new: Metadata[Any]) -> list[str]:
         for path, target in signed.targets.items():
             if path not in known:
                 custom = target.unrecognized_fields.get("custom", {})
-                said.append(f"new: {path}, release {custom.get('release')}, model sha256 {custom.get('sha256')}")
+                said.append(f"new: {path}, release {custom.get('release')}, sha256 {custom.get('sha256')}")
         said += [f"gone: {path}" for path in known if path not in signed.targets]
         if FLOOR_FIELD in signed.unrecognized_fields:
             said.append(f"devices may run release {signed.unrecognized_fields[FLOOR_FIELD]} and later")

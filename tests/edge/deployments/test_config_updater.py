@@ -44,7 +44,7 @@ class Box:
         self.told: list[DeploymentStatus] = []
         self.troubles: list[str] = []
         self.feeding: tuple[str, ...] = ()
-        self.left = ""
+        self.left, self.busy = "", ""
         self.start()
 
     def start(self) -> None:
@@ -64,6 +64,7 @@ class Box:
             tell=self.told.append,
             start_anew=self._leave,
             pause=lambda _s: None,
+            busy=lambda: self.busy,
         )
 
     def _leave(self, why: str) -> None:
@@ -135,7 +136,10 @@ def test_a_configuration_waits_for_the_fish(box: Box) -> None:
     box.want("1.0.0")
     assert box.left == ""
     assert box.told[-1].waiting_for == "feeding at tank-1"
-    box.feeding = ()
+    box.feeding, box.busy = (), "the agent's probation, a-1"
+    box.work()
+    assert (box.told[-1].waiting_for, box.left) == (box.busy, "")
+    box.busy = ""
     box.work()
     assert box.left
 
