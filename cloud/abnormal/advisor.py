@@ -16,7 +16,6 @@ from itertools import groupby
 from typing import Any, Protocol
 from uuid import UUID
 
-import psycopg
 import structlog
 from psycopg import Connection
 
@@ -24,7 +23,7 @@ from aquaculture.abnormal import TUNINGS, Judgement, Neighbour, State, Stream, e
 from cloud.abnormal import store
 from cloud.abnormal.rules import NEWS, WIDTH, complete_until, farm_zone
 from cloud.abnormal.store import Due, Turning
-from cloud.kit.own_thread import OwnThread
+from cloud.kit.own_thread import DatabaseThread
 from contracts.quantities import QUANTITIES
 
 log = structlog.get_logger()
@@ -32,7 +31,8 @@ log = structlog.get_logger()
 ROUND_S = 60.0
 BUSY_S = 1.0
 """Wait when more streams were due than one transaction takes."""
-RETRY_S = 30.0
+BEGINS_AFTER_S = 30.0
+"""Before the first round and after a failure: advice is in no hurry."""
 STREAMS = 200
 """Streams of one transaction; ten thousand of them are judged within four minutes of each quarter hour."""
 NEW_STREAMS = 10
@@ -53,7 +53,7 @@ class Alarms(Protocol):
         ...
 
 
-class Advisor(OwnThread):
+class Advisor(DatabaseThread):
     """Looks at all streams of all farms.
 
     Args:
@@ -62,24 +62,15 @@ class Advisor(OwnThread):
     """
 
     def __init__(self, database_url: str, *, alarms: Alarms, now: Callable[[], datetime]) -> None:
-        super().__init__("advisor")
-        self._url = database_url
+        super().__init__("advisor", database_url)
         self._alarms = alarms
         self._now = now
 
-    def run(self, stop: threading.Event) -> None:
-        """Work until ``stop`` is set."""
-        while not stop.wait(RETRY_S):
-            self._serve(stop)
-
-    def _serve(self, stop: threading.Event) -> None:
-        """Rounds on one connection, until it breaks."""
-        try:
-            with psycopg.connect(self._url, autocommit=True, connect_timeout=5) as database:
-                while not stop.wait(BUSY_S if self.round(database) >= NEW_STREAMS else ROUND_S):
-                    pass
-        except psycopg.Error as error:
-            log.warning("advisor_waits", error=str(error).strip(), retry_s=RETRY_S)
+    def _serve(self, database: Connection[Any], stop: threading.Event) -> None:
+        if stop.wait(BEGINS_AFTER_S):
+            return
+        while not stop.wait(BUSY_S if self.round(database) >= NEW_STREAMS else ROUND_S):
+            pass
 
     def round(self, database: Connection[Any]) -> int:
         """Judge some streams in one transaction; how many: none while another advisor is at it."""

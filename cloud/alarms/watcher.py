@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import psycopg
 import structlog
 from psycopg import Connection
 from psycopg.rows import class_row
@@ -29,7 +28,7 @@ from cloud.alarms.rules import (
     is_watched,
     suppressible,
 )
-from cloud.kit.own_thread import OwnThread
+from cloud.kit.own_thread import DatabaseThread
 from cloud.metrics import WATCH_ALARMS
 from contracts.alarms import Severity
 from contracts.quantities import LIFE_CRITICAL, QUANTITIES
@@ -37,7 +36,6 @@ from contracts.quantities import LIFE_CRITICAL, QUANTITIES
 log = structlog.get_logger()
 
 ROUND_S = 10.0
-RETRY_S = 5.0
 CERTIFICATES_EVERY = timedelta(minutes=5)
 HEARTBEATS = timedelta(days=7)
 """A heartbeat that is older says nothing of now; its box is long known to be silent."""
@@ -73,7 +71,7 @@ WHERE c.quantity = ANY(%(quantities)s) AND NOT c.derived
 """
 # Of the newest heartbeat of every box; what it says changes in months.
 _CERTIFICATES = """
-SELECT d.id, d.site_id, d.name, (beat.body ->> 'certificate_expires_at')::timestamptz AS ends_at
+SELECT d.id, d.site_id, d.name, beat.body ->> 'certificate_expires_at' AS told
 FROM device AS d CROSS JOIN LATERAL (
     SELECT body FROM device_health WHERE device_id = d.id AND observed_at > %s ORDER BY observed_at DESC LIMIT 1
 ) AS beat
@@ -118,7 +116,15 @@ class _Certificate:
     id: int
     site_id: int
     name: str
-    ends_at: datetime
+    told: str
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """None for what is no moment: a broken word of one box must not blind the watch over all others."""
+        try:
+            return datetime.fromisoformat(self.told.replace("Z", "+00:00"))
+        except ValueError:
+            return None
 
 
 @dataclass(frozen=True)
@@ -159,7 +165,7 @@ class _Condition:
         return self.site_id, self.definition, self.device_id, self.unit_id, self.subject
 
 
-class Watcher(OwnThread):
+class Watcher(DatabaseThread):
     """Looks at everything that should be heard from.
 
     Args:
@@ -167,25 +173,15 @@ class Watcher(OwnThread):
     """
 
     def __init__(self, database_url: str, *, now: Callable[[], datetime]) -> None:
-        super().__init__("watcher")
-        self._url = database_url
+        super().__init__("watcher", database_url)
         self._now = now
         self._certificates: list[_Certificate] = []
         self._certificates_at: datetime | None = None
 
-    def run(self, stop: threading.Event) -> None:
-        """Watch until ``stop`` is set. The first round waits: after a restart, what was on the way arrives first."""
-        while not stop.wait(RETRY_S):
-            self._serve(stop)
-
-    def _serve(self, stop: threading.Event) -> None:
-        """Rounds on one connection, until it breaks."""
-        try:
-            with psycopg.connect(self._url, autocommit=True, connect_timeout=5) as database:
-                while not stop.wait(ROUND_S):
-                    self.round(database)
-        except psycopg.Error as error:
-            log.warning("watcher_waits", error=str(error).strip(), retry_s=RETRY_S)
+    def _serve(self, database: Connection[Any], stop: threading.Event) -> None:
+        """The first round waits: after a restart, what was on the way arrives first."""
+        while not stop.wait(ROUND_S):
+            self.round(database)
 
     def round(self, database: Connection[Any]) -> None:
         """Raise, clear and suppress in one transaction; nothing happens while another watcher is at it."""
@@ -230,9 +226,10 @@ class Watcher(OwnThread):
             self._certificates_at = now
         found = []
         for one in self._certificates:
-            ending = certificate_ends(one.ends_at, now)
-            if ending is not None:
-                found.append(_certificate_ending(one, *ending, now=now))
+            ends_at = one.ends_at
+            ending = None if ends_at is None else certificate_ends(ends_at, now)
+            if ends_at is not None and ending is not None:
+                found.append(_certificate_ending(one, ends_at, *ending, now=now))
         return found
 
     def _raise_and_clear(
@@ -335,16 +332,16 @@ def _stream_silent(stream: _Stream, limit: timedelta) -> _Condition:
 
 
 def _certificate_ending(
-    one: _Certificate, definition: str, severity: Severity, limit: timedelta, *, now: datetime
+    one: _Certificate, ends_at: datetime, definition: str, severity: Severity, limit: timedelta, *, now: datetime
 ) -> _Condition:
-    ended = now >= one.ends_at
+    ended = now >= ends_at
     return _Condition(
         one.site_id,
         definition,
         severity,
-        one.ends_at - limit,
+        ends_at - limit,
         limit,
-        f"The certificate of the box {one.name} {'ended' if ended else 'ends'} on {one.ends_at:%Y-%m-%d %H:%M} UTC; then it is heard"
+        f"The certificate of the box {one.name} {'ended' if ended else 'ends'} on {ends_at:%Y-%m-%d %H:%M} UTC; then it is heard"
         " no more",
         "On the box: shoal edge renew-certificate, and look why its timer has not done it. Without it the box still guards its fish.",
         device_id=one.id,

@@ -116,6 +116,9 @@ class Notifier(OwnThread):
         except psycopg.Error as error:
             log.warning("notifier_waits", error=str(error).strip(), retry_s=RETRY_S)
             stop.wait(RETRY_S)
+        except Exception:
+            log.exception("notifier_failed", retry_s=RETRY_S)
+            stop.wait(RETRY_S)
 
     def round(self, database: Connection[Any], pool: ThreadPoolExecutor) -> int:
         """Plan what is due and deliver what waits; returns how many messages the other side has taken."""

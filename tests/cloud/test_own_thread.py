@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import threading
+from datetime import datetime, timezone
+from functools import partial
 from typing import Any
 
 import pytest
 from psycopg import Connection
 from structlog.testing import capture_logs
 
+from cloud.abnormal import advisor
+from cloud.alarms import watcher
+from cloud.alarms.source import StoredAlarms
 from cloud.kit import own_thread
 from cloud.kit.own_thread import DatabaseThread, OwnThread
+from cloud.notifications import notifier
+from cloud.notifications.links import Links
+from cloud.watch import AdvisedAlarms
 from tests.edge.farm import eventually
 
 
@@ -89,3 +97,38 @@ def test_a_thread_that_outlived_its_stop_is_not_called_back_by_the_next_start() 
     finally:
         slow.round.set()
         slow.stop()
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("whose", ["watcher", "advisor", "notifier"])
+def test_the_watch_over_all_farms_outlives_a_fault_in_one_round(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, whose: str
+) -> None:
+    for module, name in (
+        (own_thread, "RETRY_S"), (watcher, "ROUND_S"), (advisor, "ROUND_S"), (advisor, "BEGINS_AFTER_S"),
+        (notifier, "ROUND_S"), (notifier, "RETRY_S"),
+    ):  # fmt: skip
+        monkeypatch.setattr(module, name, 0.01)
+    now = partial(datetime.now, timezone.utc)
+    links = Links(b"s" * 32, None)
+    parts: dict[str, OwnThread] = {
+        "watcher": watcher.Watcher(database_url, now=now),
+        "advisor": advisor.Advisor(database_url, alarms=AdvisedAlarms(), now=now),
+        "notifier": notifier.Notifier(database_url, alarms=StoredAlarms(), senders={}, links=links, now=now),
+    }
+    part = parts[whose]
+    rounds: list[str] = []
+
+    def stumbles(*_: object) -> int:
+        rounds.append("round")
+        if len(rounds) == 1:
+            raise ZeroDivisionError("a stream without variance")
+        return 0
+
+    monkeypatch.setattr(part, "round", stumbles)
+    part.start()
+    try:
+        eventually(lambda: len(rounds) > 2)
+        assert part.alive, "a fault in advice must not silence the alarms of all farms"
+    finally:
+        part.stop()
