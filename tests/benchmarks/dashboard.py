@@ -2,21 +2,36 @@
 
 The value is the processor share of the page that shows 400 units, each with five values that change once a second over the
 live WebSocket; the floor is the same page whose stream only says that it is alive. Both are counted by Chromium's own processor
-time, so a busy machine makes them a little dearer rather than senseless. In ``details``: JavaScript of the first load (gzip), time
-until the form of the login page and the wall of four units can be used on a phone (processor slowed four times, slow 4G as
-Lighthouse has it), and heap after forced collections over minutes. Seconds are of wall time and need a quiet machine.
-``--part heap`` runs ten minutes and does not mind company; ``--part phone``, ``wall`` and ``load`` are the others singly.
+time, so a busy machine makes them a little dearer rather than senseless. In ``details``: JavaScript of the first load (gzip), and heap
+after forced collections over minutes. ``--part heap`` runs ten minutes and does not mind company; ``--part phone``, ``wall`` and
+``load`` are the others singly.
+
+The phone has a processor slowed four times and a line as Lighthouse's slow 4G has it; the pages come as the product sends them. Each
+figure is the median of five visits, in seconds from the address to the first moment at which the page can be used and does at once what
+it is told (``s``); beside it what a busy machine does not change, or changes little: kilobytes on the line, requests, and seconds of
+script, of the slowed processor, until then.
+
+``login``: the field of the password holds what was typed into it, and the form is one that sends. Nothing is in the browser's cache.
+``wall``: the first unit's risk, values and their ages can be read, and its link and the buttons of its alarms take a tap. Signed in,
+nothing in the cache.
+``wall_whole``: the same visit until React has drawn the wall, with pictures, figures of the day and ways to the other pages.
+``wall_again``, ``wall_whole_again``: the same on a phone whose service worker keeps the files; page and API still come over the line.
+
+Seconds are of wall time and need a quiet machine. To compare, name another build in ``SHOAL_AGAINST`` (a folder as
+``cloud/dashboard/dist``): it is visited turn by turn with this one, and ``ratio`` is the median of ours over its.
 """
 
 from __future__ import annotations
 
 import gzip
 import json
+import os
 import re
 import statistics
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.benchmarks.harness import Pair, machine, result
@@ -32,8 +47,17 @@ LONG_HEAP_S = 600.0
 PARTS = ("load", "phone", "wall", "heap")
 BARS = {"first_load_gzip_kb": 300, "phone_s": 2.0, "wall_cpu_share": 0.15, "heap_growth_kb_per_min": 0}
 _SITE = "nordfjord"
-_PHONE = {"offline": False, "latency": 150, "downloadThroughput": 1.6e6 / 8, "uploadThroughput": 0.75e6 / 8}
+_PHONE: dict[str, Any] = {
+    "offline": False,
+    "latency": 150,
+    "downloadThroughput": 1.6e6 / 8,
+    "uploadThroughput": 0.75e6 / 8,
+}
 """Lighthouse's slow 4G: 1.6 Mbit/s down, 0.75 up, 150 ms."""
+_VISITS = 5
+_AGAINST = "SHOAL_AGAINST"
+_READABLE = "[data-testid=unit-tile], [data-testid=glance-tile]"
+_WHOLE = "[data-testid=unit-tile]"
 
 
 class Wall:
@@ -99,7 +123,7 @@ def run(quick: bool) -> dict[str, Any]:
     with _farms(units) as (browser, small, large):
         details: dict[str, Any] = {"bars": BARS, "first_load_gzip_kb": _first_load_kb(browser, small.url)}
         if not quick:
-            details |= _phone(browser, small.url)
+            details |= _phone(browser, small)
         with _wall_page(browser, large) as page:
             pairs = page.costs(seconds=seconds, rounds=rounds)
             details |= page.heap(heap_s) | {"tiles": page.tiles}
@@ -117,7 +141,7 @@ def part(name: str) -> dict[str, Any]:
         if name == "load":
             return found | {"first_load_gzip_kb": _first_load_kb(browser, small.url)}
         if name == "phone":
-            return found | _phone(browser, small.url)
+            return found | _phone(browser, small)
         with _wall_page(browser, large) as page:
             if name == "heap":
                 return found | page.heap(LONG_HEAP_S) | {"tiles": page.tiles}
@@ -187,33 +211,134 @@ def _first_load_kb(browser: Browser, url: str) -> float:
     return round(sum(scripts.values()) / 1000, 1)
 
 
-def _phone(browser: Browser, url: str) -> dict[str, float]:
-    """Seconds from the address to a page that can be used, cold cache, on a slowed phone."""
-    signed = _page(browser, url)
-    _sign_in(signed)
-    session = signed.evaluate("() => sessionStorage.getItem('shoal.session')")
-    signed.context.close()
-    found: dict[str, list[float]] = {"phone_login_s": [], "phone_wall_s": []}
-    for name, kept, sign in (
-        ("phone_login_s", None, "input[type=password]"),
-        ("phone_wall_s", session, "[data-testid=unit-tile]"),
-    ):
-        for _ in range(3):
-            page = _page(browser, url, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
-            if kept is not None:
-                page.add_init_script(f"sessionStorage.setItem('shoal.session', {json.dumps(kept)})")
-            line = _cdp(page)
-            line.send("Network.enable")
-            line.send("Network.emulateNetworkConditions", _PHONE)
-            line.send("Emulation.setCPUThrottlingRate", {"rate": 4})
-            began = time.perf_counter()
-            page.goto(f"/sites/{_SITE}" if kept else "/", wait_until="commit")
-            page.locator(sign).first.wait_for(timeout=60_000)
-            # Usable: a task that is asked for now is done at once.
-            page.evaluate("() => new Promise(done => setTimeout(done))")
-            found[name].append(time.perf_counter() - began)
-            page.context.close()
-    return {name: round(statistics.median(each), 2) for name, each in found.items()}
+def _phone(browser: Browser, server: MockServer) -> dict[str, Any]:
+    """Each visit to this build, and turn by turn to another where one is named; see the module."""
+    other = os.environ.get(_AGAINST)
+    if other is None:
+        return {"phone": _summary(_visits(browser, [server])[0])}
+    against = MockServer(dist=Path(other).resolve())
+    against.start()
+    try:
+        ours, theirs = (_summary(each) for each in _visits(browser, [server, against]))
+    finally:
+        against.stop()
+    ratio = {name: round(ours[name]["s"] / theirs[name]["s"], 2) for name in ours}
+    return {"phone": ours, "phone_against": theirs, "phone_ratio": ratio}
+
+
+def _visits(browser: Browser, servers: list[MockServer]) -> list[dict[str, list[dict[str, float]]]]:
+    """By server and kind of visit, what each visit took."""
+    found: list[dict[str, list[dict[str, float]]]] = [{} for _ in servers]
+    phones = [Phone(browser, server) for server in servers]
+    for _ in range(_VISITS):
+        for phone, visits in zip(phones, found, strict=True):
+            for name, each in (phone.log_in() | phone.look() | phone.look_again()).items():
+                visits.setdefault(name, []).append(each)
+    for phone in phones:
+        phone.end()
+    return found
+
+
+def _summary(visits: dict[str, list[dict[str, float]]]) -> dict[str, dict[str, float]]:
+    """Medians by kind of visit."""
+    return {
+        name: {what: round(statistics.median(each[what] for each in several), 2) for what in several[0]}
+        for name, several in visits.items()
+    }
+
+
+class Phone:
+    """Somebody's phone on a slow line; signed in for the walls, and with a kept dashboard for those of another day."""
+
+    def __init__(self, browser: Browser, server: MockServer) -> None:
+        self._browser, self._server = browser, server
+        signed = _page(browser, server.url)
+        _sign_in(signed)
+        self._session = signed.evaluate("() => sessionStorage.getItem('shoal.session')")
+        signed.context.close()
+        self._kept = browser.new_context(base_url=server.url, **_PHONE_LOOK)
+        first = self._kept.new_page()
+        _sign_in(first)
+        first.evaluate("() => navigator.serviceWorker.ready")
+        first.wait_for_function("() => navigator.serviceWorker.controller !== null")
+        first.close()
+
+    def end(self) -> None:
+        """Put it away."""
+        self._kept.close()
+
+    def log_in(self) -> dict[str, dict[str, float]]:
+        """The login, seen for the first time."""
+        page = _page(self._browser, self._server.url, **_PHONE_LOOK)
+        visit = Visit(page, "/")
+        field = page.locator("form input[type=password]")
+        field.fill("typed", timeout=60_000)
+        assert field.input_value() == "typed"
+        assert page.locator("form button[type=submit]").is_enabled()
+        took = visit.took()
+        page.context.close()
+        return {"login": took}
+
+    def look(self) -> dict[str, dict[str, float]]:
+        """The wall, for the first time at this address."""
+        page = _page(self._browser, self._server.url, **_PHONE_LOOK)
+        took = self._wall(page, "")
+        page.context.close()
+        return took
+
+    def look_again(self) -> dict[str, dict[str, float]]:
+        """The wall, by a phone that keeps the files."""
+        page = self._kept.new_page()
+        # What a service worker asks for does not go over the page's slow line.
+        self._server.farm.page_delay_s = _PHONE["latency"] / 1000
+        took = self._wall(page, "_again")
+        self._server.farm.page_delay_s = 0.0
+        page.close()
+        return took
+
+    def _wall(self, page: Page, name: str) -> dict[str, dict[str, float]]:
+        page.add_init_script(f"sessionStorage.setItem('shoal.session', {json.dumps(self._session)})")
+        visit = Visit(page, f"/sites/{_SITE}")
+        page.locator(_READABLE).first.wait_for(timeout=60_000)
+        usable = visit.took()
+        page.locator(_WHOLE).first.wait_for(timeout=60_000)
+        return {f"wall{name}": usable, f"wall_whole{name}": visit.took()}
+
+
+_PHONE_LOOK: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+
+
+class Visit:
+    """From an address on: seconds, and what went over the line and through the processor."""
+
+    def __init__(self, page: Page, path: str) -> None:
+        self._page = page
+        self._requests = 0
+        self._bytes = 0.0
+        self._line = _cdp(page)
+        self._line.send("Network.enable")
+        self._line.send("Performance.enable")
+        self._line.send("Network.emulateNetworkConditions", _PHONE)
+        self._line.send("Emulation.setCPUThrottlingRate", {"rate": 4})
+        self._line.on("Network.loadingFinished", self._weigh)
+        self._began = time.perf_counter()
+        page.goto(path, wait_until="commit")
+
+    def _weigh(self, told: Any) -> None:
+        self._requests += 1
+        self._bytes += told["encodedDataLength"]
+
+    def took(self) -> dict[str, float]:
+        """Until a task that is asked for now is done."""
+        self._page.evaluate("() => new Promise(done => setTimeout(done))")
+        seconds = time.perf_counter() - self._began
+        metrics = {each["name"]: each["value"] for each in self._line.send("Performance.getMetrics")["metrics"]}
+        return {
+            "s": seconds,
+            "script_s": metrics["ScriptDuration"],
+            "kb": self._bytes / 1000,
+            "requests": self._requests,
+        }
 
 
 class WallPage:

@@ -8,9 +8,9 @@ It stores nothing and is never shipped.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import hashlib
 import math
-import mimetypes
 import threading
 import time
 from dataclasses import dataclass, field
@@ -23,8 +23,10 @@ import cv2
 import numpy as np
 import uvicorn
 from fastapi import Body, FastAPI, Form, Header, HTTPException, Request, Response
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import JSONResponse
+from starlette.middleware.gzip import GZipMiddleware
 
+from cloud.kit.pages import SinglePageApp
 from cloud.rollouts.plan import Plan
 from contracts.quality import QUALITY_TESTS
 
@@ -143,6 +145,8 @@ class MockFarm:
 
     def __init__(self, *, sites: int = 2) -> None:
         """Start with ``sites`` farms, of which the first has units and alarms."""
+        self.page_delay_s = 0.0
+        """Before a page, as a slow line has it where the browser's own slowness does not reach: in a service worker."""
         self.started = time.time()
         self.units = demo_units()
         self.sites = [
@@ -858,6 +862,8 @@ def create_app(farm: MockFarm, *, dist: Path = DIST) -> FastAPI:
 
     @app.middleware("http")
     async def harden(request: Request, call_next: Any) -> Response:
+        if not request.url.path.startswith(("/api/", "/assets/")):
+            await asyncio.sleep(farm.page_delay_s)
         response: Response = await call_next(request)
         response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
         return response
@@ -1039,21 +1045,19 @@ def create_app(farm: MockFarm, *, dist: Path = DIST) -> FastAPI:
         farm.tasks[task_id] |= {"state": "cancelled", "cancel_requested": True, "finished_at": farm.now().isoformat()}
         return farm.tasks[task_id]
 
-    @app.get("/{path:path}")
-    def dashboard(path: str) -> Response:
-        wanted = (dist / path).resolve()
-        found = wanted if wanted.is_file() and wanted.is_relative_to(dist) else dist / "index.html"
-        return FileResponse(found, media_type=mimetypes.guess_type(found.name)[0])
-
+    # As the product sends its pages: compressed, and kept by the browser as it says.
+    app.router.default = SinglePageApp(dist, reserved=frozenset({"api"}))
+    app.add_middleware(GZipMiddleware, minimum_size=1024, compresslevel=4)
     return app
 
 
 class MockServer:
     """A mock farm on a free local port, in a thread; can be stopped and started again on the same port."""
 
-    def __init__(self, farm: MockFarm | None = None, *, port: int = 0) -> None:
+    def __init__(self, farm: MockFarm | None = None, *, port: int = 0, dist: Path = DIST) -> None:
         """Keep the farm; nothing listens before ``start``."""
         self.farm = farm or MockFarm()
+        self._dist = dist
         self.port = port
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
@@ -1066,7 +1070,11 @@ class MockServer:
     def start(self) -> None:
         """Listen, and return when requests are answered."""
         config = uvicorn.Config(
-            create_app(self.farm), host="127.0.0.1", port=self.port, log_level="warning", lifespan="off"
+            create_app(self.farm, dist=self._dist),
+            host="127.0.0.1",
+            port=self.port,
+            log_level="warning",
+            lifespan="off",
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)

@@ -2,18 +2,21 @@
 import Button from '@mui/material/Button';
 import CssBaseline from '@mui/material/CssBaseline';
 import { ThemeProvider } from '@mui/material/styles';
-import { QueryClient, QueryClientProvider } from '@tanstack/react-query';
+import { QueryClientProvider } from '@tanstack/react-query';
 import { Component, lazy, Suspense, useEffect, useMemo, type JSX, type ReactNode } from 'react';
 import { BrowserRouter, Navigate, Route, Routes } from 'react-router';
 import { LoginPage } from './features/auth/LoginPage';
 import { RequireSession } from './features/auth/RequireSession';
 import { HomePage, useRememberSite } from './features/farms/HomePage';
 import { WallPage } from './features/farms/WallPage';
-import { t, useLanguage } from './i18n';
+import { t } from './i18n';
+import { useLanguage } from './i18n/useLanguage';
 import { ModeContext } from './kit/ModeContext';
 import { useMode } from './kit/mode';
+import { paint } from './kit/paint';
 import { Loading, Note } from './kit/States';
 import { themeOf } from './kit/theme';
+import { queryClient } from './queryClient';
 
 const JoinPage = lazy(() => import('./features/auth/JoinPage'));
 const AlarmsPage = lazy(() => import('./features/alarms/AlarmsPage'));
@@ -30,29 +33,14 @@ const ClassifyPage = lazy(() => import('./features/predictions/ClassifyPage'));
 const SettingsPage = lazy(() => import('./features/settings/SettingsPage'));
 const UnitPage = lazy(() => import('./features/farms/UnitPage'));
 
-const queryClient = new QueryClient({
-  defaultOptions: {
-    queries: {
-      // Every query polls, so a failure is retried by the next poll and shown at once.
-      retry: false,
-      // The farm server may be on the local network: the browser's idea of "online" says nothing about it.
-      networkMode: 'always',
-      refetchOnWindowFocus: 'always',
-      refetchIntervalInBackground: false,
-    },
-    mutations: { retry: false, networkMode: 'always' },
-  },
-});
-
 export function App(): JSX.Element {
   const [mode, toggle] = useMode();
   const language = useLanguage();
   const theme = useMemo(() => themeOf(mode), [mode]);
   useEffect(() => {
     // Behind the page while it loads or is pulled.
-    document.documentElement.style.background = theme.palette.background.default;
-    document.documentElement.style.colorScheme = mode;
-  }, [theme, mode]);
+    paint(mode);
+  }, [mode]);
   return (
     <ModeContext value={toggle}>
       <ThemeProvider theme={theme}>

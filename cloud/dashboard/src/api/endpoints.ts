@@ -1,5 +1,6 @@
 /** One function for each path of the API that the dashboard uses. */
 import { answerOf, api, doneOf, download, upload } from './client';
+export * from './first';
 import type { paths } from './schema';
 import type {
   Alarm,
@@ -60,36 +61,14 @@ import type {
   SamplePair,
   Series,
   ShownLadders,
-  Site,
   SiteKpis,
   SiteLadders,
-  SiteLatest,
   Unit,
   UnitModelHealth,
   Person,
   PersonChange,
-  SignInWays,
   Withdrawal,
 } from './types';
-
-export function login(email: string, password: string): Promise<Login> {
-  return answerOf(
-    api.POST('/api/v1/auth/login', {
-      body: { grant_type: 'password', username: email, password, scope: '' },
-      bodySerializer: (body) => new URLSearchParams({ username: body.username, password: body.password }),
-      headers: { 'Content-Type': 'application/x-www-form-urlencoded' },
-    }),
-  );
-}
-
-export async function listSites(signal: AbortSignal): Promise<Site[]> {
-  const page = await answerOf(api.GET('/api/v1/sites', { params: { query: { limit: 200 } }, signal }));
-  return page.items;
-}
-
-export function siteLatest(site: string, signal: AbortSignal): Promise<SiteLatest> {
-  return answerOf(api.GET('/api/v1/sites/{site}/latest', { params: { path: { site } }, signal }));
-}
 
 export function getUnit(id: number, signal: AbortSignal): Promise<Unit> {
   return answerOf(api.GET('/api/v1/units/{unit_id}', { params: { path: { unit_id: id } }, signal }));
@@ -156,18 +135,6 @@ export function channelSeries(id: number, range: SeriesRange, signal: AbortSigna
   };
   const params = { path: { channel_id: id }, query };
   return answerOf(api.GET('/api/v1/channels/{channel_id}/series', { params, signal }));
-}
-
-/** Open alarms of a farm: active, or not yet acknowledged. More than one page of them would not be read. */
-export async function openAlarms(site: string, signal: AbortSignal): Promise<Alarm[]> {
-  const page = await answerOf(
-    api.GET('/api/v1/alarms', { params: { query: { site, open: true, limit: 200 } }, signal }),
-  );
-  return page.items;
-}
-
-export function acknowledgeAlarm(id: string): Promise<Alarm> {
-  return answerOf(api.POST('/api/v1/alarms/{alarm_id}/acknowledge', { params: { path: { alarm_id: id } } }));
 }
 
 /** Alarms that are over, newest first, a page at a time. */
@@ -451,10 +418,6 @@ export function register(token: string, name: string, password: string): Promise
 
 export function setForgottenPassword(token: string, password: string): Promise<void> {
   return doneOf(api.POST('/api/v1/auth/password/reset', { body: { token, password } }));
-}
-
-export function signInWays(signal: AbortSignal): Promise<SignInWays> {
-  return answerOf(api.GET('/api/v1/auth/ways', { signal }));
 }
 
 export async function listKeys(signal: AbortSignal): Promise<ApiKey[]> {

@@ -1,4 +1,5 @@
 /** Greek. */
+import { authEl } from '../features/auth/words/el';
 import { labelsEl } from '../features/labels/words/el';
 import { predictionsEl } from '../features/predictions/words/el';
 import { rolloutsEl } from '../features/rollouts/words/el';
@@ -8,14 +9,13 @@ import { telemetryEl } from '../features/telemetry/words/el';
 import type { Messages } from './index';
 
 export const el: Messages = {
+  ...authEl,
   ...labelsEl,
   ...predictionsEl,
   ...rolloutsEl,
   ...tasksEl,
   ...driftEl,
   ...telemetryEl,
-  'state.loading': 'Φόρτωση…',
-  'state.sending': 'Αποστολή…',
   'state.retrying': 'Νέα προσπάθεια…',
   'state.nothing': 'Τίποτα εδώ ακόμη',
   'state.wrong': 'Κάτι πήγε στραβά.',
@@ -25,15 +25,11 @@ export const el: Messages = {
   'state.not_found_text': 'Δεν υπάρχει ή ανήκει σε άλλη μονάδα.',
   'state.no_connection': 'Καμία σύνδεση με τον διακομιστή',
   'state.no_connection_text': 'Οι συναγερμοί στις συσκευές λειτουργούν. Η σελίδα ξαναπροσπαθεί μόνη της.',
-  'state.failed': 'Δεν φορτώθηκε',
   'state.not_renewed': 'Πριν από {age}. Δεν ανανεώθηκε· νέα προσπάθεια…',
   'state.stopped': 'Ο πίνακας σταμάτησε',
   'state.stopped_text': 'Τίποτα στην οθόνη δεν είναι πια ζωντανό. Οι συναγερμοί στις συσκευές λειτουργούν.',
-  'error.no_answer': 'Ο διακομιστής δεν απαντά.',
-  'error.status': 'Ο διακομιστής απάντησε {status}.',
   'action.retry': 'Δοκιμάστε ξανά',
   'action.home': 'Πίσω στις μονάδες σας',
-  'action.reload': 'Φορτώστε ξανά',
   'action.close': 'Κλείσιμο',
   'action.cancel': 'Ακύρωση',
   'action.more': 'Λεπτομέρειες',
@@ -56,16 +52,6 @@ export const el: Messages = {
   'header.light': 'Φωτεινό θέμα',
   'header.dark': 'Σκούρο θέμα',
   'header.language': 'Γλώσσα',
-  'login.title': 'Σύνδεση στη μονάδα σας',
-  'login.text': 'Νερό, ψάρια και συναγερμοί ζωντανά',
-  'login.email': 'Email',
-  'login.password': 'Κωδικός',
-  'login.sign_in': 'Σύνδεση',
-  'login.signing_in': 'Σύνδεση…',
-  'login.expired': 'Η συνεδρία σας έληξε. Συνδεθείτε ξανά.',
-  'login.wrong': 'Λάθος email ή κωδικός.',
-  'login.no_answer': 'Ο διακομιστής δεν απαντά. Ελέγξτε το δίκτυο και δοκιμάστε ξανά.',
-  'login.identity_provider': 'Σύνδεση μέσω του οργανισμού σας',
   'join.title': 'Είσοδος με πρόσκληση',
   'join.text': 'Ο σύνδεσμος λειτουργεί μία φορά. Διαλέξτε κωδικό που δεν χρησιμοποιείτε αλλού.',
   'join.reset_title': 'Ορίστε νέο κωδικό',

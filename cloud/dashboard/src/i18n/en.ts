@@ -1,4 +1,5 @@
 /** English, the language that the other files follow: one message for each key, `{name}` for what is filled in. */
+import { authEn } from '../features/auth/words/en';
 import { labelsEn } from '../features/labels/words/en';
 import { predictionsEn } from '../features/predictions/words/en';
 import { rolloutsEn } from '../features/rollouts/words/en';
@@ -6,6 +7,7 @@ import { tasksEn } from '../features/tasks/words/en';
 import { driftEn } from '../features/drift/words/en';
 import { telemetryEn } from '../features/telemetry/words/en';
 export const en = {
+  ...authEn,
   ...labelsEn,
   ...predictionsEn,
   ...rolloutsEn,
@@ -13,8 +15,6 @@ export const en = {
   ...driftEn,
   ...telemetryEn,
   // States of a page
-  'state.loading': 'Loading…',
-  'state.sending': 'Sending…',
   'state.retrying': 'Trying again…',
   'state.nothing': 'Nothing here yet',
   'state.wrong': 'Something went wrong.',
@@ -24,16 +24,12 @@ export const en = {
   'state.not_found_text': 'It does not exist, or it belongs to another farm.',
   'state.no_connection': 'No connection to the farm server',
   'state.no_connection_text': 'Alarms on the edge boxes keep working. This page tries again by itself.',
-  'state.failed': 'This did not load',
   'state.not_renewed': 'As of {age} ago. It could not be renewed; trying again…',
   'state.stopped': 'The dashboard has stopped',
   'state.stopped_text': 'Nothing on this screen is live any more. Alarms on the edge boxes keep working.',
-  'error.no_answer': 'The farm server does not answer.',
-  'error.status': 'The farm server answered {status}.',
   // What can be done
   'action.retry': 'Try again',
   'action.home': 'Back to your farms',
-  'action.reload': 'Load it again',
   'action.close': 'Close',
   'action.cancel': 'Cancel',
   'action.more': 'Details',
@@ -58,16 +54,6 @@ export const en = {
   'header.dark': 'Use the dark theme',
   'header.language': 'Language',
   // Signing in
-  'login.title': 'Sign in to your farm',
-  'login.text': 'Live water, fish and alarms',
-  'login.email': 'Email',
-  'login.password': 'Password',
-  'login.sign_in': 'Sign in',
-  'login.signing_in': 'Signing in…',
-  'login.expired': 'Your session has ended. Sign in again to go on.',
-  'login.wrong': 'Email or password is wrong.',
-  'login.no_answer': 'The farm server does not answer. Check the network and try again.',
-  'login.identity_provider': 'Sign in by your organization',
   'join.title': 'Come in by an invitation',
   'join.text': 'The link works once. Choose a password that you use nowhere else.',
   'join.reset_title': 'Set a new password',

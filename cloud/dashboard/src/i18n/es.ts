@@ -1,4 +1,5 @@
 /** Spanish. */
+import { authEs } from '../features/auth/words/es';
 import { labelsEs } from '../features/labels/words/es';
 import { predictionsEs } from '../features/predictions/words/es';
 import { rolloutsEs } from '../features/rollouts/words/es';
@@ -8,14 +9,13 @@ import { telemetryEs } from '../features/telemetry/words/es';
 import type { Messages } from './index';
 
 export const es: Messages = {
+  ...authEs,
   ...labelsEs,
   ...predictionsEs,
   ...rolloutsEs,
   ...tasksEs,
   ...driftEs,
   ...telemetryEs,
-  'state.loading': 'Cargando…',
-  'state.sending': 'Enviando…',
   'state.retrying': 'Reintentando…',
   'state.nothing': 'Aún no hay nada aquí',
   'state.wrong': 'Algo salió mal.',
@@ -25,16 +25,12 @@ export const es: Messages = {
   'state.not_found_text': 'No existe o pertenece a otra granja.',
   'state.no_connection': 'Sin conexión con el servidor de la granja',
   'state.no_connection_text': 'Las alarmas de los equipos siguen funcionando. Esta página reintenta sola.',
-  'state.failed': 'No se pudo cargar',
   'state.not_renewed': 'De hace {age}. No se pudo renovar; reintentando…',
   'state.stopped': 'El panel se ha detenido',
   'state.stopped_text':
     'Nada en esta pantalla está ya en vivo. Las alarmas de los equipos siguen funcionando.',
-  'error.no_answer': 'El servidor de la granja no responde.',
-  'error.status': 'El servidor de la granja respondió {status}.',
   'action.retry': 'Reintentar',
   'action.home': 'Volver a tus granjas',
-  'action.reload': 'Cargar de nuevo',
   'action.close': 'Cerrar',
   'action.cancel': 'Cancelar',
   'action.more': 'Detalles',
@@ -57,16 +53,6 @@ export const es: Messages = {
   'header.light': 'Usar el tema claro',
   'header.dark': 'Usar el tema oscuro',
   'header.language': 'Idioma',
-  'login.title': 'Entra en tu granja',
-  'login.text': 'Agua, peces y alarmas en vivo',
-  'login.email': 'Correo',
-  'login.password': 'Contraseña',
-  'login.sign_in': 'Entrar',
-  'login.signing_in': 'Entrando…',
-  'login.expired': 'Tu sesión ha terminado. Entra de nuevo para seguir.',
-  'login.wrong': 'El correo o la contraseña no son correctos.',
-  'login.no_answer': 'El servidor de la granja no responde. Comprueba la red y reintenta.',
-  'login.identity_provider': 'Entrar con su organización',
   'join.title': 'Entrar con una invitación',
   'join.text': 'El enlace funciona una vez. Elija una contraseña que no use en otro sitio.',
   'join.reset_title': 'Poner una contraseña nueva',

@@ -1,4 +1,5 @@
 /** Norwegian (bokmål). */
+import { authNb } from '../features/auth/words/nb';
 import { labelsNb } from '../features/labels/words/nb';
 import { predictionsNb } from '../features/predictions/words/nb';
 import { rolloutsNb } from '../features/rollouts/words/nb';
@@ -8,14 +9,13 @@ import { telemetryNb } from '../features/telemetry/words/nb';
 import type { Messages } from './index';
 
 export const nb: Messages = {
+  ...authNb,
   ...labelsNb,
   ...predictionsNb,
   ...rolloutsNb,
   ...tasksNb,
   ...driftNb,
   ...telemetryNb,
-  'state.loading': 'Laster…',
-  'state.sending': 'Sender…',
   'state.retrying': 'Prøver igjen…',
   'state.nothing': 'Ingenting her ennå',
   'state.wrong': 'Noe gikk galt.',
@@ -25,15 +25,11 @@ export const nb: Messages = {
   'state.not_found_text': 'Det finnes ikke, eller det tilhører et annet anlegg.',
   'state.no_connection': 'Ingen forbindelse med anleggsserveren',
   'state.no_connection_text': 'Alarmer på boksene virker fortsatt. Siden prøver igjen av seg selv.',
-  'state.failed': 'Dette ble ikke lastet',
   'state.not_renewed': 'For {age} siden. Kunne ikke oppdateres; prøver igjen…',
   'state.stopped': 'Dashbordet har stoppet',
   'state.stopped_text': 'Ingenting på denne skjermen er direkte lenger. Alarmer på boksene virker fortsatt.',
-  'error.no_answer': 'Anleggsserveren svarer ikke.',
-  'error.status': 'Anleggsserveren svarte {status}.',
   'action.retry': 'Prøv igjen',
   'action.home': 'Tilbake til anleggene',
-  'action.reload': 'Last på nytt',
   'action.close': 'Lukk',
   'action.cancel': 'Avbryt',
   'action.more': 'Detaljer',
@@ -56,16 +52,6 @@ export const nb: Messages = {
   'header.light': 'Bruk lyst tema',
   'header.dark': 'Bruk mørkt tema',
   'header.language': 'Språk',
-  'login.title': 'Logg inn på anlegget',
-  'login.text': 'Vann, fisk og alarmer direkte',
-  'login.email': 'E-post',
-  'login.password': 'Passord',
-  'login.sign_in': 'Logg inn',
-  'login.signing_in': 'Logger inn…',
-  'login.expired': 'Økten er avsluttet. Logg inn igjen for å fortsette.',
-  'login.wrong': 'E-post eller passord er feil.',
-  'login.no_answer': 'Anleggsserveren svarer ikke. Sjekk nettet og prøv igjen.',
-  'login.identity_provider': 'Logg inn via organisasjonen',
   'join.title': 'Bli med på invitasjon',
   'join.text': 'Lenken virker én gang. Velg et passord du ikke bruker andre steder.',
   'join.reset_title': 'Velg nytt passord',

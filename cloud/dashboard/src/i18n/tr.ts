@@ -1,4 +1,5 @@
 /** Turkish. */
+import { authTr } from '../features/auth/words/tr';
 import { labelsTr } from '../features/labels/words/tr';
 import { predictionsTr } from '../features/predictions/words/tr';
 import { rolloutsTr } from '../features/rollouts/words/tr';
@@ -8,14 +9,13 @@ import { telemetryTr } from '../features/telemetry/words/tr';
 import type { Messages } from './index';
 
 export const tr: Messages = {
+  ...authTr,
   ...labelsTr,
   ...predictionsTr,
   ...rolloutsTr,
   ...tasksTr,
   ...driftTr,
   ...telemetryTr,
-  'state.loading': 'Yükleniyor…',
-  'state.sending': 'Gönderiliyor…',
   'state.retrying': 'Yeniden deneniyor…',
   'state.nothing': 'Henüz bir şey yok',
   'state.wrong': 'Bir şeyler ters gitti.',
@@ -25,15 +25,11 @@ export const tr: Messages = {
   'state.not_found_text': 'Yok ya da başka bir çiftliğe ait.',
   'state.no_connection': 'Çiftlik sunucusuyla bağlantı yok',
   'state.no_connection_text': 'Kutulardaki alarmlar çalışmaya devam eder. Sayfa kendiliğinden yeniden dener.',
-  'state.failed': 'Bu yüklenemedi',
   'state.not_renewed': '{age} öncesine ait. Yenilenemedi; yeniden deneniyor…',
   'state.stopped': 'Pano durdu',
   'state.stopped_text': 'Bu ekrandaki hiçbir şey artık canlı değil. Kutulardaki alarmlar çalışıyor.',
-  'error.no_answer': 'Çiftlik sunucusu yanıt vermiyor.',
-  'error.status': 'Çiftlik sunucusu {status} yanıtını verdi.',
   'action.retry': 'Yeniden dene',
   'action.home': 'Çiftliklere dön',
-  'action.reload': 'Yeniden yükle',
   'action.close': 'Kapat',
   'action.cancel': 'Vazgeç',
   'action.more': 'Ayrıntılar',
@@ -56,16 +52,6 @@ export const tr: Messages = {
   'header.light': 'Açık temayı kullan',
   'header.dark': 'Koyu temayı kullan',
   'header.language': 'Dil',
-  'login.title': 'Çiftliğinize giriş yapın',
-  'login.text': 'Canlı su, balık ve alarmlar',
-  'login.email': 'E-posta',
-  'login.password': 'Parola',
-  'login.sign_in': 'Giriş yap',
-  'login.signing_in': 'Giriş yapılıyor…',
-  'login.expired': 'Oturumunuz sona erdi. Devam etmek için yeniden giriş yapın.',
-  'login.wrong': 'E-posta veya parola yanlış.',
-  'login.no_answer': 'Çiftlik sunucusu yanıt vermiyor. Ağı denetleyip yeniden deneyin.',
-  'login.identity_provider': 'Kuruluşunuzla oturum açın',
   'join.title': 'Davetle katılın',
   'join.text': 'Bağlantı bir kez çalışır. Başka yerde kullanmadığınız bir parola seçin.',
   'join.reset_title': 'Yeni parola belirleyin',

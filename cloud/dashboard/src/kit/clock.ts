@@ -3,22 +3,14 @@
  * the answer changes, so a thousand ages cost one timer.
  */
 import { createContext, useContext, useSyncExternalStore } from 'react';
+import { moment, type Moment } from './moment';
 
-/** A moment on two clocks: the wall clock survives sleep, the monotonic one survives corrections. */
-export interface Moment {
-  readonly wallMs: number;
-  readonly monotonicMs: number;
-}
+export { moment, type Moment };
 
 const TICK_MS = 1000;
 const listeners = new Set<() => void>();
 let present = moment();
 let timer: ReturnType<typeof setInterval> | undefined;
-
-/** The present moment, read afresh. */
-export function moment(): Moment {
-  return { wallMs: Date.now(), monotonicMs: performance.now() };
-}
 
 /** False below what nobody can see now: the clock does not tick there until it comes back into sight. */
 export const InSight = createContext(true);

@@ -3,6 +3,7 @@ import SvgIcon, { type SvgIconProps } from '@mui/material/SvgIcon';
 import type { Theme } from '@mui/material/styles';
 import type { SystemStyleObject } from '@mui/system';
 import type { JSX, ReactNode } from 'react';
+import { MARK, MARK_VIEW } from './mark';
 
 function icon(paths: ReactNode) {
   return function Icon({ sx = {}, ...rest }: SvgIconProps): JSX.Element {
@@ -99,14 +100,14 @@ export const QueueIcon = icon(<path d="M12 3v9M8 8l4 4 4-4M4 14h4l1.500 3h5L16 1
 export function ShoalMark({ size = '1.75rem' }: { size?: string }): JSX.Element {
   return (
     <svg
-      viewBox="0 0 32 24"
+      viewBox={MARK_VIEW}
       style={{ width: size, height: 'auto', flex: 'none' }}
       aria-hidden="true"
       fill="currentColor"
     >
-      <path d="M2 6.5c3-4.2 9-4.2 12.5-1L18 2.8v7.4L14.5 7.5c-3.5 3.2-9.5 3.2-12.5-1z" />
-      <path d="M14 14c3-4.2 9-4.2 12.5-1L30 10.3v7.4L26.5 15c-3.5 3.2-9.5 3.2-12.5-1z" opacity=".72" />
-      <path d="M3 19.5c2-2.9 6.2-2.9 8.7-.7l2.5-1.9v5.2l-2.5-1.9c-2.5 2.2-6.7 2.2-8.7-.7z" opacity=".48" />
+      {MARK.map((fish) => (
+        <path key={fish.d} {...fish} />
+      ))}
     </svg>
   );
 }

@@ -4,7 +4,7 @@ import TextField from '@mui/material/TextField';
 import type { JSX } from 'react';
 import type { Role } from '../../api/types';
 import { t } from '../../i18n';
-import { useSession } from '../auth/session';
+import { useSession } from '../auth/useSession';
 import { rolesToGive } from './words';
 
 interface Props {

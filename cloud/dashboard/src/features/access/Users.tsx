@@ -19,7 +19,7 @@ import { Confirm } from '../../kit/Confirm';
 import { Secret } from '../../kit/Secret';
 import { Table } from '../../kit/Table';
 import { reaches } from '../auth/rules';
-import { useSession } from '../auth/session';
+import { useSession } from '../auth/useSession';
 import { SiteChoice } from '../farms/SiteChoice';
 import { useAskAgain } from './queries';
 import { RoleChoice } from './RoleChoice';

@@ -5,7 +5,7 @@ import type { JSX } from 'react';
 import type { Alarm } from '../../api/types';
 import { CheckIcon } from '../../kit/icons';
 import { reaches } from '../auth/rules';
-import { useSession } from '../auth/session';
+import { useSession } from '../auth/useSession';
 import { useAcknowledge } from './queries';
 import { t } from '../../i18n';
 import { messageOf } from './order';

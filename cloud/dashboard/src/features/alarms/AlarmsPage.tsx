@@ -16,7 +16,7 @@ import { Table } from '../../kit/Table';
 import { Tabs } from '../../kit/Tabs';
 import { ageText, farmDateTime } from '../../kit/time';
 import { reaches } from '../auth/rules';
-import { useSession } from '../auth/session';
+import { useSession } from '../auth/useSession';
 import { FarmFrame, type FarmView } from '../farms/FarmFrame';
 import { AlarmCard } from './AlarmCard';
 import { AlarmDetail } from './AlarmDetail';

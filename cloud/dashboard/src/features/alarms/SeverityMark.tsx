@@ -3,13 +3,7 @@ import Box from '@mui/material/Box';
 import type { JSX } from 'react';
 import type { Severity } from '../../api/types';
 import { severityText } from './order';
-
-const SHAPES: Record<Severity, JSX.Element> = {
-  critical: <path d="M7.2 1.5h9.6l5.7 5.7v9.6l-5.7 5.7H7.2l-5.7-5.7V7.2z" />,
-  major: <path d="M12 2l10.5 19.5h-21z" />,
-  minor: <path d="M12 1.2L22.8 12 12 22.8 1.2 12z" />,
-  warning: <circle cx="12" cy="12" r="10.5" />,
-};
+import { SHAPES, SIGNS } from './shapes';
 
 interface Props {
   severity: Severity;
@@ -43,11 +37,11 @@ export function SeverityMark({
         strokeLinejoin: 'round',
       }}
     >
-      {SHAPES[severity]}
-      {!hollow && severity !== 'warning' && severity !== 'minor' && (
+      <path d={SHAPES[severity]} />
+      {!hollow && SIGNS[severity] !== undefined && (
         <Box
           component="path"
-          d={severity === 'critical' ? 'M12 6.5v7M12 17v.3' : 'M12 9.5v5.5M12 18v.3'}
+          d={SIGNS[severity]}
           sx={{
             stroke: 'background.paper',
             strokeWidth: 2.8,

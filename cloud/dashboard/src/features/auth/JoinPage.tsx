@@ -8,7 +8,8 @@ import { Navigate, useNavigate } from 'react-router';
 import { register, setForgottenPassword } from '../../api/endpoints';
 import { t } from '../../i18n';
 import { Entrance } from './Entrance';
-import { beginSession, useSession } from './session';
+import { beginSession } from './session';
+import { useSession } from './useSession';
 
 const LEAST = 12;
 

@@ -9,8 +9,10 @@ import { useQueryClient } from '@tanstack/react-query';
 import { useState, type JSX } from 'react';
 import { PersonIcon } from '../../kit/icons';
 import { logout } from '../../api/endpoints';
-import { endSession, useSession } from './session';
-import { LANGUAGES, setLanguage, t, useLanguage, type Language } from '../../i18n';
+import { endSession } from './session';
+import { useSession } from './useSession';
+import { LANGUAGES, setLanguage, t, type Language } from '../../i18n';
+import { useLanguage } from '../../i18n/useLanguage';
 
 const LANGUAGE_CODES = Object.keys(LANGUAGES) as Language[];
 

@@ -1,8 +1,7 @@
 /**
  * Who is signed in. The token lives in memory and in `sessionStorage`: it survives a reload of this tab and nothing
- * more. No request is made here.
+ * more. No request is made here, and no React is needed: the first script reads it, too.
  */
-import { useSyncExternalStore } from 'react';
 import type { Login, User } from '../../api/types';
 
 export interface Session {
@@ -54,15 +53,10 @@ export function lastEnd(): EndReason | null {
   return ended;
 }
 
-/** The session, rendering again when it begins or ends. */
-export function useSession(): Session | null {
-  return useSyncExternalStore(
-    (listener) => {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-    () => current,
-  );
+/** Be told when a session begins or ends; the answer ends that. */
+export function onSession(listener: () => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
 }
 
 function announce(): void {

@@ -16,7 +16,7 @@ import { PageTitle } from '../../kit/PageTitle';
 import { Table } from '../../kit/Table';
 import { ageText, farmDateTime } from '../../kit/time';
 import { reaches } from '../auth/rules';
-import { useSession } from '../auth/session';
+import { useSession } from '../auth/useSession';
 import { FarmFrame, type FarmView } from '../farms/FarmFrame';
 import { isStale, readingAge } from '../telemetry/staleness';
 import { quantityText } from '../telemetry/units';

@@ -14,7 +14,7 @@ import { Confirm } from '../../kit/Confirm';
 import { Pages } from '../../kit/Pages';
 import { farmDateTime } from '../../kit/time';
 import { reaches } from '../auth/rules';
-import { useSession } from '../auth/session';
+import { useSession } from '../auth/useSession';
 import { useAcceptDrift, useDriftAlerts } from './queries';
 
 export function AlertsPart({ site, timezone }: { site: string; timezone: string }): JSX.Element {

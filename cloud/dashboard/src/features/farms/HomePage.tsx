@@ -3,14 +3,13 @@ import { useEffect, type JSX } from 'react';
 import { Navigate, useParams } from 'react-router';
 import { Failed, Loading, Note } from '../../kit/States';
 import { FarmHeader } from './FarmHeader';
+import { lastSite, rememberSite } from './lastSite';
 import { useSites } from './queries';
 import { t } from '../../i18n';
 
-const KEY = 'shoal.site';
-
 export function HomePage(): JSX.Element {
   const sites = useSites();
-  const first = sites.data?.find((site) => site.slug === localStorage.getItem(KEY)) ?? sites.data?.[0];
+  const first = sites.data?.find((site) => site.slug === lastSite()) ?? sites.data?.[0];
   if (first !== undefined) return <Navigate to={`/sites/${first.slug}`} replace />;
   return (
     <>
@@ -30,6 +29,6 @@ export function HomePage(): JSX.Element {
 export function useRememberSite(): void {
   const { site } = useParams();
   useEffect(() => {
-    if (site !== undefined) localStorage.setItem(KEY, site);
+    if (site !== undefined) rememberSite(site);
   }, [site]);
 }

@@ -22,7 +22,7 @@ import {
   WallIcon,
 } from '../../kit/icons';
 import { reaches } from '../auth/rules';
-import { useSession } from '../auth/session';
+import { useSession } from '../auth/useSession';
 
 interface Place {
   readonly path: string;

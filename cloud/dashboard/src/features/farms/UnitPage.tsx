@@ -19,7 +19,7 @@ import { shortAgeText } from '../../kit/time';
 import { useClosedAlarms } from '../alarms/queries';
 import { UnitAlarmLines } from '../alarms/UnitAlarmLines';
 import { reaches } from '../auth/rules';
-import { useSession } from '../auth/session';
+import { useSession } from '../auth/useSession';
 import { useRecords } from '../husbandry/queries';
 import { ObservationPanel } from '../observations/ObservationPanel';
 import { ObservationStrip } from '../observations/ObservationStrip';

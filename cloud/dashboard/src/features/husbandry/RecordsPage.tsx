@@ -19,7 +19,7 @@ import { Table } from '../../kit/Table';
 import { Tabs } from '../../kit/Tabs';
 import { farmDateTime } from '../../kit/time';
 import { reaches } from '../auth/rules';
-import { useSession } from '../auth/session';
+import { useSession } from '../auth/useSession';
 import { FarmFrame } from '../farms/FarmFrame';
 import { SPECIES, speciesText } from '../farms/words';
 import { FORMS, type FormKind } from './forms';

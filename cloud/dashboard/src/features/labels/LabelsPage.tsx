@@ -5,7 +5,7 @@ import { t } from '../../i18n';
 import { PageTitle } from '../../kit/PageTitle';
 import { Tabs, type Part } from '../../kit/Tabs';
 import { reaches } from '../auth/rules';
-import { useSession } from '../auth/session';
+import { useSession } from '../auth/useSession';
 import { FarmFrame } from '../farms/FarmFrame';
 import { unitName } from '../farms/words';
 import { DatasetsPart } from './DatasetsPart';

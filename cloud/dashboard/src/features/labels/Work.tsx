@@ -31,7 +31,7 @@ import { Card } from '../../kit/Card';
 import { CloseIcon } from '../../kit/icons';
 import { Failed, Loading, Note } from '../../kit/States';
 import { farmDateTime } from '../../kit/time';
-import { useSession } from '../auth/session';
+import { useSession } from '../auth/useSession';
 import { BoxEditor } from './BoxEditor';
 import { MIDDLE, moved, resized } from './boxes';
 import { begun, reduce, unnamed, type Draft, type Step } from './draft';

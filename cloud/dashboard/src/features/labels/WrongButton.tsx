@@ -8,7 +8,7 @@ import { useState, type JSX } from 'react';
 import { markWrong, type Fault, type NewMark } from '../../api/labels';
 import { t, word } from '../../i18n';
 import { reaches } from '../auth/rules';
-import { useSession } from '../auth/session';
+import { useSession } from '../auth/useSession';
 
 const FAULTS: readonly Fault[] = ['missed', 'false', 'wrong_class', 'wrong_count', 'other'];
 

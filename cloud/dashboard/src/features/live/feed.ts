@@ -7,7 +7,8 @@ import { useEffect, useSyncExternalStore } from 'react';
 import { freshToken } from '../../api/client';
 import type { Alarm, Site, SiteLatest } from '../../api/types';
 import { moment, type Moment } from '../../kit/clock';
-import { presentSession, useSession } from '../auth/session';
+import { presentSession } from '../auth/session';
+import { useSession } from '../auth/useSession';
 import { Connection, type LinkPhase, type Socket } from './connection';
 import { latestOf, withAlarm, type Known } from './state';
 

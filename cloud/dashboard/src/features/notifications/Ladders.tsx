@@ -22,7 +22,7 @@ import { SEVERITIES, severityText } from '../alarms/order';
 import { useLadders } from '../alarms/queries';
 import { SeverityMark } from '../alarms/SeverityMark';
 import { reaches } from '../auth/rules';
-import { useSession } from '../auth/session';
+import { useSession } from '../auth/useSession';
 import { CHANNELS, DUTIES, ladderFaults, MAX_STEPS, withLadder } from './rules';
 
 export function Ladders({ site }: { site: string }): JSX.Element {

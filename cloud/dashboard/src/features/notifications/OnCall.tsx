@@ -15,7 +15,7 @@ import { CheckIcon, CloseIcon } from '../../kit/icons';
 import { Table } from '../../kit/Table';
 import { farmDateTime } from '../../kit/time';
 import { reaches } from '../auth/rules';
-import { useSession } from '../auth/session';
+import { useSession } from '../auth/useSession';
 import { Ladders } from './Ladders';
 import { useContacts } from './queries';
 import { Shifts } from './Shifts';

@@ -16,7 +16,7 @@ import { Answer } from '../../kit/Answer';
 import { Card } from '../../kit/Card';
 import { Table } from '../../kit/Table';
 import { reaches } from '../auth/rules';
-import { useSession } from '../auth/session';
+import { useSession } from '../auth/useSession';
 import { useContacts } from './queries';
 import { DUTIES, MAX_SHIFTS } from './rules';
 

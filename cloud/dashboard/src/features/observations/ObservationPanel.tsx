@@ -8,7 +8,7 @@ import type { Observation } from '../../api/types';
 import { useNow, type Moment } from '../../kit/clock';
 import { BoxesIcon, DownIcon } from '../../kit/icons';
 import { ageText, elapsedSeconds, secondsBetween } from '../../kit/time';
-import { TOUCH } from '../../kit/theme';
+import { TOUCH } from '../../kit/tokens';
 import { QualityFlag } from '../telemetry/QualityFlag';
 import { EvidenceImage } from './EvidenceImage';
 import {

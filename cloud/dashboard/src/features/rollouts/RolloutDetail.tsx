@@ -15,7 +15,7 @@ import { Pages } from '../../kit/Pages';
 import { Table } from '../../kit/Table';
 import { Tabs } from '../../kit/Tabs';
 import { farmDateTime } from '../../kit/time';
-import { useSession } from '../auth/session';
+import { useSession } from '../auth/useSession';
 import { OrderDialog } from './OrderDialog';
 import { PairsPart } from './PairsPart';
 import { useDecisions, useRollout, useRolloutDevices } from './queries';

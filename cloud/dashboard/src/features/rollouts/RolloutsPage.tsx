@@ -12,7 +12,7 @@ import { Pages } from '../../kit/Pages';
 import { Table } from '../../kit/Table';
 import { farmDateTime } from '../../kit/time';
 import { reaches } from '../auth/rules';
-import { useSession } from '../auth/session';
+import { useSession } from '../auth/useSession';
 import { FarmFrame } from '../farms/FarmFrame';
 import { AskDialog } from './AskDialog';
 import { useRollouts } from './queries';

@@ -18,7 +18,7 @@ import { paged } from '../../kit/paged';
 import { Pages } from '../../kit/Pages';
 import { farmDateTime } from '../../kit/time';
 import { reaches } from '../auth/rules';
-import { useSession } from '../auth/session';
+import { useSession } from '../auth/useSession';
 import { FarmFrame } from '../farms/FarmFrame';
 
 const STATES = [

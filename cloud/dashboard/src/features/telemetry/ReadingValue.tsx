@@ -4,13 +4,12 @@ import Typography from '@mui/material/Typography';
 import type { JSX } from 'react';
 import type { LatestReading, Severity } from '../../api/types';
 import { useNow, type Moment } from '../../kit/clock';
-import { ageText, shortAgeText } from '../../kit/time';
 import { SeverityMark } from '../alarms/SeverityMark';
 import { LimitBarView } from './LimitBarView';
 import type { Limits } from './limitBar';
 import { flagReason } from './quality';
 import { QualityFlag } from './QualityFlag';
-import { isStale, readingAge } from './staleness';
+import { isStale, readingAgeText } from './staleness';
 import { quantityText, shortLabel, shownOf } from './units';
 import { t } from '../../i18n';
 
@@ -93,13 +92,9 @@ interface AgeProps {
   stale: boolean;
 }
 
-/** Counts every second; of an old value only the part that still matters, marked by word and dashes. */
+/** Counts every second; an old one is marked by word and dashes. */
 function Age({ reading, receivedAt, stale }: AgeProps): JSX.Element {
-  const age = useNow((now) => {
-    const seconds = readingAge(reading, receivedAt, now);
-    if (seconds === null) return t('age.never');
-    return stale ? `${t('age.stale')} ${shortAgeText(seconds)}` : ageText(seconds);
-  });
+  const age = useNow((now) => readingAgeText(reading, receivedAt, now));
   return (
     <Box
       component="span"

@@ -7,7 +7,7 @@ import type { Moment } from '../../kit/clock';
 import { worstActive } from '../alarms/order';
 import { limitsFor } from './limitBar';
 import { ReadingValue } from './ReadingValue';
-import { inReadingOrder } from './units';
+import { inReadingOrder, LARGE } from './units';
 import { t } from '../../i18n';
 
 interface Props {
@@ -15,8 +15,6 @@ interface Props {
   alarms: readonly Alarm[];
   receivedAt: Moment;
 }
-
-const LARGE = new Set(['do', 'do_sat']);
 
 export function WaterValues({ readings, alarms, receivedAt }: Props): JSX.Element {
   const ordered = useMemo(() => inReadingOrder(readings), [readings]);

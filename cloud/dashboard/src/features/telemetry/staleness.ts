@@ -4,7 +4,8 @@
  */
 import type { LatestReading } from '../../api/types';
 import type { Moment } from '../../kit/clock';
-import { elapsedSeconds } from '../../kit/time';
+import { ageText, elapsedSeconds, shortAgeText } from '../../kit/time';
+import { t } from '../../i18n';
 
 /** Silence of the server after which the page says that it is not connected. */
 export const UNCONFIRMED_AFTER_S = 10;
@@ -26,4 +27,15 @@ export function isStale(
 ): boolean {
   const age = readingAge(reading, receivedAt, now);
   return reading.stale || age === null || age > reading.stale_after_s;
+}
+
+/** The age of a reading in words; of an old value only the part that still matters, and that it is old. */
+export function readingAgeText(
+  reading: Pick<LatestReading, 'age_s' | 'stale' | 'stale_after_s'>,
+  receivedAt: Moment,
+  now: Moment,
+): string {
+  const seconds = readingAge(reading, receivedAt, now);
+  if (seconds === null) return t('age.never');
+  return isStale(reading, receivedAt, now) ? `${t('age.stale')} ${shortAgeText(seconds)}` : ageText(seconds);
 }

@@ -28,6 +28,9 @@ const ORDER = [
   'no3',
 ];
 
+/** What a tile shows large: what fish die of first. */
+export const LARGE: ReadonlySet<string> = new Set(['do', 'do_sat']);
+
 /** Formulas and abbreviations, which are the same in every language. */
 const FORMULAS: Readonly<Record<string, string>> = { nh3: 'NH₃', tan: 'TAN', co2: 'CO₂', orp: 'ORP' };
 

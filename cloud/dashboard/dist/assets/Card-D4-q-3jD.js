@@ -1,1 +1,0 @@
-import{F as e,Qn as t,na as n}from"./icons-D-_C97Oa.js";var r=n();function i({title:n,children:i}){return(0,r.jsxs)(t,{variant:`outlined`,component:n===void 0?`div`:`section`,"aria-label":n,sx:{p:{xs:1.5,sm:2},borderRadius:`0.875rem`,minWidth:0},children:[n!==void 0&&(0,r.jsx)(e,{variant:`h2`,sx:{mb:1.5},children:n}),i]})}export{i as t};

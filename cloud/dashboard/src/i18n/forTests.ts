@@ -1,0 +1,4 @@
+/** Unit tests read English. */
+import { speak } from './index';
+
+await speak('en');
