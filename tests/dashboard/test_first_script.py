@@ -42,7 +42,7 @@ def log_in(page: Page, stack: Stack, password: str | None = None) -> None:
 
 def facts(page: Page, tile: str, reading: str) -> list[str]:
     """Of each unit: its name, its risk in words, and its oxygen with its unit."""
-    return page.evaluate(
+    found: list[str] = page.evaluate(
         """([tile, reading]) => [...document.querySelectorAll(`[data-testid=${tile}]`)].map(each => {
             const oxygen = each.querySelector(`[data-testid=${reading}]`).innerText;
             const words = ['Critical', 'Major', 'Minor', 'Warning', 'Normal', 'Silent', 'Stale'];
@@ -51,6 +51,7 @@ def facts(page: Page, tile: str, reading: str) -> list[str]:
         })""",
         [tile, reading],
     )
+    return found
 
 
 def test_a_person_signs_in_sees_the_farm_takes_on_an_alarm_and_opens_a_unit(
@@ -140,6 +141,7 @@ def test_the_login_is_in_the_readers_language_at_once(
 def barriers(page: Page) -> list[str]:
     """Serious faults that axe finds."""
     page.evaluate(AXE.read_text())
-    return page.evaluate("""async () => (await axe.run(document, {resultTypes: ['violations']})).violations
+    found: list[str] = page.evaluate("""async () => (await axe.run(document, {resultTypes: ['violations']})).violations
         .filter(each => ['serious', 'critical'].includes(each.impact))
         .map(each => each.id + ': ' + each.nodes.map(node => node.target.join(' ')).join(', '))""")
+    return found
