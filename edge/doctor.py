@@ -101,8 +101,9 @@ def _examine_parts(settings: EdgeSettings) -> Iterator[Finding]:
 def _deployments(settings: EdgeSettings) -> Iterator[Finding]:
     if settings.deployments is None:
         return
-    from edge.deployments.fleet import findings
+    from edge.deployments.fleet import agent_finding, findings
 
+    yield agent_finding(settings.data_dir)
     yield from findings(settings.deployments, data_dir=settings.data_dir, site=settings.site, device=settings.device)
 
 

@@ -1,7 +1,7 @@
 """Starts the agent: the version that the fleet put into a slot, or the machine's own. It belongs to the machine, not to a slot.
 
-pointer -> count this start, on the disk -> the slot's Python in the place of this process. A version on probation that started too
-often, or a slot that is damaged, is left for the version before, without any network. Whatever is wrong with pointer or disk, an agent
+pointer -> count this start, on the disk -> the slot's Python in the place of this process. A version on probation that does not come
+up or starts too often, or a slot that is damaged, is left for the version before, without any network. Whatever is wrong with pointer or disk, an agent
 starts: the machine's own at last. Nothing but the standard library, so that no dependency can break the way back.
 
     python -I -m edge.launcher --slots /var/lib/shoal/edge/agent run --config /etc/shoal/edge.yaml
@@ -58,7 +58,11 @@ class Pointer:
     trial: str = ""
     """The deployment whose probation this is; empty when ``active`` is committed."""
     most: int = 3
-    """Starts that a trial may have."""
+    """Starts that a trial may have, when it came up each time or the machine was started anew."""
+    up: bool = False
+    """Whether the newest start came so far that the agent could say so here."""
+    boot: str = ""
+    """Of the machine, at the newest start."""
     went_back: str = ""
     """The deployment that was left last."""
     because: str = ""
@@ -81,12 +85,13 @@ class Launch:
     """Folders of the machine's own packages, for what a release does not bring."""
 
 
-def next_start(pointer: Pointer, *, base: str, damage: Callable[[Version], str]) -> Pointer:
+def next_start(pointer: Pointer, *, base: str, boot: str, damage: Callable[[Version], str]) -> Pointer:
     """The pointer with this start counted, and back by as many versions as are no good. Pure but for ``damage``.
 
     Args:
         pointer: as it is on the disk.
         base: the machine's own version.
+        boot: id of this start of the machine; empty when it tells none.
         damage: why a slot cannot be started; empty when it can.
     """
     if pointer.base != base:
@@ -96,12 +101,14 @@ def next_start(pointer: Pointer, *, base: str, damage: Callable[[Version], str])
         return Pointer(base=base, went_back=pointer.active.deployment, because=because)
     while (active := pointer.active) is not None:
         reason = damage(active)
-        if not reason and pointer.trial and pointer.starts >= pointer.most:
+        if not reason and pointer.trial and pointer.starts and not pointer.up and boot and pointer.boot == boot:
+            reason = f"the agent {active.version} did not come up"  # no power cut, so it was the version
+        elif not reason and pointer.trial and pointer.starts >= pointer.most:
             reason = f"the agent started {pointer.starts} times within its probation"
         elif not reason and pointer.starts >= MOST_STARTS:
             reason = f"the agent started {pointer.starts} times without a minute of good work"
         if not reason:
-            return replace(pointer, starts=pointer.starts + 1)
+            return replace(pointer, starts=pointer.starts + 1, up=False, boot=boot)
         pointer = left(pointer, reason)
     return replace(pointer, starts=0)
 
@@ -148,6 +155,14 @@ def base_version() -> str:
     return f"{__version__} (Python {sys.version_info[0]}.{sys.version_info[1]})"
 
 
+def boot_id() -> str:
+    """Of this start of the machine; empty when it tells none."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
 def package_folders() -> tuple[str, ...]:
     """Where this interpreter finds installed packages."""
     return tuple(path for path in sys.path if path.endswith(("site-packages", "dist-packages")) and Path(path).is_dir())
@@ -164,7 +179,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 def _start(folder: Path, command: list[str]) -> NoReturn:
     pointer = read(folder)
-    chosen = next_start(pointer or Pointer(), base=base_version(), damage=lambda version: damage(folder, version))
+    chosen = next_start(
+        pointer or Pointer(), base=base_version(), boot=boot_id(), damage=lambda version: damage(folder, version)
+    )
     if chosen != pointer:
         chosen = _persist(folder, chosen)
     while chosen.active is not None:

@@ -223,6 +223,7 @@ class AgentUpdater(RestartUpdater):
             after = _started(deployment, pointer)
             if after != deployment:
                 self._keep(after)
+            self._slots.point(replace(pointer, up=True))
         elif (
             pointed
             or pointer.went_back == deployment.id

@@ -273,7 +273,6 @@ def this_machine() -> Machine:
 def findings(settings: DeploymentSettings, *, data_dir: Path, site: str, device: str) -> Iterator[Finding]:
     """For the doctor: each source, and whether the repository can be trusted right now."""
     subject = "model releases"
-    yield agent_finding(data_dir)
     try:
         verifier = new_verifier(settings, folder=data_dir / FOLDER, site=site, device=device, clock=SystemClock())
     except ConfigurationError as error:

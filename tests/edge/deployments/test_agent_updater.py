@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -245,13 +246,28 @@ def test_a_version_that_does_not_stay_up_is_left_by_the_launcher_without_any_net
     box.want("0.3.0")
     shutil.rmtree(box.ceremony.repository.folder)
     for _ in range(2):
-        box.start()  # it dies before it has looked at anything
-        assert box.version == "0.3.0"
+        box.start()
+        box.work()  # it comes up, and dies
+        assert (box.version, box.state) == ("0.3.0", _S.PROBATION)
     box.start()
     box.work()
     assert (box.version, box.state) == ("0.2.0", _S.ROLLED_BACK)
     assert box.reason == "the agent started 2 times within its probation"
     assert box.told[-1].running_sha256 != box.told[-1].sha256
+
+
+def test_a_version_that_does_not_come_up_is_left_at_once_unless_the_machine_was_started_anew(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box.release("0.2.0")
+    box.want("0.2.0")
+    box.start()  # and the power goes
+    monkeypatch.setattr(launcher, "boot_id", lambda: "another start of the machine")
+    box.start()
+    assert box.version == "0.2.0"
+    box.start()  # it died or hung before it had looked at anything, and nobody pulled a plug
+    box.work()
+    assert (box.version, box.state, box.reason) == ("own", _S.ROLLED_BACK, "the agent 0.2.0 did not come up")
 
 
 def test_a_version_whose_vital_parts_hang_goes_back_by_itself(box: Box) -> None:
@@ -471,7 +487,7 @@ def test_after_a_power_cut_at_every_write_what_is_told_is_what_runs(
     box: Box, monkeypatch: pytest.MonkeyPatch, hangs: bool
 ) -> None:
     box.release("0.2.0")
-    replace, left = os.replace, 0
+    os_replace, left = os.replace, 0
 
     def power(source: Path, target: Path) -> None:
         nonlocal left
@@ -482,7 +498,7 @@ def test_after_a_power_cut_at_every_write_what_is_told_is_what_runs(
         }  # others: test_trust, test_delivery
         if left < 0:
             raise PowerCutError
-        replace(source, target)
+        os_replace(source, target)
 
     def live(*, hangs: bool) -> None:
         box.want("0.2.0")
@@ -508,6 +524,7 @@ def test_after_a_power_cut_at_every_write_what_is_told_is_what_runs(
                 pass
             else:
                 break
+        monkeypatch.setattr(launcher, "boot_id", lambda cut=cut: f"after cut {cut}")
         box.start()
         box.troubles = []
         live(hangs=False)  # this time it would work
@@ -526,27 +543,33 @@ def test_after_a_power_cut_at_every_write_what_is_told_is_what_runs(
 ONE, TWO = Version("a", "0.2.0", "1" * 64, "d-1"), Version("b", "0.3.0", "2" * 64, "d-2")
 
 
+def whole(pointer: Pointer) -> Pointer:
+    """The next start, of slots that are whole."""
+    return next_start(pointer, base="0.1.0", boot="one", damage=lambda _version: "")
+
+
 def test_a_trial_has_its_starts_and_then_the_version_before_is_started() -> None:
     pointer = Pointer(base="0.1.0", active=TWO, previous=ONE, trial="d-2", most=3)
     for start in (1, 2, 3):
-        pointer = next_start(pointer, base="0.1.0", damage=lambda _version: "")
+        pointer = replace(whole(pointer), up=True)
         assert (pointer.active, pointer.starts) == (TWO, start)
-    pointer = next_start(pointer, base="0.1.0", damage=lambda _version: "")
+    pointer = whole(pointer)
     assert (pointer.active, pointer.previous, pointer.trial, pointer.starts) == (ONE, None, "", 1)
     assert (pointer.went_back, pointer.because) == ("d-2", "the agent started 3 times within its probation")
 
 
 def test_when_both_slots_are_damaged_the_machines_own_agent_watches_the_fish() -> None:
     pointer = Pointer(base="0.1.0", active=TWO, previous=ONE)
-    assert next_start(pointer, base="0.1.0", damage=lambda version: f"{version.slot} is damaged").active is None
+    gone = next_start(pointer, base="0.1.0", boot="one", damage=lambda version: f"{version.slot} is damaged")
+    assert gone.active is None
 
 
 def test_a_committed_version_that_never_comes_up_again_is_left_at_last() -> None:
     pointer = Pointer(base="0.1.0", active=TWO, previous=ONE)
     for _ in range(MOST_STARTS):
-        pointer = next_start(pointer, base="0.1.0", damage=lambda _version: "")
+        pointer = whole(pointer)
         assert pointer.active == TWO
-    assert next_start(pointer, base="0.1.0", damage=lambda _version: "").active == ONE
+    assert whole(pointer).active == ONE
 
 
 @pytest.mark.parametrize(
@@ -602,16 +625,15 @@ def test_real_environments_are_made_started_and_left_by_the_real_launcher(
     box.release("0.2.0")
     box.want("0.2.0")
     assert box.left, box.reason
-    assert started(1) == "agent 0.2.0 watches water run --start 1\n"
     box.start()
+    box.work()
+    assert started(1) == "agent 0.2.0 watches water run --start 1\n"
     box.clock.advance(61)
     box.work()
     assert box.state is _S.COMMITTED
     box.release("0.3.0", fails=1)
     box.want("0.3.0")
-    assert [started(number) for number in (1, 2)] == [
-        f"agent 0.3.0 watches water run --start {number}\n" for number in (1, 2)
-    ]
+    assert started(2) == "agent 0.3.0 watches water run --start 2\n"
     assert started(3) == "agent 0.2.0 watches water run --start 3\n"
     box.start()
     box.work()
