@@ -7,7 +7,7 @@ after forced collections over minutes. ``--part heap`` runs ten minutes and does
 ``load`` are the others singly.
 
 The phone has a processor slowed four times and a line as Lighthouse's slow 4G has it; the pages come as the product sends them. Each
-figure is the median of five visits, in seconds from the address to the first moment at which the page can be used and does at once what
+figure is the median of three visits, in seconds from the address to the first moment at which the page can be used and does at once what
 it is told (``s``); beside it what a busy machine does not change, or changes little: kilobytes on the line, requests, and seconds of
 script, of the slowed processor, until then.
 
@@ -54,7 +54,7 @@ _PHONE: dict[str, Any] = {
     "uploadThroughput": 0.75e6 / 8,
 }
 """Lighthouse's slow 4G: 1.6 Mbit/s down, 0.75 up, 150 ms."""
-_VISITS = 5
+_VISITS = 3
 _AGAINST = "SHOAL_AGAINST"
 _READABLE = "[data-testid=unit-tile], [data-testid=glance-tile]"
 _WHOLE = "[data-testid=unit-tile]"

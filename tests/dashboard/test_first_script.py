@@ -99,6 +99,7 @@ def test_the_first_picture_says_what_the_wall_says_and_grows_old(
 
 
 def test_a_failed_load_is_told(page: Page, stack: Stack) -> None:
+    page.route("**/sw.js", lambda route: route.abort())  # else it would have kept the files
     sign_in(page, stack.operator)
     page.route(re.compile("/assets/libraries-"), lambda route: route.abort())
     page.reload()
