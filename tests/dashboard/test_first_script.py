@@ -21,6 +21,12 @@ pytestmark = [pytest.mark.browser, pytest.mark.integration]
 AXE = ROOT / "cloud" / "dashboard" / "node_modules" / "axe-core" / "axe.min.js"
 
 
+@pytest.fixture(autouse=True)
+def patience(page: Page) -> None:
+    """Each test loads the whole page twice, on a machine that does other things, too."""
+    page.set_default_timeout(60_000)
+
+
 @pytest.fixture
 def let_go(page: Page) -> Callable[[], None]:
     """Holds React and MUI back until it is called."""
