@@ -120,6 +120,8 @@ class _Run:
         first = 0
         if state is not None:
             first = self._restore(state)
+            if self.place.is_first:
+                _forget_after(self.out, first)
             self.console.print(f"continuing after epoch {first} of {self.schedule.epochs}")
         spread_model = spread(self.model, self.place, self.device)
         learner = torch.compile(spread_model) if self.schedule.compile else spread_model
@@ -283,6 +285,18 @@ def _board(schedule: ScheduleConfig, out: Path, place: Place) -> Iterator[_Told]
             writer.flush()
 
         yield tell
+
+
+def _forget_after(out: Path, epoch: int) -> None:
+    """A kill between the curve's line and the checkpoint leaves an epoch that is done again."""
+    path = out / CURVE
+    if not path.exists():
+        return
+    # A power cut may leave half a line.
+    lines = [
+        line for line in path.read_text().splitlines() if line.endswith("}") and json.loads(line)["epoch"] <= epoch
+    ]
+    path.write_text("".join(f"{line}\n" for line in lines))
 
 
 def _record(out: Path, line: dict[str, Any]) -> None:
