@@ -24,6 +24,8 @@ export const en = {
   'state.not_found_text': 'It does not exist, or it belongs to another farm.',
   'state.no_connection': 'No connection to the farm server',
   'state.no_connection_text': 'Alarms on the edge boxes keep working. This page tries again by itself.',
+  'state.server_text':
+    'The farm server could not answer. Try again in a minute; if it stays so, tell whoever looks after the server: {why}',
   'state.not_renewed': 'As of {age} ago. It could not be renewed; trying again…',
   'state.stopped': 'The dashboard has stopped',
   'state.stopped_text': 'Nothing on this screen is live any more. Alarms on the edge boxes keep working.',

@@ -25,6 +25,8 @@ export const es: Messages = {
   'state.not_found_text': 'No existe o pertenece a otra granja.',
   'state.no_connection': 'Sin conexión con el servidor de la granja',
   'state.no_connection_text': 'Las alarmas de los equipos siguen funcionando. Esta página reintenta sola.',
+  'state.server_text':
+    'El servidor de la granja no pudo responder. Inténtelo de nuevo en un minuto; si sigue igual, avise a quien administra el servidor: {why}',
   'state.not_renewed': 'De hace {age}. No se pudo renovar; reintentando…',
   'state.stopped': 'El panel se ha detenido',
   'state.stopped_text':

@@ -25,6 +25,8 @@ export const nb: Messages = {
   'state.not_found_text': 'Det finnes ikke, eller det tilhører et annet anlegg.',
   'state.no_connection': 'Ingen forbindelse med anleggsserveren',
   'state.no_connection_text': 'Alarmer på boksene virker fortsatt. Siden prøver igjen av seg selv.',
+  'state.server_text':
+    'Serveren på anlegget kunne ikke svare. Prøv igjen om et minutt; varer det ved, si fra til den som drifter serveren: {why}',
   'state.not_renewed': 'For {age} siden. Kunne ikke oppdateres; prøver igjen…',
   'state.stopped': 'Dashbordet har stoppet',
   'state.stopped_text': 'Ingenting på denne skjermen er direkte lenger. Alarmer på boksene virker fortsatt.',

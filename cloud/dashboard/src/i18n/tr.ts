@@ -25,6 +25,8 @@ export const tr: Messages = {
   'state.not_found_text': 'Yok ya da başka bir çiftliğe ait.',
   'state.no_connection': 'Çiftlik sunucusuyla bağlantı yok',
   'state.no_connection_text': 'Kutulardaki alarmlar çalışmaya devam eder. Sayfa kendiliğinden yeniden dener.',
+  'state.server_text':
+    'Çiftlik sunucusu yanıt veremedi. Bir dakika sonra yeniden deneyin; sürerse sunucudan sorumlu kişiye bildirin: {why}',
   'state.not_renewed': '{age} öncesine ait. Yenilenemedi; yeniden deneniyor…',
   'state.stopped': 'Pano durdu',
   'state.stopped_text': 'Bu ekrandaki hiçbir şey artık canlı değil. Kutulardaki alarmlar çalışıyor.',

@@ -90,5 +90,8 @@ export function Failed({ error, retry }: { error: unknown; retry?: () => void })
       />
     );
   }
+  if (failure === 'server') {
+    return <Note title={t('state.failed')} text={t('state.server_text', { why: text })} action={again} />;
+  }
   return <Note title={t('state.failed')} text={text} action={again} />;
 }

@@ -6,6 +6,7 @@ import { Link } from 'react-router';
 import type { Alarm } from '../../api/types';
 import { t } from '../../i18n';
 import { useNow } from '../../kit/clock';
+import { TOUCH } from '../../kit/tokens';
 import { ageText } from '../../kit/time';
 import { measureText } from '../telemetry/units';
 import { AcknowledgeButton } from './AcknowledgeButton';
@@ -70,8 +71,12 @@ export function AlarmCard({ alarm, skewMs, showUnit = true, actions, children }:
           to={`/units/${alarm.unit.id}`}
           variant="h3"
           sx={{
-            display: 'inline-block',
-            mt: 0.75,
+            display: 'inline-flex',
+            alignItems: 'center',
+            minWidth: TOUCH,
+            minHeight: TOUCH,
+            // As high as a finger, and no further from the words below it.
+            my: -0.5,
             color: 'inherit',
             textDecoration: 'none',
             '&:hover': { textDecoration: 'underline' },

@@ -11,6 +11,7 @@ import { Link, useNavigate } from 'react-router';
 import type { Site } from '../../api/types';
 import { useNow } from '../../kit/clock';
 import { MoonIcon, ShoalMark, SunIcon } from '../../kit/icons';
+import { TOUCH } from '../../kit/tokens';
 import { ModeContext } from '../../kit/ModeContext';
 import { farmClock, serverNowMs } from '../../kit/time';
 import { UserMenu } from '../auth/UserMenu';
@@ -47,7 +48,15 @@ export function FarmHeader({ sites, snapshot, alarms }: Props): JSX.Element {
           component={Link}
           to="/"
           aria-label={t('nav.home')}
-          sx={{ color: 'primary.main', display: 'flex', p: 0.5 }}
+          sx={{
+            color: 'primary.main',
+            display: 'grid',
+            placeItems: 'center',
+            minWidth: TOUCH,
+            minHeight: TOUCH,
+            // What follows stands where it stood.
+            mx: '-0.0625rem',
+          }}
         >
           <ShoalMark size="2.125rem" />
         </Box>

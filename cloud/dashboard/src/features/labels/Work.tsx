@@ -37,6 +37,8 @@ import { MIDDLE, moved, resized } from './boxes';
 import { begun, reduce, unnamed, type Draft, type Step } from './draft';
 import { Help } from './Help';
 
+/** After a failure the next frame is asked for again. */
+const AGAIN_MS = 5_000;
 /** The lease lasts 15 minutes; whoever looks at a frame keeps it. */
 const RENEW_MS = 5 * 60_000;
 const STEP = 0.01;
@@ -85,6 +87,13 @@ export function Work({ site, timezone }: { site: string; timezone: string }): JS
     // eslint-disable-next-line react-hooks/set-state-in-effect -- the first frame is asked for when the page opens
     void open();
   }, [open]);
+
+  // Everywhere else a query polls; here a failure is tried again the same way.
+  useEffect(() => {
+    if (!(state instanceof Error)) return undefined;
+    const timer = setTimeout(() => void open(), AGAIN_MS);
+    return () => clearTimeout(timer);
+  }, [state, open]);
 
   useEffect(() => {
     if (task === null) return undefined;

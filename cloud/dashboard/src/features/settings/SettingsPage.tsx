@@ -138,6 +138,7 @@ function Calibrations({ units, timezone }: { units: readonly UnitLatest[]; timez
       staleTime: 300_000,
     })),
   });
+  if (measured.length === 0) return <Note title={t('water.none')} />;
   return (
     <Card>
       <Table

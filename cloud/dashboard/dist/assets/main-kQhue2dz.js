@@ -1,0 +1,1 @@
+export{t as mount}from"./main-B1J0wpja.js";
