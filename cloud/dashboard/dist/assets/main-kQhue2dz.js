@@ -1,1 +1,0 @@
-export{t as mount}from"./main-B1J0wpja.js";
