@@ -259,7 +259,7 @@ class Phone:
         self._kept = browser.new_context(base_url=server.url, **_PHONE_LOOK)
         first = self._kept.new_page()
         _sign_in(first)
-        first.evaluate("() => navigator.serviceWorker.ready")
+        first.evaluate("() => navigator.serviceWorker.ready.then(() => true)")
         first.wait_for_function("() => navigator.serviceWorker.controller !== null")
         first.close()
 
