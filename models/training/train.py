@@ -40,6 +40,7 @@ from models.training.distributed import (
 )
 from models.training.job import Job
 from models.training.loop import AverageModel, learning_rate, make_optimizer, train_one_epoch
+from models.training.memory import keep_freed_memory
 from models.training.prepare import prepare
 
 MODEL = "model.pt"
@@ -91,6 +92,8 @@ def run(
     device = find_device(schedule.device, place)
     check_precision(schedule, device)
     torch.set_num_threads(schedule.threads)
+    if device.type == "cpu":
+        keep_freed_memory()
     out.mkdir(parents=True, exist_ok=True)
     state = load_checkpoint(out, job.config_sha256, job.snapshot.sha256)
     if place.is_first:

@@ -7,6 +7,9 @@ import io
 import json
 import math
 import os
+import platform
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +175,18 @@ def test_a_killed_run_goes_on_to_the_same_losses(root: Path, tmp_path: Path) -> 
     )
 
 
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left as they are")
+def test_a_training_reuses_the_memory_of_its_last_step() -> None:
+    program = (
+        "import resource, numpy; from models.training.memory import keep_freed_memory; kept = keep_freed_memory()\n"
+        "def faults(): return resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "first = faults(); numpy.ones(4_000_000); middle = faults(); numpy.ones(4_000_000); last = faults()\n"
+        "print(kept, last - middle < (middle - first) / 10)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.split() == ["True", "True"]
+
+
 def test_a_run_is_not_continued_with_another_configuration(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -269,6 +284,10 @@ def test_the_shipped_configuration_reads_and_a_wrong_key_is_named(tmp_path: Path
     path = ROOT / "models" / "detector" / "configs" / "fish_detector.yaml"
     config = load_config(path)
     assert config.name == "fish-detector"
+    crowds = load_config(path.with_name("fish_detector_crowds.yaml"))
+    assert [(each.folder, each.held_out_sites) for each in crowds.sources] == [
+        (each.folder, each.held_out_sites) for each in config.sources
+    ]
     wrong = yaml.safe_load(path.read_text())
     wrong["schedule"]["epoch"] = 3
     (tmp_path / "wrong.yaml").write_text(yaml.safe_dump(wrong))
