@@ -174,5 +174,7 @@ const barSx = {
   borderTop: '1px solid',
   borderColor: 'divider',
   bgcolor: 'background.paper',
+  // The longest word of five languages in a fifth of a small phone.
+  '& > a, & > button': { px: 0, fontSize: 'clamp(0.625rem, 2.8vw, 0.75rem)' },
   '& .active': { boxShadow: 'inset 0 0.1875rem 0 currentColor' },
 };

@@ -6,12 +6,15 @@ import Box from '@mui/material/Box';
 import { useEffect, useRef, type JSX, type KeyboardEvent } from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { remPx } from './look';
+import { dateNames, remPx } from './look';
 import { movable } from './panning';
 import type { Zoom } from './queries';
 import { bounded, moved, resized, runsOut } from './window';
 
-export type PlotOptions = Omit<uPlot.Options, 'width' | 'height' | 'tzDate' | 'legend' | 'cursor'>;
+export type PlotOptions = Omit<
+  uPlot.Options,
+  'width' | 'height' | 'tzDate' | 'fmtDate' | 'legend' | 'cursor'
+>;
 
 interface Props {
   /** What it shows, for who does not see it. */
@@ -124,9 +127,11 @@ class Follower {
       width: box.clientWidth,
       height: box.clientHeight,
     });
+    const names = dateNames();
     const complete: uPlot.Options = {
       ...options,
       ...size(),
+      fmtDate: (template) => uPlot.fmtDate(template, names),
       tzDate: (atS) => uPlot.tzDate(new Date(atS * 1000), timezone),
       legend: { show: false },
       cursor: {

@@ -1,7 +1,7 @@
 /** How charts look: axes, their numbers and clocks, what happened as marks, and the value under the cursor. */
 import type { Theme } from '@mui/material/styles';
 import uPlot from 'uplot';
-import { t } from '../../i18n';
+import { locale, numberText, t } from '../../i18n';
 import { farmDateTime } from '../../kit/time';
 import { GLYPHS, type Marker } from './markers';
 
@@ -51,6 +51,27 @@ const TIME_LABELS: (string | number | null)[][] = [
   [1, '{HH}:{mm}:{ss}', null, null, null, null, null, null, 1],
 ];
 
+/** Months and days of the week as the reader's language writes them; uPlot knows English. */
+export function dateNames(): uPlot.DateNames {
+  const names = (
+    count: number,
+    day: (index: number) => Date,
+    options: Intl.DateTimeFormatOptions,
+  ): string[] => {
+    const format = new Intl.DateTimeFormat(locale(), { ...options, timeZone: 'UTC' });
+    return Array.from({ length: count }, (_, index) => format.format(day(index)));
+  };
+  const ofYear = (index: number): Date => new Date(Date.UTC(2026, index, 1));
+  // The 4th of January 2026 is a Sunday.
+  const ofWeek = (index: number): Date => new Date(Date.UTC(2026, 0, 4 + index));
+  return {
+    MMMM: names(12, ofYear, { month: 'long' }),
+    MMM: names(12, ofYear, { month: 'short' }),
+    WWWW: names(7, ofWeek, { weekday: 'long' }),
+    WWW: names(7, ofWeek, { weekday: 'short' }),
+  };
+}
+
 /** Where a day begins its date stands under the hour. */
 function twoLines(labels: readonly string[] | null): boolean {
   return labels?.some((label) => label.includes('\n')) ?? false;
@@ -86,7 +107,7 @@ function stepsFor(decimals: number): number[] {
 }
 
 function tickText(value: number, decimals: number): string {
-  return value.toFixed(Math.min(decimals, 2));
+  return numberText(value, Math.min(decimals, 2));
 }
 
 /** What happened, as a thin line with a sign on top; each kind has its own sign. */
@@ -148,5 +169,5 @@ export function valueAt(
   decimals: number,
 ): string {
   const value = column?.[index];
-  return value === null || value === undefined ? t('charts.no_reading') : value.toFixed(decimals);
+  return value === null || value === undefined ? t('charts.no_reading') : numberText(value, decimals);
 }
