@@ -73,7 +73,7 @@ class ApiServer:
 
     def __init__(self, database_url: str, storage_dir: Path, *, port: int = 0) -> None:
         models = storage_dir / "models"
-        models.mkdir(exist_ok=True)
+        models.mkdir(parents=True, exist_ok=True)
         self._settings = CloudSettings(
             database_url=SecretStr(database_url),
             storage_dir=storage_dir,

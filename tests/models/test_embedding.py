@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 from pathlib import Path
 
 import cv2
@@ -101,8 +102,9 @@ def real_frames(folder: Path) -> list[Located]:
         Located(
             folder,
             DatasetImage(
-                path=row["path"], sha256="0" * 64, width=360, height=202, crop=(0, 79, 360, 281),
-                site=row["habitat"], group=row["sequence"], licence="CC-BY-4.0", provenance="DeepFish",
+                path=row["path"], sha256=hashlib.sha256((folder / row["path"]).read_bytes()).hexdigest(),
+                width=360, height=202, crop=(0, 79, 360, 281), site=row["habitat"], group=row["sequence"],
+                licence="CC-BY-4.0", provenance="DeepFish",
             ),
         )
         for row in rows[:: len(rows) // 10]
