@@ -14,6 +14,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,6 +31,8 @@ from models.data.snapshot import draft, write_snapshot
 DOCUMENT, IMAGES, DRAFT = "annotations.json", "images", "draft.json"
 ROOM = 500_000_000
 """Bytes that stay free on the disk."""
+_FROM = "Give the address of the platform (https://...), or a labels.json that it wrote."
+_RESTORE = "Whoever runs the platform restores it from a backup; then give the same command again."
 _FILE = re.compile(r"images/([0-9a-f]{64})\.(jpg|png)")
 
 
@@ -67,6 +70,10 @@ class Source(Protocol):
         """The images that are wanted, in any order, of all in the order of their sha256; one that is nowhere may be left out."""
         ...
 
+    def takes_room(self, folder: Path) -> bool:
+        """Whether images that come into this folder, which is there, fill its disk."""
+        ...
+
 
 class Pointer(BaseModel):
     """``labels.json``: what a platform writes beside a training of its own. Paths start from the file."""
@@ -94,11 +101,9 @@ class StorageSource:
         try:
             self.pointer = Pointer.model_validate_json(path.read_bytes())
         except OSError as error:
-            raise DatasetError("--from", str(path), f"It cannot be read: {error.strerror}.") from error
+            raise DatasetError("--from", str(path), f"It cannot be read: {error.strerror}. {_FROM}") from error
         except ValidationError as error:
-            raise DatasetError(
-                "--from", str(path), "Give the address of the API, or a labels.json that the platform wrote."
-            ) from error
+            raise DatasetError("--from", str(path), _FROM) from error
         self._base = path.resolve().parent
 
     def document(self) -> bytes:
@@ -120,6 +125,11 @@ class StorageSource:
             path = self._base / self.pointer.image_folder / sha256[:2] / sha256
             if path.is_file():
                 yield sha256, path
+
+    def takes_room(self, folder: Path) -> bool:
+        """Not on the disk of the storage, where they are linked."""
+        images = self._base / self.pointer.image_folder
+        return not images.is_dir() or images.stat().st_dev != folder.stat().st_dev
 
 
 def _untold(done: int, of: int) -> None:
@@ -148,12 +158,13 @@ def fetch(
     """
     document = _document(source, label_set, folder)
     names = _files(document, label_set)
-    (folder / IMAGES).mkdir(exist_ok=True)
+    _make(folder / IMAGES)
     for stale in (folder / IMAGES).glob(".*.partial"):
         stale.unlink()
     there = {sha256 for sha256, name in names.items() if _is(folder / name, sha256)}
     missing = [sha256 for sha256 in names if sha256 not in there]
-    _refuse_small_disk(folder, label_set.bytes * len(missing) // max(1, len(names)))
+    if source.takes_room(folder):
+        _refuse_small_disk(folder, label_set.bytes * len(missing) // max(1, len(names)))
     progress(len(there), len(names))
     left = label_set.bytes + MAX_BYTES
     for sha256, piece in source.images(missing, list(names)):
@@ -162,7 +173,7 @@ def fetch(
         left -= len(piece) if isinstance(piece, bytes) else 0
         if left < 0:
             raise DatasetError(
-                "labels.bytes", str(label_set), f"More came than the {label_set.bytes} bytes that it has."
+                "labels.bytes", str(label_set), f"More came than the {label_set.bytes} bytes that it has. {_RESTORE}"
             )
         _keep(piece, sha256, folder / names[sha256], label_set)
         there.add(sha256)
@@ -187,9 +198,11 @@ def _document(source: Source, label_set: LabelSet, folder: Path) -> Path:
     found = hashlib.sha256(content).hexdigest()
     if found != label_set.sha256:
         raise DatasetError(
-            "labels.sha256", found, f"{label_set} was frozen as {label_set.sha256}. The platform's copy was altered."
+            "labels.sha256",
+            found,
+            f"{label_set} was frozen as {label_set.sha256}. The platform's copy was altered. {_RESTORE}",
         )
-    folder.mkdir(parents=True, exist_ok=True)
+    _make(folder)
     _write(path, content)
     return path
 
@@ -230,30 +243,47 @@ def _refuse_small_disk(folder: Path, needed: int) -> None:
 def _keep(piece: bytes | Path, sha256: str, path: Path, label_set: LabelSet) -> None:
     found = hashlib.sha256(piece if isinstance(piece, bytes) else piece.read_bytes()).hexdigest()
     if found != sha256:
-        raise DatasetError(
-            "labels.sha256", found, f"{path.name} of {label_set} is not what was frozen. Whoever runs the platform restores it "
-            "from a backup; then give the same command again.",
-        )  # fmt: skip
+        raise DatasetError("labels.sha256", found, f"{path.name} of {label_set} is not what was frozen. {_RESTORE}")
     if isinstance(piece, bytes):
         _write(path, piece)
         return
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        os.link(piece, partial)
-    except OSError:  # another disk, or one that knows no links
-        shutil.copyfile(piece, partial)
-    partial.replace(path)
+    with _replacing(path) as partial:
+        try:
+            os.link(piece, partial)
+        except OSError:  # another disk, or one that knows no links
+            shutil.copyfile(piece, partial)
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Whole or not at all."""
+    with _replacing(path) as partial:
+        partial.write_bytes(content)
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """A file beside this one, which takes its place: whole or not at all."""
     partial = path.with_name(f".{path.name}.partial")
     try:
-        partial.write_bytes(content)
+        yield partial
         partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)
-        raise DatasetError("--output", str(path.parent), f"It cannot be written: {error.strerror}.") from error
+        raise _unwritable(path.parent, error) from error
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def _unwritable(folder: Path, error: OSError) -> DatasetError:
+    return DatasetError(
+        "--output",
+        str(folder),
+        f"It cannot be written: {error.strerror}. Give a folder that can be; what is there stays.",
+    )
 
 
 def _drafted(document: Path, label_set: LabelSet, folder: Path, watch: Watch) -> tuple[DatasetSnapshot, Path]:
@@ -298,7 +328,10 @@ def of_pointer(pointer: Pointer, name: str, version: str | None) -> LabelSet:
     """
     found = pointer.label_set()
     if found.name != name or not fits(version, found.number, found.sha256):
-        raise DatasetError("--from", str(found), f"It is not {name}@{version}.")
+        wanted = f"{name}@{version}" if version else name
+        raise DatasetError(
+            "--from", str(found), f"It is not {wanted}. Name this one, or give the labels.json of the other."
+        )
     return found
 
 

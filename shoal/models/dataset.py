@@ -179,7 +179,6 @@ def fetch_(
     compared with its sha256; a command that was cut off goes on where it was when it is given again. The frozen file names the label
     set with its hash, and so does every model that is trained on it.
     """
-    import shutil
     from contextlib import ExitStack
 
     from rich.console import Console
@@ -187,6 +186,7 @@ def fetch_(
 
     from models.data.dataset import GuardOptions, freeze_dataset, show_dataset
     from models.data.label_sets import fetch
+    from models.data.snapshot import write_snapshot
     from shoal.models.label_sets import find
 
     rule = _rule(by=by, held_out_sites=tuple(hold_out or ()), judge_share=judge_share, seed=seed)
@@ -214,7 +214,7 @@ def fetch_(
         guard=GuardOptions(join=join_near_duplicates),
     )
     if frozen is not None:
-        shutil.copyfile(path, frozen)
+        write_snapshot(snapshot, frozen)
     show_dataset(snapshot, console)
     typer.echo(f"frozen: {path}")
 

@@ -94,6 +94,11 @@ class ApiSource:
                 yield sha256, content
             missing -= set(every[first : first + count])  # what did not come is not asked for again
 
+    def takes_room(self, folder: Path) -> bool:
+        """Always."""
+        del folder
+        return True
+
     def _listed(self, name: str | None) -> list[DatasetVersion]:
         found: list[DatasetVersion] = []
         cursor: str | None = None

@@ -151,6 +151,7 @@ def test_a_fetch_that_was_cut_off_goes_on_where_it_was(storage: Storage, tmp_pat
         ("another set", "Another label set is in it"),
         ("small disk", "Make room, or give a folder on another disk"),
         ("path", "Images are named by their sha256"),
+        ("no folder", "It cannot be written: Not a directory. Give a folder that can be"),
     ],
 )
 def test_what_is_not_as_it_was_frozen_stops_it_and_says_whose_it_is(
@@ -169,6 +170,8 @@ def test_what_is_not_as_it_was_frozen_stops_it_and_says_whose_it_is(
     elif break_it == "another set":
         out.mkdir()
         (out / "annotations.json").write_text("{}")
+    elif break_it == "no folder":
+        out = image / "pens"
     elif break_it == "path":
         content = storage.document.read_bytes().replace(b"images/", b"images/../", 1)
         storage.document.write_bytes(content)
@@ -176,6 +179,8 @@ def test_what_is_not_as_it_was_frozen_stops_it_and_says_whose_it_is(
     else:
         free = shutil.disk_usage(tmp_path)._replace(free=label_sets.ROOM)
         monkeypatch.setattr(shutil, "disk_usage", lambda path: free)
+        assert len(fetch(StorageSource(storage.pointer), label_set, tmp_path / "linked")[0].images) == 24
+        monkeypatch.setattr(StorageSource, "takes_room", lambda self, folder: True)  # on another disk
     with pytest.raises(DatasetError, match=words):
         fetch(StorageSource(storage.pointer), label_set, out)
 
@@ -234,6 +239,10 @@ def test_a_version_is_named_by_number_or_hash(storage: Storage) -> None:
         newest([], "pen", None, ["nets", "pens"])
     with pytest.raises(DatasetError, match="It is not pens@4"):
         shoal("fetch", "pens@4", "--from", storage.pointer)
+    with pytest.raises(DatasetError, match=r"It is not nets\. Name this one"):
+        shoal("fetch", "nets", "--from", storage.pointer)
+    with pytest.raises(DatasetError, match=r"No such file or directory\. Give the address of the platform"):
+        shoal("fetch", "pens", "--from", "farm.example")
 
 
 def test_what_judged_once_judges_again_when_labels_were_added() -> None:
