@@ -52,22 +52,23 @@ def source() -> str:
 
 @contextmanager
 def noted_start(run: Path) -> Iterator[None]:
-    """Keep in the folder of a run that it is started; a start that its folder refuses was none."""
+    """Keep in the folder of a run that it is started; a start that is refused before it has written anything there was none."""
     if int(os.environ.get("RANK", "0")) != 0:  # one of several processes speaks
         yield
         return
     path, new = run / STARTS, not run.exists()
-    before = _starts(run)
+    before, files = _starts(run), _files(run)
     run.mkdir(parents=True, exist_ok=True)
     kept = [*before[:1], *before[1:][-(MOST_STARTS - 2) :]]
     _write(path, [*kept, {"command": command_line(), "source": source()}])
     try:
         yield
     except ConfigurationError:
-        _write(path, before)
-        if new:
-            with suppress(OSError):  # something else is in it by now
-                run.rmdir()
+        if _files(run) == files:  # else it has trained, and found a broken picture in its fifth epoch, say
+            _write(path, before)
+            if new:
+                with suppress(OSError):  # a folder is in it by now
+                    run.rmdir()
         raise
 
 
@@ -81,7 +82,7 @@ def provenance_of(run: Path, lineage: Told, *, command: str) -> Told:
 
     Returns:
         The lineage with ``command`` (of the last start), ``git_sha`` (of every start, where they differ), ``made_by`` with
-        ``made_from``, and ``labels`` where the data came from a label set of the platform.
+        ``made_from``, and ``labels`` where the data came from label sets of the platform.
     """
     told = {key: value for key, value in lineage.items() if key != "script"}
     starts = _starts(run)
@@ -90,10 +91,8 @@ def provenance_of(run: Path, lineage: Told, *, command: str) -> Told:
         told["git_sha"] = ", then ".join(dict.fromkeys(each["source"] for each in starts))
     if command:
         told |= {"made_by": command, "made_from": source()}
-    origin = _origin(run)
-    if origin:
-        told["labels"] = "{label_set}@{number} {sha256}".format(**origin)
-    return told
+    labels = ["{label_set}@{number} {sha256}".format(**each) for each in _origins(run)]
+    return told | ({"labels": ", ".join(labels)} if labels else {})
 
 
 def _without_machine(word: str) -> str:
@@ -105,12 +104,13 @@ def _without_machine(word: str) -> str:
     return f"{option}{equals}{path.relative_to(_ROOT) if inside else f'.../{path.name}'}"
 
 
-def _origin(run: Path) -> dict[str, str]:
+def _origins(run: Path) -> list[dict[str, str]]:
+    """Label sets that the data of a run came from; several where drafts were frozen together."""
     try:
-        origin: dict[str, str] = json.loads((run / "dataset.json").read_bytes()).get("origin", {})
+        origin = json.loads((run / "dataset.json").read_bytes()).get("origin", {})
     except FileNotFoundError:
-        return {}
-    return origin if "label_set" in origin else {}
+        return []
+    return [each for each in origin.get("parts", [origin]) if "label_set" in each]
 
 
 def _starts(run: Path) -> list[dict[str, str]]:
@@ -119,6 +119,13 @@ def _starts(run: Path) -> list[dict[str, str]]:
     except (OSError, ValueError):
         return []
     return starts
+
+
+def _files(run: Path) -> dict[str, int]:
+    """When each file of a run was written last, but for the list of starts."""
+    if not run.is_dir():
+        return {}
+    return {path.name: path.stat().st_mtime_ns for path in run.iterdir() if path.is_file() and path.name != STARTS}
 
 
 def _write(path: Path, starts: list[dict[str, str]]) -> None:

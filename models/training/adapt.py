@@ -16,6 +16,7 @@ from contracts.bundles import ModelManifest
 from contracts.errors import ConfigurationError
 from models.data.errors import DatasetError
 from models.data.splits import site_weights
+from models.publishing.provenance import noted_start
 from models.publishing.publish import publish_prepared
 from models.runtime.bundle import Bundle, find_bundle, load_bundle
 from models.training.config import ScheduleConfig, TrainingConfig
@@ -69,7 +70,8 @@ def adapt(
     config = calibration_config(base, site, steps=steps, seed=seed)
     job = calibration_job(base, config, prepared)
     with tempfile.TemporaryDirectory() as folder:
-        run(job, Path(folder), config_json=config.model_dump_json(), console=console)
+        with noted_start(Path(folder)):
+            run(job, Path(folder), config_json=config.model_dump_json(), console=console)
         return publish_prepared(config, prepared, Path(folder), output, command=command, console=console)
 
 

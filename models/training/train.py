@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import math
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from contracts.errors import ConfigurationError
 from models.data.snapshot import write_snapshot
 from models.detector.config import DetectorConfig
 from models.detector.model import FishDetector
+from models.publishing.provenance import source
 from models.training.checkpoint import load_checkpoint, save_checkpoint
 from models.training.config import ScheduleConfig, TrainingConfig
 from models.training.detector_job import DetectorJob
@@ -236,7 +236,7 @@ class _Run:
             "epochs": self.schedule.epochs,
             **({"best_epoch": self.best["epoch"]} if self.schedule.patience is not None else {}),
             **self.job.lineage(),
-            "git_sha": _git_sha(),
+            "git_sha": source(),
             "torch": torch.__version__,
             "device": str(self.device),
             "cpu_seconds_of_last_start": round(time.process_time() - self.cpu_started),
@@ -299,19 +299,11 @@ def _forget_after(out: Path, epoch: int) -> None:
     lines = [
         line for line in path.read_text().splitlines() if line.endswith("}") and json.loads(line)["epoch"] <= epoch
     ]
-    path.write_text("".join(f"{line}\n" for line in lines))
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text("".join(f"{line}\n" for line in lines))
+    partial.replace(path)
 
 
 def _record(out: Path, line: dict[str, Any]) -> None:
     with (out / CURVE).open("a") as file:
         file.write(json.dumps(line) + "\n")
-
-
-def _git_sha() -> str | None:
-    """The commit that is checked out, with ``-dirty`` where files differ from it; None without git or a repository."""
-    command = ["git", "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
-    try:
-        found = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError:  # the image for training has no git
-        return None
-    return found.stdout.strip() or None

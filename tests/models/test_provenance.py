@@ -84,6 +84,10 @@ def test_a_start_that_is_refused_was_none(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(ConfigurationError), noted_start(run):
         raise ConfigurationError("--output", "run", "It holds another run.")
     assert len(json.loads((run / STARTS).read_text())) == 1
+    checkpoint = (run / "checkpoint.pt").write_bytes
+    with pytest.raises(ConfigurationError), noted_start(run):
+        raise ConfigurationError("data.image", checkpoint(b"of the fifth epoch"), "It is broken.")
+    assert len(json.loads((run / STARTS).read_text())) == 2, "this one has trained"
     monkeypatch.setenv("RANK", "1")
     with noted_start(tmp_path / "of-another-process"):
         pass
@@ -97,3 +101,6 @@ def test_the_label_set_of_the_data_goes_with_the_model(tmp_path: Path) -> None:
     origin = {"label_set": "pens", "number": 3, "sha256": "ab" * 32}
     (tmp_path / "dataset.json").write_text(json.dumps({"origin": origin}))
     assert provenance_of(tmp_path, {}, command="")["labels"] == f"pens@3 {'ab' * 32}"
+    parts = [origin, {"label_set": "nets", "number": 1, "sha256": "cd" * 32}]
+    (tmp_path / "dataset.json").write_text(json.dumps({"origin": {"parts": parts}}))
+    assert provenance_of(tmp_path, {}, command="")["labels"] == f"pens@3 {'ab' * 32}, nets@1 {'cd' * 32}"
