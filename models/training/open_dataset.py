@@ -42,7 +42,10 @@ def open_dataset(
         snapshot = read_snapshot(path)
         if labels and set(snapshot.labels) - set(labels):
             others = ", ".join(sorted(set(snapshot.labels) - set(labels)))
-            raise DatasetError("labels", others, "The data set has labels that the configuration does not name.")
+            raise DatasetError(
+                "labels", others, f"{path.name} has labels that the model does not name ({', '.join(labels)}). Add them to labels "
+                "in the configuration of a new model, or freeze the data without them.",
+            )  # fmt: skip
         split = in_splits(snapshot)
         if DRAFT in split:
             split = dealt(split.pop(DRAFT), folds)

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from contracts.errors import ConfigurationError
 from models.runtime.bundle import find_bundle, load_bundle
+from models.runtime.errors import BundleError
 from models.training.classifier_job import ClassifierJob, open_classifier_job
 from models.training.config import ClassifierTrainingConfig, TrainingConfig, load_any_config
 from models.training.detector_job import DetectorJob, prepare_dataset
@@ -64,8 +65,33 @@ def start(
     if isinstance(config, ClassifierTrainingConfig):
         job = open_classifier_job(config, dataset, judge=judge, roots=roots)
     else:
+        if config.base is not None:
+            find_base(config.base)  # told before the data is read, which takes minutes
         job = open_detector_job(config, prepare_detection(config, dataset, judge, roots))
     return run(job, out, config_json=origin.model_dump_json(indent=1), console=console)
+
+
+def find_base(base: str) -> Path:
+    """What a training goes on from: weights of a run, or the folder of a bundle.
+
+    Args:
+        base: as the configuration has it; a relative path starts from the folder that one works in.
+
+    Raises:
+        ConfigurationError: it is neither.
+    """
+    folder = Path(base).expanduser()
+    if (folder / MODEL).is_file():
+        return folder / MODEL
+    if (folder / CONFIG).is_file():
+        raise ConfigurationError("base", base, "This run has not ended. Give its command again, and then this one.")
+    try:
+        return find_bundle(base, field="base")
+    except BundleError as error:
+        raise ConfigurationError(
+            "base", base, f"There is no run and no bundle of it from {Path.cwd()}. Train the run first (shoal models train "
+            f"with --output {base}), write the path of the --output folder of another, or the name or path of a bundle.",
+        ) from error  # fmt: skip
 
 
 def open_detector_job(config: TrainingConfig, prepared: Prepared) -> DetectorJob:
@@ -76,17 +102,18 @@ def open_detector_job(config: TrainingConfig, prepared: Prepared) -> DetectorJob
     """
     if config.base is None:
         return DetectorJob(config, prepared)
-    weights = Path(config.base) / MODEL
-    if weights.is_file():
+    found = find_base(config.base)
+    if found.is_file():
         try:
-            model = load_trained(config.model, weights)
+            model = load_trained(config.model, found)
         except RuntimeError as error:
+            differing = "; ".join(line.strip() for line in str(error).splitlines()[1:3])
             raise ConfigurationError(
-                "base", config.base, f"The run trained another network: set model as its {CONFIG} has it ({error})."
+                "base", config.base, f"The run trained another network: set model as its {CONFIG} has it ({differing})."
             ) from error
         model.backbone.freeze(config.model.frozen_blocks)
-        return DetectorJob(config, prepared, model=model, base_sha256=hashlib.sha256(weights.read_bytes()).hexdigest())
-    base = load_bundle(find_bundle(config.base))
+        return DetectorJob(config, prepared, model=model, base_sha256=hashlib.sha256(found.read_bytes()).hexdigest())
+    base = load_bundle(found)
     model = detector_from_bundle(base.manifest, base.model_path, config.model)
     model.backbone.freeze(config.model.frozen_blocks)
     return DetectorJob(config, prepared, model=model, base_sha256=base.manifest.sha256)

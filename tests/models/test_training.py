@@ -37,8 +37,9 @@ from models.training.batches import epoch_batches, make_batch
 from models.training.checkpoint import CHECKPOINT
 from models.training.loop import AverageModel, NonFiniteLossError, learning_rate, make_optimizer, train_one_epoch
 from models.training.prepare import prepare
-from models.training.start import open_detector_job
-from models.training.train import CURVE, LINEAGE, MODEL, load_trained, run, train
+from models.training.start import open_detector_job, start
+from models.training.train import CONFIG, CURVE, LINEAGE, MODEL, load_trained, run, train
+from shoal import __version__
 
 pytestmark = [pytest.mark.train, pytest.mark.timeout(300)]
 
@@ -150,6 +151,25 @@ def test_a_run_goes_on_from_another_at_a_finer_input(root: Path, tmp_path: Path)
         open_detector_job(other, prepare(other, [root]))
 
 
+def test_a_run_to_go_on_from_that_is_not_there_is_told_before_the_data_is_read(tmp_path: Path) -> None:
+    crowds, nowhere = ROOT / "models/detector/configs/fish_detector_crowds.yaml", tmp_path / "no-data"
+    with pytest.raises(ConfigurationError, match=r"base: 'fish-detector-run' .*shoal models train .*--output"):
+        start(crowds, nowhere, tmp_path / "run")
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half" / CONFIG).write_text("{}")
+    with pytest.raises(ConfigurationError, match="has not ended"):
+        start(told(tmp_path / "c.yaml", crowds, base=str(tmp_path / "half")), nowhere, tmp_path / "run")
+    (tmp_path / "half" / MODEL).touch()
+    with pytest.raises(ConfigurationError, match="no-data"):
+        start(told(tmp_path / "c.yaml", crowds, base=str(tmp_path / "half")), nowhere, tmp_path / "run")
+
+
+def told(path: Path, config: Path, **changes: str) -> Path:
+    """A configuration like another."""
+    path.write_text(yaml.safe_dump(yaml.safe_load(config.read_text()) | changes))
+    return path
+
+
 def test_a_killed_run_goes_on_to_the_same_losses(root: Path, tmp_path: Path) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     train(tiny_config(epochs=3), [root], whole, console=quiet())
@@ -193,7 +213,7 @@ def test_a_run_is_not_continued_with_another_configuration(
     monkeypatch.setenv("PATH", str(tmp_path))  # as in the image for training, which has no git
     train(tiny_config(), [root], tmp_path / "run", console=quiet())
     lineage = json.loads((tmp_path / "run" / LINEAGE).read_text())
-    assert (lineage["training_images"], lineage["git_sha"]) == (6, None)
+    assert (lineage["training_images"], lineage["git_sha"]) == (6, f"shoal {__version__}")
     with pytest.raises(ConfigurationError, match="config_sha256"):
         train(tiny_config(epochs=2), [root], tmp_path / "run", console=quiet())
 
