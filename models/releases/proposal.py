@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import zipfile
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -70,7 +71,7 @@ def propose(
         for path in bundle.rglob("*")
         if path.is_file() and not any(part.startswith(".") for part in path.relative_to(bundle).parts)
     )
-    files = tuple(_store(repository, bundle, path) for path in paths)
+    files = tuple(_store(repository, path, (bundle / path).read_bytes()) for path in paths)
     model = next((file for file in files if file.path == manifest.file), None)
     if model is None or model.sha256 != manifest.sha256:
         raise ConfigurationError("manifest.sha256", manifest.sha256, f"{manifest.file} is missing or another file.")
@@ -78,14 +79,13 @@ def propose(
         if not {name, str(Path(name).with_suffix(".json"))} <= set(paths):
             raise ConfigurationError("manifest.golden", name, "The frame or its expected result is missing.")
     earlier = repository.releases(manifest.name)
-    number = max((release.release for release in earlier), default=0) + 1
     requires = requires or Requirements()
     if requires.opset_max is None:
         requires = requires.model_copy(update={"opset_max": manifest.opset})
     release = Release(
         model=manifest.name,
         version=manifest.version,
-        release=number,
+        release=_next(earlier),
         sha256=manifest.sha256,
         model_file=manifest.file,
         files=files,
@@ -124,19 +124,15 @@ def propose_config(
         raise ConfigurationError("file", str(file), "A configuration is 'name: value' lines, such as 'alarms:'.")
     content = file.read_bytes()
     note = json.dumps({"kind": "config", "name": name, "version": version, "sections": sorted(map(str, document))})
-    files = []
-    for path, body in ((CONFIG_FILE, content), (MANIFEST, note.encode())):
-        digest = hashlib.sha256(body).hexdigest()
-        put_blob(repository.folder, body, digest)
-        files.append(ReleaseFile(path=path, sha256=digest, bytes=len(body)))
+    files = tuple(_store(repository, *file) for file in ((CONFIG_FILE, content), (MANIFEST, note.encode())))
     release = Release(
         kind=ArtifactKind.CONFIG,
         model=name,
         version=version,
-        release=max((one.release for one in repository.releases(name)), default=0) + 1,
+        release=_next(repository.releases(name)),
         sha256=files[0].sha256,
         model_file=CONFIG_FILE,
-        files=tuple(files),
+        files=files,
         requires=requires or Requirements(),
         created_at=now.replace(microsecond=0),
     )
@@ -181,33 +177,30 @@ def propose_agent(
         raise ConfigurationError("wheels", str(wheels), f"Give the wheel of {AGENT_DISTRIBUTION}, or its folder.")
     version = versions[AGENT_DISTRIBUTION]
     _check_agent(agent)
-    files = []
-    for path in paths:
-        content = path.read_bytes()
-        digest = hashlib.sha256(content).hexdigest()
-        put_blob(repository.folder, content, digest)
-        files.append(ReleaseFile(path=f"wheels/{path.name}", sha256=digest, bytes=len(content)))
-    note = json.dumps({"kind": "agent", "version": version, "packages": versions}, sort_keys=True).encode()
-    digest = hashlib.sha256(note).hexdigest()
-    put_blob(repository.folder, note, digest)
-    main = next(file for file in files if file.path == f"wheels/{agent.name}")
-    bound = [on for on in machines.values() if on]
     requires = requires or Requirements()
+    bound = [on for on in machines.values() if on]
+    if bound:
+        requires = requires.model_copy(update={"machines": tuple(sorted(set.intersection(*bound)))})
+        if not requires.machines:
+            raise ConfigurationError(
+                "wheels",
+                str(wheels),
+                "No machine has a wheel of everything in it. Add those that one lacks (pip download).",
+            )
+    note = json.dumps({"kind": "agent", "version": version, "packages": versions}, sort_keys=True).encode()
+    files = [_store(repository, f"wheels/{path.name}", path.read_bytes()) for path in paths]
+    main = next(file for file in files if file.path == f"wheels/{agent.name}")
     release = Release(
         kind=ArtifactKind.AGENT,
         model=AGENT_NAME,
         version=version,
-        release=max((one.release for one in repository.releases(AGENT_NAME)), default=0) + 1,
+        release=_next(repository.releases(AGENT_NAME)),
         sha256=main.sha256,
         model_file=main.path,
-        files=(*files, ReleaseFile(path=MANIFEST, sha256=digest, bytes=len(note))),
-        requires=requires.model_copy(update={"machines": tuple(sorted(set.intersection(*bound)))})
-        if bound
-        else requires,
+        files=(*files, _store(repository, MANIFEST, note)),
+        requires=requires,
         created_at=now.replace(microsecond=0),
     )
-    if bound and not release.requires.machines:
-        raise ConfigurationError("wheels", str(wheels), "No machine has a wheel of everything in it.")
     repository.stage_release(release, release.model_dump_json(exclude_none=True).encode(), floor=floor, now=now)
     return release
 
@@ -238,8 +231,12 @@ def _manifest(bundle: Path) -> ModelManifest:
         raise ConfigurationError("bundle", str(bundle), f"Give the folder of a bundle: {error}.") from error
 
 
-def _store(repository: Repository, bundle: Path, path: str) -> ReleaseFile:
-    content = (bundle / path).read_bytes()
+def _next(earlier: Sequence[Release]) -> int:
+    """Number of the next release of a name."""
+    return max((release.release for release in earlier), default=0) + 1
+
+
+def _store(repository: Repository, path: str, content: bytes) -> ReleaseFile:
     digest = hashlib.sha256(content).hexdigest()
     put_blob(repository.folder, content, digest)
     return ReleaseFile(path=path, sha256=digest, bytes=len(content))
