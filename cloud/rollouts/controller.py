@@ -140,18 +140,18 @@ class Controller(OwnThread):
                 words = f"{order.kind} refused: a later rollout has these devices; order that one"
                 store.note(database, order.rollout_id, [(now, words)])
             elif rollout is not None:
-                actions[order.rollout_id] += _obey(rollout, order, now_s)
-            elif order.rollout_id in self._broken and order.kind == "cancel":
-                reason = f"{order.reason} (ordered by {order.ordered_by}); what has the release keeps it"
-                store.give_up(database, order.rollout_id, reason, now)
-                store.note(database, order.rollout_id, [(now, f"canceled: {reason}")])
-                store.announce(database, order.rollout_id, RolloutStatus.CANCELED.value, reason, now)
+                with self._apart(database, order.rollout_id, now):
+                    actions[order.rollout_id] += _obey(rollout, order, now_s)
             store.done(database, [order.id], now)
         for key, rollout in list(self._rollouts.items()):
             with self._apart(database, key, now):
                 actions[key] += rollout.tick(now_s)
                 self._perform(database, key, actions[key], now)
                 self._save(database, key, now)
+        # Last: a rollout may have failed on the very round that was to cancel it.
+        for order in ordered:
+            if order.kind == "cancel" and order.rollout_id in self._broken:
+                self._give_up(database, order, now)
         self._tell_again(database, now_s)
 
     @contextmanager
@@ -178,6 +178,12 @@ class Controller(OwnThread):
         store.set_aside(database, key, reason)
         store.note(database, key, [(now, f"paused: {reason}")])
         store.announce(database, key, RolloutStatus.PAUSED.value, reason, now)
+
+    def _give_up(self, database: Connection[Any], order: store.Order, now: datetime) -> None:
+        reason = f"{order.reason} (ordered by {order.ordered_by}); what has the release keeps it"
+        store.give_up(database, order.rollout_id, reason, now)
+        store.note(database, order.rollout_id, [(now, f"canceled: {reason}")])
+        store.announce(database, order.rollout_id, RolloutStatus.CANCELED.value, reason, now)
 
     def _take_up(self, database: Connection[Any], asked: store.Asked, now: datetime) -> None:
         """A rollout that is new to this process: begun, or read back."""
@@ -255,24 +261,17 @@ class Controller(OwnThread):
 
     def _hear(self, database: Connection[Any], now: datetime) -> None:
         """Everything that devices have said since the last round."""
-        now_s = now.timestamp()
         of_device = {device: key for key, rollout in self._rollouts.items() for device in rollout.deployments}
-        for device_id, at in store.last_seen(database, [int(device) for device in of_device]).items():
-            rollout = self._rollouts[of_device[str(device_id)]]
-            deployment, at_s = rollout.deployments[str(device_id)], min(at, now).timestamp()
-            if at_s > deployment.heard_at and now_s - at_s <= rollout.plan.seen_within_s:
-                rollout.heard(str(device_id), at_s)
-            else:
-                deployment.heard_at = max(deployment.heard_at, at_s)
+        for key, rollout in list(self._rollouts.items()):
+            with self._apart(database, key, now):
+                own = [int(device) for device in rollout.deployments if of_device[device] == key]
+                _hear_alive(rollout, store.last_seen(database, own), now)
         self._hear_reports(database, of_device, now)
-        for rollout in self._rollouts.values():
-            on_trial = [int(name) for name, one in rollout.deployments.items() if one.step is Step.ON_TRIAL]
-            told = store.running(database, rollout.release, on_trial, now - HEARTBEATS)
-            for device_id, (at, sha256) in told.items():
-                deployment = rollout.deployments[str(device_id)]
-                of_before = deployment.said_at is not None and at.timestamp() < deployment.said_at
-                if deployment.detail is not None and not of_before:
-                    rollout.reported(str(device_id), deployment.detail, now_s, running_sha256=sha256)
+        for key, rollout in list(self._rollouts.items()):
+            with self._apart(database, key, now):
+                on_trial = [int(name) for name, one in rollout.deployments.items() if one.step is Step.ON_TRIAL]
+                told = store.running(database, rollout.release, on_trial, now - HEARTBEATS)
+                _hear_running(rollout, told, now.timestamp())
 
     def _hear_reports(self, database: Connection[Any], of_device: Mapping[str, UUID], now: datetime) -> None:
         reports = store.reports(database)
@@ -292,15 +291,16 @@ class Controller(OwnThread):
 
     def _look_at_fish(self, database: Connection[Any], now: datetime) -> None:
         """Whose fish must not be disturbed: the controller lets those wait, and devices are told what the diary knows."""
-        for rollout in self._rollouts.values():
-            device_ids = [
-                int(device) for device, deployment in rollout.deployments.items() if deployment.step in _BEFORE_SWAP
-            ]
-            found = holds.held(database, device_ids, now)
-            because = {str(device): held.because for device, held in found.items() if held.because is not None}
-            rollout.holds(because, now.timestamp())
-            told = {device: found[device].holds if device in found else () for device in device_ids}
-            store.tell_holds(database, _shadow(rollout), told, now)
+        for key, rollout in list(self._rollouts.items()):
+            with self._apart(database, key, now):
+                device_ids = [
+                    int(device) for device, deployment in rollout.deployments.items() if deployment.step in _BEFORE_SWAP
+                ]
+                found = holds.held(database, device_ids, now)
+                because = {str(device): held.because for device, held in found.items() if held.because is not None}
+                rollout.holds(because, now.timestamp())
+                told = {device: found[device].holds if device in found else () for device in device_ids}
+                store.tell_holds(database, _shadow(rollout), told, now)
 
     # Doing
 
@@ -444,6 +444,24 @@ def _status(report: store.Report) -> DeploymentStatus | None:
 def _identity(report: store.Report) -> dict[str, Any]:
     """The topic already named site and device; the event does not repeat them."""
     return {"site": "site", "device": str(report.device_id), "observed_at": report.occurred_at}
+
+
+def _hear_alive(rollout: Rollout, seen: Mapping[int, datetime], now: datetime) -> None:
+    now_s = now.timestamp()
+    for device_id, at in seen.items():
+        deployment, at_s = rollout.deployments[str(device_id)], min(at, now).timestamp()
+        if at_s > deployment.heard_at and now_s - at_s <= rollout.plan.seen_within_s:
+            rollout.heard(str(device_id), at_s)
+        else:
+            deployment.heard_at = max(deployment.heard_at, at_s)
+
+
+def _hear_running(rollout: Rollout, told: Mapping[int, tuple[datetime, str]], now_s: float) -> None:
+    for device_id, (at, sha256) in told.items():
+        deployment = rollout.deployments[str(device_id)]
+        of_before = deployment.said_at is not None and at.timestamp() < deployment.said_at
+        if deployment.detail is not None and not of_before:
+            rollout.reported(str(device_id), deployment.detail, now_s, running_sha256=sha256)
 
 
 def _report(rollout: Rollout, report: store.Report, status: DeploymentStatus, now_s: float) -> None:

@@ -17,6 +17,7 @@ from cloud.consumers import Ingest
 from cloud.rollouts.assigner import Assigner
 from cloud.rollouts.controller import Controller
 from cloud.rollouts.plan import HOUR_S, Plan, Wave
+from cloud.rollouts.state import Rollout
 from contracts.deployments import DEPLOYMENT_EVENT, DesiredModels, decode_desired
 from contracts.devices import CameraInventory, DeviceEvent, EventBatch, Health, Inventory
 from contracts.downlink import DesiredState, Downlink
@@ -297,6 +298,32 @@ def test_a_rollout_that_another_version_has_saved_stops_alone_and_a_person_decid
     again = fleet.ask(tags=["old"])
     fleet.later()
     assert fleet.status(again)[0] == "running", "its device is free"
+
+
+@pytest.mark.parametrize("step", ["heard", "holds", "obey", "tick"])
+def test_a_rollout_that_fails_at_any_step_of_a_round_stops_alone_and_can_be_canceled(
+    fleet: Fleet, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet.execute("INSERT INTO device_tag (device_id, tag) SELECT id, 'old' FROM device WHERE slug = 'box-1'")
+    fleet.execute("INSERT INTO device_tag (device_id, tag) SELECT id, 'new' FROM device WHERE slug <> 'box-1'")
+    old, new = fleet.ask(tags=["old"]), fleet.ask(tags=["new"])
+    fleet.later()
+    ((box,),) = fleet.execute("SELECT id FROM device WHERE slug = 'box-1'")
+
+    working = getattr(Rollout, "cancel" if step == "obey" else step)
+
+    def fails(rollout: Rollout, *given: Any, **named: Any) -> Any:
+        if str(box) in rollout.deployments:
+            raise KeyError("of tomorrow")
+        return working(rollout, *given, **named)
+
+    monkeypatch.setattr(Rollout, "cancel" if step == "obey" else step, fails)
+    if step != "obey":
+        fleet.later(0.1)
+        assert "of tomorrow" in fleet.status(old)[1]
+    fleet.order(old, "cancel")
+    fleet.later(0.1)
+    assert (fleet.status(old)[0], fleet.status(new)[0]) == ("canceled", "running")
 
 
 def test_a_rollout_reaches_its_group_and_tags_alone(fleet: Fleet) -> None:
