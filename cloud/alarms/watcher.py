@@ -122,9 +122,10 @@ class _Certificate:
     def ends_at(self) -> datetime | None:
         """None for what is no moment: a broken word of one box must not blind the watch over all others."""
         try:
-            return datetime.fromisoformat(self.told.replace("Z", "+00:00"))
+            moment = datetime.fromisoformat(self.told.replace("Z", "+00:00"))
         except ValueError:
             return None
+        return None if moment.tzinfo is None else moment
 
 
 @dataclass(frozen=True)

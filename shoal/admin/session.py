@@ -43,10 +43,17 @@ def connected(wanted: str | None = None) -> Iterator[Client]:
         wanted: its address; None: the one of the environment, or of the login.
 
     Raises:
-        ConfigurationError: neither a key nor a login, or a login at another server.
+        ConfigurationError: neither a key nor a login, or a key or login of another server.
     """
-    url, key = wanted or os.environ.get("SHOAL_API_URL"), os.environ.get("SHOAL_API_KEY")
+    known, key = os.environ.get("SHOAL_API_URL"), os.environ.get("SHOAL_API_KEY")
+    url = wanted or known
     if url and key:
+        if known and url.rstrip("/") != known.rstrip("/"):  # no other server sees the key of this one
+            raise ConfigurationError(
+                "URL",
+                url,
+                f"SHOAL_API_KEY is that of SHOAL_API_URL, {known}. Set SHOAL_API_URL and the key of this one.",
+            )
         with Client(url, key=key) as client:
             yield client
         return

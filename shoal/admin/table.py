@@ -13,6 +13,8 @@ from rich.table import Table
 if TYPE_CHECKING:
     from shoal.client import Client
 
+MOST = 5000
+"""Items that a command asks for at most."""
 AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of a table")]
 
 
@@ -44,17 +46,20 @@ def show(
     return found
 
 
-def every_page(page: Callable[..., Mapping[str, Any]], *, limit: int = 5000) -> list[Any]:
-    """Items of every page, at most so many."""
+def every_page(page: Callable[..., Mapping[str, Any]], *, limit: int | None = None) -> list[Any]:
+    """Items of every page, at most so many; without a limit at most ``MOST``, and a word that there are more."""
+    most = MOST if limit is None else limit
     items: list[Any] = []
     cursor: str | None = None
-    while len(items) < limit:
+    while len(items) < most:
         answer = page(cursor=cursor)
         items += answer["items"]
         cursor = answer.get("next_cursor")
         if cursor is None:
             break
-    return items[:limit]
+    if limit is None and (cursor is not None or len(items) > most):
+        typer.echo(f"Only the first {most}: there are more. Ask for less at a time, such as one site.", err=True)
+    return items[:most]
 
 
 def _cell(value: object) -> str:

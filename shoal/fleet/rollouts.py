@@ -167,7 +167,7 @@ def deployments(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """What every device should run, what it says of that, and what really runs, side by side."""
+    """What every device should run, what it says of that, and what really ran when it last told (told at), side by side."""
 
     def rows(client: Client) -> list[Any]:
         fleet = every_page(lambda **page: client.list_device_deployments(site=site, **page))
@@ -178,7 +178,7 @@ def deployments(
             if not differing or one["agrees"] is False
         ]
 
-    show(rows, ("device", "kind", "desired", "state", "verified", "running", "agrees", "why"), as_json)
+    show(rows, ("device", "kind", "desired", "state", "verified", "running", "told_at", "agrees", "why"), as_json)
 
 
 def tag(
@@ -203,6 +203,7 @@ def _side_by_side(device: Any, one: Any) -> dict[str, Any]:
         "state": None if reported is None else reported["state"],
         "verified": _short(one["verified_sha256"]),
         "running": None if running is None else running["name"] or _short(running["sha256"]),
+        "told_at": None if running is None else running["at"],
         "why": None if reported is None else reported["reason"] or reported["waiting_for"],
     }
 

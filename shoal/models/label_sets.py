@@ -10,6 +10,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+import typer
+
 from contracts.errors import ConfigurationError
 from models.data.label_sets import DOCUMENT, LabelSet, Piece, Source, StorageSource, newest, of_pointer, reference
 
@@ -37,6 +39,10 @@ def find(text: str, place: str | None, stack: ExitStack) -> tuple[LabelSet, Sour
     """
     name, version = reference(text)
     if place is not None and not place.startswith(("http://", "https://")):
+        if not Path(place).exists():
+            raise ConfigurationError(
+                "--from", place, "There is no such file. An address begins with https://; of a storage name a labels.json."
+            )
         storage = StorageSource(Path(place))
         return of_pointer(storage.pointer, name, version), storage
     from shoal.admin.session import connected
@@ -127,6 +133,7 @@ class ApiSource:
             except ApiFailure as failure:
                 if attempt == TRIES - 1 or failure.status not in {0, 429, 500, 502, 503, 504}:
                     raise _told(failure) from failure
+                why = failure.detail
             except zipfile.BadZipFile as error:  # cut off on its way
                 if attempt == TRIES - 1:
                     raise ConfigurationError(
@@ -134,7 +141,10 @@ class ApiSource:
                         self._client.url,
                         "What it sends is cut off each time. Give the same command again later.",
                     ) from error
-            self._sleep(min(60.0, 2.0**attempt))
+                why = f"{self._client.url} sent less than the whole part"
+            pause_s = min(60.0, 2.0**attempt)
+            typer.echo(f"{why}; once more in {pause_s:.0f} s (try {attempt + 2} of {TRIES})", err=True)
+            self._sleep(pause_s)
         raise AssertionError
 
 

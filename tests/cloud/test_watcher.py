@@ -154,6 +154,9 @@ def test_a_certificate_that_nobody_renewed_is_told_two_weeks_before_and_again_in
     assert watched(11) == ["certificate.last_days"]
     beat(ends + timedelta(days=365))
     assert watched(0.01) == [], "renewed"
+    for word in ("soon", "2026-01-01T00:00:00"):  # no moment, and one of no zone
+        site.execute("UPDATE device_health SET body = %s", (Jsonb({"certificate_expires_at": word}),))
+        assert watched(0.01) == [], "the watch over all others goes on"
 
 
 def test_a_slow_probe_is_given_its_time(site: Site) -> None:

@@ -208,12 +208,13 @@ def zipped(content: bytes) -> bytes:
     return pipe.getvalue()
 
 
-def test_a_link_that_goes_away_is_waited_for_and_a_refusal_is_not() -> None:
+def test_a_link_that_goes_away_is_waited_for_and_a_refusal_is_not(capsys: pytest.CaptureFixture[str]) -> None:
     slept: list[float] = []
     gone, busy = ApiFailure(0, "unreachable", "no route"), ApiFailure(429, "too_many_requests", "slow down")
     link = Link(gone, busy, zipped(b"whole")[:40], zipped(b"whole"))
     assert ApiSource(link, sleep=slept.append).document() == b"whole"  # type: ignore[arg-type]
     assert slept == [1.0, 2.0, 4.0]
+    assert "no route; once more in 1 s (try 2 of 8)" in capsys.readouterr().err
     with pytest.raises(ConfigurationError, match="it needs the role viewer"):
         ApiSource(Link(ApiFailure(403, "forbidden", "no")), sleep=slept.append).document()  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="goes on where it was"):

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-from shoal.admin.session import session_file
+from contracts.errors import ConfigurationError
+from shoal.admin.session import connected, session_file
+from shoal.admin.table import MOST, every_page
 from shoal.client import ApiFailure, AsyncClient, Client
 from shoal.write_client import DOCUMENT, HERE, generate
 from tests.cloud.api import farm as farms
@@ -140,6 +142,26 @@ def test_the_fleet_is_grouped_and_rolled_out_to_from_a_terminal(shoal: Callable[
     shoal("tag", name, of="fleet")
     shoal("groups", "delete", "pilot", of="fleet")
     assert "pilot" not in shoal("groups", "list", of="fleet")
+
+
+def test_what_a_command_leaves_out_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    def page(cursor: str | None) -> dict[str, Any]:
+        first = int(cursor or 0)
+        return {"items": [*range(first, first + 500)], "next_cursor": str(first + 500) if first < 5500 else None}
+
+    assert every_page(page) == [*range(MOST)]
+    assert f"Only the first {MOST}: there are more" in capsys.readouterr().err
+    assert len(every_page(page, limit=700)) == 700
+    assert capsys.readouterr().err == "", "so many were asked for"
+
+
+def test_a_key_goes_to_its_own_server_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOAL_API_URL", "https://farm.example")
+    monkeypatch.setenv("SHOAL_API_KEY", "shk_farm")
+    with connected("https://farm.example/") as client:
+        assert client.url == "https://farm.example/"
+    with pytest.raises(ConfigurationError, match="is that of SHOAL_API_URL"), connected("https://other.example"):
+        pass
 
 
 def test_no_two_models_share_a_name_in_the_document(api: Api) -> None:
