@@ -23,6 +23,11 @@ output "iot_endpoint" {
   value       = module.iot.endpoint
 }
 
+output "iot_bridge_policy" {
+  description = "Policy to attach to the bridge's certificate."
+  value       = module.iot.bridge_policy_name
+}
+
 output "repositories" {
   description = "Where images are pushed."
   value       = module.storage.repositories

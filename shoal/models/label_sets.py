@@ -41,7 +41,9 @@ def find(text: str, place: str | None, stack: ExitStack) -> tuple[LabelSet, Sour
     if place is not None and not place.startswith(("http://", "https://")):
         if not Path(place).exists():
             raise ConfigurationError(
-                "--from", place, "There is no such file. An address begins with https://; of a storage name a labels.json."
+                "--from",
+                place,
+                "There is no such file. An address begins with https://; of a storage name a labels.json.",
             )
         storage = StorageSource(Path(place))
         return of_pointer(storage.pointer, name, version), storage

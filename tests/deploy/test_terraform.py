@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -49,6 +50,33 @@ def test_the_topic_rules_lead_where_the_bridge_leads() -> None:
     text = (TERRAFORM / "modules/iot/main.tf").read_text()
     table = dict(re.findall(r"^    (\w+)\s+= \"([a-z-]+)\"$", text, re.MULTILINE))
     assert table == {kind.value: topic.value for kind, topic in KAFKA_TOPIC_OF_KIND.items()}
+
+
+@pytest.mark.parametrize(("policy", "document"), [("box", "device_policy.json"), ("bridge", "bridge_policy.json")])
+def test_its_policies_allow_what_the_documents_by_hand_allow(policy: str, document: str) -> None:
+    text = (TERRAFORM / "modules/iot/main.tf").read_text()
+    body = text.split(f'resource "aws_iot_policy" "{policy}"')[1].split("\n}\n")[0].replace("$${", "${")
+    own = "shoal/1/${iot:Connection.Thing.Attributes[site]}/${iot:Connection.Thing.Attributes[device]}"
+    thing = "$aws/things/${iot:Connection.Thing.ThingName}/"
+    allowed = set()
+    for statement in re.findall(r"^    \{ (.+) \},$", body, re.MULTILINE):
+        for action in re.findall(
+            r"iot:(?:Connect|Publish|RetainPublish|Subscribe|Receive)\b", statement.split("Resource")[0]
+        ):
+            for name in re.findall(r'"\$\{local\.iot\}:([^"]+)"', statement):
+                each = KAFKA_TOPIC_OF_KIND if "${kind}" in name else [None]
+                filled = (name if kind is None else name.replace("${kind}", kind.value) for kind in each)
+                allowed |= {(action, one.replace("${local.own}", own)) for one in filled}
+    wanted = set()
+    for statement in json.loads((DEPLOY / "aws_iot" / document).read_text())["Statement"]:
+        names = [statement["Resource"]] if isinstance(statement["Resource"], str) else statement["Resource"]
+        actions = [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+        wanted |= {(action, name.removeprefix("arn:aws:iot:*:*:")) for action in actions for name in names}
+    # The box may use all topics of its own thing here, its shadows and jobs there.
+    assert {pair for pair in allowed if thing not in pair[1]} == {pair for pair in wanted if thing not in pair[1]}
+    assert {action for action, name in allowed if thing in name} >= {
+        action for action, name in wanted if thing in name and action != "iot:RetainPublish"
+    }
 
 
 def test_no_secret_can_reach_the_state() -> None:

@@ -43,9 +43,21 @@ resource "aws_iot_policy" "box" {
   policy = jsonencode({ Version = "2012-10-17", Statement = [
     { Effect = "Allow", Action = "iot:Connect", Resource = "${local.iot}:client/$${iot:Connection.Thing.ThingName}", Condition = { Bool = { "iot:Connection.Thing.IsAttached" = "true" } } },
     { Effect = "Allow", Action = ["iot:Publish", "iot:RetainPublish"], Resource = [for kind in keys(local.uplinks) : "${local.iot}:topic/${local.own}/${kind}"] },
-    { Effect = "Allow", Action = "iot:Subscribe", Resource = ["${local.iot}:topicfilter/${local.own}/committed", "${local.iot}:topicfilter/${local.own}/commands", "${local.iot}:topicfilter/$aws/things/$${iot:Connection.Thing.ThingName}/*"] },
-    { Effect = "Allow", Action = "iot:Receive", Resource = ["${local.iot}:topic/${local.own}/committed", "${local.iot}:topic/${local.own}/commands", "${local.iot}:topic/$aws/things/$${iot:Connection.Thing.ThingName}/*"] },
+    { Effect = "Allow", Action = "iot:Subscribe", Resource = ["${local.iot}:topicfilter/${local.own}/committed", "${local.iot}:topicfilter/${local.own}/commands", "${local.iot}:topicfilter/${local.own}/status", "${local.iot}:topicfilter/$aws/things/$${iot:Connection.Thing.ThingName}/*"] },
+    { Effect = "Allow", Action = "iot:Receive", Resource = ["${local.iot}:topic/${local.own}/committed", "${local.iot}:topic/${local.own}/commands", "${local.iot}:topic/${local.own}/status", "${local.iot}:topic/$aws/things/$${iot:Connection.Thing.ThingName}/*"] },
     { Effect = "Allow", Action = "iot:Publish", Resource = "${local.iot}:topic/$aws/things/$${iot:Connection.Thing.ThingName}/*" },
+  ] })
+}
+
+# Of the bridge's certificate (deploy/aws_iot/README.md). The rules below carry the uplink; what goes down to boxes is the bridge's part.
+resource "aws_iot_policy" "bridge" {
+  name = "${var.name}-bridge"
+  policy = jsonencode({ Version = "2012-10-17", Statement = [
+    { Effect = "Allow", Action = "iot:Connect", Resource = "${local.iot}:client/shoal-bridge*" },
+    { Effect = "Allow", Action = "iot:Subscribe", Resource = [for kind in keys(local.uplinks) : "${local.iot}:topicfilter/shoal/1/+/+/${kind}"] },
+    { Effect = "Allow", Action = "iot:Receive", Resource = [for kind in keys(local.uplinks) : "${local.iot}:topic/shoal/1/*/*/${kind}"] },
+    { Effect = "Allow", Action = ["iot:Publish", "iot:RetainPublish"], Resource = "${local.iot}:topic/shoal/1/*/*/committed" },
+    { Effect = "Allow", Action = "iot:Publish", Resource = ["${local.iot}:topic/shoal/1/*/*/commands", "${local.iot}:topic/$aws/things/*/shadow/name/*/update"] },
   ] })
 }
 
@@ -155,6 +167,7 @@ resource "aws_iot_topic_rule" "uplink" {
   }
 }
 
+output "bridge_policy_name" { value = aws_iot_policy.bridge.name }
 output "endpoint" { value = data.aws_iot_endpoint.this.endpoint_address }
 output "rule_security_group_id" { value = aws_security_group.rule.id }
 output "failed_queue_name" { value = aws_sqs_queue.failed.name }
