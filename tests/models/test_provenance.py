@@ -88,6 +88,8 @@ def test_a_start_that_is_refused_was_none(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(ConfigurationError), noted_start(run):
         raise ConfigurationError("data.image", checkpoint(b"of the fifth epoch"), "It is broken.")
     assert len(json.loads((run / STARTS).read_text())) == 2, "this one has trained"
+    with pytest.raises(ConfigurationError, match="Give a folder that can be"), noted_start(run / STARTS):
+        pass
     monkeypatch.setenv("RANK", "1")
     with noted_start(tmp_path / "of-another-process"):
         pass

@@ -319,6 +319,7 @@ def test_twenty_frames_make_a_detector_of_one_site(tmp_path: Path) -> None:
     manifest = adapt("pen-4", "fish-detector", frames, tmp_path / "pen-4", steps=2, console=quiet())
     assert manifest.name == "fish-detector-pen-4"
     assert manifest.training["base_sha256"] == load_bundle(shipped_bundle("fish-detector")).sha256
+    assert str(manifest.training["command"]).startswith("shoal "), "as of every training"
     session = open_session(load_bundle(tmp_path / "pen-4"))
     assert check_golden(session).passed
     assert Detector(session).detect([np.zeros((90, 160, 3), np.uint8)])
