@@ -31,7 +31,7 @@ from models.data.snapshot import draft, write_snapshot
 DOCUMENT, IMAGES, DRAFT = "annotations.json", "images", "draft.json"
 ROOM = 500_000_000
 """Bytes that stay free on the disk."""
-_FROM = "Give the address of the platform (https://...), or a labels.json that it wrote."
+_FROM = "An address begins with https://; of a storage name the labels.json that the platform wrote."
 _RESTORE = "Whoever runs the platform restores it from a backup; then give the same command again."
 _FILE = re.compile(r"images/([0-9a-f]{64})\.(jpg|png)")
 

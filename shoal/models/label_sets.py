@@ -39,12 +39,6 @@ def find(text: str, place: str | None, stack: ExitStack) -> tuple[LabelSet, Sour
     """
     name, version = reference(text)
     if place is not None and not place.startswith(("http://", "https://")):
-        if not Path(place).exists():
-            raise ConfigurationError(
-                "--from",
-                place,
-                "There is no such file. An address begins with https://; of a storage name a labels.json.",
-            )
         storage = StorageSource(Path(place))
         return of_pointer(storage.pointer, name, version), storage
     from shoal.admin.session import connected

@@ -242,7 +242,7 @@ def test_a_version_is_named_by_number_or_hash(storage: Storage) -> None:
         shoal("fetch", "pens@4", "--from", storage.pointer)
     with pytest.raises(DatasetError, match=r"It is not nets\. Name this one"):
         shoal("fetch", "nets", "--from", storage.pointer)
-    with pytest.raises(DatasetError, match=r"No such file or directory\. Give the address of the platform"):
+    with pytest.raises(DatasetError, match=r"No such file or directory\. An address begins with https"):
         shoal("fetch", "pens", "--from", "farm.example")
 
 
