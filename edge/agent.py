@@ -92,8 +92,10 @@ from edge.supervisor import LOOK_S, STALL_AFTER_S, Stall, Supervisor, Worker
 if TYPE_CHECKING:
     from edge.deployments.agent_updater import AgentUpdater
     from edge.deployments.config_updater import ConfigUpdater
+    from edge.deployments.downloader import Bandwidth
     from edge.deployments.overlay import Overlay
     from edge.deployments.rules import Conditions
+    from edge.deployments.settings import DeploymentSettings
     from edge.deployments.slots import Slots
     from edge.deployments.updater import Updater
     from edge.diagnostics.bundle import Bundle
@@ -391,12 +393,18 @@ class Agent:
         self._config: ConfigUpdater | None = None
         self._agent: AgentUpdater | None = None
         self._shadows: list[ModelsShadow] = []
-        self._open_config()
         settings, model, slots = self.settings, self._model, self._slots
         deployments = settings.deployments
-        if deployments is None or model is None or slots is None:
+        if deployments is None:
             return
-        from edge.deployments.fleet import new_updater
+        from edge.deployments.fleet import new_updater, open_bandwidth
+
+        bandwidth = open_bandwidth(
+            deployments, data_dir=settings.data_dir, clock=self.clock, pause=self._stop_asked.wait
+        )
+        self._open_config(deployments, bandwidth)
+        if model is None or slots is None:
+            return
         from edge.deployments.trial import VisionTrial
         from edge.messaging.shadow import ModelsShadow
 
@@ -417,7 +425,7 @@ class Agent:
             conditions=self._conditions,
             tell=self._deployment_changed,
             swapped=lambda: self._engine_changed(self._engine, ""),
-            pause=self._stop_asked.wait,
+            bandwidth=bandwidth,
         )
         self._shadow = ModelsShadow(
             self._link,
@@ -428,11 +436,9 @@ class Agent:
         )
         self._shadows.append(self._shadow)
 
-    def _open_config(self) -> None:
+    def _open_config(self, deployments: DeploymentSettings, bandwidth: Bandwidth) -> None:
         """Configurations from the fleet, and versions of the agent itself."""
-        settings, deployments = self.settings, self.settings.deployments
-        if deployments is None:
-            return
+        settings = self.settings
         from edge.deployments.agent_slots import launch
         from edge.deployments.fleet import new_agent_updater, new_config_updater
         from edge.messaging.shadow import ModelsShadow
@@ -449,7 +455,7 @@ class Agent:
             troubles=self._vital_troubles,
             tell=self._deployment_changed,
             start_anew=self._ask_to_start_anew,
-            pause=self._stop_asked.wait,
+            bandwidth=bandwidth,
             busy=self._agent_on_probation,
         )
         self._agent = new_agent_updater(
@@ -465,6 +471,7 @@ class Agent:
             troubles=self._vital_troubles,
             tell=self._deployment_changed,
             start_anew=self._ask_to_start_anew,
+            bandwidth=bandwidth,
             pause=self._stop_asked.wait,
             launched=launch(),
         )
@@ -503,6 +510,8 @@ class Agent:
 
     def _under_way(self) -> str:
         """What a version of the agent waits for, so that a probation is judged by one change alone."""
+        if self.start_anew_because:
+            return f"a new start with {self.start_anew_because}"
         model = self._updater.deployment if self._updater is not None else None
         config = self._config.deployment if self._config is not None else None
         if model is not None and model.swapped:
@@ -512,6 +521,8 @@ class Agent:
         return ""
 
     def _agent_on_probation(self) -> str:
+        if self.start_anew_because:
+            return f"a new start with {self.start_anew_because}"
         agent = self._agent.deployment if self._agent is not None else None
         return (
             f"the agent's probation, {agent.id}"

@@ -124,8 +124,13 @@ def read(folder: Path) -> Pointer | None:
     """The pointer; None when there is none, or it is damaged: then the machine's own agent starts."""
     try:
         kept = json.loads((folder / POINTER).read_bytes())
-        known = {name: kept[name] for name in Pointer.__dataclass_fields__ if name in kept}
-        return Pointer(**{**known, "active": _version(kept.get("active")), "previous": _version(kept.get("previous"))})
+        known: dict[str, Any] = {"active": _version(kept.get("active")), "previous": _version(kept.get("previous"))}
+        for name, field in Pointer.__dataclass_fields__.items():
+            if name in kept and name not in known:
+                known[name] = kept[name]
+                if type(kept[name]) is not type(field.default):
+                    return None
+        return Pointer(**known)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
@@ -182,6 +187,8 @@ def _start(folder: Path, command: list[str]) -> NoReturn:
     chosen = next_start(
         pointer or Pointer(), base=base_version(), boot=boot_id(), damage=lambda version: damage(folder, version)
     )
+    if pointer is not None and pointer.active is not None and chosen.active != pointer.active:
+        _say(f"leaves {pointer.active.version} of slot {pointer.active.slot}: {chosen.because}")
     if chosen != pointer:
         chosen = _persist(folder, chosen)
     while chosen.active is not None:
@@ -192,6 +199,7 @@ def _start(folder: Path, command: list[str]) -> NoReturn:
             os.execve(python, [python, "-I", "-m", "edge", *command], _told(folder, slot))  # noqa: S606
         except OSError as error:
             chosen = _persist(folder, left(chosen, f"the slot {slot} cannot be started: {error}"))
+            _say(chosen.because)
     _say(f"starts the machine's own {__version__}{f': {chosen.because}' if chosen.because else ''}")
     alone = ["-I"] if sys.flags.isolated else []
     os.execve(sys.executable, [sys.executable, *alone, "-m", "edge", *command], _told(folder, ""))  # noqa: S606

@@ -21,7 +21,7 @@ from contracts.deployments import AGENT_DISTRIBUTION
 from contracts.errors import ConfigurationError
 from edge.check import check
 from edge.deployments.slots import POINTER
-from edge.deployments.start import DEPLOYMENTS, settings_in_effect
+from edge.deployments.start import DEPLOYMENTS, settings_with_the_fleets
 from edge.outbox.file import SCHEMA_VERSION
 from edge.settings import EdgeSettings
 
@@ -39,7 +39,7 @@ def self_test(config: Path | str) -> dict[str, str]:
     """
     _packages()
     _modules()
-    settings = settings_in_effect(config)
+    settings = settings_with_the_fleets(config)
     check(settings, beside_the_agent=True)
     _outbox(settings.outbox_file)
     _model(settings)

@@ -2,7 +2,7 @@
 
 A slot is made where it will run, from verified wheels alone: pip gets no index, no cache and no configuration, and takes each file by its
 hash. Its note (``slot.json``) is written when everything is on the disk, so that a power cut leaves a slot that is whole or one that
-nobody starts. The slot that runs, and the way back to what ran before, are never written to.
+nobody starts. The slot that runs is never written to; whoever takes the other one first makes the machine's own the way back.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ import importlib.util
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -44,23 +46,28 @@ INSTALL_S = 3600.0
 """Longest time that pip may take on a slow card."""
 SELF_TEST_S = 900.0
 """Longest time of a new version's self-test; it loads the model, and a Jetson builds its engine first."""
+MOST_OUTPUT_BYTES = 10_000_000
+"""Of a child; one that says more would fill the disk that the measurements need."""
+NICENESS = 10
+"""Of children: they wait for whoever watches over the fish."""
 _SAID = 400
 """Characters of a failing program's last words."""
 _RUN_PIP = (
-    "import os, runpy, sys; os.nice(10); sys.path.insert(0, {pip!r}) if {pip!r} else None;"
+    "import runpy, sys; sys.path.insert(0, {pip!r}) if {pip!r} else None;"
     " sys.argv[0] = 'pip'; runpy.run_module('pip', run_name='__main__')"
 )
 
 
 def launch(environment: Mapping[str, str] = os.environ) -> Launch | None:
     """How this agent was started; None: not by the launcher, so that it cannot install itself."""
-    try:
-        told: dict[str, Any] = json.loads(environment[ENVIRONMENT])
-        known = {name: told[name] for name in Launch.__dataclass_fields__}
-        return Launch(**{**known, "command": tuple(told["command"]), "paths": tuple(told["paths"])})
-    except KeyError:
+    written = environment.get(ENVIRONMENT)
+    if written is None:
         return None
-    except (ValueError, TypeError) as error:
+    try:
+        told: dict[str, Any] = json.loads(written)
+        known = {name: told[name] for name in Launch.__dataclass_fields__ if name in told}
+        return Launch(**{**known, "command": tuple(told["command"]), "paths": tuple(told["paths"])})
+    except (ValueError, TypeError, KeyError) as error:
         log.warning("agent.launch_not_understood", reason=str(error))
         return None
 
@@ -115,7 +122,7 @@ class AgentSlots:
     def install(
         self, slot: Slot, release: Release, wheels: Sequence[ReleaseFile], blob: Callable[[ReleaseFile], Path]
     ) -> None:
-        """Make a slot from verified wheels.
+        """Make a slot from verified wheels. One that came to nothing takes no disk.
 
         Raises:
             RefusedError: a wheel is no good, or pip does not take it.
@@ -132,30 +139,11 @@ class AgentSlots:
         place = self.folder / slot
         (place / SLOT).unlink(missing_ok=True)
         shutil.rmtree(place, ignore_errors=True)
-        shelf, scratch = place / "wheels", place / "tmp"
-        shelf.mkdir(parents=True)
-        scratch.mkdir()
-        size = 0
-        for file in wheels:
-            target = shelf / file_name(file)
-            _link(blob(file), target)
-            if sha256_of(target) != file.sha256:
-                raise TamperedError(f"{file.path} changed while it was written: is the disk failing?")
-            size += unpacked_bytes(target)
-        self._check_room(size)
-        (place / "requirements.txt").write_text(requirements(wheels, shelf), encoding="utf-8")
-        environment = {
-            "PATH": os.environ.get("PATH", os.defpath),
-            "TMPDIR": str(scratch),
-            "HOME": str(scratch),
-            "PIP_CONFIG_FILE": os.devnull,
-        }
-        python = str(python_of(self.folder, slot))
-        self._run([sys.executable, "-I", "-m", "venv", "--without-pip", str(place)], environment, "its environment")
-        self._run([*self._pip(python, wheels, shelf), *_INSTALL, str(place / "requirements.txt")], environment, "pip")
-        self._see_own_packages(place)
-        shutil.rmtree(scratch, ignore_errors=True)
-        sync_tree(place)
+        try:
+            self._make(place, wheels, blob)
+        except Exception:
+            shutil.rmtree(place, ignore_errors=True)
+            raise
         note = {"version": release.version, "sha256": release.sha256}
         write_whole(place / SLOT, json.dumps(note).encode())
 
@@ -178,6 +166,32 @@ class AgentSlots:
             raise RefusedError(f"the slot {slot} starts the agent {version} of {place}", Cause.SELF_TEST)
 
     # -- within --------------------------------------------------------------------------------------------------
+
+    def _make(self, place: Path, wheels: Sequence[ReleaseFile], blob: Callable[[ReleaseFile], Path]) -> None:
+        shelf, scratch = place / "wheels", place / "tmp"
+        shelf.mkdir(parents=True)
+        scratch.mkdir()
+        size = 0
+        for file in wheels:
+            target = shelf / file_name(file)
+            _link(blob(file), target)
+            if sha256_of(target) != file.sha256:
+                raise TamperedError(f"{file.path} changed while it was written: is the disk failing?")
+            size += unpacked_bytes(target)
+        self._check_room(size)
+        (place / "requirements.txt").write_text(requirements(wheels, shelf), encoding="utf-8")
+        environment = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "TMPDIR": str(scratch),
+            "HOME": str(scratch),
+            "PIP_CONFIG_FILE": os.devnull,
+        }
+        python = str(python_of(self.folder, place.name))
+        self._run([sys.executable, "-I", "-m", "venv", "--without-pip", str(place)], environment, "its environment")
+        self._run([*self._pip(python, wheels, shelf), *_INSTALL, str(place / "requirements.txt")], environment, "pip")
+        self._see_own_packages(place)
+        shutil.rmtree(scratch, ignore_errors=True)
+        sync_tree(place)
 
     def _check_room(self, unpacked: int) -> None:
         if unpacked > MOST_UNPACKED_BYTES:
@@ -211,8 +225,16 @@ class AgentSlots:
         output = self.folder / "output.txt"
         with output.open("w+b") as file:
             child = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, env=dict(environment), cwd="/"
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                env=dict(environment),
+                cwd="/",
+                start_new_session=True,  # so that its own children end with it: pip for another environment is two processes
             )
+            with suppress(OSError):  # it has ended already
+                os.setpriority(os.PRIO_PROCESS, child.pid, NICENESS)
             began_s = time.monotonic()
             try:
                 while child.poll() is None:
@@ -220,12 +242,14 @@ class AgentSlots:
                         raise SourceUnavailableError("the agent stops")
                     if time.monotonic() - began_s > timeout_s:
                         raise RefusedError(f"{what} did not end within {timeout_s:.0f} s", cause)
+                    if os.fstat(file.fileno()).st_size > MOST_OUTPUT_BYTES:
+                        raise RefusedError(f"{what} says more than {MOST_OUTPUT_BYTES // 1_000_000} MB", cause)
             finally:
                 if child.poll() is None:
-                    child.kill()
+                    os.killpg(child.pid, signal.SIGKILL)
                 child.wait()
             file.seek(0)
-            said = file.read(1_000_000).decode(errors="replace").strip()
+            said = file.read().decode(errors="replace").strip()
         if child.returncode != 0:
             if "No space left" in said:
                 raise NoRoomError(f"{what} found no room on the disk")

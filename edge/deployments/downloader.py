@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -33,7 +34,9 @@ _WORK_SHARE = 2.2
 
 
 class Bandwidth:
-    """What downloads may take: bytes per second by time of day, and bytes of a day, remembered over restarts.
+    """What all downloads of a box may take: bytes per second by time of day, and bytes of a day, remembered over restarts.
+
+    Models, configurations and versions of the agent share one: a second one waits while the first is kept waiting.
 
     Args:
         file: that remembers the day's bytes.
@@ -56,6 +59,7 @@ class Bandwidth:
         self._pause = pause
         self._hours: dict[int, int] = {}
         self._owed_s = 0.0
+        self._lock = threading.RLock()
         with suppress(OSError, ValueError):
             self._hours = {int(hour): int(size) for hour, size in json.loads(file.read_bytes()).items()}
 
@@ -65,8 +69,9 @@ class Bandwidth:
         if most is None:
             return None
         hour = int(self._clock.now().timestamp()) // 3600
-        self._hours = {one: size for one, size in self._hours.items() if hour - DAY_S // 3600 < one <= hour}
-        return max(0, most - sum(self._hours.values()))
+        with self._lock:
+            self._hours = {one: size for one, size in self._hours.items() if hour - DAY_S // 3600 < one <= hour}
+            return max(0, most - sum(self._hours.values()))
 
     def spend(self, size: int) -> None:
         """Note bytes that came, and wait as long as they may take.
@@ -74,6 +79,16 @@ class Bandwidth:
         Raises:
             SourceUnavailableError: the day's bytes are used up, or the agent stops.
         """
+        with self._lock:
+            self._spend(size)
+
+    def save(self) -> None:
+        """Remember over a restart."""
+        if self._settings.max_bytes_per_day is not None:
+            with self._lock:
+                write_whole(self._file, json.dumps(self._hours).encode())
+
+    def _spend(self, size: int) -> None:
         hour = int(self._clock.now().timestamp()) // 3600
         self._hours[hour] = self._hours.get(hour, 0) + size
         rate = rate_at(
@@ -91,11 +106,6 @@ class Bandwidth:
         if self.left() == 0:
             self.save()
             raise SourceUnavailableError(f"the {self._settings.max_bytes_per_day} bytes of the day are used up")
-
-    def save(self) -> None:
-        """Remember over a restart."""
-        if self._settings.max_bytes_per_day is not None:
-            write_whole(self._file, json.dumps(self._hours).encode())
 
 
 class Downloader:

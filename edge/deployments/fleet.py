@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +88,15 @@ def new_verifier(settings: DeploymentSettings, *, folder: Path, site: str, devic
     )
 
 
+def open_bandwidth(
+    settings: DeploymentSettings, *, data_dir: Path, clock: Clock, pause: Callable[[float], object]
+) -> Bandwidth:
+    """What all downloads of this box together may take."""
+    return Bandwidth(
+        settings.bandwidth, file=data_dir / FOLDER / BUDGET_FILE, clock=clock, zone=settings.timezone, pause=pause
+    )
+
+
 def new_updater(
     settings: DeploymentSettings,
     *,
@@ -100,21 +109,13 @@ def new_updater(
     conditions: Callable[[], Conditions],
     tell: Callable[[DeploymentStatus], None],
     swapped: Callable[[], None],
-    pause: Callable[[float], object],
+    bandwidth: Bandwidth,
 ) -> Updater:
     """Everything that carries out assignments on this box; nothing connects yet."""
     folder = data_dir / FOLDER
     verifier = new_verifier(settings, folder=folder, site=site, device=device, clock=clock)
-    blobs = folder / "blobs"
-    blobs.mkdir(parents=True, exist_ok=True)
-    downloader = Downloader(
-        blobs,
-        sources=[open_source(one) for one in settings.sources],
-        bandwidth=Bandwidth(
-            settings.bandwidth, file=folder / BUDGET_FILE, clock=clock, zone=settings.timezone, pause=pause
-        ),
-        known=slots.known_files,
-        min_free_bytes=settings.min_free_bytes,
+    downloader = _downloader(
+        settings, folder, bandwidth, known=slots.known_files, min_free_bytes=settings.min_free_bytes
     )
     return Updater(
         settings,
@@ -145,22 +146,12 @@ def new_config_updater(
     troubles: Callable[[], list[str]],
     tell: Callable[[DeploymentStatus], None],
     start_anew: Callable[[str], None],
-    pause: Callable[[float], object],
+    bandwidth: Bandwidth,
     busy: Callable[[], str] = lambda: "",
 ) -> ConfigUpdater:
     """Everything that carries out assignments of configurations on this box; nothing connects yet."""
     folder = config_folder(data_dir)
-    blobs = folder / "blobs"
-    blobs.mkdir(parents=True, exist_ok=True)
-    downloader = Downloader(
-        blobs,
-        sources=[open_source(one) for one in settings.sources],
-        bandwidth=Bandwidth(
-            settings.bandwidth, file=folder / BUDGET_FILE, clock=clock, zone=settings.timezone, pause=pause
-        ),
-        known=list,
-        min_free_bytes=0,
-    )
+    downloader = _downloader(settings, folder, bandwidth, known=list, min_free_bytes=0)
     parts = Parts(
         settings,
         folder=folder,
@@ -192,22 +183,19 @@ def new_agent_updater(
     troubles: Callable[[], list[str]],
     tell: Callable[[DeploymentStatus], None],
     start_anew: Callable[[str], None],
+    bandwidth: Bandwidth,
     pause: Callable[[float], object],
     launched: Launch | None = None,
 ) -> AgentUpdater:
     """Everything that carries out assignments of versions of the agent on this box; nothing connects yet."""
     folder = data_dir / FOLDER / "agent"
-    blobs = folder / "blobs"
-    blobs.mkdir(parents=True, exist_ok=True)
     slots = None
     if launched is not None:
         slots = AgentSlots(launched, min_free_bytes=settings.min_free_bytes, pause=pause)
-    downloader = Downloader(
-        blobs,
-        sources=[open_source(one) for one in settings.sources],
-        bandwidth=Bandwidth(
-            settings.bandwidth, file=folder / BUDGET_FILE, clock=clock, zone=settings.timezone, pause=pause
-        ),
+    downloader = _downloader(
+        settings,
+        folder,
+        bandwidth,
         known=slots.known_files if slots is not None else list,
         min_free_bytes=settings.min_free_bytes,
     )
@@ -323,6 +311,20 @@ def headline(status: DeploymentStatus) -> str:
 def went_wrong(status: DeploymentStatus) -> bool:
     """Whether somebody should look at it."""
     return status.state in {DeploymentState.ROLLED_BACK, DeploymentState.REFUSED}
+
+
+def _downloader(
+    settings: DeploymentSettings,
+    folder: Path,
+    bandwidth: Bandwidth,
+    *,
+    known: Callable[[], Iterable[Path]],
+    min_free_bytes: int,
+) -> Downloader:
+    blobs = folder / "blobs"
+    blobs.mkdir(parents=True, exist_ok=True)
+    sources = [open_source(one) for one in settings.sources]
+    return Downloader(blobs, sources=sources, bandwidth=bandwidth, known=known, min_free_bytes=min_free_bytes)
 
 
 def _configured(model: ModelSettings) -> Installed:

@@ -80,6 +80,8 @@ class RestartUpdater(ABC):
     kind: ClassVar[ArtifactKind]
     noun: ClassVar[str]
     """The kind in words."""
+    _one_start: ClassVar[threading.Lock] = threading.Lock()
+    """Held from the last look at ``busy`` until the new start is asked for: what waits for one feeding to end, ends waiting together."""
 
     def __init__(self, parts: Parts) -> None:
         self._settings = parts.settings
@@ -140,11 +142,14 @@ class RestartUpdater(ABC):
         """Work until ``stop`` is set."""
         if self.deployment is not None and self.deployment.told != _told(self.deployment):
             self._keep(self.deployment)  # what happened between two lives
-        while not stop.wait(LOOK_S):
+        wait_s = LOOK_S
+        while not stop.wait(wait_s):
+            wait_s = LOOK_S
             try:
                 self.work()
-            except OSError as error:  # noqa: PERF203  (a look every second)
+            except OSError as error:  # a full disk: not asked, and not told in the journal, once a second
                 self._later(str(error))
+                wait_s = self._settings.retry_s
 
     def work(self) -> None:
         """One look, and one step when there is one to do."""
@@ -268,6 +273,10 @@ class RestartUpdater(ABC):
         self._keep(state.advance(deployment, _S.ACTIVATING))
 
     def _activate(self, deployment: Deployment) -> None:
+        with self._one_start:
+            self._activate_alone(deployment)
+
+    def _activate_alone(self, deployment: Deployment) -> None:
         wait = self._wishes.why_not_now(self._conditions(), self._settings, self._clock, activate=deployment.activate)
         wait = wait or self._busy() or None
         if (wait or "") != self._waiting_for:
@@ -277,7 +286,7 @@ class RestartUpdater(ABC):
             return
         self._point(deployment)
         self._downloader.forget()
-        self._leave(f"the {self.noun} {_words(deployment)}")
+        self._leave(f"the {self.noun} {self._words(deployment)}")
 
     def _watch(self, deployment: Deployment) -> None:
         good, why = (False, "") if deployment.rolling_back else self._judge(self._clock.monotonic() - self._since_s)
@@ -290,6 +299,12 @@ class RestartUpdater(ABC):
             self._keep(state.advance(deployment, _S.COMMITTED, why))
 
     # -- within --------------------------------------------------------------------------------------------------
+
+    def _words(self, deployment: Deployment) -> str:
+        release = deployment.release
+        if release is None:
+            return deployment.id
+        return release.version if release.model == self.noun else f"{release.model} {release.version}"
 
     def _leave(self, why: str) -> None:
         self._leaving = True
@@ -352,12 +367,6 @@ def recall(file: Path) -> Deployment | None:
     except (OSError, ValidationError) as error:
         log.error("deployments.record_damaged", file=str(file), reason=str(error)[:200])  # noqa: TRY400  (the pointer says what holds)
         return None
-
-
-def _words(deployment: Deployment) -> str:
-    return (
-        f"{deployment.release.model} {deployment.release.version}" if deployment.release is not None else deployment.id
-    )
 
 
 def _told(deployment: Deployment) -> str:

@@ -53,15 +53,24 @@ def settings_in_effect(path: Path | str) -> EdgeSettings:
     Raises:
         ConfigurationError: the box's own file cannot be used.
     """
+    try:
+        return settings_with_the_fleets(path)
+    except ConfigurationError:
+        return load_settings(path)
+
+
+def settings_with_the_fleets(path: Path | str) -> EdgeSettings:
+    """The same, for a version that would take the other's place: with it, the fleet's configuration must not be taken back.
+
+    Raises:
+        ConfigurationError: the box's own file, or the fleet's configuration on top of it, cannot be used.
+    """
     own = load_settings(path)
     if own.deployments is None:
         return own
     overlays = Overlays(config_folder(own.data_dir))
     overlay, _ = overlays.pointer()
-    try:
-        return own if overlay is None else load_settings(path, overlays.read(overlay))
-    except ConfigurationError:
-        return own
+    return own if overlay is None else load_settings(path, overlays.read(overlay))
 
 
 def would_start(path: Path | str, content: bytes) -> None:

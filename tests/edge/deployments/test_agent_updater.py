@@ -11,17 +11,16 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from contracts.deployments import (
     AGENT_NAME,
     Cause,
     DeploymentState,
-    DeploymentStatus,
     DesiredAgent,
     DesiredModels,
     agent_sha256,
@@ -29,19 +28,18 @@ from contracts.deployments import (
 )
 from contracts.errors import ConfigurationError
 from edge import launcher
-from edge.deployments import fleet
-from edge.deployments.agent_slots import AgentSlots
+from edge.deployments import agent_slots, fleet
+from edge.deployments.agent_slots import AgentSlots, launch
 from edge.deployments.agent_updater import UNHEARD_S, AgentUpdater
-from edge.deployments.errors import RefusedError
+from edge.deployments.errors import NoRoomError, RefusedError, SourceUnavailableError
 from edge.deployments.fleet import agent_finding, new_agent_updater
-from edge.deployments.rules import Conditions
 from edge.launcher import MOST_STARTS, Launch, Pointer, Version, next_start
-from edge.settings import load_settings
 from models.releases.assignments import assign
 from models.releases.proposal import propose_agent
 from tests.edge.deployments.agent_wheels import agent_wheel, dependency_wheel
-from tests.edge.deployments.ceremony import DEVICE, SITE, Ceremony
-from tests.edge.farm import VirtualClock, configuration
+from tests.edge.deployments.ceremony import DEVICE, SITE
+from tests.edge.deployments.restarted_box import RestartedBox, power_cuts
+from tests.edge.farm import eventually
 
 _S = DeploymentState
 
@@ -70,28 +68,16 @@ class StartedError(BaseException):
     """The launcher has put something in its own place."""
 
 
-class Box:
-    """One box whose agent is started again and again, by the launcher; every life reads what is on the disk."""
+class Box(RestartedBox):
+    """One box and the versions of its agent, started by the launcher."""
+
+    updater: AgentUpdater
 
     def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        super().__init__(folder, model=AGENT_NAME)
         self.patch = patch
-        self.clock = VirtualClock()
-        self.ceremony = Ceremony(folder, clock=self.clock, model=AGENT_NAME)
-        (folder / "root.json").write_bytes(self.ceremony.root)
-        deployments = {
-            "root_file": "root.json",
-            "sources": [{"kind": "folder", "path": "repository"}],
-            "probation": {"length_s": 60, "max_boots": 2},
-            "min_free_bytes": 0,
-        }
-        self.config = configuration(folder, deployments=deployments)
-        self.settings = load_settings(self.config)
         self.slots = self.settings.data_dir / "agent"
-        self.told: list[DeploymentStatus] = []
-        self.troubles: list[str] = []
-        self.feeding: tuple[str, ...] = ()
-        self.busy, self.heard, self.left = "", True, ""
-        self.pause: Callable[[float], object] = lambda _s: None
+        self.heard = True
         StandInSlots.refuses = ""
         patch.setattr(fleet, "AgentSlots", StandInSlots)
         self.start()
@@ -105,21 +91,13 @@ class Box:
         self.runs = Version(slot, active.version, active.sha256) if slot and active is not None else None
         self.patch.setattr(fleet, "running", lambda _launched: self.runs)
         assert self.settings.deployments is not None
-        self.updater: AgentUpdater = new_agent_updater(
+        self.updater = new_agent_updater(
             self.settings.deployments,
-            data_dir=self.settings.data_dir,
-            site=SITE,
-            device=DEVICE,
-            clock=self.clock,
             config=self.config,
             heard=lambda: self.heard,
-            busy=lambda: self.busy,
-            conditions=lambda: Conditions(feeding=self.feeding),
-            troubles=lambda: self.troubles,
-            tell=self.told.append,
-            start_anew=self._leave,
             pause=self.pause,
             launched=Launch(("launcher",), str(self.slots), slot, launcher.base_version(), ()) if launched else None,
+            **self.surroundings(),
         )
 
     def launch(self) -> str:
@@ -136,8 +114,8 @@ class Box:
                 launcher.main(["--slots", str(self.slots), "run"])
         return started[0]
 
-    def _leave(self, why: str) -> None:
-        self.left = why
+    def hear(self, desired: DesiredModels) -> None:
+        self.updater.hear(desired)
 
     def release(self, version: str, **wheel: Any) -> None:
         wheels = self.ceremony.folder / f"wheels-{version}"
@@ -145,26 +123,6 @@ class Box:
         dependency_wheel(wheels)
         propose_agent(self.ceremony.repository, wheels, now=self.clock.now())
         self.ceremony.sign_and_publish()
-
-    def want(self, version: str, *, activate: bool = True, device: str = DEVICE) -> None:
-        self.clock.advance(1)
-        release, digest = self.ceremony.repository.release(AGENT_NAME, version)
-        signed = assign(
-            self.ceremony.assigner,
-            release,
-            digest,
-            site=SITE,
-            device=device,
-            deployment=f"a-{version}",
-            now=self.clock.now(),
-            lease=timedelta(days=1),
-        )
-        self.updater.hear(DesiredModels(assignment=signed, activate=activate))
-        self.work()
-
-    def work(self, steps: int = 6) -> None:
-        for _ in range(steps):
-            self.updater.work()
 
     def live(self, version: str) -> None:
         """A version that works, to its end."""
@@ -175,14 +133,6 @@ class Box:
         self.clock.advance(61)
         self.work()
         assert self.state is _S.COMMITTED
-
-    @property
-    def state(self) -> DeploymentState | None:
-        return None if self.updater.deployment is None else self.updater.deployment.state
-
-    @property
-    def reason(self) -> str:
-        return self.updater.deployment.reason if self.updater.deployment is not None else ""
 
     @property
     def version(self) -> str:
@@ -206,7 +156,7 @@ def test_a_signed_version_is_installed_beside_the_agent_and_committed_when_it_wo
     assert (box.told[-1].waiting_for, box.left) == (box.busy, "")
     box.busy = ""
     box.work()
-    assert box.left == "the agent agent 0.2.0"
+    assert box.left == "the agent 0.2.0"
     box.start()
     box.work()
     assert (box.state, box.version) == (_S.PROBATION, "0.2.0")
@@ -381,6 +331,48 @@ def test_a_wish_for_a_version_that_nobody_releases_is_left_to_the_machine(box: B
     assert reported.running_sha256 == agent_sha256("0.1.0")
 
 
+# -- what new versions do while they are made and tried -------------------------------------------------------------
+
+
+def slots_of(folder: Path, pause: Callable[[float], object]) -> AgentSlots:
+    folder.mkdir()
+    return AgentSlots(Launch((), str(folder), "", "", ()), min_free_bytes=0, pause=pause)
+
+
+def test_nothing_of_an_installation_goes_on_when_the_agent_stops(tmp_path: Path) -> None:
+    """pip for another environment is a process that starts another one."""
+    told = tmp_path / "grandchild"
+    slots = slots_of(tmp_path / "slots", lambda _s: told.exists() and told.read_text().endswith("\n"))
+    with pytest.raises(SourceUnavailableError, match="the agent stops"):
+        slots._run(["sh", "-c", f"sleep 600 & echo $! >{told}; wait"], os.environ, "pip")
+    grandchild = int(told.read_text())
+    eventually(lambda: not psutil.pid_exists(grandchild) or psutil.Process(grandchild).status() == "zombie")
+
+
+def test_a_self_test_that_hangs_or_never_stops_talking_is_refused_and_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slots = slots_of(tmp_path / "slots", time.sleep)
+    with pytest.raises(RefusedError, match="its self-test did not end within 0 s"):
+        slots._run(["sleep", "600"], os.environ, "its self-test", timeout_s=0.1)
+    monkeypatch.setattr(agent_slots, "MOST_OUTPUT_BYTES", 100_000)
+    with pytest.raises(RefusedError, match="its self-test says more than"):
+        slots._run(["yes"], os.environ, "its self-test")
+
+
+def test_an_installation_that_comes_to_nothing_leaves_the_disk_to_the_measurements(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_all: Any, **_more: Any) -> str:
+        raise NoRoomError("pip found no room on the disk")
+
+    monkeypatch.setattr(StandInSlots, "_run", full)
+    box.release("0.2.0")
+    box.want("0.2.0")
+    assert (box.state, box.updater._waiting_for) == (_S.VERIFYING, "pip found no room on the disk")
+    assert not [path for path in box.slots.iterdir() if path.is_dir()]
+
+
 # -- attacks ---------------------------------------------------------------------------------------------------------
 
 
@@ -478,64 +470,32 @@ def test_a_folder_without_an_agent_or_with_two_versions_is_not_proposed(box: Box
 # -- power cuts ------------------------------------------------------------------------------------------------------
 
 
-class PowerCutError(BaseException):
-    """Nothing of the agent hears of it."""
-
-
 @pytest.mark.parametrize("hangs", [False, True])
 def test_after_a_power_cut_at_every_write_what_is_told_is_what_runs(
     box: Box, monkeypatch: pytest.MonkeyPatch, hangs: bool
 ) -> None:
     box.release("0.2.0")
-    os_replace, left = os.replace, 0
+    of_interest = {"active.json", "slot.json", "deployment.json"}  # others: test_trust, test_delivery
 
-    def power(source: Path, target: Path) -> None:
-        nonlocal left
-        left -= Path(target).name in {
-            "active.json",
-            "slot.json",
-            "deployment.json",
-        }  # others: test_trust, test_delivery
-        if left < 0:
-            raise PowerCutError
-        os_replace(source, target)
-
-    def live(*, hangs: bool) -> None:
-        box.want("0.2.0")
-        for _ in range(4):
-            box.work()
-            if box.left:
-                box.start()
-                box.troubles = ["a vital part of the agent makes no progress"] if hangs else []
-            else:
-                box.clock.advance(61)
-
-    for cut in range(80):
+    def fresh() -> None:
         for folder in (box.slots, box.settings.data_dir / "deployments" / "agent"):
             shutil.rmtree(folder, ignore_errors=True)
         box.troubles = []
         box.start()
-        left = cut
-        with monkeypatch.context() as patch:
-            patch.setattr(os, "replace", power)
-            try:
-                live(hangs=hangs)
-            except PowerCutError:
-                pass
-            else:
-                break
+
+    for cut in power_cuts(
+        monkeypatch, lambda: box.live_with("0.2.0", hangs=hangs), fresh=fresh, counts=of_interest.__contains__
+    ):
         monkeypatch.setattr(launcher, "boot_id", lambda cut=cut: f"after cut {cut}")
         box.start()
         box.troubles = []
-        live(hangs=False)  # this time it would work
+        box.live_with("0.2.0", hangs=False)  # this time it would work
         assert box.updater.deployment is not None
         runs = box.runs is not None and box.runs.sha256 == box.updater.deployment.sha256
         assert box.state is (_S.COMMITTED if runs else _S.ROLLED_BACK), f"cut {cut}"
         pointer = launcher.read(box.slots)
         assert pointer is not None
         assert not pointer.trial, f"cut {cut}"
-    else:
-        pytest.fail("every write was cut, and there were more")
 
 
 # -- the launcher ----------------------------------------------------------------------------------------------------
@@ -573,11 +533,41 @@ def test_a_committed_version_that_never_comes_up_again_is_left_at_last() -> None
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{", b"[]", b'{"active": 7}', b'{"active": {"slot": "../x", "sha256": "1"}}']
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"active": 7}',
+        b'{"active": {"slot": "../x", "sha256": "1"}}',
+        b'{"active": {"slot": "a", "version": "1", "sha256": "1"}, "starts": "many"}',
+    ],
 )
 def test_a_damaged_pointer_starts_the_machines_own(box: Box, content: bytes) -> None:
     (box.slots / launcher.POINTER).write_bytes(content)
+    assert launcher.read(box.slots) is None
     assert box.launch() == ""
+
+
+def test_the_journal_says_which_version_is_left_and_why(box: Box, capsys: pytest.CaptureFixture[str]) -> None:
+    box.live("0.2.0")
+    box.live("0.3.0")
+    assert box.runs is not None
+    slot = box.runs.slot
+    (box.slots / slot / "bin" / "python").unlink()
+    capsys.readouterr()
+    box.launch()
+    left, starts = capsys.readouterr().err.splitlines()
+    assert left == f"launcher: leaves 0.3.0 of slot {slot}: the slot {slot} with the agent 0.3.0 is damaged"
+    assert starts.startswith("launcher: starts 0.2.0 of slot ")
+
+
+def test_a_newer_launcher_may_tell_more_and_an_older_one_less(box: Box) -> None:
+    assert launch({}) is None
+    told = {"command": ["launcher"], "folder": "/f", "slot": "a", "base": "0.1.0", "paths": []}
+    expected = Launch(("launcher",), "/f", "a", "0.1.0", ())
+    assert launch({launcher.ENVIRONMENT: json.dumps(told | {"more": 1})}) == expected
+    assert launch({launcher.ENVIRONMENT: json.dumps({"slot": "a"})}) is None
 
 
 def test_a_trial_that_cannot_be_counted_is_not_started(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:

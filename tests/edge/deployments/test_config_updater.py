@@ -5,46 +5,32 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from contracts.deployments import DeploymentState, DeploymentStatus, DesiredAgent, DesiredModels, agent_sha256
+from contracts.deployments import DeploymentState, DeploymentStatus, DesiredAgent, agent_sha256
 from contracts.errors import ConfigurationError
 from edge.deployments.agent_version import AgentVersion
 from edge.deployments.config_updater import ConfigUpdater, settle
 from edge.deployments.fleet import new_config_updater
 from edge.deployments.overlay import Overlays, laid_over, parse
-from edge.deployments.rules import Conditions
 from edge.deployments.start import config_folder, settings_to_start_with, would_start
 from edge.settings import load_settings
-from models.releases.assignments import assign
 from models.releases.proposal import propose_config
-from tests.edge.deployments.ceremony import DEVICE, SITE, Ceremony
+from tests.edge.deployments.ceremony import DEVICE, SITE
+from tests.edge.deployments.restarted_box import RestartedBox, power_cuts
 from tests.edge.farm import VirtualClock, configuration
 
 NAME = "farm-settings"
 GOOD = "health:\n  every_s: 7\n"
 
 
-class Box:
-    """One box whose agent is started again and again; every life reads what is on the disk."""
+class Box(RestartedBox):
+    """One box and its configurations."""
 
     def __init__(self, folder: Path) -> None:
-        self.clock = VirtualClock()
-        self.ceremony = Ceremony(folder, clock=self.clock, model=NAME)
-        (folder / "root.json").write_bytes(self.ceremony.root)
-        deployments = {
-            "root_file": "root.json",
-            "sources": [{"kind": "folder", "path": "repository"}],
-            "probation": {"length_s": 60, "max_boots": 2},
-        }
-        self.config = configuration(folder, deployments=deployments)
-        self.told: list[DeploymentStatus] = []
-        self.troubles: list[str] = []
-        self.feeding: tuple[str, ...] = ()
-        self.left, self.busy = "", ""
+        super().__init__(folder, model=NAME)
         self.start()
 
     def start(self) -> None:
@@ -53,52 +39,16 @@ class Box:
         assert self.settings.deployments is not None
         self.updater: ConfigUpdater = new_config_updater(
             self.settings.deployments,
-            data_dir=self.settings.data_dir,
-            site=SITE,
-            device=DEVICE,
-            clock=self.clock,
             running=self.overlay,
             would_start=lambda content: would_start(self.config, content),
-            conditions=lambda: Conditions(feeding=self.feeding),
-            troubles=lambda: self.troubles,
-            tell=self.told.append,
-            start_anew=self._leave,
-            pause=lambda _s: None,
-            busy=lambda: self.busy,
+            **self.surroundings(),
         )
-
-    def _leave(self, why: str) -> None:
-        self.left = why
 
     def release(self, version: str, text: str) -> None:
         file = self.ceremony.folder / "settings.yaml"
         file.write_text(text)
         propose_config(self.ceremony.repository, file, name=NAME, version=version, now=self.clock.now())
         self.ceremony.sign_and_publish()
-
-    def want(self, version: str, *, activate: bool = True) -> None:
-        self.clock.advance(1)
-        release, digest = self.ceremony.repository.release(NAME, version)
-        signed = assign(
-            self.ceremony.assigner,
-            release,
-            digest,
-            site=SITE,
-            device=DEVICE,
-            deployment=f"c-{version}",
-            now=self.clock.now(),
-            lease=timedelta(days=1),
-        )
-        self.updater.desire(DesiredModels(assignment=signed, activate=activate))
-        self.work()
-
-    def work(self, steps: int = 6) -> None:
-        for _ in range(steps):
-            self.updater.work()
-
-    @property
-    def state(self) -> DeploymentState | None:
-        return None if self.updater.deployment is None else self.updater.deployment.state
 
     @property
     def every_s(self) -> float:
@@ -173,7 +123,7 @@ def test_an_agent_that_starts_again_and_again_goes_back_before_it_starts(box: Bo
     box.start()
     assert box.state is DeploymentState.ROLLED_BACK
     assert box.every_s == before
-    assert "started 3 times" in (box.updater.deployment.reason if box.updater.deployment else "")
+    assert "started 3 times" in box.reason
 
 
 def test_a_vital_part_that_hangs_takes_the_configuration_back_and_the_one_before_holds(box: Box) -> None:
@@ -201,11 +151,7 @@ def test_a_damaged_file_is_noticed_at_the_start(box: Box) -> None:
     file.write_text("health:\n  every_s: 1\n")
     box.start()
     assert (box.every_s, box.state) == (before, DeploymentState.ROLLED_BACK)
-    assert "damaged" in (box.updater.deployment.reason if box.updater.deployment else "")
-
-
-class PowerCutError(BaseException):
-    """Nothing of the agent hears of it."""
+    assert "damaged" in box.reason
 
 
 @pytest.mark.parametrize("hangs", [False, True])
@@ -213,42 +159,20 @@ def test_after_a_power_cut_at_every_write_what_is_told_is_what_runs(
     box: Box, monkeypatch: pytest.MonkeyPatch, hangs: bool
 ) -> None:
     box.release("1.0.0", GOOD)
-    replace, left = os.replace, 0
 
-    def power(source: Path, target: Path) -> None:
-        nonlocal left
-        left -= 1
-        if left < 0:
-            raise PowerCutError
-        replace(source, target)
-
-    def live(*, hangs: bool) -> None:
-        box.want("1.0.0")
-        for _ in range(4):
-            box.work()
-            if box.left:
-                box.start()
-                box.troubles = ["a vital part of the agent makes no progress"] if hangs else []
-            else:
-                box.clock.advance(61)
-
-    ends = []
-    for cut in range(60):
+    def fresh() -> None:
         shutil.rmtree(config_folder(box.settings.data_dir), ignore_errors=True)
         box.troubles = []
         box.start()
-        left = cut
-        with monkeypatch.context() as patch:
-            patch.setattr(os, "replace", power)
-            try:
-                live(hangs=hangs)
-            except PowerCutError:
-                went_wrong = box.updater.deployment is not None and bool(box.updater.deployment.rolling_back)
-            else:
-                break
+
+    ends = []
+    for cut in power_cuts(
+        monkeypatch, lambda: box.live_with("1.0.0", hangs=hangs), fresh=fresh, counts=lambda _name: True
+    ):
+        went_wrong = box.updater.deployment is not None and bool(box.updater.deployment.rolling_back)
         box.start()
         box.troubles = []
-        live(hangs=False)  # this time it would work
+        box.live_with("1.0.0", hangs=False)  # this time it would work
         assert box.updater.deployment is not None
         runs = box.overlay is not None and box.overlay.sha256 == box.updater.deployment.sha256
         assert box.state is (DeploymentState.COMMITTED if runs else DeploymentState.ROLLED_BACK), f"cut {cut}"
