@@ -365,7 +365,7 @@ def recall(file: Path) -> Deployment | None:
     except FileNotFoundError:
         return None
     except (OSError, ValidationError) as error:
-        log.error("deployments.record_damaged", file=str(file), reason=str(error)[:200])  # noqa: TRY400  (the pointer says what holds)
+        log.error("deployments.record_damaged", file=str(file), reason=str(error)[:200])  # noqa: TRY400  (pointers and slots say what holds)
         return None
 
 

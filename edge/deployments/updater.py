@@ -39,6 +39,7 @@ from edge.deployments.errors import (
     TamperedError,
     TrustError,
 )
+from edge.deployments.restart_updater import RECORD, recall
 from edge.deployments.rules import Conditions, ProbationFigures, judge_probation, judge_shadow
 from edge.deployments.settings import DeploymentSettings
 from edge.deployments.shadow_run import ShadowRun
@@ -54,7 +55,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 LOOK_S = 0.25
-RECORD = "deployment.json"
 WAITING_TOLD_S = 60.0
 """Between two reports of what a swap waits for."""
 LOADING_S = 1900.0
@@ -578,12 +578,8 @@ class Updater:
             self._tell(status)
 
     def _recall(self) -> Deployment | None:
-        try:
-            kept = Deployment.model_validate_json(self._file.read_bytes())
-        except FileNotFoundError:
-            return None
-        except (OSError, ValidationError) as error:
-            log.error("deployments.record_damaged", reason=str(error)[:200])  # noqa: TRY400  (the slots say what runs)
+        kept = recall(self._file)
+        if kept is None:
             return None
         after = state.restarted(kept, active=self._slots.pointer.active)
         if after != kept:

@@ -120,6 +120,9 @@ def test_an_agent_that_goes_on_as_another_start_does_not_say_that_it_stops(tmp_p
     agent.start()
     systemd.hears("READY=1")
     agent._ask_to_start_anew("the agent 0.2.0")
+    assert agent._under_way() == agent._agent_on_probation() == "a new start with the agent 0.2.0", (
+        "nothing else joins it"
+    )
     agent.stop()
     said = ""
     while not said.startswith("RELOADING=1"):

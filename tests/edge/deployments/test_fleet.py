@@ -9,8 +9,10 @@ import pytest
 
 from contracts.deployments import DeploymentState, DeploymentStatus, ShadowFigures
 from contracts.errors import ConfigurationError
+from edge.agent import Agent
 from edge.check import check
 from edge.checkup.finding import Verdict
+from edge.deployments.errors import SourceUnavailableError
 from edge.deployments.fleet import event_detail, findings, headline, this_machine
 from edge.settings import load_settings
 from tests.edge.deployments.ceremony import Ceremony
@@ -44,6 +46,19 @@ def test_paths_are_relative_to_the_file_and_a_bad_root_stops_the_agent(ceremony:
         check(settings)
     with pytest.raises(ConfigurationError, match="needs url"):
         load_settings(configuration(ceremony.folder, deployments=section(ceremony) | {"sources": [{"kind": "http"}]}))
+
+
+def test_models_configurations_and_the_agent_share_what_the_link_allows(ceremony: Ceremony) -> None:
+    metered = section(ceremony) | {"bandwidth": {"max_bytes_per_day": 100_000}}
+    agent = Agent(load_settings(configuration(ceremony.folder, port=9, deployments=metered)))
+    try:
+        assert agent._config is not None
+        assert agent._agent is not None
+        with pytest.raises(SourceUnavailableError, match="are used up"):
+            agent._config._downloader._bandwidth.spend(100_000)
+        assert agent._agent._downloader._bandwidth.left() == 0
+    finally:
+        agent.stop()
 
 
 def test_the_doctor_says_whether_the_repository_can_be_trusted(ceremony: Ceremony) -> None:
