@@ -162,6 +162,8 @@ class TrainingSettings(BaseSettings):
     """Namespace of the Jobs."""
     training_gpus: int = Field(default=0, ge=0, le=16)
     """GPUs of a Job."""
+    training_pull_secrets: tuple[str, ...] = ()
+    """Names of the secrets that open the registry of ``training_image``, as a JSON list. Empty: it needs none."""
     training_instance: str = Field(
         default="shoal", min_length=1, max_length=63, pattern=r"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$"
     )

@@ -158,6 +158,7 @@ def _launcher(settings: TrainingSettings) -> Launcher:
         claim=settings.training_claim,
         namespace=settings.training_namespace,
         gpus=settings.training_gpus,
+        pull_secrets=settings.training_pull_secrets,
     )
 
 

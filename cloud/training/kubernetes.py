@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import ssl
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -24,6 +25,7 @@ log = structlog.get_logger()
 
 NAME = "shoal-training"
 RUN_LABEL, INSTANCE_LABEL, NAME_LABEL = "shoal/run", "app.kubernetes.io/instance", "app.kubernetes.io/name"
+GPU = "nvidia.com/gpu"
 KEPT_S = 86_400
 """How long the cluster keeps a Job that has ended by itself, with its log."""
 TIMEOUT_S = 15.0
@@ -43,12 +45,22 @@ class KubernetesLauncher:
         claim: PersistentVolumeClaim of the storage that the API shares.
         namespace: of the Jobs.
         gpus: of NVIDIA, for the one pod; 0 trains on the processor.
+        pull_secrets: names of the secrets that open the image's registry.
     """
 
     patience = ROOM
 
     def __init__(
-        self, *, url: str, credentials: Path, instance: str, image: str, claim: str, namespace: str, gpus: int
+        self,
+        *,
+        url: str,
+        credentials: Path,
+        instance: str,
+        image: str,
+        claim: str,
+        namespace: str,
+        gpus: int,
+        pull_secrets: Sequence[str] = (),
     ) -> None:
         self._url = url.rstrip("/")
         self._credentials = credentials
@@ -57,13 +69,14 @@ class KubernetesLauncher:
         self._claim = claim
         self._namespace = namespace
         self._gpus = gpus
+        self._pull_secrets = tuple(pull_secrets)
 
     async def start(self, run_id: UUID, folder: Path, database: Database) -> None:
         """Create its Job. One that runs or waits is left alone; one that has ended without ending the run makes room for the next."""
         del database
         job = manifest(
             run_id, folder, instance=self._instance, image=self._image, claim=self._claim,
-            namespace=self._namespace, gpus=self._gpus,
+            namespace=self._namespace, gpus=self._gpus, pull_secrets=self._pull_secrets,
         )  # fmt: skip
         name = job["metadata"]["name"]
         await asyncio.to_thread((folder / "job.json").write_text, json.dumps(job, indent=1))
@@ -154,7 +167,15 @@ def has_ended(job: dict[str, Any]) -> bool:
 
 
 def manifest(
-    run_id: UUID, folder: Path, *, instance: str, image: str, claim: str, namespace: str, gpus: int
+    run_id: UUID,
+    folder: Path,
+    *,
+    instance: str,
+    image: str,
+    claim: str,
+    namespace: str,
+    gpus: int,
+    pull_secrets: Sequence[str] = (),
 ) -> dict[str, Any]:
     """The Job of a run, as Kubernetes reads it (``batch/v1``).
 
@@ -165,10 +186,13 @@ def manifest(
         image: with Shoal's training environment (``shoal[train]``).
         claim: PersistentVolumeClaim of the storage that the API shares.
         namespace: where.
-        gpus: of NVIDIA, for the one pod; 0 trains on the processor.
+        gpus: of NVIDIA, for the one pod; 0 trains on the processor. Nodes with GPUs are kept free of other pods by the taint
+            ``nvidia.com/gpu``, which this pod tolerates.
+        pull_secrets: names of the secrets that open the image's registry.
     """
     place = folder.absolute()
-    limits = {"nvidia.com/gpu": str(gpus)} if gpus else {}
+    limits = {GPU: str(gpus)} if gpus else {}
+    tolerations = [{"key": GPU, "operator": "Exists", "effect": "NoSchedule"}] if gpus else []
     labels = {NAME_LABEL: NAME, INSTANCE_LABEL: instance, RUN_LABEL: str(run_id)}
     return {
         "apiVersion": "batch/v1",
@@ -182,6 +206,8 @@ def manifest(
                 "spec": {
                     "restartPolicy": "OnFailure",
                     "automountServiceAccountToken": False,
+                    "imagePullSecrets": [{"name": name} for name in pull_secrets],
+                    "tolerations": tolerations,
                     "securityContext": {
                         "runAsNonRoot": True,
                         "runAsUser": 10001,

@@ -231,7 +231,10 @@ def test_a_training_is_a_job_that_fits_and_the_worker_alone_may_create_and_delet
     schemas: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = '{"fish-detector": {"config": "/etc/c.yaml", "labels": "fjord/pens"}}'
-    chart = rendered("production", "--set-json", f"training.recipes={recipe}", "--namespace", "farms")
+    secrets = 'image.pullSecrets=[{"name": "registry"}]'
+    chart = rendered(
+        "production", "--set-json", f"training.recipes={recipe}", "--set-json", secrets, "--namespace", "farms"
+    )
     worker = named(chart, "Deployment", "shoal-worker")["spec"]["template"]["spec"]
     asks = {name: pod.get("serviceAccountName") for name, pod in pods(chart)}
     assert [name for name, account in asks.items() if account == "shoal-training"] == ["shoal-worker"]
@@ -251,7 +254,15 @@ def test_a_training_is_a_job_that_fits_and_the_worker_alone_may_create_and_delet
     job = manifest(
         UUID(int=7), Path("/var/lib/shoal/storage/training/run"), instance=settings.training_instance, image=settings.training_image,
         claim=settings.training_claim, namespace=settings.training_namespace, gpus=settings.training_gpus,
+        pull_secrets=settings.training_pull_secrets,
     )  # fmt: skip
+    pod = job["spec"]["template"]["spec"]
+    assert pod["imagePullSecrets"] == worker["imagePullSecrets"] == [{"name": "registry"}]
+    taint = re.search(
+        r'dynamic "taint" \{.+?key += "([^"]+)"', (DEPLOY / "terraform/modules/cluster/main.tf").read_text(), re.DOTALL
+    )
+    assert taint is not None
+    assert [each["key"] for each in pod["tolerations"]] == [taint[1]], "the GPU nodes of our own Terraform are tainted"
     assert job["metadata"]["namespace"] == "farms"
     assert job["spec"]["template"]["spec"]["volumes"][0]["persistentVolumeClaim"]["claimName"] == "shoal-storage"
     closed = named(chart, "NetworkPolicy", "shoal-training")["spec"]

@@ -84,6 +84,9 @@ securityContext:
 - { name: SHOAL_TRAINING_NAMESPACE, value: {{ $.Release.Namespace }} }
 - { name: SHOAL_TRAINING_INSTANCE, value: {{ $.Release.Name }} }
 - { name: SHOAL_TRAINING_GPUS, value: {{ .gpus | quote }} }
+{{- with $.Values.image.pullSecrets }}{{- $names := list }}{{- range . }}{{ $names = append $names .name }}{{ end }}
+- { name: SHOAL_TRAINING_PULL_SECRETS, value: {{ $names | toJson | quote }} }
+{{- end }}
 - { name: SHOAL_TRAINING_RECIPES, value: {{ .recipes | toJson | quote }} }
 {{- end }}{{- end }}
 {{- end }}
