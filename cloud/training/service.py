@@ -44,10 +44,13 @@ async def ask(
     if recipe is None:
         raise _no_recipe(training, new.model)
     repository = TrainingRepository(writer)
+    under_way = ConflictError(f"A run of {new.model} is under way; wait for it, or cancel it")
+    if any(run["model"] == new.model for run in await repository.unfinished()):  # before labels are frozen for nothing
+        raise under_way
     decision = Decision(Trigger.ASKED, new.reason)
     row = await order_of(writer, training, new.model, recipe, decision, asked_by=user.email, now=now)
     if not await repository.ask(row):
-        raise ConflictError(f"A run of {new.model} is under way; wait for it, or cancel it")
+        raise under_way
     log.info("training_asked", model=new.model, user=user.id)
     return await get_run(ReadConnection(writer), row["id"])
 

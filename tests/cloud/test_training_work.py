@@ -14,9 +14,12 @@ from uuid import UUID, uuid4
 
 import numpy as np
 import psycopg
+import pytest
 
+from cloud.auth.principal import Principal
+from cloud.auth.rules import Role
 from cloud.db.session import sqlalchemy_url
-from cloud.errors import UnavailableError
+from cloud.errors import ConflictError, UnavailableError
 from cloud.farms.writer import ensure_organization, ensure_site
 from cloud.kit.repository import Database, Row
 from cloud.samples.store import path_of
@@ -27,6 +30,8 @@ from cloud.training.launchers import CeleryLauncher, Launcher, ProcessLauncher
 from cloud.training.program import CANCEL, STATE
 from cloud.training.repository import TrainingRepository
 from cloud.training.rules import ALIVE, Decision, Trigger
+from cloud.training.schemas import NewTrainingRun
+from cloud.training.service import ask
 from cloud.training.work import Training, look, order_of, tend, tidy
 from tests.cloud.pictures import jpeg
 
@@ -80,6 +85,13 @@ async def asked(database: Database, training: Training) -> UUID:
         assert await repository.ask(row)
     run_id: UUID = row["id"]
     return run_id
+
+
+async def pressed(database: Database, training: Training, now: datetime) -> None:
+    """Somebody asks for a run in the dashboard."""
+    user = Principal(0, "ana@fjord.example", "Ana", Role.PLATFORM_ADMIN, 0, "fjord")
+    async with database.write() as writer:
+        await ask(writer, user, training, NewTrainingRun(model=MODEL, reason="new cameras"), now)
 
 
 async def tended(database: Database, training: Training, run_id: UUID, until: set[str]) -> Row:
@@ -300,7 +312,13 @@ def test_a_recipe_of_labels_freezes_them_and_the_run_fetches_them_from_the_stora
         marked_wrong(database_url, 20, later)
         assert "nothing was accepted for fjord/pens" in (await look(training, database, later))[MODEL]
         accept(range(8, 12))
-        third = await tended(database, training, await asked(database, training), {"proposed", "failed"})
+        third_id = await asked(database, training)
+        accept(range(12, 16))
+        documents = {*(tmp_path / "datasets").iterdir()}
+        with pytest.raises(ConflictError, match="under way"):
+            await pressed(database, training, later)
+        assert {*(tmp_path / "datasets").iterdir()} == documents, "nothing is frozen for a run that does not begin"
+        third = await tended(database, training, third_id, {"proposed", "failed"})
         assert (third["lineage"]["labels"]["number"], third["state"]) == (2, "proposed")
 
     story(database_url, tell)
