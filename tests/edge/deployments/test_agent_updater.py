@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -609,9 +610,8 @@ def test_real_environments_are_made_started_and_left_by_the_real_launcher(
         return done.stdout
 
     box.start()
-    for wheel in Path(ensurepip.__file__).parent.glob("_bundled/pip-*.whl"):  # this machine's pip makes the others
-        (tmp_path / "wheels-0.2.0").mkdir()
-        shutil.copy(wheel, tmp_path / "wheels-0.2.0")
+    (tmp_path / "wheels-0.2.0").mkdir()
+    shutil.copy(pip_wheel(), tmp_path / "wheels-0.2.0")  # this machine's pip makes the others
     box.release("0.2.0")
     box.want("0.2.0")
     assert box.left, box.reason
@@ -632,3 +632,9 @@ def test_real_environments_are_made_started_and_left_by_the_real_launcher(
     box.want("0.4.0")
     assert (box.state, box.told[-1].cause) == (_S.REFUSED, Cause.SELF_TEST)
     assert "nowhere_to_be_found" in box.reason
+
+
+def pip_wheel() -> Path:
+    """That this Python makes environments with: its own, or Debian's."""
+    folders = (Path(ensurepip.__file__).parent / "_bundled", Path(sysconfig.get_config_var("WHEEL_PKG_DIR") or "."))
+    return next(wheel for folder in folders for wheel in sorted(folder.glob("pip-*.whl")))
