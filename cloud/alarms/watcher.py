@@ -24,6 +24,7 @@ from cloud.alarms.rules import (
     SILENT_AFTER,
     certificate_ends,
     is_parent,
+    is_silence,
     is_silent,
     is_watched,
     suppressible,
@@ -38,7 +39,7 @@ log = structlog.get_logger()
 ROUND_S = 10.0
 CERTIFICATES_EVERY = timedelta(minutes=5)
 HEARTBEATS = timedelta(days=7)
-"""A heartbeat that is older says nothing of now; its box is long known to be silent."""
+"""A heartbeat that is older raises and clears nothing; its box is long known to be silent."""
 _LOCK = 7_242_001
 """Advisory lock of the watcher that works."""
 
@@ -75,7 +76,6 @@ SELECT d.id, d.site_id, d.name, beat.body ->> 'certificate_expires_at' AS told
 FROM device AS d CROSS JOIN LATERAL (
     SELECT body FROM device_health WHERE device_id = d.id AND observed_at > %s ORDER BY observed_at DESC LIMIT 1
 ) AS beat
-WHERE beat.body ->> 'certificate_expires_at' IS NOT NULL
 """
 _OPEN = """
 SELECT id, site_id, device_id, unit_id, subject, definition, quantity, origin, suppressed_by FROM alarm
@@ -116,11 +116,13 @@ class _Certificate:
     id: int
     site_id: int
     name: str
-    told: str
+    told: str | None
 
     @property
     def ends_at(self) -> datetime | None:
-        """None for what is no moment: a broken word of one box must not blind the watch over all others."""
+        """None where it shows none, and for what is no moment: a broken word of one box must not blind the watch over all others."""
+        if self.told is None:
+            return None
         try:
             moment = datetime.fromisoformat(self.told.replace("Z", "+00:00"))
         except ValueError:
@@ -262,8 +264,11 @@ class Watcher(DatabaseThread):
             raise_alarm(database, new, now=now, actor="watcher")
             WATCH_ALARMS.labels(condition.definition).inc()
             log.warning("watch_raised", definition=condition.definition, message=condition.message)
+        told = {one.id for one in self._certificates}
         for key, alarm in opened.items():
-            if alarm.origin == "cloud" and is_watched(alarm.definition) and key not in holding:
+            # A certificate of a box that says nothing any more has not been renewed by that.
+            over = is_silence(alarm.definition) or alarm.device_id in told
+            if over and alarm.origin == "cloud" and is_watched(alarm.definition) and key not in holding:
                 clear_alarm(database, alarm.id, now=now, actor="watcher")
                 log.info("watch_cleared", definition=alarm.definition, alarm=str(alarm.id))
 

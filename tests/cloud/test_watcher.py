@@ -152,6 +152,7 @@ def test_a_certificate_that_nobody_renewed_is_told_two_weeks_before_and_again_in
     assert severity == "minor"
     site.execute("UPDATE device_health SET observed_at = observed_at + INTERVAL '11 days'")
     assert watched(11) == ["certificate.last_days"]
+    assert watched(10) == ["certificate.last_days"], "a box that says nothing any more has renewed nothing"
     beat(ends + timedelta(days=365))
     assert watched(0.01) == [], "renewed"
     for word in ("soon", "2026-01-01T00:00:00"):  # no moment, and one of no zone
