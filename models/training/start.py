@@ -89,7 +89,7 @@ def find_base(base: str) -> Path:
         return find_bundle(base, field="base")
     except BundleError as error:
         raise ConfigurationError(
-            "base", base, f"There is no run and no bundle of it from {Path.cwd()}. Train the run first (shoal models train "
+            "base", base, f"There is neither a run nor a bundle of that name in {Path.cwd()}. Train the run first (shoal models train "
             f"with --output {base}), write the path of the --output folder of another, or the name or path of a bundle.",
         ) from error  # fmt: skip
 
