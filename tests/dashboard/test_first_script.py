@@ -97,6 +97,7 @@ def test_the_first_picture_says_what_the_wall_says_and_grows_old(
     page.clock.run_for(70_000)
     assert {each.split()[1] for each in facts(page, "glance-tile", "glance-do")} <= {"critical", "major", "silent"}
     assert page.get_by_test_id("glance-do").first.get_attribute("data-stale") == "true"
+    page.get_by_role("alert").filter(has_text="Values below are the last ones heard").wait_for()
     let_go()
     page.clock.resume()
     page.get_by_test_id("unit-tile").first.wait_for()

@@ -52,7 +52,7 @@ async function goOn(): Promise<void> {
   let here = false;
   void Promise.all([look, words]).then(([seen]) => {
     if (!here && seen !== null) root.replaceChildren(glance(seen, open));
-  });
+  }, noWords);
   try {
     // Ten times as many bytes as the look: on one line it would come no sooner than they do.
     await Promise.race([look, after(HEAD_START_MS)]);
@@ -67,6 +67,9 @@ async function goOn(): Promise<void> {
     root.prepend(stopped());
   }
 }
+
+/** Without its words nothing is drawn; that they did not come is told with the rest. */
+function noWords(): void {}
 
 /** To a page that React will draw. */
 function open(path: string): void {

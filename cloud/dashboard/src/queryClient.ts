@@ -1,5 +1,6 @@
 /** The cache of what the API answered. */
 import { QueryClient } from '@tanstack/react-query';
+import { onSession, presentSession } from './features/auth/session';
 import type { FirstLook } from './features/farms/firstLook';
 
 export const queryClient = new QueryClient({
@@ -14,6 +15,15 @@ export const queryClient = new QueryClient({
     },
     mutations: { retry: false, networkMode: 'always' },
   },
+});
+
+let reader = presentSession()?.user.id;
+onSession(() => {
+  const next = presentSession()?.user.id;
+  // Whose session has ended finds the page as it was; nobody else may see a glimpse of it.
+  if (next === undefined || next === reader) return;
+  reader = next;
+  queryClient.clear();
 });
 
 /** What was asked before React was here. */

@@ -16,12 +16,13 @@ const FILE_TIMEOUT_MS = 120_000;
 
 export type Failure = 'connection' | 'unauthorized' | 'forbidden' | 'not_found' | 'refused' | 'server';
 
-/** Why a request failed. `message` is fit to be shown. */
+/** What is wrong with one value of what was sent. */
 export interface PlacedFault {
   readonly location: string;
   readonly message: string;
 }
 
+/** Why a request failed. `message` is fit to be shown. */
 export class ApiError extends Error {
   constructor(
     readonly failure: Failure,

@@ -132,7 +132,7 @@ export const tr: Messages = {
   'evidence.site': 'bu çiftlik belirledi',
   'quality.good': 'İyi',
   'quality.good_why': 'Tüm kalite testlerinden geçti',
-  'quality.unchecked': 'Denetlenmedi',
+  'quality.unchecked': 'Sınanmadı',
   'quality.unchecked_why': 'Hiçbir kalite testi yapılamadı',
   'quality.suspect': 'Şüpheli',
   'quality.suspect_why': 'Bir kalite testi şüpheli buldu',

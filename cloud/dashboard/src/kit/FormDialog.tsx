@@ -16,19 +16,21 @@ interface Props {
   error: Error | null;
   onSubmit: () => void;
   onClose: () => void;
-  wide?: boolean;
+  width?: 'xs' | 'sm' | 'md';
+  /** Another way out, apart from the others. */
+  also?: ReactNode;
   children: ReactNode;
 }
 
 export function FormDialog(props: Props): JSX.Element {
-  const { title, action, disabled, error, onSubmit, onClose, wide = false, children } = props;
+  const { title, action, disabled, error, onSubmit, onClose, width = 'xs', also, children } = props;
   const id = useId();
   const submit = (event: SyntheticEvent): void => {
     event.preventDefault();
     onSubmit();
   };
   return (
-    <Dialog open onClose={onClose} fullWidth maxWidth={wide ? 'sm' : 'xs'} aria-labelledby={id}>
+    <Dialog open onClose={onClose} fullWidth maxWidth={width} aria-labelledby={id}>
       <form onSubmit={submit}>
         <DialogTitle id={id}>{title}</DialogTitle>
         <DialogContent sx={{ display: 'grid', gap: 2 }}>
@@ -36,6 +38,7 @@ export function FormDialog(props: Props): JSX.Element {
           {error !== null && <Alert severity="error">{error.message}</Alert>}
         </DialogContent>
         <DialogActions sx={{ p: 2, pt: 0 }}>
+          {also}
           <Button color="inherit" onClick={onClose}>
             {t('action.cancel')}
           </Button>

@@ -22,7 +22,7 @@ export function rememberMode(mode: Mode): void {
 /** Give the page behind everything its colour, and style sheets the tokens as custom properties. */
 export function paint(mode: Mode): void {
   const { style } = document.documentElement;
-  const { background, text, primary, severity, raised, divider, stale, error } =
+  const { background, text, primary, severity, onMajor, raised, divider, stale, error } =
     mode === 'dark' ? DARK : LIGHT;
   style.background = background.default;
   style.colorScheme = mode;
@@ -42,6 +42,7 @@ export function paint(mode: Mode): void {
     major: severity.major,
     minor: severity.minor,
     warning: severity.warning,
+    'on-major': onMajor,
     font: FONT,
     touch: TOUCH,
   };

@@ -12,6 +12,8 @@ declare module '@mui/material/styles' {
     stale: string;
     live: string;
     raised: string;
+    /** Text on the colour of a major alarm. */
+    onMajor: string;
     /** Boxes on images; images are dark in both themes. */
     box: string;
   }
@@ -20,6 +22,7 @@ declare module '@mui/material/styles' {
     stale: string;
     live: string;
     raised: string;
+    onMajor: string;
     box: string;
   }
 }

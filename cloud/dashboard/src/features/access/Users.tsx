@@ -1,21 +1,17 @@
 /** People of the organization: what each may do and where, and letting them go. */
-import Alert from '@mui/material/Alert';
 import Box from '@mui/material/Box';
 import Button from '@mui/material/Button';
-import Dialog from '@mui/material/Dialog';
-import DialogActions from '@mui/material/DialogActions';
-import DialogContent from '@mui/material/DialogContent';
-import DialogTitle from '@mui/material/DialogTitle';
 import TextField from '@mui/material/TextField';
 import Typography from '@mui/material/Typography';
 import { useMutation, useQuery } from '@tanstack/react-query';
-import { useState, type JSX, type SyntheticEvent } from 'react';
+import { useState, type JSX } from 'react';
 import { changeUser, listUsers, resetUser, signUserOut } from '../../api/endpoints';
 import type { Person, PersonChange, Role } from '../../api/types';
 import { t } from '../../i18n';
 import { Answer } from '../../kit/Answer';
 import { Card } from '../../kit/Card';
 import { Confirm } from '../../kit/Confirm';
+import { FormDialog } from '../../kit/FormDialog';
 import { Secret } from '../../kit/Secret';
 import { Table } from '../../kit/Table';
 import { reaches } from '../auth/rules';
@@ -92,68 +88,58 @@ function UserDialog({ person, onClose }: { person: Person; onClose: () => void }
   const signOut = useMutation({ mutationFn: () => signUserOut(person.id), ...settled });
   const reset = useMutation({ mutationFn: () => resetUser(person.id) });
   const disabled = person.disabled_at !== null;
-  const submit = (event: SyntheticEvent): void => {
-    event.preventDefault();
+  const submit = (): void => {
     change.mutate({ name: name.trim(), role, sites: sites.length === 0 ? null : [...sites] });
   };
   const error = signOut.error ?? reset.error ?? (asking ? null : change.error);
   return (
-    <Dialog open onClose={onClose} fullWidth maxWidth="sm" aria-labelledby="user-title">
-      <form onSubmit={submit}>
-        <DialogTitle id="user-title">{person.email}</DialogTitle>
-        <DialogContent sx={{ display: 'grid', gap: 2 }}>
-          <TextField
-            label={t('oncall.name')}
-            required
-            value={name}
-            sx={{ mt: 1 }}
-            onChange={(event) => setName(event.target.value)}
-          />
-          <RoleChoice role={role} onChange={setRole} />
-          <SiteChoice chosen={sites} onChange={setSites} allText={t('access.all_sites')} />
-          <Box sx={{ display: 'flex', flexWrap: 'wrap', gap: 1 }}>
-            <Button variant="outlined" color="inherit" onClick={() => signOut.mutate()}>
-              {t('access.sign_out')}
+    <>
+      <FormDialog
+        title={person.email}
+        action={t('records.save')}
+        disabled={name.trim() === '' || change.isPending}
+        error={error}
+        onSubmit={submit}
+        onClose={onClose}
+        width="sm"
+      >
+        <TextField
+          label={t('oncall.name')}
+          required
+          value={name}
+          sx={{ mt: 1 }}
+          onChange={(event) => setName(event.target.value)}
+        />
+        <RoleChoice role={role} onChange={setRole} />
+        <SiteChoice chosen={sites} onChange={setSites} allText={t('access.all_sites')} />
+        <Box sx={{ display: 'flex', flexWrap: 'wrap', gap: 1 }}>
+          <Button variant="outlined" color="inherit" onClick={() => signOut.mutate()}>
+            {t('access.sign_out')}
+          </Button>
+          {person.has_password && (
+            <Button variant="outlined" color="inherit" onClick={() => reset.mutate()}>
+              {t('access.reset')}
             </Button>
-            {person.has_password && (
-              <Button variant="outlined" color="inherit" onClick={() => reset.mutate()}>
-                {t('access.reset')}
-              </Button>
-            )}
-            {disabled ? (
-              <Button variant="outlined" color="inherit" onClick={() => change.mutate({ disabled: false })}>
-                {t('access.enable')}
-              </Button>
-            ) : (
-              <Button variant="outlined" color="error" onClick={() => setAsking(true)}>
-                {t('access.disable')}
-              </Button>
-            )}
-          </Box>
-          {signOut.isSuccess && <Typography role="status">{t('access.signed_out')}</Typography>}
-          {reset.data !== undefined && (
-            <Secret
-              title={t('access.reset_link', { email: person.email })}
-              text={joinLink(reset.data.token, true)}
-              onClose={() => reset.reset()}
-            />
           )}
-          {error !== null && <Alert severity="error">{error.message}</Alert>}
-        </DialogContent>
-        <DialogActions sx={{ p: 2, pt: 0 }}>
-          <Button color="inherit" onClick={onClose}>
-            {t('action.cancel')}
-          </Button>
-          <Button
-            type="submit"
-            variant="contained"
-            disableElevation
-            disabled={name.trim() === '' || change.isPending}
-          >
-            {t('records.save')}
-          </Button>
-        </DialogActions>
-      </form>
+          {disabled ? (
+            <Button variant="outlined" color="inherit" onClick={() => change.mutate({ disabled: false })}>
+              {t('access.enable')}
+            </Button>
+          ) : (
+            <Button variant="outlined" color="error" onClick={() => setAsking(true)}>
+              {t('access.disable')}
+            </Button>
+          )}
+        </Box>
+        {signOut.isSuccess && <Typography role="status">{t('access.signed_out')}</Typography>}
+        {reset.data !== undefined && (
+          <Secret
+            title={t('access.reset_link', { email: person.email })}
+            text={joinLink(reset.data.token, true)}
+            onClose={() => reset.reset()}
+          />
+        )}
+      </FormDialog>
       {asking && (
         <Confirm
           title={t('access.disable')}
@@ -165,7 +151,7 @@ function UserDialog({ person, onClose }: { person: Person; onClose: () => void }
           onClose={() => setAsking(false)}
         />
       )}
-    </Dialog>
+    </>
   );
 }
 

@@ -43,7 +43,7 @@ export function ConnectionBanner({
         px: { xs: 2, md: 3 },
         py: 1,
         bgcolor: 'severity.major',
-        color: (theme) => (theme.palette.mode === 'dark' ? '#1d1000' : '#ffffff'),
+        color: 'onMajor',
       }}
     >
       <UnlinkIcon />

@@ -146,7 +146,7 @@ function Detail({ latest, snapshot, open, skewMs }: FarmView & { latest: UnitLat
         <ObservationStrip unitId={unit.id} timezone={site.timezone} />
       </Card>
       <Box sx={{ display: 'flex', alignItems: 'center', flexWrap: 'wrap', gap: 2, mt: 1 }}>
-        <Typography variant="h2" sx={{ flex: 1 }}>
+        <Typography variant="h2" sx={{ flex: '1 1 auto' }}>
           {t('unit.water')}
         </Typography>
         <ToggleButtonGroup

@@ -10,6 +10,7 @@ import { t } from '../../i18n';
 import { drawing, make } from '../../kit/dom';
 import { MARK, MARK_VIEW } from '../../kit/mark';
 import { moment, type Moment } from '../../kit/moment';
+import { ageText, elapsedSeconds, farmClock } from '../../kit/time';
 import {
   countBySeverity,
   inAlarmOrder,
@@ -24,7 +25,7 @@ import { SHAPES, SIGNS } from '../alarms/shapes';
 import { reaches } from '../auth/rules';
 import { presentSession } from '../auth/session';
 import { flagReason, qualityLook } from '../telemetry/quality';
-import { isStale, readingAgeText } from '../telemetry/staleness';
+import { isStale, readingAgeText, UNCONFIRMED_AFTER_S } from '../telemetry/staleness';
 import { inReadingOrder, LARGE, quantityText, shortLabel, shownOf } from '../telemetry/units';
 import type { FirstLook } from './firstLook';
 import { byRisk, riskOf, type Risk } from './risk';
@@ -48,6 +49,16 @@ export function glance(look: FirstLook, open: (path: string) => void): HTMLEleme
       (alarms) => counts.replaceChildren(...countsOf(alarms)),
     ),
   );
+  const silence = make('p', { class: 'glance-silence', role: 'alert', hidden: true });
+  updates.push(
+    changed(
+      (now) => silenceText(look, now),
+      (text) => {
+        silence.hidden = text === null;
+        silence.textContent = text;
+      },
+    ),
+  );
   const tiles = byRisk(look.latest.units).slice(0, DRAWN);
   const page = make(
     'div',
@@ -59,6 +70,7 @@ export function glance(look: FirstLook, open: (path: string) => void): HTMLEleme
       make('strong', {}, look.latest.site.name),
       counts,
     ),
+    silence,
     make(
       'main',
       {},
@@ -76,6 +88,14 @@ export function glance(look: FirstLook, open: (path: string) => void): HTMLEleme
     else clearInterval(timer);
   }, TICK_MS);
   return page;
+}
+
+/** What React's banner says: nothing here is asked again, so that what lasts too long may not pass for the present. */
+function silenceText({ latest, receivedAt }: FirstLook, now: Moment): string | null {
+  const silent = elapsedSeconds(receivedAt, now);
+  if (silent <= UNCONFIRMED_AFTER_S) return null;
+  const at = farmClock(Date.parse(latest.server_time), latest.site.timezone);
+  return `${t('link.since', { at, age: ageText(silent) })} ${t('link.last_heard')}`;
 }
 
 function tileOf(
@@ -208,7 +228,9 @@ function acknowledgeButton(alarm: Alarm, look: FirstLook): HTMLElement | null {
   if (alarm.acknowledged || role === undefined || !reaches(role, 'operator')) return null;
   const name = `${t('alarms.ack')}: ${messageOf(alarm)}`;
   const button = make('button', { type: 'button', 'aria-label': name }, t('alarms.ack'));
+  const failed = make('p', { role: 'alert' });
   const acknowledge = async (): Promise<void> => {
+    failed.remove();
     button.disabled = true;
     button.textContent = t('state.sending');
     try {
@@ -218,7 +240,8 @@ function acknowledgeButton(alarm: Alarm, look: FirstLook): HTMLElement | null {
         .filter((each) => each.active || !each.acknowledged);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      button.after(make('p', { role: 'alert' }, t('alarms.ack_failed', { why })));
+      failed.textContent = t('alarms.ack_failed', { why });
+      button.after(failed);
       button.disabled = false;
       button.textContent = t('alarms.ack');
     }

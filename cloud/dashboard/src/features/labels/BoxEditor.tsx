@@ -129,7 +129,7 @@ export function BoxEditor(props: Props): JSX.Element {
             }
           />
         ))}
-        {drawn !== null && <MuiBox sx={{ ...placed(drawn), border: '2px dashed #fff' }} />}
+        {drawn !== null && <MuiBox style={placed(drawn)} sx={{ border: '2px dashed #fff' }} />}
       </MuiBox>
     </MuiBox>
   );
@@ -168,8 +168,8 @@ function Shape({
         ? { role: 'button', tabIndex: 0, 'aria-pressed': chosen, 'aria-label': name, onFocus: onChoose }
         : {})}
       onPointerDown={onMove}
+      style={placed(box)}
       sx={{
-        ...placed(box),
         border: `2px ${line} ${color}`,
         outline: chosen ? '2px solid #fff' : '1px solid rgba(0, 0, 0, 0.55)',
         outlineOffset: chosen ? '1px' : 0,
@@ -212,6 +212,7 @@ function Shape({
   );
 }
 
+/** A style and no class: every place of a box that is moved would be a rule of the page, for as long as it is open. */
 function placed({ x, y, w, h }: Box) {
   return {
     position: 'absolute',

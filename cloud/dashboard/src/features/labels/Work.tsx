@@ -26,7 +26,7 @@ import {
   type LabelTaskDetail,
   type NextTask,
 } from '../../api/labels';
-import { t, word } from '../../i18n';
+import { numberText, t, word } from '../../i18n';
 import { Card } from '../../kit/Card';
 import { CloseIcon } from '../../kit/icons';
 import { Failed, Loading, Note } from '../../kit/States';
@@ -482,7 +482,7 @@ function Side(props: SideProps): JSX.Element {
           {(task.settings.scores ?? []).map((label) => (
             <Box key={label}>
               <Typography variant="body2">
-                {label}: {draft.scores[label] === undefined ? '–' : draft.scores[label].toFixed(2)}
+                {label}: {draft.scores[label] === undefined ? '–' : numberText(draft.scores[label], 2)}
               </Typography>
               <Slider
                 aria-label={label}

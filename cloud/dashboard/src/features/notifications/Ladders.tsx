@@ -2,10 +2,6 @@
 import Alert from '@mui/material/Alert';
 import Box from '@mui/material/Box';
 import Button from '@mui/material/Button';
-import Dialog from '@mui/material/Dialog';
-import DialogActions from '@mui/material/DialogActions';
-import DialogContent from '@mui/material/DialogContent';
-import DialogTitle from '@mui/material/DialogTitle';
 import MenuItem from '@mui/material/MenuItem';
 import TextField from '@mui/material/TextField';
 import Typography from '@mui/material/Typography';
@@ -16,6 +12,7 @@ import type { Channel, Duty, Ladder, Severity, ShownLadders } from '../../api/ty
 import { t } from '../../i18n';
 import { Answer } from '../../kit/Answer';
 import { Card } from '../../kit/Card';
+import { FormDialog } from '../../kit/FormDialog';
 import { Table } from '../../kit/Table';
 import { shortAgeText } from '../../kit/time';
 import { SEVERITIES, severityText } from '../alarms/order';
@@ -169,127 +166,109 @@ function LadderDialog({ site, severity, shown, onClose }: DialogProps): JSX.Elem
       },
     ]);
   return (
-    <Dialog open onClose={onClose} fullWidth maxWidth="md" aria-labelledby="ladder-title">
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          save.mutate(ladder);
-        }}
-      >
-        <DialogTitle id="ladder-title">
-          {t('oncall.ladder_of', { severity: severityText(severity) })}
-        </DialogTitle>
-        <DialogContent sx={{ display: 'grid', gap: 2 }}>
-          {rungs.map((rung) => (
-            <Box key={rung.key} data-testid="rung" sx={rungSx}>
-              <TextField
-                label={t('oncall.after_min')}
-                value={rung.minutes}
-                inputMode="decimal"
-                onChange={(event) => change(rung.key, { minutes: event.target.value })}
-                sx={{ maxWidth: '8rem' }}
-              />
-              <TextField
-                select
-                label={t('oncall.duty')}
-                value={rung.to}
-                onChange={(event) => change(rung.key, { to: event.target.value as Duty })}
-              >
-                {DUTIES.map((duty) => (
-                  <MenuItem key={duty} value={duty}>
-                    {t(`duty.${duty}`)}
-                  </MenuItem>
-                ))}
-              </TextField>
-              <TextField
-                select
-                label={t('oncall.way')}
-                value={rung.channels}
-                onChange={(event) =>
-                  change(rung.key, { channels: event.target.value as unknown as Channel[] })
-                }
-                slotProps={{ select: { multiple: true } }}
-              >
-                {CHANNELS.map((channel) => (
-                  <MenuItem key={channel} value={channel}>
-                    {t(`channel.${channel}`)}
-                  </MenuItem>
-                ))}
-              </TextField>
-              <Button
-                color="inherit"
-                onClick={() => setRungs((old) => old.filter((each) => each.key !== rung.key))}
-                sx={{ minHeight: '3.5rem' }}
-              >
-                {t('oncall.remove')}
-              </Button>
-            </Box>
-          ))}
+    <FormDialog
+      title={t('oncall.ladder_of', { severity: severityText(severity) })}
+      action={t('records.save')}
+      disabled={faults.length > 0 || save.isPending}
+      error={save.error}
+      onSubmit={() => save.mutate(ladder)}
+      onClose={onClose}
+      width="md"
+      also={
+        shown.own.includes(severity) && (
           <Button
-            variant="outlined"
             color="inherit"
-            disabled={rungs.length >= MAX_STEPS}
-            onClick={add}
-            sx={{ justifySelf: 'start' }}
+            disabled={save.isPending}
+            onClick={() => save.mutate(null)}
+            sx={{ mr: 'auto' }}
           >
-            {t('oncall.add_step')}
+            {t('oncall.use_shipped')}
           </Button>
-          <Box sx={rungSx}>
-            <TextField
-              label={t('oncall.repeat_min')}
-              value={repeat}
-              inputMode="decimal"
-              helperText={t('oncall.repeat_text')}
-              onChange={(event) => setRepeat(event.target.value.trim())}
-            />
-            <TextField
-              label={t('oncall.rounds')}
-              value={rounds}
-              inputMode="numeric"
-              onChange={(event) => setRounds(event.target.value.trim())}
-            />
-            <TextField
-              select
-              label={t('oncall.hours')}
-              value={hours}
-              onChange={(event) => setHours(event.target.value as Ladder['hours'])}
-            >
-              <MenuItem value="always">{t('oncall.always')}</MenuItem>
-              <MenuItem value="office">{t('oncall.office')}</MenuItem>
-            </TextField>
-          </Box>
-          {faults.map((fault) => (
-            <Alert key={fault} severity="warning">
-              {t(`ladder_fault.${fault}`)}
-            </Alert>
-          ))}
-          {save.error !== null && <Alert severity="error">{save.error.message}</Alert>}
-        </DialogContent>
-        <DialogActions sx={{ p: 2, pt: 0 }}>
-          {shown.own.includes(severity) && (
-            <Button
-              color="inherit"
-              disabled={save.isPending}
-              onClick={() => save.mutate(null)}
-              sx={{ mr: 'auto' }}
-            >
-              {t('oncall.use_shipped')}
-            </Button>
-          )}
-          <Button color="inherit" onClick={onClose}>
-            {t('action.cancel')}
-          </Button>
+        )
+      }
+    >
+      {rungs.map((rung) => (
+        <Box key={rung.key} data-testid="rung" sx={rungSx}>
+          <TextField
+            label={t('oncall.after_min')}
+            value={rung.minutes}
+            inputMode="decimal"
+            onChange={(event) => change(rung.key, { minutes: event.target.value })}
+            sx={{ maxWidth: '8rem' }}
+          />
+          <TextField
+            select
+            label={t('oncall.duty')}
+            value={rung.to}
+            onChange={(event) => change(rung.key, { to: event.target.value as Duty })}
+          >
+            {DUTIES.map((duty) => (
+              <MenuItem key={duty} value={duty}>
+                {t(`duty.${duty}`)}
+              </MenuItem>
+            ))}
+          </TextField>
+          <TextField
+            select
+            label={t('oncall.way')}
+            value={rung.channels}
+            onChange={(event) => change(rung.key, { channels: event.target.value as unknown as Channel[] })}
+            slotProps={{ select: { multiple: true } }}
+          >
+            {CHANNELS.map((channel) => (
+              <MenuItem key={channel} value={channel}>
+                {t(`channel.${channel}`)}
+              </MenuItem>
+            ))}
+          </TextField>
           <Button
-            type="submit"
-            variant="contained"
-            disableElevation
-            disabled={faults.length > 0 || save.isPending}
+            color="inherit"
+            onClick={() => setRungs((old) => old.filter((each) => each.key !== rung.key))}
+            sx={{ minHeight: '3.5rem' }}
           >
-            {t('records.save')}
+            {t('oncall.remove')}
           </Button>
-        </DialogActions>
-      </form>
-    </Dialog>
+        </Box>
+      ))}
+      <Button
+        variant="outlined"
+        color="inherit"
+        disabled={rungs.length >= MAX_STEPS}
+        onClick={add}
+        sx={{ justifySelf: 'start' }}
+      >
+        {t('oncall.add_step')}
+      </Button>
+      <Box sx={rungSx}>
+        <TextField
+          label={t('oncall.repeat_min')}
+          value={repeat}
+          inputMode="decimal"
+          helperText={t('oncall.repeat_text')}
+          onChange={(event) => setRepeat(event.target.value.trim())}
+        />
+        <TextField
+          label={t('oncall.rounds')}
+          value={rounds}
+          inputMode="numeric"
+          onChange={(event) => setRounds(event.target.value.trim())}
+        />
+        <TextField
+          select
+          label={t('oncall.hours')}
+          value={hours}
+          onChange={(event) => setHours(event.target.value as Ladder['hours'])}
+        >
+          <MenuItem value="always">{t('oncall.always')}</MenuItem>
+          <MenuItem value="office">{t('oncall.office')}</MenuItem>
+        </TextField>
+      </Box>
+      {faults.map((fault) => (
+        <Alert key={fault} severity="warning">
+          {t(`ladder_fault.${fault}`)}
+        </Alert>
+      ))}
+    </FormDialog>
   );
 }
 

@@ -83,6 +83,8 @@ function Reports({ site }: { site: string }): JSX.Element {
               label={t('field.batch')}
               value={batch}
               onChange={(event) => setBatch(event.target.value)}
+              error={batches.isError}
+              helperText={batches.error?.message}
               sx={{ minWidth: '10rem' }}
             >
               {(batches.data ?? []).map((each) => (

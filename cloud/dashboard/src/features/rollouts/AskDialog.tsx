@@ -58,7 +58,7 @@ export function AskDialog({ onClose, onAsked }: Props): JSX.Element {
       error={ask.error}
       onSubmit={submit}
       onClose={onClose}
-      wide
+      width="sm"
     >
       <Typography variant="body2" color="textSecondary">
         {t('rollouts.ask_text')}

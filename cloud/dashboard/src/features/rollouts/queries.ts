@@ -5,6 +5,7 @@ import {
   useQuery,
   useQueryClient,
   type InfiniteData,
+  type QueryClient,
   type UseInfiniteQueryResult,
   type UseMutationResult,
   type UseQueryResult,
@@ -60,11 +61,7 @@ export function useAsk(): UseMutationResult<RolloutView, Error, NewRollout> {
   const client = useQueryClient();
   return useMutation({
     mutationFn: askRollout,
-    // Who sent it need not wait until every list has been asked again.
-    onSuccess: (rollout) => client.setQueryData(['rollouts', 'one', rollout.id], rollout),
-    onSettled: () => {
-      void client.invalidateQueries({ queryKey: ['rollouts'] });
-    },
+    ...taken(client),
   });
 }
 
@@ -79,12 +76,20 @@ export function useOrder(): UseMutationResult<RolloutView, Error, Ordering> {
   return useMutation({
     mutationFn: ({ id, kind, reason }) =>
       kind === 'approve' ? approveRollout(id, reason) : orderRollout(id, kind, reason),
-    // Who sent it need not wait until every list has been asked again.
-    onSuccess: (rollout) => client.setQueryData(['rollouts', 'one', rollout.id], rollout),
-    onSettled: () => {
+    ...taken(client),
+  });
+}
+
+/** Who sent it need not wait until every list has been asked again. */
+function taken(client: QueryClient) {
+  return {
+    onSuccess: (rollout: RolloutView): void => {
+      client.setQueryData(['rollouts', 'one', rollout.id], rollout);
+    },
+    onSettled: (): void => {
       void client.invalidateQueries({ queryKey: ['rollouts'] });
     },
-  });
+  };
 }
 
 /** Boxes send them when their link is idle, so they are asked for seldom. */

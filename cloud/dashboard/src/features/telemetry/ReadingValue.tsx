@@ -13,6 +13,9 @@ import { isStale, readingAgeText } from './staleness';
 import { quantityText, shortLabel, shownOf } from './units';
 import { t } from '../../i18n';
 
+/** Of a tile on a small phone: the name of what is shown large has no room in one line. */
+export const NARROW = '19.5rem';
+
 interface Props {
   reading: LatestReading;
   receivedAt: Moment;
@@ -37,7 +40,13 @@ export function ReadingValue({ reading, receivedAt, limits, alarm, size = 'norma
         component="div"
         noWrap
         title={quantityText(reading.quantity, reading.label)}
-        sx={{ color: 'text.secondary', display: 'flex', alignItems: 'center', gap: '0.25rem' }}
+        sx={{
+          color: 'text.secondary',
+          display: 'flex',
+          alignItems: 'center',
+          gap: '0.25rem',
+          ...(hero && { [`@container (max-width: ${NARROW})`]: { whiteSpace: 'normal' } }),
+        }}
       >
         {alarm !== null && <SeverityMark severity={alarm} size="0.875rem" />}
         {hero ? quantityText(reading.quantity, reading.label) : shortLabel(reading.quantity, reading.label)}

@@ -6,7 +6,7 @@ import type { Alarm, LatestReading } from '../../api/types';
 import type { Moment } from '../../kit/clock';
 import { worstActive } from '../alarms/order';
 import { limitsFor } from './limitBar';
-import { ReadingValue } from './ReadingValue';
+import { NARROW, ReadingValue } from './ReadingValue';
 import { inReadingOrder, LARGE } from './units';
 import { t } from '../../i18n';
 
@@ -39,11 +39,7 @@ export function WaterValues({ readings, alarms, receivedAt }: Props): JSX.Elemen
   );
   return (
     <>
-      {large.length > 0 && (
-        <Box sx={{ display: 'grid', gridTemplateColumns: 'repeat(auto-fit, minmax(8rem, 1fr))', gap: 2 }}>
-          {large.map((reading) => show(reading, 'hero'))}
-        </Box>
-      )}
+      {large.length > 0 && <Box sx={largeSx}>{large.map((reading) => show(reading, 'hero'))}</Box>}
       {rest.length > 0 && (
         <Box
           sx={{
@@ -61,3 +57,11 @@ export function WaterValues({ readings, alarms, receivedAt }: Props): JSX.Elemen
     </>
   );
 }
+
+const largeSx = {
+  display: 'grid',
+  gridTemplateColumns: 'repeat(auto-fit, minmax(8rem, 1fr))',
+  gap: 2,
+  // Where names take two lines the numbers stay side by side.
+  [`@container (max-width: ${NARROW})`]: { alignItems: 'end' },
+};

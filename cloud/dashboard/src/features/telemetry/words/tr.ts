@@ -25,7 +25,7 @@ export const telemetryTr: Readonly<Record<keyof typeof telemetryEn, string>> = {
   'counts.cast_back': 'Uyarlanmış',
   'counts.changes': 'Model değişiklikleri',
   'counts.another_model': 'başka bir model',
-  'counts.change': '{at}: {model} devraldı; sayım farkı %{percent}',
+  'counts.change': '{at}: {model} devraldı; sayım farkı yüzde {percent}',
   'counts.change_unknown': '{at}: {model} devraldı; karşılaştırılmadı',
   'counts.text.unchanged': 'Hep aynı model saydı; uyarlanacak bir şey yok.',
   'counts.text.unknown':
