@@ -369,7 +369,7 @@ def decode_desired_agent(document: dict[str, Any] | None) -> DesiredAgent | Desi
     if document is None or "version" not in document:
         return decode_desired(document)
     try:
-        return DesiredAgent.model_validate_json(json.dumps(document or {}))
+        return DesiredAgent.model_validate_json(json.dumps(document))
     except (ValidationError, ValueError) as error:
         raise InvalidMessageError("bad_desired", str(error)[:500]) from error
 

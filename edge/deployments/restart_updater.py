@@ -225,7 +225,7 @@ class RestartUpdater(ABC):
 
     def _step(self, deployment: Deployment) -> None:
         if deployment.state is not _S.PROBATION and self._verifier.now() >= deployment.expires_at:
-            raise RefusedError(f"the lease ended in the state {deployment.state.value}", Cause.LEASE)
+            raise RefusedError(state.lease_ended(deployment, self._waiting_for), Cause.LEASE)
         steps = {
             _S.ASSIGNED: self._resolve,
             _S.DOWNLOADING: self._download,

@@ -128,6 +128,17 @@ def refuse(deployment: Deployment, reason: str, cause: Cause) -> Deployment:
     return advance(deployment, _S.REFUSED, reason).model_copy(update={"cause": cause})
 
 
+def lease_ended(deployment: Deployment, waiting_for: str) -> str:
+    """Why it is not carried out any more, in words.
+
+    Args:
+        deployment: whose lease is over.
+        waiting_for: what it waited for last; empty when for nothing.
+    """
+    waited = f", waiting for: {waiting_for}" if waiting_for else ""
+    return f"the lease ended in the state {deployment.state.value}{waited}"
+
+
 def begin_rollback(deployment: Deployment, reason: str) -> Deployment:
     """Go back; done when the old model runs again (``rolled_back``). The first reason stays."""
     return deployment.model_copy(

@@ -214,8 +214,7 @@ class Updater:
         if deployment.state is not _S.PROBATION and self._verifier.now() >= deployment.expires_at:
             if self._asked_swap:
                 return  # too late to give it up: it may be running in a moment
-            waited = f", waiting for: {self._waiting_for}" if self._waiting_for else ""
-            raise RefusedError(f"the lease ended in the state {deployment.state.value}{waited}", Cause.LEASE)
+            raise RefusedError(state.lease_ended(deployment, self._waiting_for), Cause.LEASE)
         steps = {
             _S.ASSIGNED: self._resolve,
             _S.DOWNLOADING: self._download,

@@ -177,6 +177,16 @@ def test_a_signed_version_is_installed_beside_the_agent_and_committed_when_it_wo
         assert (box.version, box.state) == ("0.2.0", _S.COMMITTED)
 
 
+def test_a_version_whose_lease_ended_says_what_it_had_waited_for(box: Box) -> None:
+    box.release("0.2.0")
+    box.feeding = ("tank-1",)
+    box.want("0.2.0")
+    box.clock.advance(90_000)
+    box.work()
+    assert (box.state, box.told[-1].cause, box.left) == (_S.REFUSED, Cause.LEASE, "")
+    assert box.reason == "the lease ended in the state activating, waiting for: feeding at tank-1"
+
+
 def test_the_next_version_takes_the_other_slot_and_an_old_one_can_be_ordered_back(box: Box) -> None:
     box.live("0.2.0")
     first = box.runs

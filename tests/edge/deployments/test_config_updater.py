@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from edge.deployments.config_updater import ConfigUpdater, settle
 from edge.deployments.fleet import new_config_updater
 from edge.deployments.overlay import Overlays, laid_over, parse
 from edge.deployments.start import config_folder, settings_to_start_with, would_start
+from edge.deployments.state import Deployment
 from edge.settings import load_settings
 from models.releases.proposal import propose_config
 from tests.edge.deployments.ceremony import DEVICE, SITE
@@ -30,6 +32,7 @@ class Box(RestartedBox):
     """One box and its configurations."""
 
     def __init__(self, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
         super().__init__(folder, model=NAME)
         self.start()
 
@@ -92,6 +95,32 @@ def test_a_configuration_waits_for_the_fish(box: Box) -> None:
     box.busy = ""
     box.work()
     assert box.left
+
+
+def test_what_waits_for_the_end_of_one_feeding_does_not_start_anew_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A configuration and a version of the agent, say: nobody could tell which of both was wrong."""
+    one, two = Box(tmp_path / "one"), Box(tmp_path / "two")
+    for box in (one, two):
+        box.release("1.0.0", GOOD)
+        box.feeding = ("tank-1",)
+        box.want("1.0.0")
+        box.feeding = ()
+    monkeypatch.setattr(one.updater, "_busy", lambda: two.left)
+    monkeypatch.setattr(two.updater, "_busy", lambda: one.left)
+    other, point = threading.Thread(target=two.work), one.updater._point
+
+    def meanwhile(deployment: Deployment) -> None:
+        other.start()
+        other.join(0.3)  # long enough to do the same, if nothing kept it
+        point(deployment)
+
+    monkeypatch.setattr(one.updater, "_point", meanwhile)
+    one.work()
+    other.join()
+    assert (one.left, two.left) == (f"the configuration {NAME} 1.0.0", "")
+    assert two.told[-1].waiting_for == one.left
 
 
 @pytest.mark.parametrize(
