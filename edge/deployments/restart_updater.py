@@ -315,6 +315,13 @@ class RestartUpdater(ABC):
         if desired is None or desired.assignment is None:
             return
         try:
+            self._take_up(desired)
+        except OSError:  # a full disk: nobody says it again while the link stays up
+            self._wishes.put_back(desired)
+            raise
+
+    def _take_up(self, desired: DesiredModels) -> None:
+        try:
             new = state.wished(desired)
         except InvalidMessageError as error:
             log.warning("deployment.not_understood", kind=self.kind.value, reason=str(error))

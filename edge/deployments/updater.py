@@ -451,6 +451,13 @@ class Updater:
         if desired is None or desired.assignment is None:
             return False
         try:
+            return self._take_up(desired)
+        except OSError:  # a full disk: nobody says it again while the link stays up
+            self._wishes.put_back(desired)
+            raise
+
+    def _take_up(self, desired: DesiredModels) -> bool:
+        try:
             new = state.wished(desired)
         except InvalidMessageError as error:
             log.warning("deployments.not_understood", reason=str(error))

@@ -97,6 +97,19 @@ def test_a_configuration_waits_for_the_fish(box: Box) -> None:
     assert box.left
 
 
+def test_a_wish_that_came_while_the_disk_was_full_is_not_forgotten(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_source: Path, _target: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    box.release("1.0.0", GOOD)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", full)
+        with pytest.raises(OSError, match="No space"):
+            box.want("1.0.0")
+    box.work()
+    assert (box.state, box.left) == (DeploymentState.ACTIVATING, f"the configuration {NAME} 1.0.0")
+
+
 def test_what_waits_for_the_end_of_one_feeding_does_not_start_anew_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
