@@ -314,12 +314,13 @@ def test_a_bundle_gives_its_own_weights_back() -> None:
     assert check_detector_parity(module, bundle.model_path, images, embedding=False).boxes > 0
 
 
-def test_twenty_frames_make_a_detector_of_one_site(tmp_path: Path) -> None:
+def test_twenty_frames_make_a_detector_of_one_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["shoal", "models", "adapt", "--site", "pen-4"])
     frames = paint_dataset(tmp_path / "frames", sites=2, frames=3, width=192, height=112)
     manifest = adapt("pen-4", "fish-detector", frames, tmp_path / "pen-4", steps=2, console=quiet())
     assert manifest.name == "fish-detector-pen-4"
     assert manifest.training["base_sha256"] == load_bundle(shipped_bundle("fish-detector")).sha256
-    assert str(manifest.training["command"]).startswith("shoal "), "as of every training"
+    assert manifest.training["command"] == "shoal models adapt --site pen-4", "as of every training"
     session = open_session(load_bundle(tmp_path / "pen-4"))
     assert check_golden(session).passed
     assert Detector(session).detect([np.zeros((90, 160, 3), np.uint8)])
