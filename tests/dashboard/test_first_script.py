@@ -116,6 +116,14 @@ def test_a_failed_load_is_told(page: Page, stack: Stack) -> None:
     page.get_by_test_id("unit-tile").first.wait_for()
 
 
+def test_who_comes_back_from_the_identity_provider_to_a_broken_answer_finds_the_login(page: Page, stack: Stack) -> None:
+    del stack
+    page.route("**/api/v1/auth/refresh", lambda route: route.fulfill(body="<html>"))
+    page.goto("/#refresh_token=once")
+    page.get_by_role("button", name="Sign in").wait_for()
+    assert "once" not in page.url
+
+
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_neither_login_nor_first_picture_has_a_serious_barrier(
     page: Page, stack: Stack, let_go: Callable[[], None], theme: str

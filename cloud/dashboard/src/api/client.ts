@@ -69,6 +69,7 @@ export async function freshToken(): Promise<string | null> {
 /** The next pair of tokens for a refresh token, which works once. */
 export async function refreshSession(refreshToken: string): Promise<void> {
   let response: Response;
+  let login: Login | null;
   try {
     response = await fetch('/api/v1/auth/refresh', {
       method: 'POST',
@@ -76,10 +77,11 @@ export async function refreshSession(refreshToken: string): Promise<void> {
       body: JSON.stringify({ refresh_token: refreshToken }),
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
+    login = response.ok ? ((await response.json()) as Login) : null;
   } catch {
     return; // The request itself will tell that the server is away.
   }
-  if (response.ok) beginSession((await response.json()) as Login);
+  if (login !== null) beginSession(login);
   else if (response.status === 401) endSession('expired');
 }
 

@@ -83,10 +83,17 @@ export function glance(look: FirstLook, open: (path: string) => void): HTMLEleme
     for (const update of updates) update(now);
   };
   tick();
-  const timer = setInterval(() => {
-    if (page.isConnected) tick();
-    else clearInterval(timer);
-  }, TICK_MS);
+  const again = (): void => {
+    if (page.isConnected) {
+      tick();
+    } else {
+      clearInterval(timer);
+      document.removeEventListener('visibilitychange', again);
+    }
+  };
+  const timer = setInterval(again, TICK_MS);
+  // A phone that wakes shows nothing as it was before it slept.
+  document.addEventListener('visibilitychange', again);
   return page;
 }
 

@@ -1,1 +1,0 @@
-export{t as mount}from"./main-2bveylY6.js";
