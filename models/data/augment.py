@@ -23,7 +23,12 @@ GENTLE_STRETCH = 0.03
 
 
 def augment(
-    labelled: LabelledFrame, rng: np.random.Generator, *, underwater: float = 0.0, gentle: float = 0.0
+    labelled: LabelledFrame,
+    rng: np.random.Generator,
+    *,
+    underwater: float = 0.0,
+    gentle: float = 0.0,
+    zoom: float = ZOOM[1],
 ) -> LabelledFrame:
     """Return a random variation of the same size.
 
@@ -33,13 +38,14 @@ def augment(
         underwater: share that is put under other water and light.
         gentle: share that stays nearly as the camera saw it, mirrored or not: strong variation teaches other waters, and
             costs the small fish of a crowd, whose boxes are a few pixels.
+        zoom: most that a strongly varied frame is enlarged by: other cameras see fish from nearer.
 
-    Both are off until somebody asks: with 0 a seed draws what it always drew.
+    The first two are off until somebody asks: with 0 a seed draws what it always drew.
     """
     if gentle and rng.random() < gentle:
         frame, boxes = _reframe(labelled.frame, labelled.boxes, rng, zoom=GENTLE_ZOOM, stretch=GENTLE_STRETCH)
         return LabelledFrame(_relight(frame, rng), boxes, labelled.site)
-    frame, boxes = _reframe(labelled.frame, labelled.boxes, rng)
+    frame, boxes = _reframe(labelled.frame, labelled.boxes, rng, zoom=(ZOOM[0], zoom))
     if underwater and rng.random() < underwater:
         frame = immerse(frame, rng)
     return LabelledFrame(_degrade(_recolour(frame, rng), rng), boxes, labelled.site)

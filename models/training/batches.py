@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.data.augment import augment
+from models.data.augment import ZOOM, augment
 from models.data.frames import LabelledFrame
 from models.detector.model import STRIDE
 from models.detector.targets import Targets, make_targets
@@ -38,12 +38,15 @@ def epoch_batches(
     rank: int = 0,
     underwater: float = 0.0,
     gentle: float = 0.0,
+    zoom: float = ZOOM[1],
 ) -> Iterator[Batch]:
     """Yield ``images // batch_size`` batches (at least one); every ``rank`` of a distributed run draws its own."""
     rng = np.random.default_rng([seed, epoch, rank] if rank else [seed, epoch])
     for _ in range(max(1, images // batch_size)):
         chosen = rng.choice(len(frames), batch_size, p=weights)
-        yield make_batch([augment(frames[index], rng, underwater=underwater, gentle=gentle) for index in chosen])
+        yield make_batch(
+            [augment(frames[index], rng, underwater=underwater, gentle=gentle, zoom=zoom) for index in chosen]
+        )
 
 
 def make_batch(frames: Sequence[LabelledFrame]) -> Batch:

@@ -81,6 +81,8 @@ class ScheduleConfig(_Section):
     """Share of a detector's training frames that are put under other water and light (``models/data/underwater.py``)."""
     gentle: float = Field(default=0.0, ge=0, le=1)
     """Share of a detector's training frames that are varied only a little, as the camera will see them."""
+    zoom: float = Field(default=1.8, ge=1, le=4)
+    """Most that a detector's strongly varied frames are enlarged by: in other waters fish may be nearer to the camera."""
     crowd_power: float = Field(default=0.0, ge=0, le=1)
     """A detector's frames are drawn by (1 + objects) to this power: most fish of a farm are in its full frames."""
     tensorboard: bool = False

@@ -89,6 +89,7 @@ class DetectorJob:
             rank=place.rank,
             underwater=self.schedule.underwater,
             gentle=self.schedule.gentle,
+            zoom=self.schedule.zoom,
         )
 
     def losses(self, model: nn.Module, batch: Any) -> Mapping[str, Tensor]:
@@ -120,7 +121,13 @@ class DetectorJob:
         for _ in range(self.steps(place)):
             chosen = rng.choice(len(self.frames), self.schedule.batch_size, p=self.prepared.weights)
             varied = [
-                augment(self.frames[index], rng, underwater=self.schedule.underwater, gentle=self.schedule.gentle)
+                augment(
+                    self.frames[index],
+                    rng,
+                    underwater=self.schedule.underwater,
+                    gentle=self.schedule.gentle,
+                    zoom=self.schedule.zoom,
+                )
                 for index in chosen
             ]
             yield as_boxes(varied)
