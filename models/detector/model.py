@@ -2,13 +2,15 @@
 
 Anchor-free in the manner of CenterNet and TTFNet: every cell of the heat map says how likely an object's centre lies
 there and how far the object's four sides are away. :class:`FishDetector` is what is trained; :class:`DeployedDetector`
-adds peak search and duplicate suppression, so that the exported graph gives boxes.
+adds peak search, the refinement of boxes by the cells around a peak and duplicate suppression, so that the exported graph gives
+boxes.
 
 Tensor suffixes: B batch, H W input size, h w heat-map size (H/4, W/4), C channels, K kept peaks.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
@@ -21,6 +23,10 @@ from models.detector.config import DetectorConfig
 STRIDE = 4
 OUTPUTS = ("boxes", "scores", "embedding")
 """Names of the exported graph's tensors, in order."""
+BOX_PYRAMID = "box_pyramid"
+"""Name of the boxes' own pyramid among the weights."""
+SAME_FISH = 0.4
+"""Overlap with the peak's box from which a neighbouring cell's box counts as of the same fish."""
 _FEATURE_BLOCKS = {2: 24, 4: 40, 10: 112}
 """Backbone block to its channels: the last blocks at strides 4, 8 and 16."""
 _LAST_BLOCK = max(_FEATURE_BLOCKS)
@@ -65,17 +71,24 @@ class Backbone(nn.Module):
             part.requires_grad_(requires_grad=False)
 
 
+class Pyramid(nn.Module):
+    """A second one beside that of the detector itself, with weights of its own."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.lateral, self.smooth, self.tower = _pyramid(width)
+
+
 class FishDetector(nn.Module):
-    """Backbone, top-down feature pyramid to stride 4, and one head for centres and sides."""
+    """Backbone, top-down feature pyramid to stride 4, and heads for centres and sides; the sides may have a pyramid of their own."""
 
     def __init__(self, config: DetectorConfig, *, pretrained: bool = True) -> None:
         super().__init__()
         self.config = config
         width = config.head_channels
         self.backbone = Backbone(pretrained=pretrained)
-        self.lateral = nn.ModuleList(nn.Conv2d(c, width, 1, bias=False) for c in _FEATURE_BLOCKS.values())
-        self.smooth = nn.ModuleList(_separable(width, width) for _ in range(len(_FEATURE_BLOCKS) - 1))
-        self.tower = nn.Sequential(_separable(width, width), _separable(width, width))
+        self.lateral, self.smooth, self.tower = _pyramid(width)
+        self.box_pyramid = Pyramid(width) if config.box_pyramid else None
         self.heat = nn.Conv2d(width, 1, 1)
         self.sides = nn.Conv2d(width, 4, 1)
         # Start from "a centre is rare" (1 %), as in the focal-loss paper, or the first steps drown in background.
@@ -84,21 +97,35 @@ class FishDetector(nn.Module):
 
     def forward(self, images_BHWC: Tensor) -> RawOutput:
         """Take uint8 RGB images; normalisation is part of the model: (x - 127) / 128, as the backbone was trained."""
-        fine, middle, coarse = self.backbone(_normalised(images_BHWC))
-        x = self.lateral[2](coarse)
-        for lateral, smooth, feature in (
-            (self.lateral[1], self.smooth[0], middle),
-            (self.lateral[0], self.smooth[1], fine),
-        ):
-            x = nn.functional.interpolate(x, scale_factor=2.0, mode="nearest")
-            x = smooth(x + lateral(feature))
-        x = self.tower(x)
+        features = self.backbone(_normalised(images_BHWC))
+        x = _top_down(self, features)
+        heat = self.heat(x)
+        if self.box_pyramid is not None:
+            x = _top_down(self.box_pyramid, features)
         sides = torch.exp(self.sides(x).clamp(-4.0, 4.5)) * STRIDE
-        return RawOutput(self.heat(x), sides, coarse.mean(dim=(2, 3)))
+        return RawOutput(heat, sides, features[-1].mean(dim=(2, 3)))
 
     def embed(self, images_BHWC: Tensor) -> Tensor:
         """Return the embedding alone (B, 112), without the pyramid and the head."""
         return self.backbone(_normalised(images_BHWC))[-1].mean(dim=(2, 3))
+
+    def freeze(self) -> None:
+        """Keep what the configuration says: the first blocks of the backbone, or everything that finds fish."""
+        self.backbone.freeze(self.config.frozen_blocks)
+        for part in self._kept():
+            part.requires_grad_(requires_grad=False)
+
+    def start_from(self, state: Mapping[str, Tensor]) -> None:
+        """Take the weights of a run; the boxes' own pyramid starts as a copy of the other where the run had none.
+
+        Raises:
+            RuntimeError: the weights are of another network.
+        """
+        state = dict(state)
+        prefix = f"{BOX_PYRAMID}."
+        if self.box_pyramid is not None and not any(name.startswith(prefix) for name in state):
+            state |= {f"{prefix}{name}": state[name] for name in self.box_pyramid.state_dict() if name in state}
+        self.load_state_dict(state)
 
     def train(self, mode: bool = True) -> FishDetector:  # noqa: FBT001, FBT002 - torch's own signature
         """Keep the backbone's batch statistics from ImageNet: batches here are small and from few videos."""
@@ -107,7 +134,14 @@ class FishDetector(nn.Module):
             for module in self.backbone.modules():
                 if isinstance(module, nn.BatchNorm2d):
                     module.eval()
+        for part in self._kept():
+            part.eval()
         return self
+
+    def _kept(self) -> tuple[nn.Module, ...]:
+        if not self.config.boxes_only:
+            return ()
+        return (self.backbone, self.lateral, self.smooth, self.tower, self.heat)
 
 
 class DeployedDetector(nn.Module):
@@ -127,6 +161,8 @@ class DeployedDetector(nn.Module):
         self.register_buffer("offset", offset)
         self.max_boxes = detector.config.max_boxes
         self.iou_threshold = detector.config.iou_threshold
+        self.register_buffer("around_x", torch.tensor([0, -1, 0, 1, -1, 1, -1, 0, 1]))
+        self.register_buffer("around_y", torch.tensor([0, -1, -1, -1, 0, 0, 1, 1, 1]))
 
     def forward(self, images_BHWC: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return corner boxes (B, K, 4) in input pixels, their confidence (B, K) and the embedding (B, 112).
@@ -136,20 +172,66 @@ class DeployedDetector(nn.Module):
         raw = self.detector(images_BHWC)
         heat_B1hw = torch.sigmoid(raw.heat)
         peaks_B1hw = nn.functional.max_pool2d(heat_B1hw, 3, stride=1, padding=1)
-        heat_BS = (heat_B1hw * (heat_B1hw == peaks_B1hw)).flatten(1)
-        scores_BK, cells_BK = torch.topk(heat_BS, self.max_boxes, dim=1)
+        heat_BS = heat_B1hw.flatten(1)
+        scores_BK, cells_BK = torch.topk(heat_BS * (heat_B1hw == peaks_B1hw).flatten(1), self.max_boxes, dim=1)
 
-        columns = self.detector.config.width // STRIDE
-        x_BK = ((cells_BK % columns).float() + 0.5) * STRIDE
-        y_BK = (torch.div(cells_BK, columns, rounding_mode="floor").float() + 0.5) * STRIDE
-        sides_B4K = raw.sides.flatten(2).gather(2, cells_BK.unsqueeze(1).expand(-1, 4, -1))
-        left, top, right, bottom = sides_B4K.unbind(1)
-        boxes_BK4 = torch.stack([x_BK - left, y_BK - top, x_BK + right, y_BK + bottom], dim=2)
+        cells_BK9 = self._around(cells_BK)
+        boxes_BK94 = self._boxes(raw.sides, cells_BK9)
+        weight_BK9 = heat_BS.gather(1, cells_BK9.flatten(1)).view_as(cells_BK9)
+        boxes_BK4, agreement_BK = refined(boxes_BK94, weight_BK9)
+
+        scores_BK, order_BK = torch.topk(scores_BK * agreement_BK, self.max_boxes, dim=1)
+        boxes_BK4 = boxes_BK4.gather(1, order_BK.unsqueeze(2).expand(-1, -1, 4))
         return boxes_BK4, scores_BK * survivors(boxes_BK4, self.iou_threshold), self._whitened(raw.embedding)
+
+    def _around(self, cells_BK: Tensor) -> Tensor:
+        """Each cell, first, and the eight around it; beyond the border the cell of the border stands in."""
+        columns, rows = self.detector.config.width // STRIDE, self.detector.config.height // STRIDE
+        x_BK1 = (cells_BK % columns).unsqueeze(2)
+        y_BK1 = torch.div(cells_BK, columns, rounding_mode="floor").unsqueeze(2)
+        x_BK9 = (x_BK1 + self.around_x).clamp(0, columns - 1)
+        y_BK9 = (y_BK1 + self.around_y).clamp(0, rows - 1)
+        return y_BK9 * columns + x_BK9
+
+    def _boxes(self, sides_B4hw: Tensor, cells_BK9: Tensor) -> Tensor:
+        """The corner boxes (B, K, 9, 4) that the cells tell, in input pixels."""
+        columns = self.detector.config.width // STRIDE
+        x_BK9 = ((cells_BK9 % columns).float() + 0.5) * STRIDE
+        y_BK9 = (torch.div(cells_BK9, columns, rounding_mode="floor").float() + 0.5) * STRIDE
+        cells_B4N = cells_BK9.flatten(1).unsqueeze(1).expand(-1, 4, -1)
+        sides_B4K9 = sides_B4hw.flatten(2).gather(2, cells_B4N).unflatten(2, cells_BK9.shape[1:])
+        left, top, right, bottom = sides_B4K9.unbind(1)
+        return torch.stack([x_BK9 - left, y_BK9 - top, x_BK9 + right, y_BK9 + bottom], dim=3)
 
     def _whitened(self, embedding_BC: Tensor) -> Tensor:
         # Written as products and a sum, because INT8 copies quantise matrices, and these few numbers must stay exact.
         return (embedding_BC[:, None, :] * self.matrix).sum(dim=2) + self.offset
+
+
+def refined(boxes_BK94: Tensor, weight_BK9: Tensor) -> tuple[Tensor, Tensor]:
+    """The boxes (B, K, 4) that a peak and its eight neighbours tell together, and how far they agree (B, K), 0 to 1.
+
+    Neighbours see the same fish from another place, so their mean is nearer to it; one whose box hardly overlaps that of
+    the peak speaks of another fish and is left out. Where they contradict each other the box is often wrong.
+
+    Args:
+        boxes_BK94: corner boxes, that of the peak first.
+        weight_BK9: how likely a centre lies in each cell.
+    """
+    overlap_BK9 = _iou(boxes_BK94, boxes_BK94[:, :, :1])
+    agreement_BK = (weight_BK9 * overlap_BK9).sum(dim=2) / weight_BK9.sum(dim=2).clamp(min=1e-12)
+    weight_BK9 = weight_BK9 * (overlap_BK9 > SAME_FISH)
+    share_BK91 = (weight_BK9 / weight_BK9.sum(dim=2, keepdim=True).clamp(min=1e-12)).unsqueeze(3)
+    return (boxes_BK94 * share_BK91).sum(dim=2), agreement_BK
+
+
+def _iou(first: Tensor, second: Tensor) -> Tensor:
+    """Intersection over union of corner boxes (..., 4) that broadcast against each other."""
+    low = torch.maximum(first[..., :2], second[..., :2])
+    high = torch.minimum(first[..., 2:], second[..., 2:])
+    overlap = (high - low).clamp(min=0.0).prod(dim=-1)
+    areas = (first[..., 2:] - first[..., :2]).prod(dim=-1) + (second[..., 2:] - second[..., :2]).prod(dim=-1)
+    return overlap / (areas - overlap).clamp(min=1e-6)
 
 
 def survivors(boxes_BK4: Tensor, iou_threshold: float) -> Tensor:
@@ -157,11 +239,7 @@ def survivors(boxes_BK4: Tensor, iou_threshold: float) -> Tensor:
 
     Written as tensor arithmetic because it exports to every runtime and batches, unlike the loop of greedy NMS.
     """
-    low = torch.maximum(boxes_BK4[:, :, None, :2], boxes_BK4[:, None, :, :2])
-    high = torch.minimum(boxes_BK4[:, :, None, 2:], boxes_BK4[:, None, :, 2:])
-    overlap_BKK = (high - low).clamp(min=0.0).prod(dim=3)
-    area_BK = (boxes_BK4[:, :, 2:] - boxes_BK4[:, :, :2]).prod(dim=2)
-    iou_BKK = overlap_BKK / (area_BK[:, :, None] + area_BK[:, None, :] - overlap_BKK).clamp(min=1e-6)
+    iou_BKK = _iou(boxes_BK4[:, :, None], boxes_BK4[:, None])
     better = torch.triu(torch.ones(boxes_BK4.shape[1], boxes_BK4.shape[1]), diagonal=1)
     worst_BK = (iou_BKK * better.to(iou_BKK)).amax(dim=1)
     return (worst_BK <= iou_threshold).to(boxes_BK4)
@@ -169,6 +247,26 @@ def survivors(boxes_BK4: Tensor, iou_threshold: float) -> Tensor:
 
 def _normalised(images_BHWC: Tensor) -> Tensor:
     return (images_BHWC.permute(0, 3, 1, 2).float() - 127.0) / 128.0
+
+
+def _pyramid(width: int) -> tuple[nn.ModuleList, nn.ModuleList, nn.Sequential]:
+    lateral = nn.ModuleList(nn.Conv2d(c, width, 1, bias=False) for c in _FEATURE_BLOCKS.values())
+    smooth = nn.ModuleList(_separable(width, width) for _ in range(len(_FEATURE_BLOCKS) - 1))
+    return lateral, smooth, nn.Sequential(_separable(width, width), _separable(width, width))
+
+
+def _top_down(part: Pyramid | FishDetector, features: list[Tensor]) -> Tensor:
+    """Features at strides 4, 8 and 16 become one map at stride 4 (B, head_channels, h, w)."""
+    fine, middle, coarse = features
+    x: Tensor = part.lateral[2](coarse)
+    for lateral, smooth, feature in (
+        (part.lateral[1], part.smooth[0], middle),
+        (part.lateral[0], part.smooth[1], fine),
+    ):
+        x = nn.functional.interpolate(x, scale_factor=2.0, mode="nearest")
+        x = smooth(x + lateral(feature))
+    mixed: Tensor = part.tower(x)
+    return mixed
 
 
 def _separable(inputs: int, outputs: int) -> nn.Sequential:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from contracts.base import Slug
 from contracts.errors import ConfigurationError
@@ -106,6 +106,14 @@ class TrainingConfig(_Section):
     the same network, at any input size. None starts from ImageNet."""
     model: DetectorConfig = DetectorConfig()
     schedule: ScheduleConfig = ScheduleConfig()
+
+    @model_validator(mode="after")
+    def _boxes_alone_need_a_base(self) -> TrainingConfig:
+        if self.model.boxes_only and self.base is None:
+            raise ValueError(
+                "model.boxes_only leaves what finds fish as it is: name the run or bundle that it comes from as base"
+            )
+        return self
 
     @property
     def sha256(self) -> str:

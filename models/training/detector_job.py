@@ -147,7 +147,7 @@ def new_detector(config: TrainingConfig, *, pretrained: bool = True) -> nn.Modul
     if config.network != "fish_centernet":
         return TorchvisionDetector(config.network, len(config.labels), config.model, pretrained=pretrained)
     model = FishDetector(config.model, pretrained=pretrained)
-    model.backbone.freeze(config.model.frozen_blocks)
+    model.freeze()
     return model
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from contracts.bundles import ModelManifest
 from contracts.errors import ConfigurationError
 from models.detector.config import DetectorConfig
-from models.detector.model import FishDetector
+from models.detector.model import BOX_PYRAMID, FishDetector
 
 PREFIX = "detector."
 _NORM_AFTER = {"_expand_conv": "_bn0", "_depthwise_conv": "_bn1", "_project_conv": "_bn2"}
@@ -61,12 +61,16 @@ def detector_from_bundle(
             height=manifest.input.height,
             iou_threshold=manifest.detection.iou_threshold if manifest.detection is not None else 0.5,
         )
-    config = config.model_copy(update={"head_channels": heat.shape[1]})
-    model = CalibratedDetector(config, pretrained=False)
+    own = f"{PREFIX}{BOX_PYRAMID}.tower.0.0.weight" in found
+    config = config.model_copy(update={"head_channels": heat.shape[1], "box_pyramid": config.box_pyramid or own})
+    model = CalibratedDetector(config.model_copy(update={"box_pyramid": own, "boxes_only": False}), pretrained=False)
     with torch.no_grad():
         for name, module in model.named_modules():
             if isinstance(module, nn.Conv2d):
                 _fill(model, name, module, found)
+    if model.config != config:
+        base, model = model, CalibratedDetector(config, pretrained=False)
+        model.start_from(base.state_dict())
     return model.eval()
 
 

@@ -111,11 +111,11 @@ def open_detector_job(config: TrainingConfig, prepared: Prepared) -> DetectorJob
             raise ConfigurationError(
                 "base", config.base, f"The run trained another network: set model as its {CONFIG} has it ({differing})."
             ) from error
-        model.backbone.freeze(config.model.frozen_blocks)
+        model.freeze()
         return DetectorJob(config, prepared, model=model, base_sha256=hashlib.sha256(found.read_bytes()).hexdigest())
     base = load_bundle(found)
     model = detector_from_bundle(base.manifest, base.model_path, config.model)
-    model.backbone.freeze(config.model.frozen_blocks)
+    model.freeze()
     return DetectorJob(config, prepared, model=model, base_sha256=base.manifest.sha256)
 
 

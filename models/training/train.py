@@ -248,7 +248,7 @@ class _Run:
 def load_trained(config: DetectorConfig, weights: Path) -> FishDetector:
     """Return the trained network, ready for inference."""
     model = FishDetector(config, pretrained=False)
-    model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+    model.start_from(torch.load(weights, map_location="cpu", weights_only=True))
     return model.eval()
 
 

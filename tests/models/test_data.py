@@ -178,6 +178,16 @@ def test_a_gentle_variation_keeps_fish_nearly_where_and_as_large_as_they_were() 
     assert (same.frame == augment(labelled, np.random.default_rng(1)).frame).all()
 
 
+def test_a_strong_variation_enlarges_a_fish_as_far_as_it_is_asked_to() -> None:
+    labelled = LabelledFrame(np.full((96, 160, 3), 30, np.uint8), np.array([[70, 43, 80, 53]], np.float32), "x")
+
+    def widest(**zoom: float) -> float:
+        drawn = [augment(labelled, np.random.default_rng(seed), **zoom).boxes for seed in range(60)]
+        return max(boxes[0, 2] - boxes[0, 0] for boxes in drawn if len(boxes))
+
+    assert 10 * 1.5 < widest() < 10 * 1.8 * 1.13 < 10 * 2.2 < widest(zoom=2.5) < 10 * 2.5 * 1.13
+
+
 def test_a_crowded_frame_is_drawn_more_often_than_an_empty_one(tmp_path: Path) -> None:
     images = import_yolo(paint_dataset(tmp_path / "farm"), ("fish",), licence="CC0", provenance="painted")
     weights = crowd_weights(images, 0.5)

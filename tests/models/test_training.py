@@ -29,7 +29,7 @@ import torch
 
 from models.detector.config import DetectorConfig
 from models.detector.loss import detection_loss
-from models.detector.model import STRIDE, DeployedDetector, FishDetector, survivors
+from models.detector.model import STRIDE, DeployedDetector, FishDetector, refined, survivors
 from models.detector.targets import make_targets
 from models.export.parity import ParityError, check_detector_parity
 from models.publishing.publish import publish
@@ -276,6 +276,34 @@ def test_targets_peak_where_the_fish_is() -> None:
     assert targets.heat.max() == 1.0
     assert targets.boxes[:, row, column].tolist() == [40, 32, 68, 44]
     assert make_targets(np.zeros((0, 4), np.float32), 128, 80, STRIDE).heat.max() == 0
+
+
+def test_the_cells_around_a_small_fish_learn_its_box_and_those_of_its_neighbour_stay_the_neighbours() -> None:
+    small, beside = [40, 32, 50, 42], [50, 32, 60, 42]
+    targets = make_targets(np.array([small, beside], np.float32), 128, 80, STRIDE)
+    row, column = 9, 11
+    assert targets.boxes[:, row - 1, column].tolist() == small
+    assert targets.weight[0, row, column] > targets.weight[0, row - 1, column] > 0.3 * targets.weight[0, row, column]
+    assert targets.heat[0, row - 1, column] < 0.1  # the peak stays sharp
+    assert targets.boxes[:, row, column].tolist() == small  # whose middle is two cells from the other's
+    assert targets.boxes[:, row, column + 2].tolist() == beside
+
+
+def test_the_cells_around_a_peak_refine_its_box_unless_they_tell_of_another_fish() -> None:
+    peak, moved, other = [0.0, 0, 10, 10], [2.0, 0, 12, 10], [30.0, 0, 40, 10]
+    boxes = torch.tensor([[[peak, moved, other, *[peak] * 6], [peak, *[other] * 8]]])
+    weight = torch.tensor([[[1.0, 1, 1, *[0] * 6], [1, *[0.5] * 8]]])
+    found, agreement = refined(boxes, weight)
+    assert found[0].tolist() == [[1, 0, 11, 10], peak]
+    assert agreement[0].tolist() == pytest.approx([(1 + 8 / 12 + 0) / 3, 1 / 5])
+
+
+def test_a_peak_at_the_border_is_refined_by_cells_of_its_own_border() -> None:
+    deployed = DeployedDetector(FishDetector(TINY, pretrained=False).eval())
+    columns = TINY.width // STRIDE
+    around = deployed._around(torch.tensor([[0, columns - 1]]))
+    assert sorted(set(around[0, 0].tolist())) == [0, 1, columns, columns + 1]
+    assert sorted(set(around[0, 1].tolist())) == [columns - 2, columns - 1, 2 * columns - 2, 2 * columns - 1]
 
 
 def test_duplicates_are_suppressed_inside_the_graph() -> None:
