@@ -5,12 +5,13 @@ there and how far the object's four sides are away. :class:`FishDetector` is wha
 adds peak search, the refinement of boxes by the cells around a peak and duplicate suppression, so that the exported graph gives
 boxes.
 
-Tensor suffixes: B batch, H W input size, h w heat-map size (H/4, W/4), C channels, K kept peaks.
+Tensor suffixes: B batch, H W input size, h w heat-map size (H/4, W/4), C channels, K kept peaks, N cells around a peak.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import product
 from typing import NamedTuple
 
 import torch
@@ -25,6 +26,8 @@ OUTPUTS = ("boxes", "scores", "embedding")
 """Names of the exported graph's tensors, in order."""
 BOX_PYRAMID = "box_pyramid"
 """Name of the boxes' own pyramid among the weights."""
+REACH = 2
+"""Cells in each direction from a peak that refine its box."""
 SAME_FISH = 0.4
 """Overlap with the peak's box from which a neighbouring cell's box counts as of the same fish."""
 _FEATURE_BLOCKS = {2: 24, 4: 40, 10: 112}
@@ -161,8 +164,11 @@ class DeployedDetector(nn.Module):
         self.register_buffer("offset", offset)
         self.max_boxes = detector.config.max_boxes
         self.iou_threshold = detector.config.iou_threshold
-        self.register_buffer("around_x", torch.tensor([0, -1, 0, 1, -1, 1, -1, 0, 1]))
-        self.register_buffer("around_y", torch.tensor([0, -1, -1, -1, 0, 0, 1, 1, 1]))
+        # The cell itself first.
+        places = sorted(product(range(-REACH, REACH + 1), repeat=2), key=lambda place: place != (0, 0))
+        around_y, around_x = zip(*places, strict=True)
+        self.register_buffer("around_x", torch.tensor(around_x))
+        self.register_buffer("around_y", torch.tensor(around_y))
 
     def forward(self, images_BHWC: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return corner boxes (B, K, 4) in input pixels, their confidence (B, K) and the embedding (B, 112).
@@ -175,54 +181,53 @@ class DeployedDetector(nn.Module):
         heat_BS = heat_B1hw.flatten(1)
         scores_BK, cells_BK = torch.topk(heat_BS * (heat_B1hw == peaks_B1hw).flatten(1), self.max_boxes, dim=1)
 
-        cells_BK9 = self._around(cells_BK)
-        boxes_BK94 = self._boxes(raw.sides, cells_BK9)
-        weight_BK9 = heat_BS.gather(1, cells_BK9.flatten(1)).view_as(cells_BK9)
-        boxes_BK4, agreement_BK = refined(boxes_BK94, weight_BK9)
+        cells_BKN = self._around(cells_BK)
+        boxes_BKN4 = self._boxes(raw.sides, cells_BKN)
+        weight_BKN = heat_BS.gather(1, cells_BKN.flatten(1)).view_as(cells_BKN)
+        boxes_BK4, agreement_BK = refined(boxes_BKN4, weight_BKN)
 
         scores_BK, order_BK = torch.topk(scores_BK * agreement_BK, self.max_boxes, dim=1)
         boxes_BK4 = boxes_BK4.gather(1, order_BK.unsqueeze(2).expand(-1, -1, 4))
         return boxes_BK4, scores_BK * survivors(boxes_BK4, self.iou_threshold), self._whitened(raw.embedding)
 
     def _around(self, cells_BK: Tensor) -> Tensor:
-        """Each cell, first, and the eight around it; beyond the border the cell of the border stands in."""
+        """Each cell, first, and those around it; beyond the border the cell of the border stands in."""
         columns, rows = self.detector.config.width // STRIDE, self.detector.config.height // STRIDE
         x_BK1 = (cells_BK % columns).unsqueeze(2)
         y_BK1 = torch.div(cells_BK, columns, rounding_mode="floor").unsqueeze(2)
-        x_BK9 = (x_BK1 + self.around_x).clamp(0, columns - 1)
-        y_BK9 = (y_BK1 + self.around_y).clamp(0, rows - 1)
-        return y_BK9 * columns + x_BK9
+        x_BKN = (x_BK1 + self.around_x).clamp(0, columns - 1)
+        y_BKN = (y_BK1 + self.around_y).clamp(0, rows - 1)
+        return y_BKN * columns + x_BKN
 
-    def _boxes(self, sides_B4hw: Tensor, cells_BK9: Tensor) -> Tensor:
+    def _boxes(self, sides_B4hw: Tensor, cells_BKN: Tensor) -> Tensor:
         """The corner boxes (B, K, 9, 4) that the cells tell, in input pixels."""
         columns = self.detector.config.width // STRIDE
-        x_BK9 = ((cells_BK9 % columns).float() + 0.5) * STRIDE
-        y_BK9 = (torch.div(cells_BK9, columns, rounding_mode="floor").float() + 0.5) * STRIDE
-        cells_B4N = cells_BK9.flatten(1).unsqueeze(1).expand(-1, 4, -1)
-        sides_B4K9 = sides_B4hw.flatten(2).gather(2, cells_B4N).unflatten(2, cells_BK9.shape[1:])
-        left, top, right, bottom = sides_B4K9.unbind(1)
-        return torch.stack([x_BK9 - left, y_BK9 - top, x_BK9 + right, y_BK9 + bottom], dim=3)
+        x_BKN = ((cells_BKN % columns).float() + 0.5) * STRIDE
+        y_BKN = (torch.div(cells_BKN, columns, rounding_mode="floor").float() + 0.5) * STRIDE
+        cells_B4S = cells_BKN.flatten(1).unsqueeze(1).expand(-1, 4, -1)
+        sides_B4KN = sides_B4hw.flatten(2).gather(2, cells_B4S).unflatten(2, cells_BKN.shape[1:])
+        left, top, right, bottom = sides_B4KN.unbind(1)
+        return torch.stack([x_BKN - left, y_BKN - top, x_BKN + right, y_BKN + bottom], dim=3)
 
     def _whitened(self, embedding_BC: Tensor) -> Tensor:
         # Written as products and a sum, because INT8 copies quantise matrices, and these few numbers must stay exact.
         return (embedding_BC[:, None, :] * self.matrix).sum(dim=2) + self.offset
 
 
-def refined(boxes_BK94: Tensor, weight_BK9: Tensor) -> tuple[Tensor, Tensor]:
-    """The boxes (B, K, 4) that a peak and its eight neighbours tell together, and how far they agree (B, K), 0 to 1.
+def refined(boxes_BKN4: Tensor, weight_BKN: Tensor) -> tuple[Tensor, Tensor]:
+    """The boxes (B, K, 4) that a peak and the cells around it tell together, and how far they agree (B, K), 0 to 1.
 
     Neighbours see the same fish from another place, so their mean is nearer to it; one whose box hardly overlaps that of
-    the peak speaks of another fish and is left out. Where they contradict each other the box is often wrong.
+    the peak speaks of another fish and is left out. Where they contradict the peak its box is often wrong.
 
     Args:
-        boxes_BK94: corner boxes, that of the peak first.
-        weight_BK9: how likely a centre lies in each cell.
+        boxes_BKN4: corner boxes, that of the peak first.
+        weight_BKN: how likely a centre lies in each cell.
     """
-    overlap_BK9 = _iou(boxes_BK94, boxes_BK94[:, :, :1])
-    agreement_BK = (weight_BK9 * overlap_BK9).sum(dim=2) / weight_BK9.sum(dim=2).clamp(min=1e-12)
-    weight_BK9 = weight_BK9 * (overlap_BK9 > SAME_FISH)
-    share_BK91 = (weight_BK9 / weight_BK9.sum(dim=2, keepdim=True).clamp(min=1e-12)).unsqueeze(3)
-    return (boxes_BK94 * share_BK91).sum(dim=2), agreement_BK
+    overlap_BKN = _iou(boxes_BKN4, boxes_BKN4[:, :, :1])
+    weight_BKN = weight_BKN * (overlap_BKN > SAME_FISH)
+    share_BKN1 = (weight_BKN / weight_BKN.sum(dim=2, keepdim=True).clamp(min=1e-12)).unsqueeze(3)
+    return (boxes_BKN4 * share_BKN1).sum(dim=2), overlap_BKN.mean(dim=2)
 
 
 def _iou(first: Tensor, second: Tensor) -> Tensor:

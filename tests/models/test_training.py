@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from pydantic import ValidationError
 from rich.console import Console
 
 from contracts.errors import ConfigurationError
@@ -151,9 +152,41 @@ def test_a_run_goes_on_from_another_at_a_finer_input(root: Path, tmp_path: Path)
         open_detector_job(other, prepare(other, [root]))
 
 
+def test_boxes_learn_in_a_pyramid_of_their_own_and_what_finds_fish_stays_bit_for_bit(
+    root: Path, tmp_path: Path
+) -> None:
+    first = tiny_config()
+    train(first, [root], tmp_path / "first", console=quiet())
+    apart = first.model_copy(
+        update={
+            "base": str(tmp_path / "first"),
+            "model": TINY.model_copy(update={"box_pyramid": True, "boxes_only": True}),
+        }
+    )
+    images = torch.randint(0, 255, (2, TINY.height, TINY.width, 3), dtype=torch.uint8)
+    job = open_detector_job(apart, prepare(apart, [root]))
+    with torch.no_grad():
+        before = load_trained(first.model, tmp_path / "first" / MODEL)(images)
+        assert torch.equal(job.model.eval()(images).sides, before.sides)  # a copy, until it has learnt
+    weights = run(job, tmp_path / "apart", console=quiet())
+    with torch.no_grad():
+        after = load_trained(apart.model, weights)(images)
+    assert torch.equal(after.heat, before.heat)
+    assert torch.equal(after.embedding, before.embedding)
+    assert not torch.equal(after.sides, before.sides)
+
+
+def test_boxes_that_learn_alone_need_a_pyramid_of_their_own_and_a_base() -> None:
+    with pytest.raises(ValidationError, match="box_pyramid"):
+        DetectorConfig(boxes_only=True)
+    apart = tiny_config().model_dump() | {"model": {"box_pyramid": True, "boxes_only": True}}
+    with pytest.raises(ValidationError, match="as base"):
+        TrainingConfig.model_validate(apart)
+
+
 def test_a_run_to_go_on_from_that_is_not_there_is_told_before_the_data_is_read(tmp_path: Path) -> None:
     crowds, nowhere = ROOT / "models/detector/configs/fish_detector_crowds.yaml", tmp_path / "no-data"
-    with pytest.raises(ConfigurationError, match=r"base: 'fish-detector-run' .*shoal models train .*--output"):
+    with pytest.raises(ConfigurationError, match=r"base: 'fish-detector-start' .*shoal models train .*--output"):
         start(crowds, nowhere, tmp_path / "run")
     (tmp_path / "half").mkdir()
     (tmp_path / "half" / CONFIG).write_text("{}")
@@ -291,19 +324,20 @@ def test_the_cells_around_a_small_fish_learn_its_box_and_those_of_its_neighbour_
 
 def test_the_cells_around_a_peak_refine_its_box_unless_they_tell_of_another_fish() -> None:
     peak, moved, other = [0.0, 0, 10, 10], [2.0, 0, 12, 10], [30.0, 0, 40, 10]
-    boxes = torch.tensor([[[peak, moved, other, *[peak] * 6], [peak, *[other] * 8]]])
-    weight = torch.tensor([[[1.0, 1, 1, *[0] * 6], [1, *[0.5] * 8]]])
-    found, agreement = refined(boxes, weight)
+    boxes = torch.tensor([[[peak, moved, other], [peak, other, other]]])
+    found, agreement = refined(boxes, torch.tensor([[[1.0, 1, 1], [1, 0.5, 0.5]]]))
     assert found[0].tolist() == [[1, 0, 11, 10], peak]
-    assert agreement[0].tolist() == pytest.approx([(1 + 8 / 12 + 0) / 3, 1 / 5])
+    assert agreement[0].tolist() == pytest.approx([(1 + 8 / 12 + 0) / 3, 1 / 3])
 
 
 def test_a_peak_at_the_border_is_refined_by_cells_of_its_own_border() -> None:
     deployed = DeployedDetector(FishDetector(TINY, pretrained=False).eval())
     columns = TINY.width // STRIDE
-    around = deployed._around(torch.tensor([[0, columns - 1]]))
-    assert sorted(set(around[0, 0].tolist())) == [0, 1, columns, columns + 1]
-    assert sorted(set(around[0, 1].tolist())) == [columns - 2, columns - 1, 2 * columns - 2, 2 * columns - 1]
+    (first, last), _ = deployed._around(torch.tensor([[0, columns - 1], [columns + 5, columns + 6]]))
+    assert (int(first[0]), int(last[0])) == (0, columns - 1)
+    assert {int(cell) % columns for cell in first} == {0, 1, 2}
+    assert {int(cell) % columns for cell in last} == {columns - 3, columns - 2, columns - 1}
+    assert {int(cell) // columns for cell in last} == {0, 1, 2}
 
 
 def test_duplicates_are_suppressed_inside_the_graph() -> None:
@@ -332,10 +366,10 @@ def test_the_shipped_configuration_reads_and_a_wrong_key_is_named(tmp_path: Path
     path = ROOT / "models" / "detector" / "configs" / "fish_detector.yaml"
     config = load_config(path)
     assert config.name == "fish-detector"
-    crowds = load_config(path.with_name("fish_detector_crowds.yaml"))
-    assert [(each.folder, each.held_out_sites) for each in crowds.sources] == [
-        (each.folder, each.held_out_sites) for each in config.sources
-    ]
+    for other in ("fish_detector_start.yaml", "fish_detector_crowds.yaml"):
+        assert [(each.folder, each.held_out_sites) for each in load_config(path.with_name(other)).sources] == [
+            (each.folder, each.held_out_sites) for each in config.sources
+        ]
     wrong = yaml.safe_load(path.read_text())
     wrong["schedule"]["epoch"] = 3
     (tmp_path / "wrong.yaml").write_text(yaml.safe_dump(wrong))
