@@ -186,7 +186,8 @@ class DeployedDetector(nn.Module):
         weight_BKN = heat_BS.gather(1, cells_BKN.flatten(1)).view_as(cells_BKN)
         boxes_BK4, agreement_BK = refined(boxes_BKN4, weight_BKN)
 
-        scores_BK, order_BK = torch.topk(scores_BK * agreement_BK, self.max_boxes, dim=1)
+        # Their geometric mean keeps confidence in the range that it has without agreement.
+        scores_BK, order_BK = torch.topk(torch.sqrt(scores_BK * agreement_BK), self.max_boxes, dim=1)
         boxes_BK4 = boxes_BK4.gather(1, order_BK.unsqueeze(2).expand(-1, -1, 4))
         return boxes_BK4, scores_BK * survivors(boxes_BK4, self.iou_threshold), self._whitened(raw.embedding)
 
