@@ -67,9 +67,8 @@ def export_run(
     roots = [Path(root) for root in origin.data]
     if isinstance(origin.config, ClassifierTrainingConfig):
         config = origin.config
-        guard = (
-            origin.guard if origin.guard.join else None
-        )  # it looked before the training; only what it joined is joined again
+        # The guard looked before the training; only what it joined is joined again.
+        guard = origin.guard if origin.guard.join else None
         snapshot, places = open_dataset(
             dataset, config.name, config.labels, folds=config.folds, roots=roots, guard=guard
         )

@@ -50,7 +50,7 @@ from models.training.detector_job import as_boxes, new_detector
 from models.training.folds import cross_validate
 from models.training.from_bundle import detector_from_bundle
 from models.training.open_dataset import EVERYBODY, open_dataset, parts_for
-from models.training.start import start
+from models.training.start import RunOrigin, start
 from models.training.train import CURVE, LINEAGE, MODEL
 from models.zoo.catalogue import build_classifier
 from models.zoo.network import ImageClassifier, Parts, Pooled
@@ -372,8 +372,15 @@ def test_a_plain_folder_whose_folds_leak_is_not_trained_on(tmp_path: Path) -> No
     for number in range(4):
         again = np.ascontiguousarray(scene(number + 20)[:, ::-1])
         cv2.imwrite(str(folder / "trout" / f"{number}-again.jpg"), again)
-    config = classifier_config(tmp_path / "c.yaml")
-    command = ["models", "train", str(config), "--dataset", str(folder), "--output", str(tmp_path / "run")]
+    command = [
+        "models",
+        "train",
+        str(classifier_config(tmp_path / "c.yaml")),
+        "--dataset",
+        str(folder),
+        "--output",
+        str(tmp_path / "run"),
+    ]
     for arguments in (command, [*command, "--folds"]):
         with pytest.raises(ConfigurationError, match="near-duplicate pairs") as caught:
             CliRunner().invoke(app, arguments, catch_exceptions=False)
@@ -387,6 +394,11 @@ def test_a_plain_folder_whose_folds_leak_is_not_trained_on(tmp_path: Path) -> No
     where = {image.path.removeprefix("crops/trout/"): (image.group, image.split) for image in joined.images}
     assert all(where[f"{n}.png"] == where[f"{n}-again.jpg"] for n in range(4)), where
     assert (joined.guard["joined"], joined.guard["pairs"]) == (True, 0)
+    config = load_any_config(tmp_path / "c.yaml")
+    origin = RunOrigin(config=config, dataset=str(folder), guard=GuardOptions(join=True))
+    kept = RunOrigin.model_validate_json(origin.model_dump_json()).guard
+    exported, _ = open_dataset(folder, "crops", (), folds=2, guard=kept)
+    assert exported.sha256 == joined.sha256, "an export judges by the same split"
     known, _ = open_dataset(folder, "crops", (), folds=2, judge=EVERYBODY, guard=GuardOptions(threshold=1.0))
     assert known.guard["threshold"] == 1.0
     open_dataset(folder, "crops", (), folds=2, judge="none", guard=GuardOptions())  # where nobody judges, nothing leaks
