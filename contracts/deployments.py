@@ -25,6 +25,8 @@ MODELS_SHADOW = "models"
 """Named shadow that carries ``DesiredModels`` and ``ReportedModels``."""
 CONFIG_SHADOW = "config"
 """Named shadow with the assignment of a configuration, in the same form (``DesiredModels``, ``ReportedModels``)."""
+TRIAL_SHADOW = "trial"
+"""Named shadow with the trial of a model in some units of a box (``DesiredTrial``, ``ReportedModels``)."""
 AGENT_SHADOW = "agent"
 """Named shadow with the assignment of a version of the agent, in the same form, or with a mere wish for one (``DesiredAgent``)."""
 DEPLOY_OPERATION = "deploy-model"
@@ -33,6 +35,10 @@ DEPLOYMENT_EVENT = "deployment.status"
 """Event whose detail holds the fields of a ``DeploymentStatus``."""
 CHANNEL_FIELD = "x-shoal-channel"
 """Field of a signed timestamp: the channel that it was made for, so that a longer lived one cannot stand in for a shorter."""
+TRIAL_EVENT = "trial.status"
+"""Event with the same fields about a trial in some units; its own name, so that nobody takes it for the model of the whole box."""
+TRIAL_SLOT: Literal["b"] = "b"
+"""``slot`` of an assignment that is for some units: a box has its own model in the slot ``a`` and at most one other beside it."""
 FLOOR_FIELD = "x-shoal-floor"
 """Field of a model's signed role: the lowest release of the model that a device may run."""
 ASSIGNER_ROLE = "assigner"
@@ -165,9 +171,11 @@ class Assignment(WireModel):
     device: Slug
     deployment: str
     slot: Literal["a", "b"] | None = None
-    """For a trial of one model in some units of a box beside another. No agent does that yet: it refuses what names a slot or units."""
-    units: tuple[Slug, ...] = ()
-    """The units of such a trial; empty: all of them."""
+    """``b`` for a trial in some units of a box, beside the model of the box; None for that one."""
+    units: tuple[Slug, ...] = Field(default=(), max_length=64)
+    """The units of such a trial; empty: all of them. An agent that cannot do that refuses it (``Inventory.unit_trials``)."""
+    ends_at: UtcDatetime | None = None
+    """When such a trial ends by itself, also on a box that hears nothing any more; required for one."""
     path: str
     """Of the release in the image repository (``release_path``)."""
     sha256: Sha256Hex
@@ -245,6 +253,15 @@ class DesiredModels(WireModel):
     """True leaves the box's daily swap windows out, for the way back to an earlier release; the fish are never left out."""
 
 
+class DesiredTrial(DesiredModels):
+    """``state.desired`` of the shadow ``trial``: the assignment names units, a slot and an end."""
+
+    end: bool = False
+    """True: the units get the box's own model again. It needs no signature, because nothing runs by it that did not run already."""
+    reason: str = Field(default="", max_length=200)
+    """Why it ends, for the records of the box."""
+
+
 class DesiredAgent(WireModel):
     """A version of the agent that should run, where nobody releases agents: a wish, the machine's package system installs it."""
 
@@ -288,11 +305,18 @@ class DeploymentState(str, Enum):
     COMMITTED = "committed"
     ROLLED_BACK = "rolled_back"
     REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+    """Of a trial in some units: it has ended as was planned or ordered, and they have the box's model again."""
 
     @property
     def ended(self) -> bool:
         """Whether nothing more will happen."""
-        return self in {DeploymentState.COMMITTED, DeploymentState.ROLLED_BACK, DeploymentState.REFUSED}
+        return self in {
+            DeploymentState.COMMITTED,
+            DeploymentState.ROLLED_BACK,
+            DeploymentState.REFUSED,
+            DeploymentState.WITHDRAWN,
+        }
 
 
 class ShadowFigures(WireModel):
@@ -339,6 +363,8 @@ class DeploymentStatus(WireModel):
     swap_gap_ms: float | None = Field(default=None, ge=0)
     """Time in which no model was asked, when it was swapped in."""
     shadow: ShadowFigures | None = None
+    units: tuple[Slug, ...] = ()
+    """Of a trial: those in which the model runs, or is to run; empty: the whole box."""
 
 
 class ReportedModels(WireModel):
@@ -358,6 +384,8 @@ class ReportedModels(WireModel):
     trouble: str | None = None
     """Why nothing can be verified now: no source, a wrong clock."""
     deployment: DeploymentStatus | None = None
+    units: dict[Slug, Sha256Hex] = Field(default_factory=dict)
+    """What the running sessions say by unit, where that is another model than ``running_sha256``: a trial in some units."""
 
 
 def decode_desired_agent(document: dict[str, Any] | None) -> DesiredAgent | DesiredModels:
@@ -382,5 +410,17 @@ def decode_desired(document: dict[str, Any] | None) -> DesiredModels:
     """
     try:
         return DesiredModels.model_validate_json(json.dumps(document or {}))
+    except (ValidationError, ValueError) as error:
+        raise InvalidMessageError("bad_desired", str(error)[:500]) from error
+
+
+def decode_desired_trial(document: dict[str, Any] | None) -> DesiredTrial:
+    """Read ``state.desired`` of the shadow ``trial``.
+
+    Raises:
+        InvalidMessageError: it is not of this form.
+    """
+    try:
+        return DesiredTrial.model_validate_json(json.dumps(document or {}))
     except (ValidationError, ValueError) as error:
         raise InvalidMessageError("bad_desired", str(error)[:500]) from error

@@ -66,6 +66,8 @@ class Inventory(WireModel):
     """Highest ONNX operator set that the runtime knows; None when that is not known."""
     agent_updates: bool | None = None
     """Whether its agent can install versions of itself; None from a box that does not tell."""
+    unit_trials: bool | None = None
+    """Whether it can run another model in some of its units; None from a box that does not tell."""
     limits: tuple[LimitInEffect, ...] | None = Field(default=None, max_length=4000)
     """Limits that the box watches, about 220 bytes each; None from a box that does not tell."""
 
@@ -122,6 +124,8 @@ class Health(WireModel):
     """Age of the newest reading of every channel: last seen per data stream, not per connection."""
     cameras: tuple[CameraHealth, ...] = ()
     model: ModelRef | None = None
+    unit_models: dict[Slug, ModelRef] = Field(default_factory=dict)
+    """By unit, where a trial has the units looked at by another one than ``model``."""
     provider: str | None = None
     config_sha256: Sha256Hex | None = None
     """Of the settings from the fleet that this very agent was started with; None: of its own file alone."""

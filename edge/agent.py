@@ -28,9 +28,12 @@ from contracts.deployments import (
     AGENT_SHADOW,
     CONFIG_SHADOW,
     DEPLOYMENT_EVENT,
+    TRIAL_EVENT,
+    TRIAL_SHADOW,
     DeploymentState,
     DeploymentStatus,
     decode_desired_agent,
+    decode_desired_trial,
 )
 from contracts.devices import CLOCK_SYNCED, CameraInventory, DeviceEvent, EventBatch, Inventory
 from contracts.diagnostics import DIAGNOSTICS_MADE
@@ -97,6 +100,7 @@ if TYPE_CHECKING:
     from edge.deployments.rules import Conditions
     from edge.deployments.settings import DeploymentSettings
     from edge.deployments.slots import Slots
+    from edge.deployments.unit_trial import UnitTrialUpdater
     from edge.deployments.updater import Updater
     from edge.diagnostics.bundle import Bundle
     from edge.messaging.shadow import ModelsShadow
@@ -279,6 +283,7 @@ class Agent:
             for camera in (() if self._lives.sensors_only else settings.cameras)
         ]
         self._slots, self._model = self._what_to_start_with()
+        self._trial_slots: Slots | None = None
         self._worker = self._new_worker(self._model) if self._model is not None and self._captures else None
         if self._captures:
             self._pictures = open_keeper(
@@ -294,6 +299,7 @@ class Agent:
             observe_latency=self._metrics.frame_latency.observe,
             stages=self._metrics.stages,
             pictures=self._pictures,
+            beside=self._trial_to_start_with(),
         )
         self._link = open_link(
             settings, boot=self.boot, clock=clock, inventory=self.inventory, on_event=self._link_event
@@ -377,6 +383,23 @@ class Agent:
             on_lost=self._worker_lost,
         )
 
+    def _trial_to_start_with(self) -> tuple[WorkerClient, frozenset[int]] | None:
+        """The model that was being tried in some units, with the cameras that look at them."""
+        if self._slots is None or self._model is None:
+            return None
+        from edge.deployments.fleet import open_trial
+
+        self._trial_slots, left = open_trial(self.settings.data_dir, self._slots)
+        if left is None or self._worker is None:
+            return None
+        bundle, units = left
+        cameras = frozenset(i for i, one in enumerate(self._captures) if one.settings.unit in units)
+        if not cameras:
+            return None
+        worker = self._new_worker(self._model.model_copy(update={"bundle": bundle}))
+        self._trial_took_over(worker)
+        return worker, cameras
+
     def _what_to_start_with(self) -> tuple[Slots | None, ModelSettings | None]:
         """The model that the last good deployment left, or the configuration's."""
         settings = self.settings
@@ -389,11 +412,12 @@ class Agent:
 
     def _open_deployments(self) -> None:
         self._updater: Updater | None = None
+        self._unit_trial: UnitTrialUpdater | None = None
         self._shadow: ModelsShadow | None = None
         self._config: ConfigUpdater | None = None
         self._agent: AgentUpdater | None = None
         self._shadows: list[ModelsShadow] = []
-        settings, model, slots = self.settings, self._model, self._slots
+        settings, model, slots, trial_slots = self.settings, self._model, self._slots, self._trial_slots
         deployments = settings.deployments
         if deployments is None:
             return
@@ -403,17 +427,18 @@ class Agent:
             deployments, data_dir=settings.data_dir, clock=self.clock, pause=self._stop_asked.wait
         )
         self._open_config(deployments, bandwidth)
-        if model is None or slots is None:
+        if model is None or slots is None or trial_slots is None:
             return
-        from edge.deployments.trial import VisionTrial
+        from edge.deployments.fleet import new_trial_updater
+        from edge.deployments.second_place import SecondPlace
+        from edge.deployments.trial import UnitVisionTrial, VisionTrial
         from edge.messaging.shadow import ModelsShadow
 
-        trial = VisionTrial(
-            self._vision,
-            clock=self.clock,
-            new_worker=lambda bundle: self._new_worker(model.model_copy(update={"bundle": bundle})),
-            take_over=self._take_over,
-        )
+        def new_worker(bundle: str) -> WorkerClient:
+            return self._new_worker(model.model_copy(update={"bundle": bundle}))
+
+        trial = VisionTrial(self._vision, clock=self.clock, new_worker=new_worker, take_over=self._take_over)
+        place = SecondPlace()
         self._updater = new_updater(
             deployments,
             data_dir=settings.data_dir,
@@ -426,6 +451,25 @@ class Agent:
             tell=self._deployment_changed,
             swapped=lambda: self._engine_changed(self._engine, ""),
             bandwidth=bandwidth,
+            place=place,
+            trial_slots=trial_slots,
+        )
+        units = UnitVisionTrial(self._vision, clock=self.clock, new_worker=new_worker, take_over=self._trial_took_over)
+        self._unit_trial = new_trial_updater(
+            deployments,
+            data_dir=settings.data_dir,
+            site=settings.site,
+            device=settings.device,
+            clock=self.clock,
+            box=self._updater,
+            place=place,
+            slots=slots,
+            trial_slots=trial_slots,
+            units=units if self._worker is not None else None,
+            conditions=self._conditions,
+            tell=self._trial_changed,
+            swapped=self._link.announce,
+            bandwidth=bandwidth,
         )
         self._shadow = ModelsShadow(
             self._link,
@@ -435,6 +479,17 @@ class Agent:
             reported=self._updater.reported,
         )
         self._shadows.append(self._shadow)
+        self._shadows.append(
+            ModelsShadow(
+                self._link,
+                site=settings.site,
+                device=settings.device,
+                name=TRIAL_SHADOW,
+                decode=decode_desired_trial,
+                desired=self._unit_trial.desire,
+                reported=self._unit_trial.reported,
+            )
+        )
 
     def _open_config(self, deployments: DeploymentSettings, bandwidth: Bandwidth) -> None:
         """Configurations from the fleet, and versions of the agent itself."""
@@ -516,6 +571,9 @@ class Agent:
         config = self._config.deployment if self._config is not None else None
         if model is not None and model.swapped:
             return f"the model's deployment {model.id}, {model.state.value}"
+        trial = self._unit_trial.deployment if self._unit_trial is not None else None
+        if trial is not None and trial.swapped:
+            return f"the trial {trial.id}, {trial.state.value}"
         if config is not None and config.state is DeploymentState.PROBATION:
             return f"the configuration's probation, {config.id}"
         return ""
@@ -594,13 +652,16 @@ class Agent:
             self._vision_workers += [start(f"camera-{c.settings.name}", c.run) for c in self._captures]
         uploads = {"uploader": self._uploader, "archives": self._archives}
         self._input_workers += [start(name, one.run) for name, one in uploads.items() if one is not None]
-        if self._updater is not None and self._shadow is not None:
-            self._input_workers.append(start("updater", self._updater.run, stall_after_s=float("inf")))
-        if self._config is not None:
-            self._input_workers.append(start("config", self._config.run, stall_after_s=float("inf")))
-        if self._agent is not None:
-            self._input_workers.append(start("agent", self._agent.run, stall_after_s=float("inf")))
-        names = ("shadow-config", "shadow-agent", "shadow")
+        updaters = {
+            "updater": self._updater,
+            "unit-trial": self._unit_trial,
+            "config": self._config,
+            "agent": self._agent,
+        }
+        self._input_workers += [
+            start(name, one.run, stall_after_s=float("inf")) for name, one in updaters.items() if one is not None
+        ]
+        names = ("shadow-config", "shadow-agent", "shadow", "shadow-trial")
         self._input_workers += [start(name, one.run) for name, one in zip(names, self._shadows, strict=False)]
         self._watch_worker = start("watch", self._watch)
         self._service.ready(self._service_status())
@@ -752,6 +813,7 @@ class Agent:
             memory_mb=psutil.virtual_memory().total // 1_000_000,
             opset_max=opset_max() if self.settings.model is not None else None,
             agent_updates=self._agent.can_install if self._agent is not None else None,
+            unit_trials=self._unit_trial is not None,
             limits=self._guard.limits,
         )
 
@@ -793,6 +855,7 @@ class Agent:
             actuators=self._guard.actuators.views(),
             siren=self._guard.actuators.siren(),
             model=engine.model if engine is not None else None,
+            unit_models=self._vision.models_elsewhere(),
             provider=engine.provider if engine is not None else None,
             config_sha256=self._overlay.sha256 if self._overlay is not None else None,
             agent_sha256=self._agent.running_sha256 if self._agent is not None else None,
@@ -801,13 +864,13 @@ class Agent:
             board=self._jetson.board.measures(),
             throttling=throttling(),
             stages=self._metrics.stages.document(),
-            restarts=self._supervisor.restarts()
-            | ({"model": self._worker.restarts} if self._worker is not None else {}),
+            restarts=self._supervisor.restarts() | self._model_restarts(),
             degraded=self._degraded(),
             models=self._updater.reported() if self._updater is not None else None,
+            trial=self._unit_trial.reported() if self._unit_trial is not None else None,
             agent=self._agent.reported() if self._agent is not None else None,
             swaps=self._vision.swaps,
-            models_bytes=self._updater.fetched_bytes if self._updater is not None else 0,
+            models_bytes=sum(one.fetched_bytes for one in (self._updater, self._unit_trial) if one is not None),
             uplink_trouble=self._link.trouble,
         )
 
@@ -962,7 +1025,8 @@ class Agent:
             wrong += [f"the model runs on {engine.provider}: {engine.fallback}"] if engine.fallback else []
             wrong += [f"the health model does not run: {engine.health_trouble}"] if engine.health_trouble else []
             wrong += [f"the model takes {engine.latency_ms:g} ms a frame"] if engine.over_budget else []
-        wrong += self._updater.troubles() if self._updater is not None else []
+        for updater in (self._updater, self._unit_trial):
+            wrong += updater.troubles() if updater is not None else []
         if self._vision.share < ENOUGH_SHARE:
             wrong.append(f"the model has time for {self._vision.share:.0%} of the cameras' frames")
         failed_s = self._vision.stats.model_failed_s
@@ -1040,6 +1104,29 @@ class Agent:
         """Another model runs from this frame on; in the pipeline's thread, so it is told later, by the updater."""
         worker.listen(on_report=self._engine_changed, on_lost=self._worker_lost)
         self._worker, self._engine, self._no_engine_because = worker, worker.report, ""
+
+    def _trial_took_over(self, worker: WorkerClient) -> None:
+        """The cameras of some units are looked at by another model from this frame on; as ``_take_over``."""
+        worker.listen(on_report=self._trial_engine_changed, on_lost=self._trial_worker_lost)
+
+    def _trial_engine_changed(self, engine: EngineReport | None, reason: str) -> None:
+        if engine is None:
+            self.emit("trial.model_not_loaded", reason, severity=Severity.MINOR)
+
+    def _trial_worker_lost(self, reason: str) -> None:
+        self.emit("trial.worker_lost", reason, severity=Severity.MINOR)
+
+    def _model_restarts(self) -> dict[str, int]:
+        trial = self._vision.trial
+        workers = {"model": self._worker, "trial_model": trial.worker if trial is not None else None}
+        return {name: worker.restarts for name, worker in workers.items() if worker is not None}
+
+    def _trial_changed(self, status: DeploymentStatus) -> None:
+        from edge.deployments.fleet import event_detail, headline, went_wrong
+
+        severity = Severity.MINOR if went_wrong(status) else None
+        words = f"{', '.join(status.units)}: {headline(status)}"
+        self.emit(TRIAL_EVENT, words, severity=severity, **event_detail(status))
 
     def _deployment_changed(self, status: DeploymentStatus) -> None:
         from edge.deployments.fleet import event_detail, headline, went_wrong

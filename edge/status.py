@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -87,6 +87,10 @@ class Snapshot:
     """Of the wheel that this agent was installed from by the fleet."""
     models: ReportedModels | None = None
     """Desired, running and verified models; None on a box without the section ``deployments``."""
+    trial: ReportedModels | None = None
+    """The same of a model that is tried in some units."""
+    unit_models: dict[str, ModelRef] = field(default_factory=dict)
+    """By unit, where a trial has the units looked at by another model."""
     agent: ReportedModels | None = None
     """The same of versions of the agent itself."""
     swaps: int = 0
@@ -122,6 +126,7 @@ class Snapshot:
             channel_age_s=self.channel_ages(),
             cameras=self.cameras,
             model=self.model,
+            unit_models=self.unit_models,
             provider=self.provider,
             config_sha256=self.config_sha256,
             agent_sha256=self.agent_sha256,
@@ -241,6 +246,8 @@ class Snapshot:
             ],
             "model": self.model.model_dump() if self.model is not None else None,
             "provider": self.provider,
+            "unit_models": {unit: model.model_dump() for unit, model in self.unit_models.items()},
+            "trial": self.trial.model_dump(mode="json") if self.trial is not None else None,
             "models": self.models.model_dump(mode="json") if self.models is not None else None,
             "agent": self.agent.model_dump(mode="json") if self.agent is not None else None,
             "stages": self.stages,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,14 @@ from edge.deployments.errors import NotHereError, SourceUnavailableError, TrustE
 from edge.deployments.overlay import Overlay, Overlays
 from edge.deployments.restart_updater import Parts
 from edge.deployments.rules import FEEDER, Conditions, Machine
+from edge.deployments.second_place import SecondPlace
 from edge.deployments.settings import DeploymentSettings
 from edge.deployments.slots import Installed, Slots
 from edge.deployments.sources import open_source
 from edge.deployments.start import DEPLOYMENTS, config_folder
-from edge.deployments.trial import Trial
+from edge.deployments.trial import Trial, UnitTrial
+from edge.deployments.unit_trial import FOLDER as TRIAL_FOLDER
+from edge.deployments.unit_trial import UnitTrialUpdater, open_trial_slots, trial_to_start_with
 from edge.deployments.updater import Updater
 from edge.deployments.verifier import Verifier
 from edge.guard.actuators.controller import ActuatorView
@@ -52,6 +56,13 @@ def open_slots(data_dir: Path, model: ModelSettings) -> Slots:
 def started_with(model: ModelSettings, slots: Slots) -> ModelSettings:
     """The settings of the model that the box starts with."""
     return model.model_copy(update={"bundle": slots.pointer.active.bundle})
+
+
+def open_trial(data_dir: Path, slots: Slots) -> tuple[Slots, tuple[str, tuple[str, ...]] | None]:
+    """The place of a trial in some units, and what such a trial has left to start with: its bundle and its units."""
+    folder = data_dir / FOLDER
+    trial_slots = open_trial_slots(folder, box=slots.pointer.active.bundle)
+    return trial_slots, trial_to_start_with(folder, trial_slots)
 
 
 def read_root(settings: DeploymentSettings) -> bytes:
@@ -110,12 +121,18 @@ def new_updater(
     tell: Callable[[DeploymentStatus], None],
     swapped: Callable[[], None],
     bandwidth: Bandwidth,
+    place: SecondPlace,
+    trial_slots: Slots,
 ) -> Updater:
     """Everything that carries out assignments on this box; nothing connects yet."""
     folder = data_dir / FOLDER
     verifier = new_verifier(settings, folder=folder, site=site, device=device, clock=clock)
     downloader = _downloader(
-        settings, folder, bandwidth, known=slots.known_files, min_free_bytes=settings.min_free_bytes
+        settings,
+        folder,
+        bandwidth,
+        known=lambda: chain(slots.known_files(), trial_slots.known_files()),
+        min_free_bytes=settings.min_free_bytes,
     )
     return Updater(
         settings,
@@ -127,6 +144,51 @@ def new_updater(
         downloader=downloader,
         slots=slots,
         trial=trial,
+        conditions=conditions,
+        tell=tell,
+        swapped=swapped,
+        place=place,
+    )
+
+
+def new_trial_updater(
+    settings: DeploymentSettings,
+    *,
+    data_dir: Path,
+    site: str,
+    device: str,
+    clock: Clock,
+    box: Updater,
+    place: SecondPlace,
+    slots: Slots,
+    trial_slots: Slots,
+    units: UnitTrial | None,
+    conditions: Callable[[], Conditions],
+    tell: Callable[[DeploymentStatus], None],
+    swapped: Callable[[], None],
+    bandwidth: Bandwidth,
+) -> UnitTrialUpdater:
+    """Everything that carries out trials in some units of this box; nothing connects yet."""
+    folder = data_dir / FOLDER / TRIAL_FOLDER
+    downloader = _downloader(
+        settings,
+        folder,
+        bandwidth,
+        known=lambda: chain(slots.known_files(), trial_slots.known_files()),
+        min_free_bytes=settings.min_free_bytes,
+    )
+    return UnitTrialUpdater(
+        settings,
+        folder=folder,
+        site=site,
+        device=device,
+        clock=clock,
+        verifier=new_verifier(settings, folder=folder, site=site, device=device, clock=clock),
+        downloader=downloader,
+        slots=trial_slots,
+        units=units,
+        place=place,
+        box_is_busy=lambda: box.deployment is not None and box.deployment.unfinished,
         conditions=conditions,
         tell=tell,
         swapped=swapped,
@@ -297,7 +359,9 @@ def findings(settings: DeploymentSettings, *, data_dir: Path, site: str, device:
 
 def event_detail(status: DeploymentStatus) -> dict[str, Any]:
     """A status as the flat detail of an event."""
-    document = status.model_dump(mode="json", exclude={"v", "site", "device", "shadow"}, exclude_none=True)
+    document = status.model_dump(mode="json", exclude={"v", "site", "device", "shadow", "units"}, exclude_none=True)
+    if status.units:
+        document["units"] = " ".join(status.units)
     if status.shadow is not None:
         document |= {f"shadow_{name}": value for name, value in status.shadow.model_dump(exclude_none=True).items()}
     return {name: value[:400] if isinstance(value, str) else value for name, value in document.items()}

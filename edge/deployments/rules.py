@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, time
 from zoneinfo import ZoneInfo
 
-from contracts.deployments import Assignment, Hold, Release, Requirements, ShadowFigures
+from contracts.deployments import TRIAL_SLOT, Assignment, Hold, Release, Requirements, ShadowFigures
 from edge.deployments.settings import ProbationSettings, ShadowRunSettings, SwapWindow
 
 OXYGEN_ALARMS = ("do.", "oxygen.")
 """Beginnings of the names of alarms about oxygen: whatever their severity, the model stays as it is."""
 FEEDER = "feeder"
+SPARE_MB = 100
+"""Memory that the box keeps beside two models, for frames and the outbox."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +146,68 @@ def judge_shadow(figures: ShadowFigures, limits: ShadowRunSettings, *, elapsed_s
     )
     wrong = [reason for fails, reason in checks if fails]
     return (False, "; ".join(wrong)) if wrong else (True, f"{figures.frames} frames compared")
+
+
+def apart_from(conditions: Conditions, others: frozenset[str]) -> Conditions:
+    """What goes on at the tanks, without what concerns only the units that a trial is not for.
+
+    Args:
+        conditions: of the whole box.
+        others: units of the box that keep its model; whatever names none of them counts.
+    """
+    return Conditions(
+        feeding=tuple(unit for unit in conditions.feeding if unit not in others),
+        maintenance=tuple(place for place in conditions.maintenance if place.partition(".")[0] not in others),
+        alarms=tuple(alarm for alarm in conditions.alarms if alarm[2] not in others),
+        holds=tuple(hold for hold in conditions.holds if hold.unit not in others),
+    )
+
+
+def why_no_trial(
+    assignment: Assignment,
+    *,
+    seen: frozenset[str],
+    running_sha256: str | None,
+    now: datetime,
+) -> str | None:
+    """Why a model cannot be tried in some units of this box; None when it can.
+
+    Args:
+        assignment: what was signed.
+        seen: units of this box with a camera.
+        running_sha256: the box's own model; None while none runs.
+        now: the time as far as the box knows it.
+    """
+    strange = sorted(set(assignment.units) - seen)
+    if assignment.slot != TRIAL_SLOT or not assignment.units:
+        return f"a trial names its units and the slot {TRIAL_SLOT}"
+    if strange:
+        return f"no camera of this box looks at {', '.join(strange)}"
+    if not seen - set(assignment.units):
+        return "it names every unit of this box: no unit would be left to compare with, assign it to the box instead"
+    if assignment.ends_at is None or assignment.ends_at <= now:
+        return "a trial names when it ends, and that is later than now"
+    if assignment.sha256 == running_sha256:
+        return "it is the model that this box runs in all units"
+    return None
+
+
+def why_no_room(requires: Requirements, *, box_mb: int, total_mb: int, free_mb: int) -> str | None:
+    """Why two models at once do not fit into this box; None when they do.
+
+    Args:
+        requires: of the release.
+        box_mb: resident memory of the process of the box's own model, which a second one is taken to need too; 0: not known.
+        total_mb: of the machine.
+        free_mb: what can be given to a new process now.
+    """
+    asked = requires.memory_mb or 0
+    if asked + box_mb > total_mb:
+        return f"two models at once need about {asked + box_mb} MB of memory, this box has {total_mb}"
+    needed = box_mb + SPARE_MB
+    if needed > free_mb:
+        return f"a second model needs about {needed} MB of memory, {free_mb} MB are free"
+    return None
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The life of one deployment on this box, as a pure state machine; ``updater`` performs it.
 
 assigned -> downloading -> verifying -> self_test -> shadow_run -> activating -> probation -> committed | rolled_back; refused from
-everything before the swap. The record is on the disk before anything is done, so an agent that is killed goes on where it was, or one
+everything before the swap; a trial in some units ends as withdrawn when it was to end. The record is on the disk before anything is done, so an agent that is killed goes on where it was, or one
 step before: every step may be done twice.
 """
 
@@ -16,16 +16,17 @@ from edge.deployments.slots import Installed, Slot
 
 _S = DeploymentState
 NEXT: dict[DeploymentState, frozenset[DeploymentState]] = {
-    _S.ASSIGNED: frozenset({_S.DOWNLOADING, _S.COMMITTED, _S.REFUSED}),
-    _S.DOWNLOADING: frozenset({_S.VERIFYING, _S.REFUSED}),
-    _S.VERIFYING: frozenset({_S.SELF_TEST, _S.DOWNLOADING, _S.REFUSED}),
-    _S.SELF_TEST: frozenset({_S.SHADOW_RUN, _S.ACTIVATING, _S.REFUSED}),
-    _S.SHADOW_RUN: frozenset({_S.ACTIVATING, _S.REFUSED}),
-    _S.ACTIVATING: frozenset({_S.PROBATION, _S.ROLLED_BACK, _S.REFUSED}),
-    _S.PROBATION: frozenset({_S.COMMITTED, _S.ROLLED_BACK}),
-    _S.COMMITTED: frozenset({_S.ROLLED_BACK}),
+    _S.ASSIGNED: frozenset({_S.DOWNLOADING, _S.COMMITTED, _S.REFUSED, _S.WITHDRAWN}),
+    _S.DOWNLOADING: frozenset({_S.VERIFYING, _S.REFUSED, _S.WITHDRAWN}),
+    _S.VERIFYING: frozenset({_S.SELF_TEST, _S.DOWNLOADING, _S.REFUSED, _S.WITHDRAWN}),
+    _S.SELF_TEST: frozenset({_S.SHADOW_RUN, _S.ACTIVATING, _S.REFUSED, _S.WITHDRAWN}),
+    _S.SHADOW_RUN: frozenset({_S.ACTIVATING, _S.REFUSED, _S.WITHDRAWN}),
+    _S.ACTIVATING: frozenset({_S.PROBATION, _S.ROLLED_BACK, _S.REFUSED, _S.WITHDRAWN}),
+    _S.PROBATION: frozenset({_S.COMMITTED, _S.ROLLED_BACK, _S.WITHDRAWN}),
+    _S.COMMITTED: frozenset({_S.ROLLED_BACK, _S.WITHDRAWN}),
     _S.ROLLED_BACK: frozenset(),
     _S.REFUSED: frozenset(),
+    _S.WITHDRAWN: frozenset(),
 }
 """What may follow what. A committed model may still be rolled back when its slot turns out to be damaged."""
 AFTER_RESTART = {
@@ -66,6 +67,8 @@ class Deployment(BaseModel):
     activate: bool = True
     """False: it stays in the shadow run until it is told to go on."""
     cause: Cause | None = None
+    withdrawn: str = ""
+    """Why a trial in some units is to end, though nothing is wrong with it; empty while it is not."""
     heard_before: bool = False
     """Whether the version of the agent before it had heard from the store."""
     told: str = ""
@@ -141,14 +144,27 @@ def lease_ended(deployment: Deployment, waiting_for: str) -> str:
 
 def begin_rollback(deployment: Deployment, reason: str) -> Deployment:
     """Go back; done when the old model runs again (``rolled_back``). The first reason stays."""
+    if deployment.rolling_back:
+        return deployment
     return deployment.model_copy(
-        update={"rolling_back": deployment.rolling_back or reason, "cause": deployment.cause or Cause.PROBATION}
+        update={"rolling_back": reason, "cause": deployment.cause or Cause.PROBATION, "withdrawn": ""}
     )
 
 
 def rolled_back(deployment: Deployment) -> Deployment:
     """The old model runs again."""
-    return advance(deployment, _S.ROLLED_BACK, deployment.rolling_back).model_copy(update={"rolling_back": ""})
+    ended = _S.WITHDRAWN if deployment.withdrawn else _S.ROLLED_BACK
+    return advance(deployment, ended, deployment.rolling_back).model_copy(update={"rolling_back": ""})
+
+
+def withdraw(deployment: Deployment, reason: str) -> Deployment:
+    """A trial is to end as planned; one that goes back already keeps the reason that it has."""
+    return deployment if deployment.rolling_back else deployment.model_copy(update={"withdrawn": reason})
+
+
+def end_as_planned(deployment: Deployment) -> Deployment:
+    """Give the units back; done when the box's model looks at them again (``rolled_back``)."""
+    return deployment.model_copy(update={"rolling_back": deployment.withdrawn})
 
 
 def restarted(deployment: Deployment, *, active: Installed) -> Deployment:

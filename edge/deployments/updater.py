@@ -10,7 +10,7 @@ import math
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import structlog
 from pydantic import ValidationError
@@ -41,12 +41,13 @@ from edge.deployments.errors import (
 )
 from edge.deployments.restart_updater import RECORD, recall
 from edge.deployments.rules import Conditions, ProbationFigures, judge_probation, judge_shadow
+from edge.deployments.second_place import SecondPlace, Taker
 from edge.deployments.settings import DeploymentSettings
 from edge.deployments.shadow_run import ShadowRun
 from edge.deployments.slots import Installed, Slots, sha256_of
 from edge.deployments.state import Deployment
 from edge.deployments.trial import Trial, Work
-from edge.deployments.verifier import Verifier
+from edge.deployments.verifier import Resolved, Verifier
 from edge.deployments.wishes import Retry, Wishes
 
 if TYPE_CHECKING:
@@ -63,6 +64,8 @@ MOST_LOST = 1
 """Times that a candidate's process may be lost before it is refused."""
 _LATER = (SourceUnavailableError, NotHereError, TamperedError, TrustError, NoRoomError, OSError)
 _S = DeploymentState
+BESIDE = frozenset({_S.SELF_TEST, _S.SHADOW_RUN, _S.ACTIVATING, _S.PROBATION})
+"""In these a second model is in memory, or may have to be at any moment."""
 _NO_DIGITS = {ord(digit): None for digit in "0123456789"}
 
 
@@ -76,7 +79,12 @@ class Updater:
         tell: gets every change of a deployment.
         swapped: told when another model runs, in this thread.
         load_timeout_s: how long a candidate may take to be ready.
+        place: where its candidate goes, shared with the trial in some units; None: it has one of its own.
     """
+
+    TAKER: ClassVar[Taker] = "box"
+    OCCUPIED: ClassVar[str] = "the trial in some units of this box, which ends first"
+    """What it waits for while the place beside the model is not its own."""
 
     def __init__(
         self,
@@ -94,6 +102,7 @@ class Updater:
         tell: Callable[[DeploymentStatus], None],
         swapped: Callable[[], None] = lambda: None,
         load_timeout_s: float = LOADING_S,
+        place: SecondPlace | None = None,
     ) -> None:
         self._settings = settings
         self._file = folder / RECORD
@@ -107,6 +116,7 @@ class Updater:
         self._tell = tell
         self._swapped = swapped
         self._load_timeout_s = load_timeout_s
+        self._place = place or SecondPlace()
         self._wishes = Wishes()
         self._retry = Retry(settings.retry_s)
         self._candidate: Candidate | None = None
@@ -120,6 +130,9 @@ class Updater:
         self._waiting_told = ("", -math.inf)
         self._verified = ""
         self.deployment = self._recall()
+        kept = self.deployment
+        if kept is not None and self._needs_place(kept) and (kept.state in BESIDE or kept.state.ended):
+            self._place.take(self.TAKER)
 
     # -- what others ask -----------------------------------------------------------------------------------------
 
@@ -139,6 +152,7 @@ class Updater:
             repository_expires_at=self._verifier.expires_at,
             trouble=self._verifier.trouble or None,
             deployment=self.status(),
+            units=self._trial.elsewhere() if self._trial is not None else {},
         )
 
     @property
@@ -194,6 +208,9 @@ class Updater:
         if deployment is None or not deployment.unfinished:
             self._look_around()
             return
+        self._work_on(deployment)
+
+    def _work_on(self, deployment: Deployment) -> None:
         if not self._retry.due(self._clock.monotonic()):
             return
         try:
@@ -215,6 +232,10 @@ class Updater:
             if self._asked_swap:
                 return  # too late to give it up: it may be running in a moment
             raise RefusedError(state.lease_ended(deployment, self._waiting_for), Cause.LEASE)
+        if deployment.state in BESIDE and not self._may_be_beside(deployment):
+            self._waiting_for = self.OCCUPIED
+            self._tell_waiting(self.OCCUPIED)
+            return
         steps = {
             _S.ASSIGNED: self._resolve,
             _S.DOWNLOADING: self._download,
@@ -226,20 +247,30 @@ class Updater:
         }
         steps[deployment.state](deployment)
 
+    def _may_be_beside(self, deployment: Deployment) -> bool:
+        """Whether a second model may be in memory for it."""
+        del deployment  # the box's own needs no other reason
+        return self._place.take(self.TAKER)
+
     def _resolve(self, deployment: Deployment) -> None:
         resolved = self._verifier.resolve(deployment.signed)
         assignment = resolved.assignment
         if resolved.release.kind is not ArtifactKind.MODEL:
             raise RefusedError(f"{assignment.model} {assignment.version} is a {resolved.release.kind.value}, no model")
-        if assignment.units or assignment.slot is not None:
-            # Whoever ignored it would let a trial that was meant for one tank look at all of them.
-            raise RefusedError("this box cannot run a model in some units only", Cause.INCOMPATIBLE)
         deployment = deployment.model_copy(
             update={"release": resolved.release, "release_sha256": resolved.release_sha256, "sha256": assignment.sha256}
         )
         if self._trial is None:
             raise RefusedError("this box runs no model", Cause.INCOMPATIBLE)
-        active, running = self._slots.pointer.active, self._trial.running()
+        self._admit(deployment, resolved, self._trial)
+
+    def _admit(self, deployment: Deployment, resolved: Resolved, trial: Trial) -> None:
+        """It may run here; is it for this part of the box, and not done already?"""
+        assignment = resolved.assignment
+        if assignment.units or assignment.slot is not None:
+            # Whoever ignored it would let a trial that was meant for one tank look at all of them.
+            raise RefusedError("the model of the whole box is not one for some units only", Cause.INCOMPATIBLE)
+        active, running = self._slots.pointer.active, trial.running()
         if running is not None and running.model.sha256 == assignment.sha256 and active.version == assignment.version:
             self._slots.point(_renamed(active, deployment.id), self._slots.pointer.previous)
             self._keep(state.advance(deployment, _S.COMMITTED, "it runs already"))
@@ -325,7 +356,7 @@ class Updater:
         self._fail_if_hopeless(candidate)
         if candidate.report is None:
             return
-        wait = self._wishes.why_not_now(self._conditions(), self._settings, self._clock, activate=deployment.activate)
+        wait = self._why_not_now(deployment)
         self._waiting_for = wait or ""
         if wait is not None:
             self._tell_waiting(wait)
@@ -337,13 +368,16 @@ class Updater:
             deployment.model_copy(
                 update={
                     "previous": (active.slot, active.bundle, active.sha256),
-                    "frame_ms_before": before.frame_ms if running is not None else 0.0,
+                    "frame_ms_before": self._frame_ms_now(trial),
                 }
             ),
             quietly=True,
         )
         self._asked_swap = True
         trial.swap_to(candidate)
+
+    def _why_not_now(self, deployment: Deployment) -> str | None:
+        return self._wishes.why_not_now(self._conditions(), self._settings, self._clock, activate=deployment.activate)
 
     def _tell_waiting(self, wait: str) -> None:
         """A rollout gives those more time who say what they wait for; numbers in the words are no news."""
@@ -386,7 +420,7 @@ class Updater:
             errors=work.errors - self._before.errors,
             restarts=work.restarts - self._before.restarts,
             frame_ms=work.frame_ms,
-            frame_ms_before=deployment.frame_ms_before,
+            frame_ms_before=self._frame_ms_to_compare(deployment),
             running_sha256=running.model.sha256 if running is not None else None,
             refused=work.refused if running is None else "",
             boots=deployment.boots,
@@ -404,6 +438,13 @@ class Updater:
             self._keep(state.advance(deployment, _S.COMMITTED, why))
         elif good is False:
             self._keep(state.begin_rollback(deployment, why))
+
+    def _frame_ms_now(self, trial: Trial) -> float:
+        """Of the model that it will be compared with; 0 when that is not known."""
+        return trial.work().frame_ms if trial.running() is not None else 0.0
+
+    def _frame_ms_to_compare(self, deployment: Deployment) -> float:
+        return deployment.frame_ms_before
 
     def _roll_back(self, deployment: Deployment) -> None:
         """Back to what ran before: pointer first, so that a restart in the middle starts with the old model."""
@@ -509,13 +550,18 @@ class Updater:
         if self._candidate is None:
             limits = self._settings.shadow_run
             self._run = ShadowRun() if limits is not None else None
-            self._candidate = trial.try_out(
+            self._candidate = self._try_out(
+                trial,
+                deployment,
                 str(self._slots.bundle(slot)),
                 every_s=limits.every_s if limits is not None else 0.0,
-                comparison=self._run,
             )
             self._since_s = self._clock.monotonic()
         return trial, self._candidate
+
+    def _try_out(self, trial: Trial, deployment: Deployment, bundle: str, *, every_s: float) -> Candidate:
+        del deployment  # that of the whole box is tried on all frames
+        return trial.try_out(bundle, every_s=every_s, comparison=self._run)
 
     def _fail_if_hopeless(self, candidate: Candidate) -> None:
         if candidate.refused:
@@ -576,12 +622,17 @@ class Updater:
         deployment = deployment.model_copy(update={"told": told}) if news else deployment
         write_whole(self._file, deployment.model_dump_json().encode())
         self.deployment = deployment
+        if not self._needs_place(deployment):
+            self._place.leave(self.TAKER)
         if changed and deployment.state is not _S.ACTIVATING:
             self._since_s = self._clock.monotonic()
         status = self.status() if news else None
         if status is not None:
             log.info("deployment.status", deployment=deployment.id, state=told)
             self._tell(status)
+
+    def _needs_place(self, deployment: Deployment) -> bool:
+        return deployment.unfinished
 
     def _recall(self) -> Deployment | None:
         kept = recall(self._file)

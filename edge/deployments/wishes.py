@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from contracts.deployments import DesiredModels
 from edge.clock import Clock
-from edge.deployments.rules import Conditions, why_not_now
+from edge.deployments.rules import Conditions, apart_from, why_not_now
 from edge.deployments.settings import DeploymentSettings
 
 LONGEST_RETRY_S = 3600.0
@@ -41,18 +41,35 @@ class Wishes:
                 self._new = desired
 
     def why_not_now(
-        self, conditions: Conditions, settings: DeploymentSettings, clock: Clock, *, activate: bool
+        self,
+        conditions: Conditions,
+        settings: DeploymentSettings,
+        clock: Clock,
+        *,
+        activate: bool,
+        elsewhere: frozenset[str] = frozenset(),
+        urgent: bool = False,
     ) -> str | None:
-        """What activating waits for, the fleet's holds included; None when it may be."""
+        """What activating waits for, the fleet's holds included; None when it may be.
+
+        Args:
+            conditions: what goes on at the tanks.
+            settings: with the daily windows.
+            clock: the box's.
+            activate: whether the fleet allows it.
+            elsewhere: units that it does not concern.
+            urgent: leaves the daily windows out, as the wish itself may.
+        """
         if not activate:
             return "the rollout: it has not released this wave yet"
+        conditions = replace(conditions, holds=(*conditions.holds, *self._taken.holds))
         return why_not_now(
-            replace(conditions, holds=(*conditions.holds, *self._taken.holds)),
+            apart_from(conditions, elsewhere),
             settings.swap_windows,
             clock.now(),
             zone=settings.timezone,
             trusted=clock.trusted(),
-            urgent=self._taken.urgent,
+            urgent=urgent or self._taken.urgent,
         )
 
 

@@ -69,6 +69,7 @@ class Candidate:
         worker: its process; the pipeline's thread starts and ends it.
         every_s: seconds between two frames that it is asked about.
         comparison: gets the pairs; None asks it about no frame.
+        cameras: indexes of those that it is asked about and takes over; None: all.
         on_active: called when it has taken over, with its worker.
     """
 
@@ -79,9 +80,11 @@ class Candidate:
         clock: Clock,
         every_s: float = 0.0,
         comparison: Comparison | None = None,
+        cameras: frozenset[int] | None = None,
         on_active: Callable[[WorkerClient], None] = lambda _worker: None,
     ) -> None:
         self.worker = worker
+        self.cameras = cameras
         self.report: EngineReport | None = None
         """What it says of itself once it has passed its golden frames."""
         self.refused = ""

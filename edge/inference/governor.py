@@ -40,7 +40,8 @@ class Governor:
         self._clock = clock
         self._limit_c = max_temperature_c
         self._capacity_fps = inf
-        self._captured = self._dropped = self._results = 0
+        self._captured, self._dropped = self._counted()
+        self._results = 0
         self._busy_s = 0.0
         self._looked_s = self._felt_s = clock.monotonic()
 
@@ -65,10 +66,15 @@ class Governor:
         for capture, rate in zip(self._captures, rates, strict=True):
             capture.set_rate(rate)
 
-    def _learn(self, *, running: bool) -> None:
+    def _counted(self) -> tuple[int, int]:
+        """Frames that were captured to be looked at, and those that waited in vain, since the start of the agent."""
         counts = [capture.counts() for capture in self._captures]
         captured = sum(c.captured - c.by_reason.get(Drop.SPARED, 0) for c in counts)
         dropped = sum(c.by_reason.get(Drop.NEWER, 0) + c.by_reason.get(Drop.STALE, 0) for c in counts)
+        return captured, dropped
+
+    def _learn(self, *, running: bool) -> None:
+        captured, dropped = self._counted()
         if running:
             self._capacity_fps = next_capacity(
                 self._capacity_fps,

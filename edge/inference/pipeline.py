@@ -1,6 +1,7 @@
 """Captured frames through the model to each camera's analyst; observations with their evidence go into the outbox.
 
 One thread for all cameras: plan → take → draw → worker process → analyst. While the worker looks at one batch the next is drawn.
+Cameras of units in which another model is tried have a lane of their own (``lane``), with a process of its own.
 Without a model, or while its process is being replaced, frames go to the analysts without a result and observations claim no
 counts. Every frame that is taken ends as processed or as dropped for a reason.
 """
@@ -10,25 +11,24 @@ from __future__ import annotations
 import select
 import socket
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import structlog
 
 from contracts.alarms import AlarmBatch
-from contracts.vision import ModelRef
+from contracts.vision import Detection, ModelRef
 from edge.cameras.alarms import MEMORY_PREFIX, STATE_PREFIX, ViewAlarm, orphan_clears
 from edge.cameras.capture import CameraCapture, Drop
 from edge.cameras.source import Frame
 from edge.clock import Clock
 from edge.inference.candidate import BothSaw, Candidate
-from edge.inference.engine import FrameResult
-from edge.inference.governor import Governor
-from edge.inference.scheduler import Scheduler
+from edge.inference.engine import EngineReport, FrameResult
+from edge.inference.lane import Job, Lane
 from edge.inference.settings import ModelSettings, ObservationSettings
 from edge.inference.windows import LatestSight, Windows
-from edge.inference.worker_client import BANKS, BATCH, Answer, WorkerClient, WorkerLostError
+from edge.inference.worker_client import BANKS, Answer, WorkerClient, WorkerLostError
 from edge.outbox.store import Draft, Outbox
 from edge.stages import Stages
 
@@ -58,26 +58,13 @@ class VisionStats:
     """Monotonic time of the last failure."""
 
 
-@dataclass(frozen=True)
-class _Job:
-    """Frames that are drawn into one bank of slots."""
-
-    bank: int
-    frames: tuple[tuple[int, Frame], ...]
-    """Index of the camera, and the frame."""
-    placements: tuple[Placement, ...]
-    begun_s: float
-    """Monotonic time when drawing began."""
-    drawn_s: float
-    """Monotonic time when its last frame was drawn."""
-
-
 class VisionPipeline:
-    """Runs every camera's frames through one model.
+    """Runs every camera's frames through the box's model, or through that of its unit's trial.
 
     Args:
         worker: runs the model; ``None`` works without one. The pipeline's thread starts and ends it.
         model: how to use it.
+        beside: runs the model of a trial in some units from the start, with the indexes of their cameras; None: there is none.
         observe_latency: gets the seconds from capture to result of every frame.
         stages: gets how long frames and observations take.
         pictures: keeps evidence and samples on the box; None keeps none.
@@ -95,11 +82,11 @@ class VisionPipeline:
         observe_latency: Callable[[float], None],
         pictures: PictureKeeper | None = None,
         stages: Stages | None = None,
+        beside: tuple[WorkerClient, frozenset[int]] | None = None,
     ) -> None:
         self._stages = stages or Stages()
         self.stats = VisionStats()
         self._clock = clock
-        self._worker = worker
         self._observe_latency = observe_latency
         self._captures = captures
         self._pictures = pictures
@@ -110,22 +97,20 @@ class VisionPipeline:
             outbox,
             window_s=settings.window_s,
             clock=clock,
-            model=lambda: self._model,
+            model=self._model_of,
             stages=self._stages,
         )
-        model = model or ModelSettings()
-        weights = [capture.settings.priority for capture in captures]
-        self._scheduler = Scheduler(weights, staleness_s=model.staleness_s, batch=BATCH)
-        self._governor = Governor(captures, clock=clock, max_temperature_c=model.max_temperature_c)
-        self._with_worker: _Job | None = None
-        self._drawn: _Job | None = None
-        self._bank = 0
-        self._submitted_s = self._answered_s = 0.0
+        self._settings = model = model or ModelSettings()
+        everything = frozenset(range(len(captures)))
+        self._trial: Lane | None = None
+        self._main = self._new_lane(worker, everything if beside is None else everything - beside[1])
+        if beside is not None:
+            self._trial = self._new_lane(*beside)
+        self._rejoining = False
         self._candidate: Candidate | None = None
         self._retired: list[Candidate] = []
         self._swapping: Candidate | None = None
         self._swap_lock = threading.Lock()
-        self._quiet_s: float | None = None
         self.swap_gap_ms: float | None = None
         """How long no model could be asked at the last swap; None before the first."""
         self.swaps = 0
@@ -138,8 +123,8 @@ class VisionPipeline:
 
     @property
     def share(self) -> float:
-        """Part of the wanted frames that there is time for; 1.0 when the model keeps up."""
-        return self._governor.share
+        """Part of the wanted frames that there is time for; 1.0 when every model keeps up."""
+        return min(lane.governor.share for lane in self._lanes)
 
     def wake(self) -> None:
         """A frame has arrived."""
@@ -150,28 +135,60 @@ class VisionPipeline:
             except OSError:
                 return  # enough bytes wait there, or the pipeline has ended
 
-    # -- a candidate beside the model, called by other threads -----------------------------------------------------
+    # -- other models, called by other threads ---------------------------------------------------------------------
 
     @property
-    def worker(self) -> WorkerClient | None:
-        """The client of the model that runs."""
-        return self._worker
+    def main(self) -> Lane:
+        """The box's model with its cameras; to be read."""
+        return self._main
+
+    @property
+    def trial(self) -> Lane | None:
+        """The model that is tried in some units; to be read. None while every unit has the box's."""
+        return self._trial
+
+    @property
+    def units(self) -> frozenset[str]:
+        """Units that a camera looks at."""
+        return frozenset(capture.settings.unit for capture in self._captures)
+
+    def models_elsewhere(self) -> dict[str, ModelRef]:
+        """By unit what the session of the trial says that it runs; empty while every unit has the box's model."""
+        trial = self._trial
+        model = trial.model if trial is not None else None
+        if trial is None or model is None:
+            return {}
+        return {self._captures[camera].settings.unit: model for camera in sorted(trial.cameras)}
+
+    def cameras_of(self, units: Iterable[str]) -> frozenset[int]:
+        """Indexes of the cameras in these units."""
+        wanted = set(units)
+        return frozenset(i for i, capture in enumerate(self._captures) if capture.settings.unit in wanted)
 
     def try_out(self, candidate: Candidate | None) -> None:
         """Run a candidate beside the model, or none any more; its process is started and ended by the pipeline's thread."""
         if candidate is not None:
             candidate.on_both = self._both_saw
         before, self._candidate = self._candidate, candidate
-        if before is not None and before is not candidate and before.worker is not self._worker:
+        if before is not None and before is not candidate and not self.runs(before.worker):
             self._retired.append(before)
         self.wake()
 
+    def runs(self, worker: WorkerClient) -> bool:
+        """Whether frames of a camera go to this process, and not only to be compared."""
+        return any(lane.worker is worker for lane in self._lanes)
+
     def swap_to(self, candidate: Candidate | None) -> None:
-        """Let a candidate take over as soon as it is loaded and no frame is under way; None gives an unfulfilled wish up."""
+        """Let a candidate take over its cameras as soon as it is loaded and no frame is under way; None gives an unfulfilled wish up."""
         with self._swap_lock:
             self._swapping = candidate
         if candidate is not None:
             self.try_out(candidate)
+
+    def rejoin(self) -> None:
+        """Give the cameras of the trial back to the box's model as soon as no frame is under way; returns at once."""
+        self._rejoining = True
+        self.wake()
 
     def latest(self) -> dict[str, LatestSight]:
         """The newest observation of every camera."""
@@ -191,21 +208,29 @@ class VisionPipeline:
                 self._turn()
                 self._nap()
         finally:
-            self._lose_jobs()
+            for lane in self._lanes:
+                lane.lose_jobs()
             if stop.is_set():
                 for one in (self._candidate, *self._retired):
                     if one is not None:
                         one.close()
-                if self._worker is not None:
-                    self._worker.close()
+                for lane in self._lanes:
+                    if lane.worker is not None:
+                        lane.worker.close()
                 self._windows.close_all()
                 self._wake_end.close()
                 self._waker.close()
 
     @property
-    def _model(self) -> ModelRef | None:
-        report = self._worker.report if self._worker is not None else None
-        return report.model if report is not None else None
+    def _lanes(self) -> tuple[Lane, ...]:
+        trial = self._trial
+        return (self._main,) if trial is None else (self._main, trial)
+
+    def _new_lane(self, worker: WorkerClient | None, cameras: frozenset[int]) -> Lane:
+        return Lane(worker, cameras, self._captures, model=self._settings, clock=self._clock)
+
+    def _model_of(self, camera: int) -> ModelRef | None:
+        return next((lane.model for lane in self._lanes if camera in lane.cameras), None)
 
     def _turn(self) -> None:
         """Do whatever can be done now."""
@@ -213,15 +238,18 @@ class VisionPipeline:
             _end(self._retired.pop().worker)
         if (candidate := self._candidate) is not None:
             candidate.tend()
-        if self._worker is not None:
-            try:
-                self._use(self._worker)
-            except WorkerLostError:
-                self._lose_jobs()
-            self._governor.look(running=self._worker.ready)
+        for lane in self._lanes:
+            if lane.worker is not None:
+                try:
+                    self._use(lane, lane.worker)
+                except WorkerLostError:
+                    lane.lose_jobs()
+                lane.governor.look(running=lane.worker.ready)
+        self._rejoin()
         self._swap()
-        if self._worker is None or not self._worker.ready:
-            self._look_without_model()
+        for lane in self._lanes:
+            if lane.worker is None or not lane.worker.ready:
+                self._look_without_model(lane)
         self._windows.close_due()
 
     def _swap(self) -> None:
@@ -232,51 +260,75 @@ class VisionPipeline:
             self._swap_now(self._swapping)
 
     def _swap_now(self, candidate: Candidate | None) -> None:
-        if candidate is None or not candidate.worker.idle or self._with_worker is not None or self._drawn is not None:
+        main = self._main
+        if candidate is None or not candidate.worker.idle or not main.empty:
             return
-        begun_s = self._quiet_s if self._quiet_s is not None else self._clock.monotonic()
-        self._windows.close_here()
-        old, self._worker = self._worker, candidate.worker
-        self._candidate = self._swapping = self._quiet_s = None
+        begun_s = main.quiet_s if main.quiet_s is not None else self._clock.monotonic()
+        cameras, old = candidate.cameras, None
+        self._windows.close_here(main.cameras if cameras is None else cameras)
+        if cameras is None:
+            old, main.worker = main.worker, candidate.worker
+        else:
+            self._trial = self._new_lane(candidate.worker, cameras)
+            main.look_at(main.cameras - cameras)
+        self._candidate = self._swapping = main.quiet_s = None
         candidate.take_over()
         self.swap_gap_ms = round((self._clock.monotonic() - begun_s) * 1000, 3)
         self.swaps += 1
         if old is not None:
             _end(old)
 
-    @property
-    def _drains(self) -> bool:
-        """Whether the frames under way are the last ones of this model."""
+    def _rejoin(self) -> None:
+        """The units of a trial get the box's model again; what the other one had been asked it has answered."""
+        trial = self._trial
+        if not self._rejoining:
+            return
+        if trial is None:
+            self._rejoining = False
+            return
+        if not trial.empty:
+            return
+        self._windows.close_here(trial.cameras)
+        self._trial, self._rejoining = None, False
+        self._main.look_at(self._main.cameras | trial.cameras)
+        self.swaps += 1
+        if trial.worker is not None:
+            _end(trial.worker)
+
+    def _drains(self, lane: Lane) -> bool:
+        """Whether the frames under way are the last ones before its cameras, or some of them, are another's."""
+        if lane is not self._main:
+            return self._rejoining
         swapping = self._swapping
         return swapping is not None and swapping.worker.idle
 
-    def _use(self, worker: WorkerClient) -> None:
+    def _use(self, lane: Lane, worker: WorkerClient) -> None:
         answer = worker.receive()
-        answered = self._with_worker if answer is not None else None
+        answered = lane.with_worker if answer is not None else None
         if answered is not None:
-            self._with_worker = None
+            lane.with_worker = None
         worker.tend()
         if worker.ready:
-            self._draw_next(worker)
-            if worker.idle and self._drawn is not None:
-                self._submit(worker, self._drawn)
-                self._draw_next(worker)  # while it works
-            elif self._drains and worker.idle and self._quiet_s is None:
-                self._quiet_s = self._clock.monotonic()
+            self._draw_next(lane, worker)
+            if worker.idle and lane.drawn is not None:
+                self._submit(lane, worker, lane.drawn)
+                self._draw_next(lane, worker)  # while it works
+            elif self._drains(lane) and worker.idle and lane.quiet_s is None:
+                lane.quiet_s = self._clock.monotonic()
         if answered is not None and answer is not None:
-            self._conclude(answered, answer)
+            self._conclude(lane, answered, answer)
 
-    def _draw_next(self, worker: WorkerClient) -> None:
-        if self._drawn is not None or self._drains:
+    def _draw_next(self, lane: Lane, worker: WorkerClient) -> None:
+        if lane.drawn is not None or self._drains(lane):
             return
-        oldest = {i: s for i, capture in enumerate(self._captures) if (s := capture.oldest_s()) is not None}
+        oldest = {i: s for i in sorted(lane.cameras) if (s := self._captures[i].oldest_s()) is not None}
         if not oldest:
             return
         now_s = self._clock.monotonic()
         ahead_s = 0.0
-        if self._with_worker is not None:
-            ahead_s = max(0.0, self._submitted_s + worker.frame_s * len(self._with_worker.frames) - now_s)
-        plan = self._scheduler.plan(oldest, now_s=now_s, ahead_s=ahead_s, frame_s=worker.frame_s)
+        if lane.with_worker is not None:
+            ahead_s = max(0.0, lane.submitted_s + worker.frame_s * len(lane.with_worker.frames) - now_s)
+        plan = lane.scheduler.plan(oldest, now_s=now_s, ahead_s=ahead_s, frame_s=worker.frame_s)
         frames: list[tuple[int, Frame]] = []
         placements: list[Placement] = []
         for camera in plan.cameras:
@@ -284,53 +336,53 @@ class VisionPipeline:
             if frame is None:
                 continue
             try:
-                placements.append(worker.draw(frame, bank=self._bank, index=len(frames)))
+                placements.append(worker.draw(frame, bank=lane.bank, index=len(frames)))
             except Exception as error:  # noqa: BLE001  (whatever the bytes do to a decoder, the other cameras go on)
                 self._undecodable(camera, error)
             else:
                 frames.append((camera, frame))
-                self._scheduler.served(camera)
+                lane.scheduler.served(camera)
         if frames:
             drawn_s = self._clock.monotonic()
             for _, frame in frames:
                 self._stages.frame_decode.observe(drawn_s - frame.captured_s)
-            self._drawn = _Job(self._bank, tuple(frames), tuple(placements), now_s, drawn_s)
-            self._bank = (self._bank + 1) % BANKS
+            lane.drawn = Job(lane.bank, tuple(frames), tuple(placements), now_s, drawn_s)
+            lane.bank = (lane.bank + 1) % BANKS
 
-    def _submit(self, worker: WorkerClient, job: _Job) -> None:
-        self._with_worker, self._drawn, self._quiet_s = job, None, None
-        self._submitted_s = self._clock.monotonic()
-        worker.submit(job.placements, bank=job.bank, health=self._health_turns(worker, job))
+    def _submit(self, lane: Lane, worker: WorkerClient, job: Job) -> None:
+        lane.with_worker, lane.drawn, lane.quiet_s = job, None, None
+        lane.submitted_s = self._clock.monotonic()
+        worker.submit(job.placements, bank=job.bank, health=self._health_turns(lane, worker, job))
 
-    def _health_turns(self, worker: WorkerClient, job: _Job) -> tuple[bool, ...]:
+    def _health_turns(self, lane: Lane, worker: WorkerClient, job: Job) -> tuple[bool, ...]:
         """Which frames the health model looks at: one of each camera when its turn has come."""
         if worker.report is None or worker.report.health is None:
             return ()
         turns: list[bool] = []
         for camera, _ in job.frames:
-            due = self._submitted_s >= self._health_from_s.get(camera, 0.0)
+            due = lane.submitted_s >= self._health_from_s.get(camera, 0.0)
             if due:
-                self._health_from_s[camera] = self._submitted_s + self._health_every_s
+                self._health_from_s[camera] = lane.submitted_s + self._health_every_s
             turns.append(due)
         return tuple(turns)
 
-    def _conclude(self, job: _Job, answer: Answer) -> None:
+    def _conclude(self, lane: Lane, job: Job, answer: Answer) -> None:
         now_s = self._clock.monotonic()
-        self._governor.answered(len(job.frames), now_s - max(job.begun_s, self._answered_s))
-        self._answered_s = now_s
+        lane.governor.answered(len(job.frames), now_s - max(job.begun_s, lane.answered_s))
+        lane.answered_s = now_s
         self._stages.frame_result.observe(now_s - job.drawn_s, len(job.frames))
-        report = self._worker.report if self._worker is not None else None
+        report = lane.worker.report if lane.worker is not None else None
         found = answer.detections
         if found is None or report is None:
+            lane.errors += len(job.frames)
             self.stats.model_errors += len(job.frames)
             self.stats.model_failed_s = now_s
             log.error("model.failed", error=answer.error)
             found = None
-        candidate = self._candidate
-        if candidate is not None and self._swapping is None and found is not None and report is not None:
-            camera, frame = job.frames[0]
-            frame_s = (now_s - self._submitted_s) / len(job.frames)
-            candidate.offer(frame, found[0], report, frame_s=frame_s, camera=camera)
+        else:
+            lane.results += len(job.frames)
+            if lane is self._main:
+                self._offer(job, found, report, frame_s=(now_s - lane.submitted_s) / len(job.frames))
         for index, (camera, frame) in enumerate(job.frames):
             result = None
             if found is not None and report is not None:
@@ -343,6 +395,16 @@ class VisionPipeline:
                     answer.distances[index] if answer.distances else None,
                 )
             self._see(camera, frame, result)
+
+    def _offer(self, job: Job, found: Sequence[Sequence[Detection]], report: EngineReport, *, frame_s: float) -> None:
+        """Ask the candidate about the first of these frames that is from a camera it is meant for."""
+        candidate = self._candidate
+        if candidate is None or self._swapping is not None:
+            return
+        for index, (camera, frame) in enumerate(job.frames):
+            if candidate.cameras is None or camera in candidate.cameras:
+                candidate.offer(frame, found[index], report, frame_s=frame_s, camera=camera)
+                return
 
     def _both_saw(self, saw: BothSaw) -> None:
         """Keep the frame for people to look at when the two differ on it."""
@@ -365,8 +427,9 @@ class VisionPipeline:
         self.stats.results += result is not None
         self._observe_latency(self._clock.monotonic() - frame.captured_s)
 
-    def _look_without_model(self) -> None:
-        for camera, capture in enumerate(self._captures):
+    def _look_without_model(self, lane: Lane) -> None:
+        for camera in sorted(lane.cameras):
+            capture = self._captures[camera]
             frame = capture.take()
             if frame is None:
                 continue
@@ -383,22 +446,15 @@ class VisionPipeline:
         capture.lost(Drop.UNDECODABLE)
         log.warning("camera.frame_undecodable", camera=capture.settings.name, error=str(error))
 
-    def _lose_jobs(self) -> None:
-        for job in (self._with_worker, self._drawn):
-            for camera, _ in job.frames if job is not None else ():
-                self._captures[camera].lost(Drop.LOST)
-        self._with_worker = self._drawn = None
-
     def _nap(self) -> None:
         """Wait for a frame or for the worker."""
         poll = select.poll()
         poll.register(self._wake_end, select.POLLIN)
-        answer = self._worker.fileno() if self._worker is not None else None
-        if answer is not None:
-            poll.register(answer, select.POLLIN)
         candidate = self._candidate
-        if candidate is not None and (second := candidate.worker.fileno()) is not None and second != answer:
-            poll.register(second, select.POLLIN)
+        workers = [lane.worker for lane in self._lanes] + [candidate.worker if candidate is not None else None]
+        for answer in {worker.fileno() for worker in workers if worker is not None}:
+            if answer is not None:
+                poll.register(answer, select.POLLIN)
         if any(ready == self._wake_end.fileno() for ready, _ in poll.poll(LONGEST_NAP_S * 1000)):
             self._wake_end.recv(64)
             self._awake.clear()

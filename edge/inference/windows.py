@@ -7,7 +7,7 @@ persist, a bounded number of closed windows waits.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -53,6 +53,8 @@ class LatestSight:
 class _Window:
     """When one camera's window closes, and what was counted before it began."""
 
+    camera: int
+    """Its index."""
     capture: CameraCapture
     analyst: Analyst
     closes_s: float
@@ -66,7 +68,7 @@ class Windows:
     Args:
         captures: each camera with its analyst.
         window_s: seconds that one observation sums up.
-        model: the model that runs now, asked at every close.
+        model: the model that a camera, by its index, is looked at by now; asked at every close.
         stages: gets how long an observation takes to the disk.
     """
 
@@ -77,7 +79,7 @@ class Windows:
         *,
         window_s: float,
         clock: Clock,
-        model: Callable[[], ModelRef | None],
+        model: Callable[[int], ModelRef | None],
         stages: Stages | None = None,
     ) -> None:
         self._stages = stages or Stages()
@@ -92,8 +94,8 @@ class Windows:
         ends = {key.removeprefix(WINDOW_PREFIX): text for key, text in outbox.state(WINDOW_PREFIX).items()}
         closes_s = clock.monotonic() + window_s
         self._windows = [
-            _Window(capture, analyst, closes_s, 0, datetime.fromisoformat(end) if end is not None else None)
-            for capture, analyst in captures
+            _Window(camera, capture, analyst, closes_s, 0, datetime.fromisoformat(end) if end is not None else None)
+            for camera, (capture, analyst) in enumerate(captures)
             for end in [ends.get(capture.settings.name)]
         ]
 
@@ -111,11 +113,13 @@ class Windows:
                 window.closes_s = max(window.closes_s + self._window_s, now_s + self._window_s / 2)
         self._persist()
 
-    def close_here(self) -> None:
-        """Close the windows that saw something now: what comes next is seen by another model. Persisted with those that close next."""
+    def close_here(self, cameras: Collection[int]) -> None:
+        """Close the windows of these cameras that saw something now: what comes next is seen by another model. Persisted with those that
+        close next.
+        """
         now_s = self._clock.monotonic()
         for window in self._windows:
-            if not window.analyst.empty:
+            if window.camera in cameras and not window.analyst.empty:
                 self._close(window)
                 window.closes_s = now_s + self._window_s
 
@@ -130,7 +134,8 @@ class Windows:
         name, now_s = window.capture.settings.name, self._clock.monotonic()
         ended_at = end_after(window.last_end, self._clock.now())
         dropped = window.capture.counts().dropped
-        closed = window.analyst.close(ended_at=ended_at, dropped=dropped - window.dropped_before, model=self._model())
+        model = self._model(window.camera)
+        closed = window.analyst.close(ended_at=ended_at, dropped=dropped - window.dropped_before, model=model)
         self._unpersisted.append((closed, {WINDOW_PREFIX + name: ended_at.isoformat(), **closed.state}, now_s))
         self._sights[name] = LatestSight(closed.observation, now_s)
         window.last_end, window.dropped_before = ended_at, dropped

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -20,10 +19,12 @@ from models.data.near_duplicates import (
     CAMERAS_GO_ON,
     SHOWN,
     THRESHOLD,
+    GuardOptions,
     Looks,
     contradictions,
     describe,
     join_near_duplicates,
+    leave_out_of_judging,
     refuse_near_duplicates,
 )
 from models.data.pictures import Watch, unwatched
@@ -77,16 +78,6 @@ def import_dataset(
     return draft(name, given, images)
 
 
-@dataclass(frozen=True)
-class GuardOptions:
-    """How near-duplicates are treated."""
-
-    threshold: float = THRESHOLD
-    """Cosine from which two pictures are near-duplicates."""
-    join: bool = False
-    """Put them into one group before splitting, instead of stopping."""
-
-
 def freeze_dataset(
     drafts: Sequence[Path],
     rule: SplitRule,
@@ -107,20 +98,22 @@ def freeze_dataset(
     labels, images = merge(parts)
     located = locate(images, roots)
     looks = _looks(located, labels, console)
-    if guard.join:
-        images = join_near_duplicates(
-            images,
-            looks,
-            threshold=guard.threshold,
-            of_one_camera=rule.by not in CAMERAS_GO_ON,
-            watch=_shown("joining", console),
-        )
+    goes_on = rule.by in CAMERAS_GO_ON
+    if guard.join and not goes_on:
+        images = join_near_duplicates(images, looks, threshold=guard.threshold, watch=_shown("joining", console))
     wrong = contradictions(images, looks, watch=_shown("labels", console))
     for line in wrong[:SHOWN]:
         console.print(f"warning: {line}", soft_wrap=True)
     if len(wrong) > SHOWN:
         console.print(f"warning: and {len(wrong) - SHOWN} more such pairs")
     split = apply_rule(images, rule)
+    left_out = 0
+    if guard.join and goes_on:
+        split, left_out = leave_out_of_judging(
+            split, images, looks, threshold=guard.threshold, watch=_shown("looking alike", console)
+        )
+        if left_out:
+            console.print(f"left out of judging: {left_out} pictures that look like those of another camera that train")
     refuse_shared_groups(split, rule)
     result = refuse_near_duplicates(
         split, images, looks, rule, threshold=guard.threshold, watch=_shown("comparing", console)
@@ -130,7 +123,9 @@ def freeze_dataset(
         labels,
         split,
         rule=rule.model_dump(mode="json", exclude_defaults=True) | {"by": rule.by},
-        guard=result | {"joined": guard.join, "contradictions": len(wrong)},
+        guard=result
+        | {"joined": guard.join, "contradictions": len(wrong)}
+        | ({"left_out": left_out} if left_out else {}),
         origin=parts[0].origin if len(parts) == 1 else {"parts": [part.origin for part in parts if part.origin]},
     )
     path = frozen_path(snapshot, folder)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
 import cv2
@@ -42,6 +43,18 @@ SAME = 0.99
 CAMERAS_GO_ON = frozenset({"time", "steady"})
 """Rules by which a camera is in several parts, at other times; it hangs where it hung, so its pictures are alike."""
 _BLOCK = 512
+_NEVER = datetime.max.replace(tzinfo=timezone.utc)
+
+
+@dataclass(frozen=True)
+class GuardOptions:
+    """How near-duplicates are treated."""
+
+    threshold: float = THRESHOLD
+    """Cosine from which two pictures are near-duplicates."""
+    join: bool = False
+    """Keep them together instead of stopping: one group before splitting, or, where a camera is in several parts, what judges
+    and looks like what trains is left out."""
 
 
 class Pair(NamedTuple):
@@ -126,12 +139,11 @@ def join_near_duplicates(
     looks: Looks,
     *,
     threshold: float = THRESHOLD,
-    of_one_camera: bool = True,
     watch: Watch = unwatched,
 ) -> list[DatasetImage]:
     """Give pictures of one site that are near-duplicates, directly or through others, one group.
 
-    Without ``of_one_camera`` only those of two cameras: for splits in which the days of one camera may look alike.
+    It is named as that of its oldest picture, where times are known, and among those by the alphabet: whatever the order of the images.
     """
     sites = {site: number for number, site in enumerate(sorted({image.site for image in images}))}
     groups = {group: number for number, group in enumerate(dict.fromkeys(map(group_of, images)))}
@@ -144,15 +156,55 @@ def join_near_duplicates(
             parent[number] = number = parent[parent[number]]
         return number
 
-    apart_N = None if of_one_camera else _cameras(images)
-    for pair in find_pairs(looks, codes_N, apart_N=apart_N, threshold=threshold, watch=watch):
+    for pair in find_pairs(looks, codes_N, threshold=threshold, watch=watch):
         if site_N[pair.first] == site_N[pair.second]:
             one, other = root(int(codes_N[pair.first])), root(int(codes_N[pair.second]))
             parent[max(one, other)] = min(one, other)
-    names = {number: images[int(np.argmax(codes_N == number))].group for number in {root(n) for n in parent}}
-    return [
-        image.model_copy(update={"group": names[root(int(code))]}) for image, code in zip(images, codes_N, strict=True)
-    ]
+    joined = [root(int(code)) for code in codes_N]
+    oldest: dict[int, tuple[datetime, str]] = {}
+    for image, number in zip(images, joined, strict=True):
+        age = (image.captured_at or _NEVER, image.group)
+        oldest[number] = min(age, oldest.get(number, age))
+    return [image.model_copy(update={"group": oldest[number][1]}) for image, number in zip(images, joined, strict=True)]
+
+
+def leave_out_of_judging(
+    split: Split,
+    images: Sequence[DatasetImage],
+    looks: Looks,
+    *,
+    threshold: float = THRESHOLD,
+    watch: Watch = unwatched,
+) -> tuple[Split, int]:
+    """Take out of the other parts what looks like a training picture of another camera of its site; return how many were.
+
+    For :data:`CAMERAS_GO_ON`. One group for them would decide the part of all its pictures, and a picture that comes later could join two
+    groups and carry what trained into what judges. So nothing moves: what stays in is where it would be without the others.
+
+    Raises:
+        DatasetError: nothing is left of a part.
+    """
+    part_of = {image.path: part for part, members in split.items() for image in members}
+    kept = [place for place, image in enumerate(images) if image.path in part_of]
+    mine = [images[place] for place in kept]
+    trains_N = np.array([part_of[image.path] == TRAIN for image in mine])
+    pairs = find_pairs(
+        Looks(looks.numbers[:, kept], looks.plain[kept]), trains_N.astype(int), apart_N=_cameras(mine),
+        threshold=threshold, watch=watch,
+    )  # fmt: skip
+    left_out = set()
+    for pair in pairs:
+        one, other = mine[pair.first], mine[pair.second]
+        if one.site == other.site:
+            left_out.add((other if trains_N[pair.first] else one).path)
+    result = {part: [image for image in members if image.path not in left_out] for part, members in split.items()}
+    for part, members in result.items():
+        if not members:
+            raise DatasetError(
+                "split", part, "Every picture of it looks like one of another camera that trains. Hold out a site (--by site), or bring labels "
+                "of other days.",
+            )  # fmt: skip
+    return result, len(left_out)
 
 
 def contradictions(images: Sequence[DatasetImage], looks: Looks, *, watch: Watch = unwatched) -> list[str]:
@@ -211,7 +263,8 @@ def refuse_near_duplicates(
             + "\n".join(_told(mine, part_of, key, found[key]) for key in sorted(found, key=lambda k: -found[k])[:SHOWN])
             + (f"\n  ... and {count - SHOWN} more" if count > SHOWN else "")
             + "\nA model would be judged on what it was trained on. Keep them in one group (--join-near-duplicates), hold out"
-            " whole sites, or remove one of each pair.",
+            " whole sites, or remove one of each pair; where they are no copies, say how alike copies are (--near-duplicate, 1 is"
+            " the same).",
         )
     return {
         "method": "lab16", "threshold": threshold, "pairs": 0, "pictures": len(mine),

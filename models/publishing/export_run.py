@@ -67,7 +67,11 @@ def export_run(
     roots = [Path(root) for root in origin.data]
     if isinstance(origin.config, ClassifierTrainingConfig):
         config = origin.config
-        snapshot, places = open_dataset(dataset, config.name, config.labels, folds=config.folds, roots=roots)
+        # The guard looked before the training; only what it joined is joined again.
+        guard = origin.guard if origin.guard.join else None
+        snapshot, places = open_dataset(
+            dataset, config.name, config.labels, folds=config.folds, roots=roots, guard=guard
+        )
         train, judges = parts_for(snapshot, places, origin.judge)
         manifest = publish_classifier(config, snapshot, train, judges, run, output, command=command, console=console)
         held_out = [located for part, members in judges.items() if part != "unknown" for located in members]

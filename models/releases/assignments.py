@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from securesystemslib.dsse import Envelope
 from securesystemslib.signer import Signer
 
-from contracts.deployments import ASSIGNMENT_TYPE, Assignment, Release, SignedAssignment, release_path
+from contracts.deployments import ASSIGNMENT_TYPE, TRIAL_SLOT, Assignment, Release, SignedAssignment, release_path
 
 LEASE = timedelta(days=14)
 """How long a device may take to activate it, unless said otherwise."""
@@ -25,13 +25,18 @@ def assign(
     now: datetime,
     lease: timedelta = LEASE,
     rollout: str = "",
+    units: tuple[str, ...] = (),
+    ends_at: datetime | None = None,
 ) -> SignedAssignment:
-    """Tell one device to run a release."""
+    """Tell one device to run a release; in some of its units, when they are named, until the moment that is named with them."""
     model = release.file(release.model_file)
     assignment = Assignment(
         site=site,
         device=device,
         deployment=deployment,
+        slot=TRIAL_SLOT if units else None,
+        units=units,
+        ends_at=ends_at,
         path=release_path(release.model, release.version),
         sha256=release.sha256,
         bytes=model.bytes if model is not None else release.bytes,

@@ -14,6 +14,8 @@ from contracts.bundles import ImageInput
 from contracts.datasets import DatasetSnapshot
 from models.data.errors import DatasetError
 from models.data.frames import Located
+from models.data.near_duplicates import GuardOptions
+from models.data.pictures import Watch, unwatched
 from models.training.config import ClassifierTrainingConfig
 from models.training.crops import as_device_sees, read_crops, vary
 from models.training.distributed import Place
@@ -138,14 +140,22 @@ class ClassifierJob:
 
 
 def open_classifier_job(
-    config: ClassifierTrainingConfig, dataset: Path, *, judge: str | None = None, roots: Sequence[Path] = ()
+    config: ClassifierTrainingConfig,
+    dataset: Path,
+    *,
+    judge: str | None = None,
+    roots: Sequence[Path] = (),
+    guard: GuardOptions | None = None,
+    watch: Watch = unwatched,
 ) -> ClassifierJob:
     """The job of a configuration and a data set.
 
     Raises:
         ConfigurationError: the data cannot be used.
     """
-    snapshot, places = open_dataset(dataset, config.name, config.labels, folds=config.folds, roots=roots)
+    snapshot, places = open_dataset(
+        dataset, config.name, config.labels, folds=config.folds, roots=roots, judge=judge, guard=guard, watch=watch
+    )
     train, judges = parts_for(snapshot, places, judge)
     return ClassifierJob(config, snapshot, train, judges)
 

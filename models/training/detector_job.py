@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from contracts.bundles import DataSource, ImageInput
 from models.data.augment import augment
 from models.data.frames import LabelledFrame, load_frame
+from models.data.near_duplicates import GuardOptions
+from models.data.pictures import Watch, unwatched
 from models.data.splits import crowd_weights, site_weights
 from models.detector.config import DetectorConfig
 from models.detector.loss import detection_loss
@@ -156,14 +158,24 @@ def model_input(config: DetectorConfig) -> ImageInput:
     return ImageInput(name="images", width=config.width, height=config.height)
 
 
-def prepare_dataset(config: TrainingConfig, dataset: Path, judge: str | None, roots: Sequence[Path] = ()) -> Prepared:
+def prepare_dataset(
+    config: TrainingConfig,
+    dataset: Path,
+    judge: str | None,
+    roots: Sequence[Path] = (),
+    *,
+    guard: GuardOptions | None = None,
+    watch: Watch = unwatched,
+) -> Prepared:
     """The data of one YOLO folder or frozen data set; sites are drawn by the root of their size, and full frames
     more often where the schedule says so.
 
     Raises:
         DatasetError: the data cannot be used.
     """
-    snapshot, places = open_dataset(dataset, config.name, config.labels, folds=5, roots=roots)
+    snapshot, places = open_dataset(
+        dataset, config.name, config.labels, folds=5, roots=roots, judge=judge, guard=guard, watch=watch
+    )
     train, judges = parts_for(snapshot, places, judge)
     sources: tuple[DataSource, ...] = sources_of(snapshot)
     images = [each.image for each in train]

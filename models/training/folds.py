@@ -14,15 +14,17 @@ from typing import Any
 import numpy as np
 import torch
 from rich.console import Console
+from rich.progress import track
 from torch import Tensor, nn
 
 from models.classifier.figures import auroc, macro_f1
 from models.data.frames import Located
+from models.data.near_duplicates import GuardOptions
 from models.data.snapshot import locate
 from models.training.classifier_job import ClassifierJob, new_classifier, truth_of, view_key
 from models.training.config import ClassifierTrainingConfig
 from models.training.crops import as_device_sees, read_crops, vary
-from models.training.open_dataset import fold_names, open_dataset, parts_for
+from models.training.open_dataset import EVERYBODY, fold_names, open_dataset, parts_for
 from models.training.train import MODEL, run
 from models.zoo.network import Mirrored
 
@@ -70,6 +72,7 @@ def cross_validate(
     *,
     only: Sequence[str] = (),
     roots: Sequence[Path] = (),
+    guard: GuardOptions | None = None,
     console: Console | None = None,
 ) -> dict[str, Any]:
     """Train and judge every fold and return the figures, which are also written to ``folds.json``.
@@ -80,6 +83,7 @@ def cross_validate(
         out: one folder for each fold below it.
         only: folds to do; empty does all.
         roots: folders that hold the pictures of a frozen data set, when they do not lie beside it.
+        guard: how near-duplicates are treated in a folder that is dealt; None stops at them.
         console: where progress goes.
 
     Raises:
@@ -87,7 +91,10 @@ def cross_validate(
     """
     console = console or Console()
     torch.set_num_threads(config.schedule.threads)
-    snapshot, places = open_dataset(dataset, config.name, config.labels, folds=config.folds, roots=roots)
+    snapshot, places = open_dataset(
+        dataset, config.name, config.labels, folds=config.folds, roots=roots, judge=EVERYBODY, guard=guard or GuardOptions(),
+        watch=lambda items: track(items, "looking for near-duplicates", console=console),
+    )  # fmt: skip
     names = [name for name in fold_names(snapshot) if not only or name in only]
     views = FrozenViews(locate(snapshot.images, places), config)
     done: dict[str, Any] = {}

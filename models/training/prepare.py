@@ -11,10 +11,13 @@ import numpy as np
 
 from contracts.bundles import DataSource
 from contracts.datasets import DatasetSnapshot
+from contracts.errors import ConfigurationError
 from models.data.errors import DatasetError
 from models.data.frames import Located
+from models.data.near_duplicates import GuardOptions, describe, refuse_near_duplicates
+from models.data.pictures import Watch, unwatched
 from models.data.snapshot import freeze
-from models.data.splits import TRAIN, crowd_weights, fingerprint, refuse_leaks, split_by_site
+from models.data.splits import TRAIN, SplitRule, crowd_weights, fingerprint, refuse_leaks, split_by_site
 from models.data.yolo import import_yolo
 from models.training.config import SourceConfig, TrainingConfig
 
@@ -29,15 +32,32 @@ class Prepared(NamedTuple):
     sources: tuple[DataSource, ...]
 
 
-def prepare(config: TrainingConfig, roots: Sequence[Path]) -> Prepared:
+def prepare(
+    config: TrainingConfig, roots: Sequence[Path], *, guard: GuardOptions | None = None, watch: Watch = unwatched
+) -> Prepared:
     """Import and split every source of the configuration.
 
+    Args:
+        config: of the run.
+        roots: folders that hold those of the sources.
+        guard: how alike near-duplicates are, which no two parts of a source may have; None does not look. That a source which judges
+            as a whole (``judge_as``) shows other things is the word of who wrote the configuration: simulated water looks like itself.
+        watch: goes through the pictures while the guard looks at them, and may show progress.
+
     Raises:
+        ConfigurationError: near-duplicates are to be joined, where sites are held out.
         DatasetError: a folder is missing, a label or image is broken, or the split leaks.
     """
     split: dict[str, list[Located]] = defaultdict(list)
     shares: list[float | None] = []
     sources = []
+    compared = 0
+    if guard is not None and guard.join:
+        raise ConfigurationError(
+            "--join-near-duplicates",
+            config.name,
+            "Its sources hold out whole sites, which joins nothing. Leave it out.",
+        )
     for source in config.sources:
         root = _find(source, roots)
         images = import_yolo(
@@ -58,6 +78,12 @@ def prepare(config: TrainingConfig, roots: Sequence[Path]) -> Prepared:
                 between_every=source.between_every,
             )
         )
+        if guard is not None and sum(map(bool, parts.values())) > 1:
+            located = [Located(root, image) for image in images]
+            told = refuse_near_duplicates(
+                parts, images, describe(located, watch=watch), SplitRule(by="site"), threshold=guard.threshold
+            )
+            compared += int(told["pictures"])
         for name, members in parts.items():
             split[name] += [Located(root, image) for image in members]
         shares += [source.share] * len(parts.get(TRAIN, ()))
@@ -77,7 +103,12 @@ def prepare(config: TrainingConfig, roots: Sequence[Path]) -> Prepared:
         train,
         _weights(train, shares, config.schedule.crowd_power),
         {name: members for name, members in split.items() if members},
-        freeze(config.name, config.labels, plain),
+        freeze(
+            config.name,
+            config.labels,
+            plain,
+            guard={"threshold": guard.threshold, "pairs": 0, "pictures": compared} if guard else None,
+        ),
         tuple(sources),
     )
 

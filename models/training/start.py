@@ -9,8 +9,11 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, ValidationError
 from rich.console import Console
+from rich.progress import track
 
 from contracts.errors import ConfigurationError
+from models.data.near_duplicates import GuardOptions
+from models.data.pictures import Watch, unwatched
 from models.runtime.bundle import find_bundle, load_bundle
 from models.runtime.errors import BundleError
 from models.training.classifier_job import ClassifierJob, open_classifier_job
@@ -28,6 +31,8 @@ class RunOrigin(BaseModel):
     dataset: str
     judge: str | None = None
     data: tuple[str, ...] = ()
+    guard: GuardOptions = GuardOptions()
+    """How near-duplicates were treated where the data was not frozen."""
 
 
 def start(
@@ -38,6 +43,7 @@ def start(
     seed: int | None = None,
     judge: str | None = None,
     roots: Sequence[Path] = (),
+    guard: GuardOptions | None = None,
     console: Console | None = None,
 ) -> Path:
     """Train what the file says on the data set, and return the path of the weights.
@@ -49,25 +55,31 @@ def start(
         seed: instead of the configuration's.
         judge: the fold that judges, of data that has no training part; ``none`` trains on everything.
         roots: folders that hold the pictures of a frozen data set, when they do not lie beside it.
+        guard: how near-duplicates are treated in a folder that is dealt here; None stops at them.
         console: where progress goes.
 
     Raises:
         ConfigurationError: configuration or data cannot be used, or ``out`` holds another run.
         NonFiniteLossError: the loss stopped being a number.
     """
-    config = load_any_config(config_path)
+    config, guard = load_any_config(config_path), guard or GuardOptions()
     if seed is not None:
         config = config.model_copy(update={"seed": seed})
     origin = RunOrigin(
-        config=config, dataset=str(dataset.resolve()), judge=judge, data=tuple(str(root.resolve()) for root in roots)
+        config=config,
+        dataset=str(dataset.resolve()),
+        judge=judge,
+        data=tuple(str(root.resolve()) for root in roots),
+        guard=guard,
     )
+    watch: Watch = lambda items: track(items, "looking for near-duplicates", console=console)  # noqa: E731 - for both
     job: DetectorJob | ClassifierJob
     if isinstance(config, ClassifierTrainingConfig):
-        job = open_classifier_job(config, dataset, judge=judge, roots=roots)
+        job = open_classifier_job(config, dataset, judge=judge, roots=roots, guard=guard, watch=watch)
     else:
         if config.base is not None:
             find_base(config.base)  # told before the data is read, which takes minutes
-        job = open_detector_job(config, prepare_detection(config, dataset, judge, roots))
+        job = open_detector_job(config, prepare_detection(config, dataset, judge, roots, guard=guard, watch=watch))
     return run(job, out, config_json=origin.model_dump_json(indent=1), console=console)
 
 
@@ -120,7 +132,13 @@ def open_detector_job(config: TrainingConfig, prepared: Prepared) -> DetectorJob
 
 
 def prepare_detection(
-    config: TrainingConfig, dataset: Path, judge: str | None = None, roots: Sequence[Path] = ()
+    config: TrainingConfig,
+    dataset: Path,
+    judge: str | None = None,
+    roots: Sequence[Path] = (),
+    *,
+    guard: GuardOptions | None = None,
+    watch: Watch = unwatched,
 ) -> Prepared:
     """The data of a detector: the configuration's sources below the folder, or one data set.
 
@@ -128,8 +146,8 @@ def prepare_detection(
         DatasetError: it cannot be used.
     """
     if dataset.is_dir() and config.sources and not (dataset / "labels").is_dir():
-        return prepare(config, [dataset, *roots])
-    return prepare_dataset(config, dataset, judge, roots)
+        return prepare(config, [dataset, *roots], guard=guard, watch=watch)
+    return prepare_dataset(config, dataset, judge, roots, guard=guard, watch=watch)
 
 
 def read_origin(run_folder: Path) -> RunOrigin:

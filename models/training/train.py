@@ -20,6 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import nn
 
 from contracts.errors import ConfigurationError
+from models.data.near_duplicates import GuardOptions
 from models.data.snapshot import write_snapshot
 from models.detector.config import DetectorConfig
 from models.detector.model import FishDetector
@@ -64,7 +65,12 @@ def train(config: TrainingConfig, roots: list[Path], out: Path, *, console: Cons
         ConfigurationError: bad data, or ``out`` holds another run.
         NonFiniteLossError: the loss stopped being a number.
     """
-    return run(DetectorJob(config, prepare(config, roots)), out, config_json=config.model_dump_json(), console=console)
+    return run(
+        DetectorJob(config, prepare(config, roots, guard=GuardOptions())),
+        out,
+        config_json=config.model_dump_json(),
+        console=console,
+    )
 
 
 def run(

@@ -317,11 +317,15 @@ def assign_command(
     key: KeyFile,
     passphrase: Passphrase = None,
     days: Annotated[float, typer.Option(help="How long it may take to activate it")] = 14.0,
+    unit: Annotated[
+        list[str] | None, typer.Option(help="Try it in this unit only, beside the box's model; may be repeated")
+    ] = None,
+    trial_days: Annotated[float, typer.Option(help="When such a trial ends by itself")] = 14.0,
 ) -> None:
-    """Sign an assignment by hand and print it, as `state.desired` of the shadow `models`."""
+    """Sign an assignment by hand and print it, as `state.desired` of the shadow `models`, or of `trial` when units are named."""
     from uuid import uuid4
 
-    from contracts.deployments import DesiredModels
+    from contracts.deployments import DesiredModels, DesiredTrial
     from models.releases.assignments import assign
 
     site, _, box = device.partition("/")
@@ -335,8 +339,11 @@ def assign_command(
         deployment=uuid4().hex,
         now=_now(),
         lease=timedelta(days=days),
+        units=tuple(unit or ()),
+        ends_at=_now() + timedelta(days=trial_days) if unit else None,
     )
-    typer.echo(json.dumps({"state": {"desired": DesiredModels(assignment=signed).model_dump(mode="json")}}))
+    desired = DesiredTrial(assignment=signed) if unit else DesiredModels(assignment=signed)
+    typer.echo(json.dumps({"state": {"desired": desired.model_dump(mode="json")}}))
 
 
 @app.command("mirror")

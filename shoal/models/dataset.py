@@ -103,7 +103,11 @@ def freeze(
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the dealing of groups")] = 1,
     join_near_duplicates: Annotated[
-        bool, typer.Option("--join-near-duplicates", help="Near-duplicates of a site become one group before splitting")
+        bool,
+        typer.Option(
+            "--join-near-duplicates",
+            help="Near-duplicates of a site become one group before splitting; by time or steady those that judge are left out",
+        ),
     ] = False,
     near_duplicate: Annotated[
         float, typer.Option(min=0.8, max=1.0, help="How alike near-duplicates are, 1 is the same")
@@ -113,7 +117,8 @@ def freeze(
     """Split by what belongs together, never by image; prove that nothing leaks; freeze."""
     from rich.console import Console
 
-    from models.data.dataset import GuardOptions, freeze_dataset, show_dataset
+    from models.data.dataset import freeze_dataset, show_dataset
+    from models.data.near_duplicates import GuardOptions
 
     rule = _rule(
         by=by,
@@ -170,7 +175,11 @@ def fetch_(
     seed: Annotated[int, typer.Option(help="Of the dealing of groups")] = 1,
     *,
     join_near_duplicates: Annotated[
-        bool, typer.Option(help="Near-duplicates of a site become one group before splitting, or stop it")
+        bool,
+        typer.Option(
+            help="What looks like a picture of another camera of its site that trains is left out of judging (or, split otherwise than by time "
+            "or steady, joins its group), or stops it"
+        ),
     ] = True,
 ) -> None:
     """Bring accepted labels, frozen on the platform, here as a data set: train and evaluate read what it writes.
@@ -184,8 +193,9 @@ def fetch_(
     from rich.console import Console
     from rich.progress import Progress, track
 
-    from models.data.dataset import GuardOptions, freeze_dataset, show_dataset
+    from models.data.dataset import freeze_dataset, show_dataset
     from models.data.label_sets import fetch
+    from models.data.near_duplicates import GuardOptions
     from models.data.snapshot import write_snapshot
     from shoal.models.label_sets import find
 

@@ -41,19 +41,33 @@ def train(
         bool, typer.Option("--folds", help="Cross-validate a classifier: every fold judges once; folds.json")
     ] = False,
     fold: Annotated[list[str] | None, typer.Option(help="With --folds: only this fold; may be repeated")] = None,
+    join_near_duplicates: Annotated[
+        bool,
+        typer.Option(
+            "--join-near-duplicates", help="A plain folder's near-duplicates become one group, instead of stopping"
+        ),
+    ] = False,
+    near_duplicate: Annotated[
+        float, typer.Option(min=0.8, max=1.0, help="How alike near-duplicates of a plain folder are, 1 is the same")
+    ] = 0.94,
 ) -> None:
     """Train a detector or a classifier. Progress is told every epoch; curve.jsonl has the losses.
+
+    A plain folder is split here, so pictures that judge are compared with those that train, and near-duplicates stop it: join them, or say
+    with --near-duplicate how alike copies are. A frozen data set was compared when it was frozen.
 
     A killed run goes on where it was, to the same losses, when the same command is given again. On several GPUs, or to try it on
     a processor: torchrun --nproc-per-node 2 -m shoal models train ...
     """
+    from models.data.near_duplicates import GuardOptions
     from models.publishing.provenance import noted_start
     from models.training.config import ClassifierTrainingConfig, load_any_config
     from models.training.start import start
 
+    guard = GuardOptions(threshold=near_duplicate, join=join_near_duplicates)
     if not folds:
         with noted_start(output):
-            weights = start(config, dataset, output, seed=seed, judge=judge, roots=data or ())
+            weights = start(config, dataset, output, seed=seed, judge=judge, roots=data or (), guard=guard)
         typer.echo(f"weights: {weights}")
         return
     from contracts.errors import ConfigurationError
@@ -66,7 +80,7 @@ def train(
         )
     if seed is not None:
         loaded = loaded.model_copy(update={"seed": seed})
-    told = cross_validate(loaded, dataset, output, only=fold or (), roots=data or ())
+    told = cross_validate(loaded, dataset, output, only=fold or (), roots=data or (), guard=guard)
     typer.echo(f"all folds: {told.get('all')}")
 
 

@@ -13,6 +13,7 @@ import hashlib
 import math
 import threading
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -22,7 +23,7 @@ from uuid import UUID, uuid5
 import cv2
 import numpy as np
 import uvicorn
-from fastapi import Body, FastAPI, Form, Header, HTTPException, Request, Response
+from fastapi import Body, FastAPI, Form, Header, HTTPException, Request, Response, WebSocket
 from fastapi.responses import JSONResponse
 from starlette.middleware.gzip import GZipMiddleware
 
@@ -31,6 +32,7 @@ from cloud.rollouts.plan import Plan
 from contracts.quality import QUALITY_TESTS
 
 Json = dict[str, Any]
+LiveStream = Callable[[WebSocket], Awaitable[None]]
 
 PASSWORD = "seawater-at-7-degrees"
 NAMESPACE = UUID("8f3c1b8e-6f43-4f0e-9d0c-3b1f5b0b7a11")
@@ -846,9 +848,11 @@ def problem(status: int, title: str, request: Request) -> JSONResponse:
     )
 
 
-def create_app(farm: MockFarm, *, dist: Path = DIST) -> FastAPI:
-    """Return the application: API under /api/v1, the built dashboard elsewhere."""
+def create_app(farm: MockFarm, *, dist: Path = DIST, live: LiveStream | None = None) -> FastAPI:
+    """Return the application: API under /api/v1, the built dashboard elsewhere; without ``live`` a page has to poll."""
     app = FastAPI()
+    if live is not None:
+        app.add_api_websocket_route("/api/v1/live", live)
 
     def user_of(authorization: str | None) -> Json:
         user = farm.tokens.get((authorization or "").removeprefix("Bearer "))
@@ -1054,10 +1058,13 @@ def create_app(farm: MockFarm, *, dist: Path = DIST) -> FastAPI:
 class MockServer:
     """A mock farm on a free local port, in a thread; can be stopped and started again on the same port."""
 
-    def __init__(self, farm: MockFarm | None = None, *, port: int = 0, dist: Path = DIST) -> None:
+    def __init__(
+        self, farm: MockFarm | None = None, *, port: int = 0, dist: Path = DIST, live: LiveStream | None = None
+    ) -> None:
         """Keep the farm; nothing listens before ``start``."""
         self.farm = farm or MockFarm()
         self._dist = dist
+        self._live = live
         self.port = port
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
@@ -1070,7 +1077,7 @@ class MockServer:
     def start(self) -> None:
         """Listen, and return when requests are answered."""
         config = uvicorn.Config(
-            create_app(self.farm, dist=self._dist),
+            create_app(self.farm, dist=self._dist, live=self._live),
             host="127.0.0.1",
             port=self.port,
             log_level="warning",

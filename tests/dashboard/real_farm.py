@@ -44,6 +44,7 @@ from contracts.vision import Box, Detection, Evidence, ModelRef, Observation, Ob
 from tests.cloud.api.farm import Box9
 from tests.cloud.postgres import Postgres
 from tests.dashboard.mock_api import draw_fish
+from tests.dashboard.stack import Account
 from tests.models.tiny_bundle import tiny_classifier
 
 PASSWORD = "correct horse battery"
@@ -229,6 +230,14 @@ class RealFarm:
         """Enter another farm of the same organization."""
         with psycopg.connect(self._url) as database:
             ensure_site(database, ensure_organization(database, "shoal"), site)
+
+    def neighbours(self, organization: str, site: str) -> Account:
+        """Another organization on the same server, whose one farm nothing has reported to yet; answers who may everything there."""
+        with psycopg.connect(self._url) as database:
+            ensure_site(database, ensure_organization(database, organization), site)
+        email = f"fleet_admin@{site}.example"
+        create_user(self._url, email, PASSWORD, "fleet_admin", organization, name="Neighbour")
+        return Account(email, PASSWORD)
 
     def watch_oxygen(self) -> None:
         """What the box's own watch does: raise below 5 mg/L, clear above 5.5."""

@@ -192,3 +192,63 @@ def test_a_person_of_several_farms_goes_from_one_to_the_other(desk: Page, browse
     tab.wait_for_url(re.compile("/sites/skerry"))
     tab.get_by_text("No units on this farm yet").wait_for()
     context.close()
+
+
+FIRST_DAY = {
+    "": "No units on this farm yet",
+    "alarms": "No open alarms on this farm",
+    "alarms?part=over": "No alarm has ended yet",
+    "alarms?part=performance": "No alarm in this time",
+    "records": "No record yet",
+    "records?part=batches": "The book holds no fish here",
+    "records?part=health": "Nobody has counted lice yet",
+    "kpis": "no fish in this time",
+    "reports": "Daily log",
+    "classify": "Nothing was asked yet",
+    "devices": "No edge box has reported from this farm yet",
+    "labels": "No frame waits here",
+    "labels?part=review": "Nothing waits for review",
+    "labels?part=queue": "No frame waits here",
+    "labels?part=progress": "No frame has been labelled by two people yet.",
+    "labels?part=datasets": "No data set yet",
+    "drift": "No advice here",
+    "drift?part=series": "No version has worked at a unit yet",
+    "tasks": "Nothing is or was done here",
+    "rollouts": "No rollout yet",
+    "dead-letters": "No dead letters",
+    "settings": "No box has told its limits yet",
+    "settings?part=calibrations": "No reading yet",
+    "settings?part=on-call": "Nothing was tested yet.",
+    "settings?part=access": "No machine has a key.",
+}
+"""Part of the dashboard to what it says while there is nothing to show."""
+
+_BLANK = """() => [...document.querySelectorAll('main section, main [role=tabpanel], main table')]
+    .filter(each => each.innerText.trim() === (each.querySelector('h1, h2, h3')?.innerText.trim() ?? '')
+        || (each.matches('table') && each.querySelector('tbody tr') === null))
+    .map(each => each.getAttribute('aria-label') ?? each.id)"""
+"""What has a title or a head and nothing below."""
+
+
+def test_on_a_farms_first_day_every_page_says_what_is_not_there_yet(browser: Browser, farm: RealFarm) -> None:
+    account = farm.neighbours("bay", "bay")
+    context = browser.new_context(base_url=farm.url)
+    tab = context.new_page()
+    tab.set_default_timeout(40_000)
+    tab.goto("/")
+    tab.get_by_label("Email").fill(account.email)
+    tab.get_by_label("Password").fill(account.password)
+    tab.get_by_role("button", name="Sign in").click()
+    tab.wait_for_url("**/sites/bay")
+    blank = []
+    for path, said in FIRST_DAY.items():
+        go(tab, f"/sites/bay/{path}")
+        main = tab.locator("main")
+        main.get_by_text(said).first.wait_for()
+        main.get_by_text("Loading…").first.wait_for(state="detached")
+        blank += [(path, name) for name in tab.evaluate(_BLANK)]
+        assert not re.search(r"undefined|NaN|\bnull\b", main.inner_text()), path
+    assert not blank, blank
+    go(tab, "/units/999999")
+    tab.locator("main").get_by_text("Not found").wait_for()
+    context.close()

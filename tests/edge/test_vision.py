@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import signal
 from datetime import datetime, timedelta
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 
 import cv2
@@ -13,10 +17,12 @@ from contracts.envelope import Envelope, decode
 from contracts.errors import ConfigurationError
 from contracts.quality import QualityFlag
 from contracts.vision import Evidence, Observation, ObservationBatch
-from edge.cameras.capture import CameraCapture
+from edge.cameras.capture import CameraCapture, Drop
 from edge.cameras.settings import CameraSettings
 from edge.cameras.source import open_source
 from edge.clock import SystemClock
+from edge.deployments.shadow_run import ShadowRun
+from edge.inference.candidate import Candidate
 from edge.inference.engine import EngineReport, load_engine
 from edge.inference.pipeline import VisionPipeline
 from edge.inference.rules import end_after, evidence_due
@@ -201,3 +207,106 @@ def test_real_underwater_frames_give_detections_with_their_image_and_model(tmp_p
     assert engine is not None
     assert engine.golden_frames > 0
     sight.stop()
+
+
+class TwoTanks:
+    """Two tanks with a camera each, and a model that only sees what is very bright."""
+
+    def __init__(self, folder: Path) -> None:
+        self.outbox = new_outbox(folder)
+        self.reports: list[EngineReport | None] = []
+        settings = [
+            CameraSettings(name=f"cam-{n}", unit=f"tank-{n}", source=f"folder:{folder / 'frames'}", fps=20)
+            for n in (1, 2)
+        ]
+        self.captures = [
+            CameraCapture(
+                one,
+                partial(open_source, one, CLOCK),
+                queue=2,
+                clock=CLOCK,
+                on_frame=self._wake,
+                on_change=lambda *_: None,
+            )
+            for one in settings
+        ]
+        self.pipeline = VisionPipeline(
+            self.captures,
+            self.outbox,
+            settings=ObservationSettings(window_s=0.4, evidence_every_s=60.0),
+            clock=CLOCK,
+            model=ModelSettings(bundle=str(tiny_detector(folder / "old", name="old"))),
+            worker=self.worker(folder / "old"),
+            observe_latency=lambda _: None,
+        )
+        self._supervisor = Supervisor()
+        self._supervisor.start("vision", self.pipeline.run)
+        for capture in self.captures:
+            self._supervisor.start(capture.settings.name, capture.run)
+
+    def worker(self, bundle: Path) -> WorkerClient:
+        return WorkerClient(
+            ModelSettings(bundle=str(bundle)),
+            clock=CLOCK,
+            on_report=lambda report, _reason: self.reports.append(report),
+            on_lost=lambda _reason: None,
+        )
+
+    def _wake(self) -> None:
+        self.pipeline.wake()
+
+    def seen(self) -> list[Observation]:
+        found: list[Observation] = []
+        for row in self.outbox.rows_after(0, limit=5000):
+            envelope = decode(compose(row, site="f", device="d", backfill=False), row.kind)
+            if isinstance(envelope, Envelope) and isinstance(envelope.body, ObservationBatch):
+                found += envelope.body.observations
+        return found
+
+    def models(self) -> dict[str, str]:
+        """By unit the model of the newest observation."""
+        return {one.unit: one.model.name for one in self.seen() if one.model is not None}
+
+    def lost(self) -> int:
+        return sum(capture.counts().by_reason.get(Drop.LOST, 0) for capture in self.captures)
+
+    def stop(self) -> None:
+        self._supervisor.stop_all(timeout_s=3)
+        self.outbox.close()
+
+
+def test_another_model_looks_at_one_tank_beside_the_other_and_no_frame_is_lost_when_it_comes_and_goes(
+    frames: Path,
+) -> None:
+    tanks = TwoTanks(frames)
+    eventually(lambda: tanks.models() == {"tank-1": "old", "tank-2": "old"}, timeout_s=40)
+    worker = tanks.worker(tiny_detector(frames / "new", name="new"))
+    compared = ShadowRun()
+    candidate = Candidate(worker, clock=CLOCK, comparison=compared, cameras=tanks.pipeline.cameras_of(["tank-2"]))
+    tanks.pipeline.try_out(candidate)
+    eventually(lambda: compared.figures().frames >= 3, timeout_s=40)
+    assert tanks.pipeline.models_elsewhere() == {}
+    tanks.pipeline.swap_to(candidate)
+    eventually(lambda: tanks.models() == {"tank-1": "old", "tank-2": "new"}, timeout_s=40)
+    assert [*tanks.pipeline.models_elsewhere()] == ["tank-2"]
+    trial = tanks.pipeline.trial
+    assert trial is not None
+    assert trial.results > 0
+    # a process that dies is replaced, and the other tank does not notice
+    pid = worker.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    eventually(lambda: worker.losses == 1 and worker.ready, timeout_s=40)
+    lost = tanks.lost()
+    assert tanks.pipeline.main.worker is not None
+    assert tanks.pipeline.main.worker.losses == 0
+
+    tanks.pipeline.rejoin()
+    eventually(lambda: tanks.pipeline.trial is None, timeout_s=40)
+    began = len(tanks.seen())
+    eventually(lambda: len(tanks.seen()) > began + 4 and tanks.models() == {"tank-1": "old", "tank-2": "old"})
+    assert tanks.lost() == lost
+    changes = [one.model.name for one in tanks.seen() if one.unit == "tank-2" and one.model is not None]
+    assert [name for name, _ in groupby(changes)] == ["old", "new", "old"], "no observation mixes two models"
+    eventually(lambda: not worker.ready)
+    tanks.stop()

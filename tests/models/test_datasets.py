@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, reject, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from cloud.labels.formats import Frame, to_coco
@@ -22,7 +25,14 @@ from models.data.class_folders import import_class_folders
 from models.data.coco import import_coco
 from models.data.errors import DatasetError
 from models.data.frames import read_picture
-from models.data.near_duplicates import Looks, describe_frame, find_pairs
+from models.data.near_duplicates import (
+    Looks,
+    describe_frame,
+    find_pairs,
+    join_near_duplicates,
+    leave_out_of_judging,
+    refuse_near_duplicates,
+)
 from models.data.pictures import check_picture
 from models.data.snapshot import draft, read_snapshot, write_snapshot
 from models.data.splits import (
@@ -35,8 +45,10 @@ from models.data.splits import (
     apply_rule,
     class_weights,
     deal_groups,
+    group_of,
     refuse_shared_groups,
     site_weights,
+    split_steadily,
 )
 from models.data.yolo import import_yolo
 from shoal.cli import app
@@ -460,8 +472,87 @@ def test_by_time_one_camera_may_look_alike_but_two_cameras_may_not(tmp_path: Pat
     shoal("freeze", tmp_path / "farm.json", "-o", tmp_path / "frozen", "--by", "time")
     moved = [image.model_copy(update={"camera": "c1"}) if n == 0 else image for n, image in enumerate(images)]
     write_snapshot(draft("farm", ("trout",), moved), tmp_path / "farm.json")
+    arguments = ("freeze", tmp_path / "farm.json", "-o", tmp_path / "frozen", "--by", "time")
     with pytest.raises(ConfigurationError, match="near-duplicate"):
-        shoal("freeze", tmp_path / "farm.json", "-o", tmp_path / "frozen", "--by", "time")
+        shoal(*arguments)
+    told = shoal(*arguments, "--join-near-duplicates")
+    assert "left out of judging: 1 pictures" in " ".join(told.split())
+
+
+class Shot(NamedTuple):
+    """A picture as a camera takes it: what it shows is a number, the same for near-duplicates."""
+
+    site: int
+    camera: int
+    day: int
+    view: int
+
+
+def taken(shots: Sequence[Shot]) -> tuple[list[DatasetImage], Looks]:
+    """The shots as images of groups that are days of a camera, and how they look."""
+    images = [
+        fish(number, site=f"site-{shot.site}", camera=f"c{shot.camera}", group=f"c{shot.camera}/{shot.day}",
+             captured_at=START + timedelta(days=shot.day))
+        for number, shot in enumerate(shots)
+    ]  # fmt: skip
+    seen = [np.random.default_rng(10 * shot.view + shot.site).standard_normal(768) for shot in shots]
+    numbers = np.array([each / np.linalg.norm(each) for each in seen], np.float32)
+    return images, Looks(numbers[None], np.zeros(len(shots), bool))
+
+
+SHOTS = st.lists(
+    st.builds(Shot, st.integers(0, 1), st.integers(0, 2), st.integers(0, 5), st.integers(0, 5)), min_size=4, max_size=24
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(shots=SHOTS, first=st.integers(2, 20))
+def test_added_pictures_move_none_from_one_part_to_another(shots: list[Shot], first: int) -> None:
+    """Whatever looks alike, and whichever picture comes between two groups that were apart."""
+    images, looks = taken(shots)
+    sites: dict[str, set[str]] = {}
+    parts: list[dict[str, str]] = []
+    for count in (min(first, len(shots)), len(shots)):
+        now = images[:count]
+        split = split_steadily(now, 0.4)
+        if set(split) != {TRAIN, JUDGE}:
+            reject()
+        mine = Looks(looks.numbers[:, :count], looks.plain[:count])
+        try:
+            kept, left_out = leave_out_of_judging(split, now, mine)
+        except DatasetError:
+            reject()  # every judge looked like what trains; told
+        assert refuse_near_duplicates(kept, now, mine, SplitRule(by="steady"))["pairs"] == 0
+        assert kept[TRAIN] == split[TRAIN]
+        assert len(split[JUDGE]) - len(kept[JUDGE]) == left_out
+        parts.append({image.path: part for part, members in kept.items() for image in members})
+        sites = sites or {
+            site: {group_of(image) for image in now if image.site == site} for site in ("site-0", "site-1")
+        }
+    before, after = parts
+    for image in images[: min(first, len(shots))]:
+        part = before.get(image.path)
+        if part == TRAIN and len(sites[image.site]) > 1:
+            assert after[image.path] == TRAIN, "what trained once never judges"
+        if part is None:
+            assert after.get(image.path) != JUDGE, "what looked like training stays out of judging"
+
+
+def test_a_part_that_shows_only_what_trains_is_told() -> None:
+    images, looks = taken([Shot(0, 0, 1, 1), Shot(0, 1, 1, 1)])
+    with pytest.raises(DatasetError, match="Every picture of it looks like one of another camera that trains"):
+        leave_out_of_judging({TRAIN: images[:1], JUDGE: images[1:]}, images, looks)
+
+
+def test_joined_groups_are_named_by_their_oldest_picture_in_any_order() -> None:
+    shots = [Shot(0, 0, 3, 1), Shot(0, 1, 1, 1), Shot(0, 2, 2, 1), Shot(0, 2, 2, 2), Shot(0, 0, 4, 3)]
+    images, looks = taken(shots)
+    for order in ([0, 1, 2, 3, 4], [4, 2, 3, 0, 1]):
+        mine = Looks(looks.numbers[:, order], looks.plain[order])
+        joined = join_near_duplicates([images[place] for place in order], mine)
+        assert {image.path: image.group for image in joined} == {
+            image.path: "c0/4" if image.path == images[4].path else "c1/1" for image in images
+        }
 
 
 def test_one_picture_under_two_labels_is_told(tmp_path: Path) -> None:

@@ -272,3 +272,18 @@ def test_days_of_one_camera_may_look_alike_and_two_sites_may_not(
         with pytest.raises(DatasetError, match="near-duplicate pairs"):
             shoal("fetch", "pens", "--from", storage.pointer, "-o", tmp_path / "pens")
     assert ("by steady" in told) is fine
+
+
+def test_several_label_sets_become_one_data_set(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("pens", "nets")]
+    for folder, views in zip(folders, ((1, 2), (3, 4)), strict=True):
+        storage = frozen(tmp_path / f"storage-{folder.name}", days=4, views=views)
+        shoal("fetch", "pens", "--from", storage.pointer, "-o", folder)
+    roots = [word for folder in folders for word in ("--data", folder)]
+    drafts = [folder / "draft.json" for folder in folders]
+    shoal("freeze", *drafts, "--by", "steady", "--join-near-duplicates", "-o", tmp_path / "both", *roots)
+    (path,) = (tmp_path / "both").iterdir()
+    snapshot = read_snapshot(path)
+    assert len(snapshot.images) == 32
+    assert [part["label_set"] for part in snapshot.origin["parts"]] == ["pens", "pens"]
+    assert set(in_splits(snapshot)) == {TRAIN, JUDGE}

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import yaml
@@ -249,6 +250,17 @@ def test_a_run_is_not_continued_with_another_configuration(
     assert (lineage["training_images"], lineage["git_sha"]) == (6, f"shoal {__version__}")
     with pytest.raises(ConfigurationError, match="config_sha256"):
         train(tiny_config(epochs=2), [root], tmp_path / "run", console=quiet())
+
+
+def test_sources_whose_held_out_site_is_a_copy_are_not_trained_on(root: Path, tmp_path: Path) -> None:
+    copy = cv2.imread(str(root / "farm/images/site0_f000001.jpg"), cv2.IMREAD_COLOR)
+    assert copy is not None
+    cv2.imwrite(str(root / "farm/images/site2_f000002.jpg"), np.ascontiguousarray(copy[:, ::-1]))
+    with pytest.raises(ConfigurationError, match="near-duplicate pairs") as caught:
+        train(tiny_config(), [root], tmp_path / "run", console=quiet())
+    assert "train: farm/images/site0_f000001.jpg" in str(caught.value)
+    assert "unseen_site: farm/images/site2_f000002.jpg" in str(caught.value)
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_loss_that_is_no_number_stops_before_the_weights_change(root: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,15 +19,20 @@ import numpy as np
 import pytest
 import yaml
 from rich.console import Console
+from typer.testing import CliRunner
 
 from contracts.bundles import DetectionOutput, ImageInput, ModelManifest, ProbationLimits, Task
 from contracts.errors import ConfigurationError
+from models.data.near_duplicates import GuardOptions
+from models.data.snapshot import write_snapshot
 from models.detector.config import DetectorConfig
 from models.runtime import Classifier, Detector, check_golden, load_bundle, open_session, shipped_bundle
 from models.runtime.scorer import Scorer
 from models.zoo.names import CLASSIFIERS, ZOO, card_of
+from shoal.cli import app
 from tests.cloud.pictures import Colour, colour
 from tests.models.farm_pictures import paint_dataset
+from tests.models.test_datasets import scene
 
 if os.environ.get("CI", "").lower() not in {"1", "true"}:
     pytest.importorskip("torch", reason="needs the train extra")
@@ -43,8 +49,8 @@ from models.training.crops import vary
 from models.training.detector_job import as_boxes, new_detector
 from models.training.folds import cross_validate
 from models.training.from_bundle import detector_from_bundle
-from models.training.open_dataset import open_dataset, parts_for
-from models.training.start import start
+from models.training.open_dataset import EVERYBODY, open_dataset, parts_for
+from models.training.start import RunOrigin, start
 from models.training.train import CURVE, LINEAGE, MODEL
 from models.zoo.catalogue import build_classifier
 from models.zoo.network import ImageClassifier, Parts, Pooled
@@ -354,3 +360,48 @@ def test_a_folder_is_dealt_by_group_and_a_fold_that_is_not_there_is_named(crops:
     assert (len(everything), none) == (24, {})
     with pytest.raises(ConfigurationError, match="fold-2"):
         parts_for(snapshot, roots, "fold-7")
+
+
+def test_a_plain_folder_whose_folds_leak_is_not_trained_on(tmp_path: Path) -> None:
+    """Near-duplicates are looked for as in a data set that is frozen; who knows better says so."""
+    folder = tmp_path / "crops"
+    for number in range(8):
+        for label, picture in (("bream", scene(number)), ("trout", scene(number + 20))):
+            (folder / label).mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(folder / label / f"{number}.png"), picture)
+    for number in range(4):
+        again = np.ascontiguousarray(scene(number + 20)[:, ::-1])
+        cv2.imwrite(str(folder / "trout" / f"{number}-again.jpg"), again)
+    command = [
+        "models",
+        "train",
+        str(classifier_config(tmp_path / "c.yaml")),
+        "--dataset",
+        str(folder),
+        "--output",
+        str(tmp_path / "run"),
+    ]
+    for arguments in (command, [*command, "--folds"]):
+        with pytest.raises(ConfigurationError, match="near-duplicate pairs") as caught:
+            CliRunner().invoke(app, arguments, catch_exceptions=False)
+        told = str(caught.value)
+        assert re.search(r"\w+(-\d)?: crops/trout/(\d)(-again)?.\w+  =  \w+(-\d)?: crops/trout/\2", told), told
+        assert "--join-near-duplicates" in told
+        assert "--near-duplicate" in told
+    assert not (tmp_path / "run").exists()
+
+    joined, _ = open_dataset(folder, "crops", (), folds=2, judge=EVERYBODY, guard=GuardOptions(join=True))
+    where = {image.path.removeprefix("crops/trout/"): (image.group, image.split) for image in joined.images}
+    assert all(where[f"{n}.png"] == where[f"{n}-again.jpg"] for n in range(4)), where
+    assert (joined.guard["joined"], joined.guard["pairs"]) == (True, 0)
+    config = load_any_config(tmp_path / "c.yaml")
+    origin = RunOrigin(config=config, dataset=str(folder), guard=GuardOptions(join=True))
+    kept = RunOrigin.model_validate_json(origin.model_dump_json()).guard
+    exported, _ = open_dataset(folder, "crops", (), folds=2, guard=kept)
+    assert exported.sha256 == joined.sha256, "an export judges by the same split"
+    known, _ = open_dataset(folder, "crops", (), folds=2, judge=EVERYBODY, guard=GuardOptions(threshold=1.0))
+    assert known.guard["threshold"] == 1.0
+    open_dataset(folder, "crops", (), folds=2, judge="none", guard=GuardOptions())  # where nobody judges, nothing leaks
+    write_snapshot(joined, tmp_path / "frozen.json")
+    with pytest.raises(ConfigurationError, match="It was split when it was frozen"):
+        open_dataset(tmp_path / "frozen.json", "crops", (), folds=2, guard=GuardOptions(join=True))

@@ -80,6 +80,8 @@ class Ceremony:
         deployment: str = "",
         signer: CryptoSigner | None = None,
         lease: timedelta = timedelta(days=14),
+        units: tuple[str, ...] = (),
+        runs_for: timedelta | None = None,
     ) -> SignedAssignment:
         release, digest = self.repository.release(self.model, version)
         return assign(
@@ -91,6 +93,8 @@ class Ceremony:
             deployment=deployment or f"d-{version}",
             now=self.clock.now(),
             lease=lease,
+            units=units,
+            ends_at=None if runs_for is None else self.clock.now() + runs_for,
         )
 
     def source(self) -> Source:

@@ -45,6 +45,8 @@ class Fleet:
 
     MORE: ClassVar[dict[str, Any]] = {}
     """Further sections of the box's file."""
+    UNITS: ClassVar[tuple[str, ...]] = ("tank-1",)
+    """Each with a camera."""
 
     def __init__(self, folder: Path, broker: Mosquitto) -> None:
         self.folder, self.broker = folder, broker
@@ -66,7 +68,11 @@ class Fleet:
             folder,
             port=broker.port,
             sensors=[],
-            cameras=[{"name": "cam-1", "unit": "tank-1", "source": "folder:frames", "fps": 5}],
+            units=[{"slug": unit, "species": "salmo_salar", "stage": "fry"} for unit in self.UNITS],
+            cameras=[
+                {"name": f"cam-{number}", "unit": unit, "source": "folder:frames", "fps": 5}
+                for number, unit in enumerate(self.UNITS, start=1)
+            ],
             model={"bundle": MODEL, "staleness_s": 5, "providers": ["CPUExecutionProvider"]},
             observations={"window_s": 1, "evidence_every_s": 3600},
             deployments=deployments,

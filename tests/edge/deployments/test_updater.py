@@ -80,6 +80,9 @@ class Pipeline:
     def memory_bytes(self, candidate: Any) -> int:
         return 1
 
+    def elsewhere(self) -> dict[str, str]:
+        return {}
+
 
 def report(sha256: str, golden: int = 1) -> EngineReport:
     model = ModelRef(name="tiny", version="1.0.0", sha256=sha256)

@@ -1,4 +1,5 @@
 /** Fields side by side as far as there is room, and the button that sends them. */
+import Alert from '@mui/material/Alert';
 import Box from '@mui/material/Box';
 import Button from '@mui/material/Button';
 import type { JSX, ReactNode, SyntheticEvent } from 'react';
@@ -6,11 +7,13 @@ import type { JSX, ReactNode, SyntheticEvent } from 'react';
 interface Props {
   action: string;
   disabled: boolean;
+  /** Why the server refused what was sent last. */
+  error?: Error | null;
   onSubmit: () => void;
   children: ReactNode;
 }
 
-export function AskForm({ action, disabled, onSubmit, children }: Props): JSX.Element {
+export function AskForm({ action, disabled, error = null, onSubmit, children }: Props): JSX.Element {
   const submit = (event: SyntheticEvent): void => {
     event.preventDefault();
     onSubmit();
@@ -38,6 +41,11 @@ export function AskForm({ action, disabled, onSubmit, children }: Props): JSX.El
       >
         {action}
       </Button>
+      {error !== null && (
+        <Alert severity="error" sx={{ gridColumn: '1 / -1' }}>
+          {error.message}
+        </Alert>
+      )}
     </Box>
   );
 }

@@ -8,6 +8,7 @@ import { useState, type JSX, type ReactNode } from 'react';
 import { t } from '../i18n';
 import { ChooseFile } from './ChooseFile';
 import { UploadIcon } from './icons';
+import { Table, type Column } from './Table';
 
 export interface FileImporting<T> {
   readonly file: { readonly name: string; readonly text: string } | null;
@@ -50,29 +51,33 @@ export function useFileImport<T>(
   };
 }
 
-interface Props<T> {
+interface Props<T, F> {
   importing: FileImporting<T>;
   text: string;
   accept: string;
   testId: string;
   /** What is chosen before the file: stands before its button. */
   children: ReactNode;
-  /** What is wrong with the file, by place; null: it can be taken. */
-  faults: ReactNode;
+  /** What is wrong with the file, by place; none: it can be taken. */
+  faults: readonly F[];
+  faultsTold: string;
+  faultColumns: readonly Column<F>[];
   fine: (checked: T) => string;
   done: (taken: T) => string;
 }
 
-export function FileImport<T>({
+export function FileImport<T, F>({
   importing: { file, check, take, error, choose },
   text,
   accept,
   testId,
   children,
   faults,
+  faultsTold,
+  faultColumns,
   fine,
   done,
-}: Props<T>): JSX.Element {
+}: Props<T, F>): JSX.Element {
   return (
     <Box sx={{ display: 'grid', gap: 2, maxWidth: '60rem' }}>
       <Typography color="textSecondary">{text}</Typography>
@@ -81,15 +86,29 @@ export function FileImport<T>({
         <ChooseFile
           label={t('import.choose')}
           accept={accept}
-          testId={testId}
+          testId={`${testId}-file`}
           icon={<UploadIcon />}
           onChoose={(chosen) => void choose(chosen)}
         />
       </Box>
       {file !== null && <Typography>{file.name}</Typography>}
       {check.isPending && <Typography role="status">{t('import.checking')}</Typography>}
-      {faults ?? (error !== null && <Alert severity="error">{error.message}</Alert>)}
-      {faults === null && check.data !== undefined && take.data === undefined && file !== null && (
+      {faults.length > 0 ? (
+        <Box data-testid={`${testId}-faults`}>
+          <Alert severity="error" sx={{ mb: 1 }}>
+            {faultsTold}
+          </Alert>
+          <Table
+            label={t('import.faults_title')}
+            rows={faults}
+            rowKey={(fault) => JSON.stringify(fault)}
+            columns={faultColumns}
+          />
+        </Box>
+      ) : (
+        error !== null && <Alert severity="error">{error.message}</Alert>
+      )}
+      {faults.length === 0 && check.data !== undefined && take.data === undefined && file !== null && (
         <Alert
           severity="info"
           action={

@@ -1,8 +1,7 @@
 /** A period that ends now, chosen by its length. */
-import ToggleButton from '@mui/material/ToggleButton';
-import ToggleButtonGroup from '@mui/material/ToggleButtonGroup';
 import type { JSX } from 'react';
 import { t } from '../i18n';
+import { Segments } from './Segments';
 
 const DAY_MS = 86_400_000;
 
@@ -20,17 +19,11 @@ interface Props {
 
 export function PeriodChoice({ days, choices, onChange }: Props): JSX.Element {
   return (
-    <ToggleButtonGroup
-      exclusive
+    <Segments
+      label={t('period.title')}
       value={days}
-      aria-label={t('period.title')}
-      onChange={(_event, value: number | null) => value !== null && onChange(value)}
-    >
-      {choices.map((value) => (
-        <ToggleButton key={value} value={value} sx={{ px: 2 }}>
-          {t('period.days', { n: value })}
-        </ToggleButton>
-      ))}
-    </ToggleButtonGroup>
+      options={choices.map((each) => [each, t('period.days', { n: each })])}
+      onChange={onChange}
+    />
   );
 }

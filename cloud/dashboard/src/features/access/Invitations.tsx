@@ -1,6 +1,5 @@
 /** Who was asked to come in: a one-time link for each, shown once. */
 import Alert from '@mui/material/Alert';
-import Button from '@mui/material/Button';
 import TextField from '@mui/material/TextField';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { useState, type JSX } from 'react';
@@ -10,13 +9,13 @@ import { t } from '../../i18n';
 import { Answer } from '../../kit/Answer';
 import { AskForm } from '../../kit/AskForm';
 import { Card } from '../../kit/Card';
+import { RowButton } from '../../kit/RowButton';
 import { Secret } from '../../kit/Secret';
 import { Table } from '../../kit/Table';
 import { SiteChoice } from '../farms/SiteChoice';
 import { useAskAgain } from './queries';
 import { RoleChoice } from './RoleChoice';
-import { joinLink } from './Users';
-import { momentText, sitesText } from './words';
+import { joinLink, momentText, sitesText } from './words';
 
 export function Invitations({ timezone }: { timezone: string }): JSX.Element {
   const askAgain = useAskAgain('invitations');
@@ -37,7 +36,7 @@ export function Invitations({ timezone }: { timezone: string }): JSX.Element {
             label={t('access.invitations')}
             rows={all}
             rowKey={(each) => each.id}
-            empty={t('state.nothing')}
+            empty={t('access.no_invitation')}
             columns={[
               { head: t('login.email'), cell: (each) => each.email },
               {
@@ -51,14 +50,12 @@ export function Invitations({ timezone }: { timezone: string }): JSX.Element {
                 head: '',
                 cell: (each) =>
                   isOpen(each) && (
-                    <Button
-                      color="inherit"
-                      aria-label={`${t('access.withdraw')} ${each.email}`}
+                    <RowButton
+                      action={t('access.withdraw')}
+                      of={each.email}
                       disabled={withdraw.isPending}
                       onClick={() => withdraw.mutate(each.id)}
-                    >
-                      {t('access.withdraw')}
-                    </Button>
+                    />
                   ),
               },
             ]}
@@ -95,7 +92,12 @@ function NewInvitationForm(): JSX.Element {
   });
   return (
     <>
-      <AskForm action={t('access.invite')} disabled={add.isPending} onSubmit={() => add.mutate()}>
+      <AskForm
+        action={t('access.invite')}
+        disabled={add.isPending}
+        error={add.error}
+        onSubmit={() => add.mutate()}
+      >
         <TextField
           label={t('login.email')}
           type="email"
@@ -106,7 +108,6 @@ function NewInvitationForm(): JSX.Element {
         <RoleChoice role={role} onChange={setRole} />
         <SiteChoice chosen={sites} onChange={setSites} allText={t('access.all_sites')} />
       </AskForm>
-      {add.error !== null && <Alert severity="error">{add.error.message}</Alert>}
       {add.data !== undefined && (
         <Secret
           title={t('access.invite_link', { email: add.data.email })}

@@ -1,6 +1,4 @@
 /** Keys with which machines ask the API: made with a secret that is shown once, limited, and revoked at once. */
-import Alert from '@mui/material/Alert';
-import Button from '@mui/material/Button';
 import MenuItem from '@mui/material/MenuItem';
 import TextField from '@mui/material/TextField';
 import { useMutation, useQuery } from '@tanstack/react-query';
@@ -12,7 +10,9 @@ import { Answer } from '../../kit/Answer';
 import { AskForm } from '../../kit/AskForm';
 import { Card } from '../../kit/Card';
 import { Confirm } from '../../kit/Confirm';
+import { RowButton } from '../../kit/RowButton';
 import { Secret } from '../../kit/Secret';
+import { SelectField } from '../../kit/SelectField';
 import { Table } from '../../kit/Table';
 import { SiteChoice } from '../farms/SiteChoice';
 import { useAskAgain } from './queries';
@@ -54,7 +54,7 @@ export function Keys({ timezone }: { timezone: string }): JSX.Element {
             label={t('access.keys')}
             rows={all}
             rowKey={(each) => each.id}
-            empty={t('state.nothing')}
+            empty={t('access.no_key')}
             columns={[
               { head: t('oncall.name'), cell: (each) => each.name },
               { head: t('access.role'), cell: (each) => t(`role.${each.role}`) },
@@ -66,13 +66,7 @@ export function Keys({ timezone }: { timezone: string }): JSX.Element {
                 head: '',
                 cell: (each) =>
                   each.revoked_at === null && (
-                    <Button
-                      color="inherit"
-                      aria-label={`${t('access.revoke')} ${each.name}`}
-                      onClick={() => setRevoking(each)}
-                    >
-                      {t('access.revoke')}
-                    </Button>
+                    <RowButton action={t('access.revoke')} of={each.name} onClick={() => setRevoking(each)} />
                   ),
               },
             ]}
@@ -121,6 +115,7 @@ function NewKeyForm(): JSX.Element {
       <AskForm
         action={t('access.make_key')}
         disabled={make.isPending || scopes.length === 0}
+        error={make.error}
         onSubmit={() => make.mutate()}
       >
         <TextField
@@ -145,20 +140,13 @@ function NewKeyForm(): JSX.Element {
           ))}
         </TextField>
         <SiteChoice chosen={sites} onChange={setSites} allText={t('access.all_sites')} />
-        <TextField
-          select
+        <SelectField
           label={t('access.lasts')}
           value={days}
-          onChange={(event) => setDays(Number(event.target.value))}
-        >
-          {DAYS.map((each) => (
-            <MenuItem key={each} value={each}>
-              {t('period.days', { n: each })}
-            </MenuItem>
-          ))}
-        </TextField>
+          options={DAYS.map((each) => [each, t('period.days', { n: each })])}
+          onChange={setDays}
+        />
       </AskForm>
-      {make.error !== null && <Alert severity="error">{make.error.message}</Alert>}
       {make.data !== undefined && (
         <Secret
           title={t('access.key_once', { name: make.data.api_key.name })}

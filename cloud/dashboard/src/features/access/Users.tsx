@@ -12,6 +12,7 @@ import { Answer } from '../../kit/Answer';
 import { Card } from '../../kit/Card';
 import { Confirm } from '../../kit/Confirm';
 import { FormDialog } from '../../kit/FormDialog';
+import { RowButton } from '../../kit/RowButton';
 import { Secret } from '../../kit/Secret';
 import { Table } from '../../kit/Table';
 import { reaches } from '../auth/rules';
@@ -19,7 +20,7 @@ import { useSession } from '../auth/useSession';
 import { SiteChoice } from '../farms/SiteChoice';
 import { useAskAgain } from './queries';
 import { RoleChoice } from './RoleChoice';
-import { momentText, sitesText } from './words';
+import { joinLink, momentText, sitesText } from './words';
 
 export function Users({ timezone }: { timezone: string }): JSX.Element {
   const me = useSession()?.user;
@@ -31,7 +32,7 @@ export function Users({ timezone }: { timezone: string }): JSX.Element {
   });
   return (
     <Card title={t('access.users')}>
-      <Answer query={query} empty={{ when: (all) => all.length === 0, title: t('state.nothing') }}>
+      <Answer query={query}>
         {(all) => (
           <Table
             label={t('access.users')}
@@ -53,13 +54,11 @@ export function Users({ timezone }: { timezone: string }): JSX.Element {
                   me !== undefined &&
                   each.id !== me.id &&
                   reaches(me.role, each.role) && (
-                    <Button
-                      color="inherit"
-                      aria-label={`${t('access.change')} ${each.email}`}
+                    <RowButton
+                      action={t('access.change')}
+                      of={each.email}
                       onClick={() => setChanging(each)}
-                    >
-                      {t('access.change')}
-                    </Button>
+                    />
                   ),
               },
             ]}
@@ -71,6 +70,13 @@ export function Users({ timezone }: { timezone: string }): JSX.Element {
       )}
     </Card>
   );
+}
+
+/** What is done at once, beside what is saved. */
+interface Deed {
+  readonly name: string;
+  readonly color?: 'inherit' | 'error';
+  readonly do: () => void;
 }
 
 function UserDialog({ person, onClose }: { person: Person; onClose: () => void }): JSX.Element {
@@ -87,10 +93,16 @@ function UserDialog({ person, onClose }: { person: Person; onClose: () => void }
   });
   const signOut = useMutation({ mutationFn: () => signUserOut(person.id), ...settled });
   const reset = useMutation({ mutationFn: () => resetUser(person.id) });
-  const disabled = person.disabled_at !== null;
   const submit = (): void => {
     change.mutate({ name: name.trim(), role, sites: sites.length === 0 ? null : [...sites] });
   };
+  const deeds: readonly Deed[] = [
+    { name: t('access.sign_out'), do: () => signOut.mutate() },
+    ...(person.has_password ? [{ name: t('access.reset'), do: () => reset.mutate() }] : []),
+    person.disabled_at === null
+      ? { name: t('access.disable'), color: 'error', do: () => setAsking(true) }
+      : { name: t('access.enable'), do: () => change.mutate({ disabled: false }) },
+  ];
   const error = signOut.error ?? reset.error ?? (asking ? null : change.error);
   return (
     <>
@@ -113,23 +125,11 @@ function UserDialog({ person, onClose }: { person: Person; onClose: () => void }
         <RoleChoice role={role} onChange={setRole} />
         <SiteChoice chosen={sites} onChange={setSites} allText={t('access.all_sites')} />
         <Box sx={{ display: 'flex', flexWrap: 'wrap', gap: 1 }}>
-          <Button variant="outlined" color="inherit" onClick={() => signOut.mutate()}>
-            {t('access.sign_out')}
-          </Button>
-          {person.has_password && (
-            <Button variant="outlined" color="inherit" onClick={() => reset.mutate()}>
-              {t('access.reset')}
+          {deeds.map(({ name: words, color = 'inherit', do: deed }) => (
+            <Button key={words} variant="outlined" color={color} onClick={deed}>
+              {words}
             </Button>
-          )}
-          {disabled ? (
-            <Button variant="outlined" color="inherit" onClick={() => change.mutate({ disabled: false })}>
-              {t('access.enable')}
-            </Button>
-          ) : (
-            <Button variant="outlined" color="error" onClick={() => setAsking(true)}>
-              {t('access.disable')}
-            </Button>
-          )}
+          ))}
         </Box>
         {signOut.isSuccess && <Typography role="status">{t('access.signed_out')}</Typography>}
         {reset.data !== undefined && (
@@ -153,9 +153,4 @@ function UserDialog({ person, onClose }: { person: Person; onClose: () => void }
       )}
     </>
   );
-}
-
-/** Where a one-time token is used. It stands in the fragment, which browsers send to no server. */
-export function joinLink(token: string, reset: boolean): string {
-  return `${window.location.origin}/join#${reset ? 'reset' : 'token'}=${encodeURIComponent(token)}`;
 }

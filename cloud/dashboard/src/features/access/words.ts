@@ -1,4 +1,4 @@
-/** Roles that may be given, and moments that may be missing. */
+/** Roles that may be given, links that are shown once, and moments that may be missing. */
 import type { Role } from '../../api/types';
 import { t } from '../../i18n';
 import { farmDateTime } from '../../kit/time';
@@ -17,4 +17,9 @@ export function momentText(at: string | null, timezone: string): string {
 
 export function sitesText(sites: readonly string[] | null | undefined): string {
   return sites?.join(', ') ?? t('access.all_sites');
+}
+
+/** Where a one-time token is used. It stands in the fragment, which browsers send to no server. */
+export function joinLink(token: string, reset: boolean): string {
+  return `${window.location.origin}/join#${reset ? 'reset' : 'token'}=${encodeURIComponent(token)}`;
 }

@@ -16,6 +16,7 @@ import { Table } from '../../kit/Table';
 import { Tabs } from '../../kit/Tabs';
 import { ageText, farmDateTime } from '../../kit/time';
 import { reaches } from '../auth/rules';
+import { useMay } from '../auth/useMay';
 import { useSession } from '../auth/useSession';
 import { FarmFrame, type FarmView } from '../farms/FarmFrame';
 import { AlarmCard } from './AlarmCard';
@@ -83,7 +84,7 @@ function Open({ site, snapshot, open, skewMs }: FarmView & { site: string }): JS
   const [chosen, setChosen] = useState<string | null>(null);
   const [shelving, setShelving] = useState<Alarm | null>(null);
   const [assigning, setAssigning] = useState<Alarm | null>(null);
-  const mayAct = reaches(useSession()?.user.role ?? 'viewer', 'operator');
+  const mayAct = useMay('operator');
   if (!open.known) return open.error === null ? <Loading /> : <Failed error={open.error} />;
   if (open.alarms.length === 0) {
     return <Note icon={<CheckIcon />} title={t('alarms.none')} text={t('alarms.none_text')} />;

@@ -1,11 +1,10 @@
 /** Make an alarm somebody's work. It calls as before until somebody takes it on: assigning is not acknowledging. */
-import MenuItem from '@mui/material/MenuItem';
-import TextField from '@mui/material/TextField';
 import Typography from '@mui/material/Typography';
 import { useState, type JSX } from 'react';
 import type { Alarm } from '../../api/types';
 import { t } from '../../i18n';
 import { FormDialog } from '../../kit/FormDialog';
+import { SelectField } from '../../kit/SelectField';
 import { messageOf } from './order';
 import { useAssign, useAssignees } from './queries';
 
@@ -28,22 +27,17 @@ export function AssignDialog({ alarm, onClose }: { alarm: Alarm; onClose: () => 
       <Typography variant="body2" color="textSecondary">
         {t('assign.text')}
       </Typography>
-      <TextField
-        select
+      <SelectField
         autoFocus
         label={t('assign.who')}
         value={people.data === undefined ? '' : chosen}
+        options={[
+          ['', t('assign.nobody')],
+          ...(people.data ?? []).map(({ id, name, email }) => [String(id), `${name} · ${email}`] as const),
+        ]}
         disabled={people.data === undefined}
-        onChange={(event) => setChosen(event.target.value)}
-        slotProps={{ select: { displayEmpty: true }, inputLabel: { shrink: true } }}
-      >
-        <MenuItem value="">{t('assign.nobody')}</MenuItem>
-        {(people.data ?? []).map((person) => (
-          <MenuItem key={person.id} value={String(person.id)}>
-            {person.name} · {person.email}
-          </MenuItem>
-        ))}
-      </TextField>
+        onChange={setChosen}
+      />
     </FormDialog>
   );
 }

@@ -1,36 +1,22 @@
 /** Do the alarms serve? Those that come too often, flutter or flood teach people not to look. */
 import Box from '@mui/material/Box';
-import ToggleButton from '@mui/material/ToggleButton';
-import ToggleButtonGroup from '@mui/material/ToggleButtonGroup';
 import Typography from '@mui/material/Typography';
 import { useState, type JSX } from 'react';
 import type { AlarmPerformance } from '../../api/types';
 import { numberText, t } from '../../i18n';
 import { Answer } from '../../kit/Answer';
 import { Card } from '../../kit/Card';
+import { PeriodChoice } from '../../kit/period';
 import { Table } from '../../kit/Table';
 import { ageText } from '../../kit/time';
 import { usePerformance } from './queries';
 
-const DAYS = [1, 7, 30] as const;
-
 export function Performance({ site }: { site: string }): JSX.Element {
-  const [days, setDays] = useState<number>(7);
+  const [days, setDays] = useState(7);
   const query = usePerformance(site, days);
   return (
     <Box sx={{ display: 'grid', gap: 2 }}>
-      <ToggleButtonGroup
-        exclusive
-        value={days}
-        aria-label={t('period.title')}
-        onChange={(_event, value: number | null) => setDays((old) => value ?? old)}
-      >
-        {DAYS.map((value) => (
-          <ToggleButton key={value} value={value} sx={{ px: 2 }}>
-            {t('period.days', { n: value })}
-          </ToggleButton>
-        ))}
-      </ToggleButtonGroup>
+      <PeriodChoice days={days} choices={[1, 7, 30]} onChange={setDays} />
       <Answer query={query}>{(found) => <Figures found={found} />}</Answer>
     </Box>
   );
@@ -74,7 +60,7 @@ function Figures({ found }: { found: AlarmPerformance }): JSX.Element {
           label={t('nuisance.bad_actors')}
           rows={found.bad_actors}
           rowKey={(each) => `${each.definition} ${each.unit ?? ''} ${each.subject ?? ''}`}
-          empty={t('state.nothing')}
+          empty={t('nuisance.none')}
           columns={[
             { head: t('column.alarm'), cell: (each) => <code>{each.definition}</code> },
             { head: t('column.unit'), cell: (each) => each.unit ?? each.subject ?? '–' },

@@ -1,12 +1,11 @@
 /** Let an alarm call nobody for a while: a reason is asked for, and it comes back by itself. */
 import TextField from '@mui/material/TextField';
-import ToggleButton from '@mui/material/ToggleButton';
-import ToggleButtonGroup from '@mui/material/ToggleButtonGroup';
 import Typography from '@mui/material/Typography';
 import { useState, type JSX } from 'react';
 import type { Alarm } from '../../api/types';
 import { t } from '../../i18n';
 import { FormDialog } from '../../kit/FormDialog';
+import { Segments } from '../../kit/Segments';
 import { shortAgeText } from '../../kit/time';
 import { messageOf } from './order';
 import { useShelve } from './queries';
@@ -32,19 +31,13 @@ export function ShelveDialog({ alarm, onClose }: { alarm: Alarm; onClose: () => 
       <Typography variant="body2" color="textSecondary">
         {t('shelve.text')}
       </Typography>
-      <ToggleButtonGroup
-        exclusive
+      <Segments
         fullWidth
+        label={t('shelve.how_long')}
         value={minutes}
-        aria-label={t('shelve.how_long')}
-        onChange={(_event, value: number | null) => setMinutes((old) => value ?? old)}
-      >
-        {MINUTES.map((value) => (
-          <ToggleButton key={value} value={value}>
-            {shortAgeText(value * 60)}
-          </ToggleButton>
-        ))}
-      </ToggleButtonGroup>
+        options={MINUTES.map((each) => [each, shortAgeText(each * 60)])}
+        onChange={setMinutes}
+      />
       <TextField
         label={t('shelve.reason')}
         required

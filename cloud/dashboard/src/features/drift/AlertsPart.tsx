@@ -2,8 +2,6 @@
 import Box from '@mui/material/Box';
 import Button from '@mui/material/Button';
 import MuiLink from '@mui/material/Link';
-import ToggleButton from '@mui/material/ToggleButton';
-import ToggleButtonGroup from '@mui/material/ToggleButtonGroup';
 import Typography from '@mui/material/Typography';
 import { useState, type JSX } from 'react';
 import { Link } from 'react-router';
@@ -12,9 +10,9 @@ import { t, word } from '../../i18n';
 import { Card } from '../../kit/Card';
 import { Confirm } from '../../kit/Confirm';
 import { Pages } from '../../kit/Pages';
+import { Segments } from '../../kit/Segments';
 import { farmDateTime } from '../../kit/time';
-import { reaches } from '../auth/rules';
-import { useSession } from '../auth/useSession';
+import { useMay } from '../auth/useMay';
 import { useAcceptDrift, useDriftAlerts } from './queries';
 
 export function AlertsPart({ site, timezone }: { site: string; timezone: string }): JSX.Element {
@@ -22,19 +20,15 @@ export function AlertsPart({ site, timezone }: { site: string; timezone: string 
   const query = useDriftAlerts(site, open);
   return (
     <Box sx={{ display: 'grid', gap: 2, gridTemplateColumns: 'minmax(0, 1fr)' }}>
-      <ToggleButtonGroup
-        exclusive
+      <Segments
+        label={t('drift.which')}
         value={open}
-        aria-label={t('drift.which')}
-        onChange={(_event, value: boolean | null) => value !== null && setOpen(value)}
-      >
-        <ToggleButton value={true} sx={{ px: 2 }}>
-          {t('drift.open')}
-        </ToggleButton>
-        <ToggleButton value={false} sx={{ px: 2 }}>
-          {t('drift.over')}
-        </ToggleButton>
-      </ToggleButtonGroup>
+        options={[
+          [true, t('drift.open')],
+          [false, t('drift.over')],
+        ]}
+        onChange={setOpen}
+      />
       <Pages query={query} empty={{ title: t('drift.none'), text: t('drift.none_text') }}>
         {(alerts, older) => (
           <>
@@ -56,7 +50,7 @@ interface AdviceProps {
 }
 
 function Advice({ site, alert, timezone }: AdviceProps): JSX.Element {
-  const mayAccept = reaches(useSession()?.user.role ?? 'viewer', 'farm_manager');
+  const mayAccept = useMay('farm_manager');
   const [asking, setAsking] = useState(false);
   const accept = useAcceptDrift();
   const at = (moment: string): string => farmDateTime(Date.parse(moment), timezone);

@@ -2,8 +2,8 @@
 import { useEffect, type JSX } from 'react';
 import { Navigate, useParams } from 'react-router';
 import { Failed, Loading, Note } from '../../kit/States';
-import { FarmHeader } from './FarmHeader';
 import { lastSite, rememberSite } from './lastSite';
+import { NoFarm } from './NoFarm';
 import { useSites } from './queries';
 import { t } from '../../i18n';
 
@@ -12,8 +12,7 @@ export function HomePage(): JSX.Element {
   const first = sites.data?.find((site) => site.slug === lastSite()) ?? sites.data?.[0];
   if (first !== undefined) return <Navigate to={`/sites/${first.slug}`} replace />;
   return (
-    <>
-      <FarmHeader sites={[]} snapshot={undefined} />
+    <NoFarm>
       {sites.isError ? (
         <Failed error={sites.error} retry={() => void sites.refetch()} />
       ) : sites.isPending ? (
@@ -21,7 +20,7 @@ export function HomePage(): JSX.Element {
       ) : (
         <Note title={t('home.none')} text={t('home.none_text')} />
       )}
-    </>
+    </NoFarm>
   );
 }
 

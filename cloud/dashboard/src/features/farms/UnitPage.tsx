@@ -2,10 +2,6 @@
 import Box from '@mui/material/Box';
 import Button from '@mui/material/Button';
 import IconButton from '@mui/material/IconButton';
-import MenuItem from '@mui/material/MenuItem';
-import TextField from '@mui/material/TextField';
-import ToggleButton from '@mui/material/ToggleButton';
-import ToggleButtonGroup from '@mui/material/ToggleButtonGroup';
 import Typography from '@mui/material/Typography';
 import { useMemo, useState, type JSX } from 'react';
 import { Link, useParams } from 'react-router';
@@ -14,12 +10,13 @@ import { t } from '../../i18n';
 import { useNow } from '../../kit/clock';
 import { Card } from '../../kit/Card';
 import { BackIcon, PlusIcon } from '../../kit/icons';
+import { Segments } from '../../kit/Segments';
+import { SelectField } from '../../kit/SelectField';
 import { Failed, Loading, Note } from '../../kit/States';
 import { shortAgeText } from '../../kit/time';
 import { useClosedAlarms } from '../alarms/queries';
 import { UnitAlarmLines } from '../alarms/UnitAlarmLines';
-import { reaches } from '../auth/rules';
-import { useSession } from '../auth/useSession';
+import { useMay } from '../auth/useMay';
 import { useRecords } from '../husbandry/queries';
 import { ObservationPanel } from '../observations/ObservationPanel';
 import { ObservationStrip } from '../observations/ObservationStrip';
@@ -36,6 +33,7 @@ import { BeforePanel } from '../timeline/BeforePanel';
 import { inReadingOrder } from '../telemetry/units';
 import { WaterValues } from '../telemetry/WaterValues';
 import { FarmFrame, type FarmView } from './FarmFrame';
+import { NoFarm } from './NoFarm';
 import { useUnit } from './queries';
 import { RiskBadge } from './RiskBadge';
 import { riskOf } from './risk';
@@ -45,14 +43,18 @@ export default function UnitPage(): JSX.Element {
   const id = Number(useParams()['unit']);
   const unit = useUnit(id);
   if (unit.data === undefined) {
-    return unit.isError ? <Failed error={unit.error} retry={() => void unit.refetch()} /> : <Loading />;
+    return (
+      <NoFarm>
+        {unit.isError ? <Failed error={unit.error} retry={() => void unit.refetch()} /> : <Loading />}
+      </NoFarm>
+    );
   }
   return (
     <FarmFrame site={unit.data.site}>
       {(view) => {
         const latest = view.snapshot.latest.units.find((item) => item.unit.id === id);
         return latest === undefined ? (
-          <Note title={t('unit.silent')} />
+          <Note title={t('unit.silent')} text={t('unit.silent_text')} />
         ) : (
           <Detail latest={latest} {...view} />
         );
@@ -64,7 +66,7 @@ export default function UnitPage(): JSX.Element {
 function Detail({ latest, snapshot, open, skewMs }: FarmView & { latest: UnitLatest }): JSX.Element {
   const { unit, readings, observation, evidence } = latest;
   const { site, server_time: serverTime } = snapshot.latest;
-  const mayWrite = reaches(useSession()?.user.role ?? 'viewer', 'operator');
+  const mayWrite = useMay('operator');
   const risk = useNow((now) => riskOf(latest, (reading) => isStale(reading, snapshot.receivedAt, now)));
   const records = useRecords(site.slug, null);
   const over = useClosedAlarms(site.slug);
@@ -149,21 +151,18 @@ function Detail({ latest, snapshot, open, skewMs }: FarmView & { latest: UnitLat
         <Typography variant="h2" sx={{ flex: '1 1 auto' }}>
           {t('unit.water')}
         </Typography>
-        <ToggleButtonGroup
-          exclusive
+        <Segments
+          label={t('charts.span')}
           value={span.key}
-          aria-label={t('charts.span')}
-          onChange={(_event, key: string | null) => {
-            setSpanKey((old) => key ?? old);
+          options={spans.map(({ key, seconds }) => [
+            key,
+            key === 'cycle' ? t('charts.cycle') : shortAgeText(seconds),
+          ])}
+          onChange={(key) => {
+            setSpanKey(key);
             setZoom(null);
           }}
-        >
-          {spans.map((item) => (
-            <ToggleButton key={item.key} value={item.key} sx={{ px: 2 }}>
-              {item.key === 'cycle' ? t('charts.cycle') : shortAgeText(item.seconds)}
-            </ToggleButton>
-          ))}
-        </ToggleButtonGroup>
+        />
       </Box>
       <Box sx={{ display: 'flex', flexWrap: 'wrap', alignItems: 'center', gap: 2 }}>
         <Typography variant="body2" color="textSecondary" sx={{ flex: '1 1 12rem' }}>
@@ -172,21 +171,13 @@ function Detail({ latest, snapshot, open, skewMs }: FarmView & { latest: UnitLat
         </Typography>
         <ChartControls asked={asked} onZoom={setZoom} />
         {others.length > 0 && (
-          <TextField
-            select
+          <SelectField
             label={t('charts.compare')}
             value={compared}
-            onChange={(event) => setCompared(event.target.value)}
-            slotProps={{ select: { displayEmpty: true }, inputLabel: { shrink: true } }}
+            options={[['', '–'], ...others.map((item) => [item.unit.slug, item.unit.name] as const)]}
+            onChange={setCompared}
             sx={{ minWidth: '10rem' }}
-          >
-            <MenuItem value="">–</MenuItem>
-            {others.map((item) => (
-              <MenuItem key={item.unit.slug} value={item.unit.slug}>
-                {item.unit.name}
-              </MenuItem>
-            ))}
-          </TextField>
+          />
         )}
       </Box>
       <Box

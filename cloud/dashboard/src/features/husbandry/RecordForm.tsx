@@ -3,12 +3,12 @@ import Alert from '@mui/material/Alert';
 import Box from '@mui/material/Box';
 import Button from '@mui/material/Button';
 import IconButton from '@mui/material/IconButton';
-import MenuItem from '@mui/material/MenuItem';
 import TextField from '@mui/material/TextField';
 import Typography from '@mui/material/Typography';
 import { useState, type JSX, type SyntheticEvent } from 'react';
 import { t, word } from '../../i18n';
 import { MinusIcon, PlusIcon } from '../../kit/icons';
+import { SelectField, type Option } from '../../kit/SelectField';
 import {
   blank,
   CAUSES,
@@ -109,77 +109,39 @@ function FieldInput({ field, answers, farm, wrong, onChange }: InputProps): JSX.
   const { name } = field;
   const label = word('field', name);
   const value = answers[name] ?? '';
+  const said = { label, value, error: wrong, required: !('optional' in field) };
   const base = {
-    label,
-    value,
-    error: wrong,
-    required: !('optional' in field),
+    ...said,
     onChange: (event: { target: { value: string } }) => onChange(name, event.target.value),
   };
+  const oneOf = (options: readonly Option<string>[]): JSX.Element => (
+    <SelectField {...said} options={options} onChange={(chosen) => onChange(name, chosen)} />
+  );
   if (field.type === 'unit' || field.type === 'other_unit') {
     const offered =
       field.type === 'unit' ? farm.units : farm.units.filter((unit) => unit.slug !== answers['unit']);
-    return (
-      <TextField select {...base}>
-        {offered.map((unit) => (
-          <MenuItem key={unit.slug} value={unit.slug}>
-            {unit.name}
-          </MenuItem>
-        ))}
-      </TextField>
-    );
+    return oneOf(offered.map((unit) => [unit.slug, unit.name]));
   }
   if (field.type === 'any_batch') return <TextField {...base} helperText={t('records.any_batch')} />;
   if (field.type === 'batch') {
     const held = farm.stock.filter((each) => each.unit === answers['unit']).map((each) => each.batch);
     if (held.length === 0)
       return <TextField {...base} helperText={answers['unit'] ? t('records.no_batch') : ''} />;
-    return (
-      <TextField select {...base}>
-        {[...new Set(held)].map((batch) => (
-          <MenuItem key={batch} value={batch}>
-            {batch}
-          </MenuItem>
-        ))}
-      </TextField>
-    );
+    return oneOf([...new Set(held)].map((batch) => [batch, batch]));
   }
-  if (field.type === 'choice') {
-    return (
-      <TextField select {...base}>
-        {field.of.map((each) => (
-          <MenuItem key={each} value={each}>
-            {word(field.words, each)}
-          </MenuItem>
-        ))}
-      </TextField>
-    );
-  }
+  if (field.type === 'choice') return oneOf(field.of.map((each) => [each, word(field.words, each)]));
   if (field.type === 'cause') {
     const details = CAUSES[value] ?? [];
     return (
       <>
-        <TextField select {...base}>
-          {Object.keys(CAUSES).map((cause) => (
-            <MenuItem key={cause} value={cause}>
-              {word('cause', cause)}
-            </MenuItem>
-          ))}
-        </TextField>
+        {oneOf(Object.keys(CAUSES).map((cause) => [cause, word('cause', cause)]))}
         {details.length > 0 && (
-          <TextField
-            select
+          <SelectField
             label={word('field', 'detail')}
             value={answers['detail'] ?? ''}
-            onChange={(event) => onChange('detail', event.target.value)}
-          >
-            <MenuItem value="">–</MenuItem>
-            {details.map((detail) => (
-              <MenuItem key={detail} value={detail}>
-                {word('cause', detail)}
-              </MenuItem>
-            ))}
-          </TextField>
+            options={[['', '–'], ...details.map((detail) => [detail, word('cause', detail)] as const)]}
+            onChange={(chosen) => onChange('detail', chosen)}
+          />
         )}
       </>
     );

@@ -2,7 +2,6 @@
 import Alert from '@mui/material/Alert';
 import Box from '@mui/material/Box';
 import Button from '@mui/material/Button';
-import MenuItem from '@mui/material/MenuItem';
 import TextField from '@mui/material/TextField';
 import Typography from '@mui/material/Typography';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
@@ -12,14 +11,15 @@ import { addBatch, strikeRecord } from '../../api/endpoints';
 import type { Recorded, RecordKind, SiteLatest } from '../../api/types';
 import { numberText, t, word } from '../../i18n';
 import { Answer } from '../../kit/Answer';
+import { AskForm } from '../../kit/AskForm';
 import { Card } from '../../kit/Card';
 import { PageTitle } from '../../kit/PageTitle';
+import { SelectField } from '../../kit/SelectField';
 import { Note } from '../../kit/States';
 import { Table } from '../../kit/Table';
 import { Tabs } from '../../kit/Tabs';
 import { farmDateTime } from '../../kit/time';
-import { reaches } from '../auth/rules';
-import { useSession } from '../auth/useSession';
+import { useMay } from '../auth/useMay';
 import { FarmFrame } from '../farms/FarmFrame';
 import { SPECIES, speciesText } from '../farms/words';
 import { FORMS, type FormKind } from './forms';
@@ -48,11 +48,10 @@ function Records({ site, latest }: { site: string; latest: SiteLatest | undefine
   const stock = useHoldings(site);
   const farm = useKnownFarm(site, latest, stock.data);
   const [search, setSearch] = useSearchParams();
-  const session = useSession();
+  const mayWrite = useMay('operator');
   const waiting = useWaiting().length;
   // What has just left the box is in the diary now.
   useEffect(() => void client.invalidateQueries({ queryKey: ['husbandry'] }), [client, waiting]);
-  const mayWrite = session !== null && reaches(session.user.role, 'operator');
   const wanted = search.get('write');
   const kind = KINDS.find((each) => each === wanted);
   const timezone = farm?.timezone ?? 'UTC';
@@ -140,21 +139,13 @@ function Diary({ site, timezone, units }: PartProps): JSX.Element {
   const query = useRecords(site, kind);
   return (
     <>
-      <TextField
-        select
+      <SelectField<RecordKind | ''>
         label={t('records.kind')}
         value={kind ?? ''}
-        onChange={(event) => setKind((event.target.value || null) as RecordKind | null)}
-        slotProps={{ select: { displayEmpty: true }, inputLabel: { shrink: true } }}
+        options={[['', t('records.all')], ...ALL_KINDS.map((each) => [each, word('record', each)] as const)]}
+        onChange={(chosen) => setKind(chosen || null)}
         sx={{ mb: 1.5, minWidth: '14rem' }}
-      >
-        <MenuItem value="">{t('records.all')}</MenuItem>
-        {ALL_KINDS.map((each) => (
-          <MenuItem key={each} value={each}>
-            {word('record', each)}
-          </MenuItem>
-        ))}
-      </TextField>
+      />
       <Answer query={query} empty={{ when: (page) => page.items.length === 0, title: t('records.none') }}>
         {(page) => (
           <Table
@@ -200,7 +191,7 @@ function Diary({ site, timezone, units }: PartProps): JSX.Element {
 /** A wrong record is struck out with a reason; it stays readable. */
 function StrikeButton({ recorded }: { recorded: Recorded }): JSX.Element | null {
   const client = useQueryClient();
-  const session = useSession();
+  const mayStrike = useMay('operator');
   const [reason, setReason] = useState<string | null>(null);
   const strike = useMutation({
     mutationFn: (why: string) => strikeRecord(recorded.record.id, why),
@@ -209,7 +200,7 @@ function StrikeButton({ recorded }: { recorded: Recorded }): JSX.Element | null 
   if (recorded.struck_at !== null && recorded.struck_at !== undefined) {
     return <Typography variant="caption">{recorded.struck_because}</Typography>;
   }
-  if (session === null || !reaches(session.user.role, 'operator')) return null;
+  if (!mayStrike) return null;
   if (reason === null) {
     return (
       <Button color="inherit" onClick={() => setReason('')} sx={{ color: 'text.secondary' }}>
@@ -245,7 +236,7 @@ function StrikeButton({ recorded }: { recorded: Recorded }): JSX.Element | null 
 function Batches({ site, units }: { site: string; units: Units }): JSX.Element {
   const batches = useBatches();
   const stock = useHoldings(site);
-  const mayWrite = reaches(useSession()?.user.role ?? 'viewer', 'farm_manager');
+  const mayWrite = useMay('farm_manager');
   const kg = (value: number | null): string => (value === null ? '–' : numberText(value, 0));
   return (
     <Box sx={{ display: 'grid', gap: 2 }}>
@@ -305,7 +296,7 @@ function Batches({ site, units }: { site: string; units: Units }): JSX.Element {
 function NewBatchForm(): JSX.Element {
   const client = useQueryClient();
   const [code, setCode] = useState('');
-  const [species, setSpecies] = useState('salmo_salar');
+  const [species, setSpecies] = useState<string>('salmo_salar');
   const [origin, setOrigin] = useState('');
   const add = useMutation({
     mutationFn: () => addBatch({ code: code.trim(), species, origin: origin.trim() }),
@@ -315,14 +306,11 @@ function NewBatchForm(): JSX.Element {
     },
   });
   return (
-    <Box
-      component="form"
-      aria-label={t('records.begin_batch')}
-      onSubmit={(event) => {
-        event.preventDefault();
-        add.mutate();
-      }}
-      sx={{ mt: 2, display: 'flex', flexWrap: 'wrap', gap: 1.5 }}
+    <AskForm
+      action={t('records.begin_batch')}
+      disabled={add.isPending}
+      error={add.error}
+      onSubmit={() => add.mutate()}
     >
       <TextField
         label={t('field.batch')}
@@ -330,29 +318,18 @@ function NewBatchForm(): JSX.Element {
         value={code}
         onChange={(event) => setCode(event.target.value)}
       />
-      <TextField
-        select
+      <SelectField
         label={t('column.species')}
         value={species}
-        onChange={(event) => setSpecies(event.target.value)}
-        sx={{ minWidth: '12rem' }}
-      >
-        {SPECIES.map((each) => (
-          <MenuItem key={each} value={each}>
-            {speciesText(each)}
-          </MenuItem>
-        ))}
-      </TextField>
+        options={SPECIES.map((each) => [each, speciesText(each)])}
+        onChange={setSpecies}
+      />
       <TextField
         label={t('column.origin')}
         value={origin}
         onChange={(event) => setOrigin(event.target.value)}
       />
-      <Button type="submit" variant="outlined" color="inherit" disabled={add.isPending}>
-        {t('records.begin_batch')}
-      </Button>
-      {add.error !== null && <Alert severity="error">{add.error.message}</Alert>}
-    </Box>
+    </AskForm>
   );
 }
 

@@ -1,7 +1,5 @@
 /** How the farm does: each figure with its target, what it was computed from, and why it cannot be told when it cannot. */
 import Box from '@mui/material/Box';
-import MenuItem from '@mui/material/MenuItem';
-import TextField from '@mui/material/TextField';
 import Typography from '@mui/material/Typography';
 import { useQuery } from '@tanstack/react-query';
 import { useState, type JSX } from 'react';
@@ -14,6 +12,7 @@ import { Card } from '../../kit/Card';
 import { CheckIcon, CloseIcon, MinusIcon } from '../../kit/icons';
 import { PageTitle } from '../../kit/PageTitle';
 import { lastDays, PeriodChoice } from '../../kit/period';
+import { SelectField } from '../../kit/SelectField';
 import { FarmFrame } from '../farms/FarmFrame';
 import { unitText } from '../telemetry/units';
 
@@ -37,21 +36,13 @@ function Kpis({ site, units }: { site: string; units: readonly Unit[] }): JSX.El
   return (
     <>
       <PageTitle title={t('kpis.title')} text={t('kpis.text')}>
-        <TextField
-          select
+        <SelectField
           label={t('column.unit')}
           value={unit}
-          onChange={(event) => setUnit(event.target.value)}
-          slotProps={{ select: { displayEmpty: true }, inputLabel: { shrink: true } }}
+          options={[['', t('records.all')], ...units.map((each) => [each.slug, each.name] as const)]}
+          onChange={setUnit}
           sx={{ minWidth: '11rem' }}
-        >
-          <MenuItem value="">{t('records.all')}</MenuItem>
-          {units.map((each) => (
-            <MenuItem key={each.slug} value={each.slug}>
-              {each.name}
-            </MenuItem>
-          ))}
-        </TextField>
+        />
         <PeriodChoice days={days} choices={[7, 30, 90, 365]} onChange={setDays} />
       </PageTitle>
       <Answer query={query} empty={{ when: (found) => found.kpis.length === 0, title: t('state.nothing') }}>

@@ -1,49 +1,47 @@
 /** Labels from a file of another tool: checked first, with every fault by its place, and taken whole or not at all. */
-import Alert from '@mui/material/Alert';
-import Box from '@mui/material/Box';
-import MenuItem from '@mui/material/MenuItem';
-import TextField from '@mui/material/TextField';
 import { useState, type JSX } from 'react';
-import { ApiError, type PlacedFault } from '../../api/client';
+import { ApiError } from '../../api/client';
 import { importLabels, type LabelFormat } from '../../api/labels';
 import { t } from '../../i18n';
 import { FileImport, useFileImport } from '../../kit/FileImport';
-import { Table } from '../../kit/Table';
+import { SelectField, type Option } from '../../kit/SelectField';
 
-const FORMATS: Readonly<Record<LabelFormat, string>> = { coco: 'COCO', label_studio: 'Label Studio' };
+const FORMATS: readonly Option<LabelFormat>[] = [
+  ['coco', 'COCO'],
+  ['label_studio', 'Label Studio'],
+];
 
 export function ImportPart(): JSX.Element {
   const [format, setFormat] = useState<LabelFormat>('coco');
   const importing = useFileImport((text, dryRun) => send(format, text, dryRun), ['labels']);
-  const { error } = importing;
+  const faults = importing.error instanceof ApiError ? importing.error.faults : [];
   return (
     <FileImport
       importing={importing}
       text={t('labels.import_text')}
       accept=".json,application/json"
-      testId="labels-file"
-      faults={error instanceof ApiError && error.faults.length > 0 ? <Faults found={error.faults} /> : null}
+      testId="labels"
+      faults={faults}
+      faultsTold={t('labels.import_faults', { n: faults.length })}
+      faultColumns={[
+        { head: t('labels.import_place'), cell: (fault) => <code>{fault.location}</code> },
+        { head: t('column.why'), cell: (fault) => fault.message },
+      ]}
       fine={({ labels, stored, known, closed }) =>
         t('labels.import_fine', { n: labels, fresh: stored, known, closed })
       }
       done={({ stored }) => t('labels.import_done', { n: stored })}
     >
-      <TextField
-        select
+      <SelectField
         label={t('labels.import_form')}
         value={format}
-        onChange={(event) => {
-          setFormat(event.target.value as LabelFormat);
+        options={FORMATS}
+        onChange={(chosen) => {
+          setFormat(chosen);
           importing.reset();
         }}
         sx={{ minWidth: '12rem' }}
-      >
-        {Object.entries(FORMATS).map(([key, name]) => (
-          <MenuItem key={key} value={key}>
-            {name}
-          </MenuItem>
-        ))}
-      </TextField>
+      />
     </FileImport>
   );
 }
@@ -59,23 +57,4 @@ async function send(format: LabelFormat, text: string, dryRun: boolean): ReturnT
     ]);
   }
   return importLabels(format, document, dryRun);
-}
-
-function Faults({ found }: { found: readonly PlacedFault[] }): JSX.Element {
-  return (
-    <Box data-testid="labels-faults">
-      <Alert severity="error" sx={{ mb: 1 }}>
-        {t('labels.import_faults', { n: found.length })}
-      </Alert>
-      <Table
-        label={t('import.faults_title')}
-        rows={found}
-        rowKey={(fault) => `${fault.location} ${fault.message}`}
-        columns={[
-          { head: t('labels.import_place'), cell: (fault) => <code>{fault.location}</code> },
-          { head: t('column.why'), cell: (fault) => fault.message },
-        ]}
-      />
-    </Box>
-  );
 }

@@ -2,14 +2,13 @@
 import Box from '@mui/material/Box';
 import Button from '@mui/material/Button';
 import MuiLink from '@mui/material/Link';
-import ToggleButton from '@mui/material/ToggleButton';
-import ToggleButtonGroup from '@mui/material/ToggleButtonGroup';
 import { useState, type JSX } from 'react';
 import { Link } from 'react-router';
 import type { LabelTask, TaskStatus } from '../../api/labels';
 import { numberText, t, word } from '../../i18n';
 import { Card } from '../../kit/Card';
 import { Pages } from '../../kit/Pages';
+import { Segments } from '../../kit/Segments';
 import { Table } from '../../kit/Table';
 import { farmDateTime } from '../../kit/time';
 import { useReview, useTasks } from './queries';
@@ -31,19 +30,13 @@ export function QueuePart({ site, timezone, unitOf, mayLabel, mayReview }: Props
   const review = useReview();
   return (
     <>
-      <ToggleButtonGroup
-        exclusive
+      <Segments
+        label={t('labels.status')}
         value={status}
-        aria-label={t('labels.status')}
-        onChange={(_event, value: TaskStatus | null) => value !== null && setStatus(value)}
+        options={STATUSES.map((each) => [each, word('label_status', each)])}
+        onChange={setStatus}
         sx={{ mb: 2, flexWrap: 'wrap' }}
-      >
-        {STATUSES.map((each) => (
-          <ToggleButton key={each} value={each} sx={{ px: 2 }}>
-            {word('label_status', each)}
-          </ToggleButton>
-        ))}
-      </ToggleButtonGroup>
+      />
       <Pages query={query} empty={{ title: t('labels.none'), text: t('labels.none_text') }}>
         {(rows, older) => (
           <Card>

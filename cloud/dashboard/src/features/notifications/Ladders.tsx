@@ -13,19 +13,21 @@ import { t } from '../../i18n';
 import { Answer } from '../../kit/Answer';
 import { Card } from '../../kit/Card';
 import { FormDialog } from '../../kit/FormDialog';
+import { RowButton } from '../../kit/RowButton';
+import { useRows } from '../../kit/rows';
+import { SelectField } from '../../kit/SelectField';
 import { Table } from '../../kit/Table';
 import { shortAgeText } from '../../kit/time';
 import { SEVERITIES, severityText } from '../alarms/order';
 import { useLadders } from '../alarms/queries';
 import { SeverityMark } from '../alarms/SeverityMark';
-import { reaches } from '../auth/rules';
-import { useSession } from '../auth/useSession';
+import { useMay } from '../auth/useMay';
 import { CHANNELS, DUTIES, ladderFaults, MAX_STEPS, withLadder } from './rules';
 
 export function Ladders({ site }: { site: string }): JSX.Element {
   const query = useLadders(site);
   const [editing, setEditing] = useState<Severity | null>(null);
-  const manager = reaches(useSession()?.user.role ?? 'viewer', 'farm_manager');
+  const manager = useMay('farm_manager');
   return (
     <Card title={t('oncall.ladders')}>
       <Answer query={query}>
@@ -57,13 +59,11 @@ export function Ladders({ site }: { site: string }): JSX.Element {
                   head: '',
                   cell: (severity) =>
                     manager && (
-                      <Button
-                        color="inherit"
-                        aria-label={`${t('access.change')} ${severityText(severity)}`}
+                      <RowButton
+                        action={t('access.change')}
+                        of={severityText(severity)}
                         onClick={() => setEditing(severity)}
-                      >
-                        {t('access.change')}
-                      </Button>
+                      />
                     ),
                 },
               ]}
@@ -114,8 +114,9 @@ interface DialogProps {
   onClose: () => void;
 }
 
+type Hours = NonNullable<Ladder['hours']>;
+
 interface Rung {
-  readonly key: number;
   readonly minutes: string;
   readonly to: Duty;
   readonly channels: readonly Channel[];
@@ -124,17 +125,16 @@ interface Rung {
 function LadderDialog({ site, severity, shown, onClose }: DialogProps): JSX.Element {
   const client = useQueryClient();
   const now = shown.ladders[severity];
-  const [rungs, setRungs] = useState<readonly Rung[]>(() =>
-    (now?.steps ?? []).map((step, key) => ({
-      key,
-      minutes: String(step.after_s / 60),
-      to: step.to,
-      channels: step.channels,
+  const { rows, add, change, remove } = useRows<Rung>(() =>
+    (now?.steps ?? []).map(({ after_s: after, to, channels }) => ({
+      minutes: String(after / 60),
+      to,
+      channels,
     })),
   );
   const [repeat, setRepeat] = useState(now?.repeat_s == null ? '' : String(now.repeat_s / 60));
   const [rounds, setRounds] = useState(String(now?.rounds ?? 0));
-  const [hours, setHours] = useState<Ladder['hours']>(now?.hours ?? 'always');
+  const [hours, setHours] = useState<Hours>(now?.hours ?? 'always');
   const save = useMutation({
     mutationFn: (ladder: Ladder | null) => setSiteLadders(site, withLadder(shown, severity, ladder)),
     onSuccess: async () => {
@@ -143,7 +143,7 @@ function LadderDialog({ site, severity, shown, onClose }: DialogProps): JSX.Elem
     },
   });
   const ladder: Ladder = {
-    steps: rungs.map(({ minutes, to, channels }) => ({
+    steps: rows.map(({ row: { minutes, to, channels } }) => ({
       after_s: Number(minutes) * 60,
       to,
       channels: [...channels],
@@ -153,18 +153,7 @@ function LadderDialog({ site, severity, shown, onClose }: DialogProps): JSX.Elem
     hours,
   };
   const faults = ladderFaults(ladder);
-  const change = (key: number, part: Partial<Rung>): void =>
-    setRungs((old) => old.map((rung) => (rung.key === key ? { ...rung, ...part } : rung)));
-  const add = (): void =>
-    setRungs((old) => [
-      ...old,
-      {
-        key: 1 + Math.max(-1, ...old.map((rung) => rung.key)),
-        minutes: String(5 + Math.max(-5, ...old.map((rung) => Number(rung.minutes)))),
-        to: 'everyone',
-        channels: ['sms'],
-      },
-    ]);
+  const last = Math.max(-5, ...rows.map(({ row }) => Number(row.minutes)));
   return (
     <FormDialog
       title={t('oncall.ladder_of', { severity: severityText(severity) })}
@@ -187,32 +176,26 @@ function LadderDialog({ site, severity, shown, onClose }: DialogProps): JSX.Elem
         )
       }
     >
-      {rungs.map((rung) => (
-        <Box key={rung.key} data-testid="rung" sx={rungSx}>
+      {rows.map(({ key, row }) => (
+        <Box key={key} data-testid="rung" sx={rungSx}>
           <TextField
             label={t('oncall.after_min')}
-            value={rung.minutes}
+            value={row.minutes}
             inputMode="decimal"
-            onChange={(event) => change(rung.key, { minutes: event.target.value })}
+            onChange={(event) => change(key, { minutes: event.target.value })}
             sx={{ maxWidth: '8rem' }}
+          />
+          <SelectField
+            label={t('oncall.duty')}
+            value={row.to}
+            options={DUTIES.map((duty) => [duty, t(`duty.${duty}`)])}
+            onChange={(to) => change(key, { to })}
           />
           <TextField
             select
-            label={t('oncall.duty')}
-            value={rung.to}
-            onChange={(event) => change(rung.key, { to: event.target.value as Duty })}
-          >
-            {DUTIES.map((duty) => (
-              <MenuItem key={duty} value={duty}>
-                {t(`duty.${duty}`)}
-              </MenuItem>
-            ))}
-          </TextField>
-          <TextField
-            select
             label={t('oncall.way')}
-            value={rung.channels}
-            onChange={(event) => change(rung.key, { channels: event.target.value as unknown as Channel[] })}
+            value={row.channels}
+            onChange={(event) => change(key, { channels: event.target.value as unknown as Channel[] })}
             slotProps={{ select: { multiple: true } }}
           >
             {CHANNELS.map((channel) => (
@@ -221,11 +204,7 @@ function LadderDialog({ site, severity, shown, onClose }: DialogProps): JSX.Elem
               </MenuItem>
             ))}
           </TextField>
-          <Button
-            color="inherit"
-            onClick={() => setRungs((old) => old.filter((each) => each.key !== rung.key))}
-            sx={{ minHeight: '3.5rem' }}
-          >
+          <Button color="inherit" onClick={() => remove(key)} sx={{ minHeight: '3.5rem' }}>
             {t('oncall.remove')}
           </Button>
         </Box>
@@ -233,8 +212,8 @@ function LadderDialog({ site, severity, shown, onClose }: DialogProps): JSX.Elem
       <Button
         variant="outlined"
         color="inherit"
-        disabled={rungs.length >= MAX_STEPS}
-        onClick={add}
+        disabled={rows.length >= MAX_STEPS}
+        onClick={() => add({ minutes: String(last + 5), to: 'everyone', channels: ['sms'] })}
         sx={{ justifySelf: 'start' }}
       >
         {t('oncall.add_step')}
@@ -253,15 +232,15 @@ function LadderDialog({ site, severity, shown, onClose }: DialogProps): JSX.Elem
           inputMode="numeric"
           onChange={(event) => setRounds(event.target.value.trim())}
         />
-        <TextField
-          select
+        <SelectField
           label={t('oncall.hours')}
           value={hours}
-          onChange={(event) => setHours(event.target.value as Ladder['hours'])}
-        >
-          <MenuItem value="always">{t('oncall.always')}</MenuItem>
-          <MenuItem value="office">{t('oncall.office')}</MenuItem>
-        </TextField>
+          options={[
+            ['always', t('oncall.always')],
+            ['office', t('oncall.office')],
+          ]}
+          onChange={setHours}
+        />
       </Box>
       {faults.map((fault) => (
         <Alert key={fault} severity="warning">

@@ -12,10 +12,10 @@ import { Answer } from '../../kit/Answer';
 import { AskForm } from '../../kit/AskForm';
 import { Card } from '../../kit/Card';
 import { CheckIcon, CloseIcon } from '../../kit/icons';
+import { RowButton } from '../../kit/RowButton';
 import { Table } from '../../kit/Table';
 import { farmDateTime } from '../../kit/time';
-import { reaches } from '../auth/rules';
-import { useSession } from '../auth/useSession';
+import { useMay } from '../auth/useMay';
 import { Ladders } from './Ladders';
 import { useContacts } from './queries';
 import { Shifts } from './Shifts';
@@ -34,7 +34,7 @@ export function OnCall({ site, timezone }: { site: string; timezone: string }): 
 function Contacts(): JSX.Element {
   const query = useContacts();
   const client = useQueryClient();
-  const manager = reaches(useSession()?.user.role ?? 'viewer', 'farm_manager');
+  const manager = useMay('farm_manager');
   const remove = useMutation({
     mutationFn: removeContact,
     onSettled: () => client.invalidateQueries({ queryKey: ['contacts'] }),
@@ -58,13 +58,12 @@ function Contacts(): JSX.Element {
                   head: '',
                   cell: (each) =>
                     manager && (
-                      <Button
-                        color="inherit"
+                      <RowButton
+                        action={t('oncall.remove')}
+                        of={each.name}
                         disabled={remove.isPending}
                         onClick={() => remove.mutate(each.id)}
-                      >
-                        {t('oncall.remove')}
-                      </Button>
+                      />
                     ),
                 },
               ]}
@@ -99,7 +98,12 @@ function NewContactForm(): JSX.Element {
   });
   return (
     <>
-      <AskForm action={t('oncall.add')} disabled={add.isPending} onSubmit={() => add.mutate()}>
+      <AskForm
+        action={t('oncall.add')}
+        disabled={add.isPending}
+        error={add.error}
+        onSubmit={() => add.mutate()}
+      >
         <TextField
           label={t('oncall.name')}
           required
@@ -120,7 +124,6 @@ function NewContactForm(): JSX.Element {
           onChange={(event) => setPhone(event.target.value)}
         />
       </AskForm>
-      {add.error !== null && <Alert severity="error">{add.error.message}</Alert>}
     </>
   );
 }
@@ -132,7 +135,7 @@ function Path({ site, timezone }: { site: string; timezone: string }): JSX.Eleme
     queryFn: ({ signal }) => alarmPath(site, signal),
     refetchInterval: 30_000,
   });
-  const operator = reaches(useSession()?.user.role ?? 'viewer', 'farm_manager');
+  const manager = useMay('farm_manager');
   const test = useMutation({
     mutationFn: () => testAlarmPath(site),
     onSuccess: () => client.invalidateQueries({ queryKey: ['alarm path'] }),
@@ -169,7 +172,7 @@ function Path({ site, timezone }: { site: string; timezone: string }): JSX.Eleme
           />
         )}
       </Answer>
-      {operator && (
+      {manager && (
         <Button
           variant="outlined"
           color="inherit"

@@ -2,7 +2,6 @@
 import Alert from '@mui/material/Alert';
 import Box from '@mui/material/Box';
 import Button from '@mui/material/Button';
-import MenuItem from '@mui/material/MenuItem';
 import TextField from '@mui/material/TextField';
 import ToggleButton from '@mui/material/ToggleButton';
 import ToggleButtonGroup from '@mui/material/ToggleButtonGroup';
@@ -14,16 +13,17 @@ import type { Contact, Shift } from '../../api/types';
 import { locale, t } from '../../i18n';
 import { Answer } from '../../kit/Answer';
 import { Card } from '../../kit/Card';
+import { useRows } from '../../kit/rows';
+import { SelectField } from '../../kit/SelectField';
 import { Table } from '../../kit/Table';
-import { reaches } from '../auth/rules';
-import { useSession } from '../auth/useSession';
+import { useMay } from '../auth/useMay';
 import { useContacts } from './queries';
 import { DUTIES, MAX_SHIFTS } from './rules';
 
 export function Shifts({ site }: { site: string }): JSX.Element {
   const contacts = useContacts();
   const [editing, setEditing] = useState(false);
-  const manager = reaches(useSession()?.user.role ?? 'viewer', 'farm_manager');
+  const manager = useMay('farm_manager');
   const query = useQuery({
     queryKey: ['on call', site],
     queryFn: ({ signal }) => onCall(site, signal),
@@ -58,7 +58,6 @@ export function Shifts({ site }: { site: string }): JSX.Element {
                   { head: t('oncall.hours'), cell: (each) => `${each.start}–${each.end}` },
                 ]}
               />
-
               {manager && (contacts.data?.length ?? 0) > 0 && (
                 <Button variant="outlined" color="inherit" onClick={() => setEditing(true)} sx={{ mt: 1.5 }}>
                   {t('oncall.edit_shifts')}
@@ -80,35 +79,20 @@ interface FormProps {
 }
 
 const ALL_DAYS = [0, 1, 2, 3, 4, 5, 6];
+const AROUND_THE_CLOCK = { duty: 'primary', weekdays: ALL_DAYS, start: '00:00', end: '00:00' } as const;
 
 function ShiftsForm({ site, shifts, contacts, onDone }: FormProps): JSX.Element {
   const client = useQueryClient();
-  // A number of its own for each row, so that removing one does not move the others' fields.
-  const [rows, setRows] = useState(() => shifts.map((shift, index) => ({ key: index, shift })));
+  const { rows, add, change, remove } = useRows(() => shifts);
   const save = useMutation({
-    mutationFn: () => setOnCall(site, { shifts: rows.map(({ shift }) => shift) }),
+    mutationFn: () => setOnCall(site, { shifts: rows.map(({ row }) => row) }),
     onSuccess: async () => {
       await client.invalidateQueries({ queryKey: ['on call', site] });
       onDone();
     },
   });
-  const change = (key: number, part: Partial<Shift>): void =>
-    setRows((old) => old.map((row) => (row.key === key ? { key, shift: { ...row.shift, ...part } } : row)));
-  const add = (): void => {
-    const contact = contacts[0];
-    if (contact === undefined) return;
-    const shift: Shift = {
-      contact_id: contact.id,
-      duty: 'primary',
-      weekdays: ALL_DAYS,
-      start: '00:00',
-      end: '00:00',
-    };
-    setRows((old) => [...old, { key: 1 + Math.max(0, ...old.map((row) => row.key)), shift }]);
-  };
-  const whole = rows.every(
-    ({ shift }) => shift.weekdays.length > 0 && shift.start !== '' && shift.end !== '',
-  );
+  const someone = contacts[0];
+  const whole = rows.every(({ row }) => row.weekdays.length > 0 && row.start !== '' && row.end !== '');
   return (
     <Box
       component="form"
@@ -122,32 +106,20 @@ function ShiftsForm({ site, shifts, contacts, onDone }: FormProps): JSX.Element 
       <Typography variant="body2" color="textSecondary">
         {t('oncall.shifts_text')}
       </Typography>
-      {rows.map(({ key, shift }) => (
+      {rows.map(({ key, row: shift }) => (
         <Box key={key} data-testid="shift" sx={rowSx}>
-          <TextField
-            select
+          <SelectField
             label={t('oncall.name')}
             value={shift.contact_id}
-            onChange={(event) => change(key, { contact_id: Number(event.target.value) })}
-          >
-            {contacts.map((contact) => (
-              <MenuItem key={contact.id} value={contact.id}>
-                {contact.name}
-              </MenuItem>
-            ))}
-          </TextField>
-          <TextField
-            select
+            options={contacts.map(({ id, name }) => [id, name])}
+            onChange={(id) => change(key, { contact_id: id })}
+          />
+          <SelectField
             label={t('oncall.duty')}
             value={shift.duty}
-            onChange={(event) => change(key, { duty: event.target.value as Shift['duty'] })}
-          >
-            {DUTIES.map((duty) => (
-              <MenuItem key={duty} value={duty}>
-                {t(`duty.${duty}`)}
-              </MenuItem>
-            ))}
-          </TextField>
+            options={DUTIES.map((duty) => [duty, t(`duty.${duty}`)])}
+            onChange={(duty) => change(key, { duty })}
+          />
           <ToggleButtonGroup
             value={shift.weekdays}
             aria-label={t('oncall.days')}
@@ -177,18 +149,21 @@ function ShiftsForm({ site, shifts, contacts, onDone }: FormProps): JSX.Element 
             onChange={(event) => change(key, { end: event.target.value })}
             slotProps={{ inputLabel: { shrink: true } }}
           />
-          <Button
-            color="inherit"
-            onClick={() => setRows((old) => old.filter((row) => row.key !== key))}
-            sx={{ minHeight: '3.5rem' }}
-          >
+          <Button color="inherit" onClick={() => remove(key)} sx={{ minHeight: '3.5rem' }}>
             {t('oncall.remove')}
           </Button>
         </Box>
       ))}
       {save.error !== null && <Alert severity="error">{save.error.message}</Alert>}
       <Box sx={{ display: 'flex', flexWrap: 'wrap', gap: 1 }}>
-        <Button variant="outlined" color="inherit" disabled={rows.length >= MAX_SHIFTS} onClick={add}>
+        <Button
+          variant="outlined"
+          color="inherit"
+          disabled={rows.length >= MAX_SHIFTS || someone === undefined}
+          onClick={() => {
+            if (someone !== undefined) add({ ...AROUND_THE_CLOCK, contact_id: someone.id });
+          }}
+        >
           {t('oncall.add_shift')}
         </Button>
         <Box sx={{ flex: 1 }} />

@@ -2,8 +2,6 @@
 import Alert from '@mui/material/Alert';
 import Box from '@mui/material/Box';
 import Button from '@mui/material/Button';
-import ToggleButton from '@mui/material/ToggleButton';
-import ToggleButtonGroup from '@mui/material/ToggleButtonGroup';
 import Typography from '@mui/material/Typography';
 import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState, type JSX } from 'react';
@@ -16,10 +14,10 @@ import { ChooseFile } from '../../kit/ChooseFile';
 import { PageTitle } from '../../kit/PageTitle';
 import { paged } from '../../kit/paged';
 import { Pages } from '../../kit/Pages';
+import { Segments } from '../../kit/Segments';
 import { Table } from '../../kit/Table';
 import { farmDateTime } from '../../kit/time';
-import { reaches } from '../auth/rules';
-import { useSession } from '../auth/useSession';
+import { useMay } from '../auth/useMay';
 import { FarmFrame } from '../farms/FarmFrame';
 import { speciesText } from '../farms/words';
 import { WrongButton } from '../labels/WrongButton';
@@ -53,7 +51,7 @@ interface Shown {
 
 function Classify({ timezone }: { timezone: string }): JSX.Element {
   const client = useQueryClient();
-  const mayAsk = reaches(useSession()?.user.role ?? 'viewer', 'operator');
+  const mayAsk = useMay('operator');
   const [task, setTask] = useState<AskedTask>('detection');
   const [shown, setShown] = useState<Shown | null>(null);
   const ask = useMutation({
@@ -75,18 +73,12 @@ function Classify({ timezone }: { timezone: string }): JSX.Element {
       {mayAsk && (
         <Card>
           <Box sx={{ display: 'flex', flexWrap: 'wrap', gap: 2, alignItems: 'center', mb: 2 }}>
-            <ToggleButtonGroup
-              exclusive
+            <Segments
+              label={t('classify.task')}
               value={task}
-              aria-label={t('classify.task')}
-              onChange={(_event, value: AskedTask | null) => value !== null && turnTo(value)}
-            >
-              {TASKS.map((each) => (
-                <ToggleButton key={each} value={each} sx={{ px: 2, textTransform: 'none' }}>
-                  {t(`classify.${each}`)}
-                </ToggleButton>
-              ))}
-            </ToggleButtonGroup>
+              options={TASKS.map((each) => [each, t(`classify.${each}`)])}
+              onChange={turnTo}
+            />
             <ChooseFile
               label={t('classify.choose')}
               accept="image/jpeg,image/png"
@@ -238,10 +230,10 @@ function labelText(label: string): string {
 
 function History({ timezone }: { timezone: string }): JSX.Element {
   const query = useInfiniteQuery(paged(['predictions'], 60_000, pastPredictions));
-  const mayMark = reaches(useSession()?.user.role ?? 'viewer', 'operator');
+  const mayMark = useMay('operator');
   return (
     <Card title={t('classify.history')}>
-      <Pages query={query} empty={{ title: t('state.nothing') }}>
+      <Pages query={query} empty={{ title: t('classify.none') }}>
         {(rows, older) => (
           <>
             <Table

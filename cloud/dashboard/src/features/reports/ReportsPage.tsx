@@ -2,8 +2,6 @@
 import Alert from '@mui/material/Alert';
 import Box from '@mui/material/Box';
 import Button from '@mui/material/Button';
-import MenuItem from '@mui/material/MenuItem';
-import TextField from '@mui/material/TextField';
 import Typography from '@mui/material/Typography';
 import { useMutation } from '@tanstack/react-query';
 import { useState, type JSX } from 'react';
@@ -15,6 +13,7 @@ import { csvRows } from '../../kit/csv';
 import { DownloadIcon } from '../../kit/icons';
 import { PageTitle } from '../../kit/PageTitle';
 import { lastDays, PeriodChoice } from '../../kit/period';
+import { SelectField } from '../../kit/SelectField';
 import { FarmFrame } from '../farms/FarmFrame';
 import { useBatches } from '../husbandry/queries';
 
@@ -61,38 +60,28 @@ function Reports({ site }: { site: string }): JSX.Element {
       <PageTitle title={t('reports.title')} text={t('reports.text')} />
       <Card>
         <Box sx={{ display: 'flex', flexWrap: 'wrap', gap: 1.5, alignItems: 'center' }}>
-          <TextField
-            select
+          <SelectField
             label={t('reports.which')}
             value={name}
-            onChange={(event) => {
-              setName(event.target.value as (typeof NAMES)[number]);
+            options={NAMES.map((each) => [each, t(`report.${each}`)])}
+            onChange={(chosen) => {
+              setName(chosen);
               preview.reset();
             }}
             sx={{ minWidth: '15rem' }}
-          >
-            {NAMES.map((each) => (
-              <MenuItem key={each} value={each}>
-                {t(`report.${each}`)}
-              </MenuItem>
-            ))}
-          </TextField>
+          />
           {needsBatch && (
-            <TextField
-              select
+            <SelectField
               label={t('field.batch')}
               value={batch}
-              onChange={(event) => setBatch(event.target.value)}
+              options={(batches.data ?? []).map(({ code }) => [code, code])}
+              onChange={setBatch}
               error={batches.isError}
-              helperText={batches.error?.message}
+              helperText={
+                batches.error?.message ?? (batches.data?.length === 0 ? t('records.no_batches') : '')
+              }
               sx={{ minWidth: '10rem' }}
-            >
-              {(batches.data ?? []).map((each) => (
-                <MenuItem key={each.code} value={each.code}>
-                  {each.code}
-                </MenuItem>
-              ))}
-            </TextField>
+            />
           )}
           <PeriodChoice days={days} choices={[1, 7, 30, 365]} onChange={setDays} />
           <Box sx={{ flex: 1 }} />

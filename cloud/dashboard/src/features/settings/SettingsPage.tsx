@@ -1,8 +1,6 @@
 /** What holds on a farm: limits and where they come from, calibrations, who is called, and this screen's own choices. */
 import Box from '@mui/material/Box';
 import Button from '@mui/material/Button';
-import MenuItem from '@mui/material/MenuItem';
-import TextField from '@mui/material/TextField';
 import Typography from '@mui/material/Typography';
 import { useQueries } from '@tanstack/react-query';
 import { use, type JSX } from 'react';
@@ -15,6 +13,7 @@ import { Card } from '../../kit/Card';
 import { MoonIcon, SilentIcon, SoundIcon } from '../../kit/icons';
 import { ModeContext } from '../../kit/ModeContext';
 import { PageTitle } from '../../kit/PageTitle';
+import { SelectField } from '../../kit/SelectField';
 import { Note } from '../../kit/States';
 import { Table } from '../../kit/Table';
 import { Tabs } from '../../kit/Tabs';
@@ -174,19 +173,18 @@ function Screen(): JSX.Element {
   return (
     <Card>
       <Box sx={{ display: 'grid', gap: 2, maxWidth: '26rem', justifyItems: 'start' }}>
-        <TextField
-          select
+        <SelectField
           fullWidth
           label={t('header.language')}
           value={language}
-          onChange={(event) => void setLanguage(event.target.value as Language)}
-        >
-          {(Object.keys(LANGUAGES) as Language[]).map((code) => (
-            <MenuItem key={code} value={code} lang={code}>
+          options={(Object.keys(LANGUAGES) as Language[]).map((code) => [
+            code,
+            <span key={code} lang={code}>
               {LANGUAGES[code].name}
-            </MenuItem>
-          ))}
-        </TextField>
+            </span>,
+          ])}
+          onChange={(code) => void setLanguage(code)}
+        />
         <Button variant="outlined" color="inherit" startIcon={<MoonIcon />} onClick={() => toggle()}>
           {t('settings.theme')}
         </Button>

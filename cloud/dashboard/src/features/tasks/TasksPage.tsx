@@ -2,8 +2,6 @@
 import Box from '@mui/material/Box';
 import Button from '@mui/material/Button';
 import LinearProgress from '@mui/material/LinearProgress';
-import ToggleButton from '@mui/material/ToggleButton';
-import ToggleButtonGroup from '@mui/material/ToggleButtonGroup';
 import Typography from '@mui/material/Typography';
 import { useInfiniteQuery, useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState, type JSX } from 'react';
@@ -16,9 +14,9 @@ import { Confirm } from '../../kit/Confirm';
 import { PageTitle } from '../../kit/PageTitle';
 import { paged } from '../../kit/paged';
 import { Pages } from '../../kit/Pages';
+import { Segments } from '../../kit/Segments';
 import { farmDateTime } from '../../kit/time';
-import { reaches } from '../auth/rules';
-import { useSession } from '../auth/useSession';
+import { useMay } from '../auth/useMay';
 import { FarmFrame } from '../farms/FarmFrame';
 
 const STATES = [
@@ -47,25 +45,14 @@ function Tasks({ timezone }: { timezone: string }): JSX.Element {
   return (
     <Box sx={{ display: 'grid', gap: 2, gridTemplateColumns: 'minmax(0, 1fr)' }}>
       <PageTitle title={t('tasks.title')} text={t('tasks.text')} />
-      <ToggleButtonGroup
-        exclusive
+      <Segments<TaskState | 'all'>
+        label={t('tasks.state')}
         value={state ?? 'all'}
-        aria-label={t('tasks.state')}
-        onChange={(_event, value: TaskState | 'all' | null) =>
-          value !== null && setState(value === 'all' ? null : value)
-        }
+        options={[['all', t('tasks.all')], ...STATES.map((each) => [each, t(`task_state.${each}`)] as const)]}
+        onChange={(value) => setState(value === 'all' ? null : value)}
         // On a phone they stay one row, which is moved sideways.
         sx={{ maxWidth: '100%', overflowX: 'auto', justifySelf: 'start', '& > *': { flex: 'none' } }}
-      >
-        <ToggleButton value="all" sx={{ px: { xs: 1, sm: 2 } }}>
-          {t('tasks.all')}
-        </ToggleButton>
-        {STATES.map((each) => (
-          <ToggleButton key={each} value={each} sx={{ px: { xs: 1, sm: 2 } }}>
-            {t(`task_state.${each}`)}
-          </ToggleButton>
-        ))}
-      </ToggleButtonGroup>
+      />
       <Pages query={query} empty={{ title: t('tasks.none'), text: t('tasks.none_text') }}>
         {(rows, older) => (
           <Box component="ul" aria-label={t('tasks.title')} sx={listSx}>
@@ -93,7 +80,7 @@ const listSx = {
 
 function Task({ task, timezone }: { task: BackgroundTask; timezone: string }): JSX.Element {
   const client = useQueryClient();
-  const mayCancel = reaches(useSession()?.user.role ?? 'viewer', 'operator');
+  const mayCancel = useMay('operator');
   const [asking, setAsking] = useState(false);
   const name = word('task_kind', task.kind);
   const open = task.state === 'queued' || task.state === 'running';

@@ -1,16 +1,17 @@
 /** One channel's chart with its title and its own loading and error states. */
 import Box from '@mui/material/Box';
 import Button from '@mui/material/Button';
-import Skeleton from '@mui/material/Skeleton';
 import Typography from '@mui/material/Typography';
 import { useMutation } from '@tanstack/react-query';
 import { useMemo, type JSX } from 'react';
 import { download } from '../../api/client';
 import type { Alarm, LatestReading } from '../../api/types';
+import { ChartPending } from './ChartState';
 import { limitsFor } from './limitBar';
 import type { Marker } from './markers';
+import { CHART_REM } from './Plot';
 import { useSeries, type SeriesAnswer, type SeriesAsked, type Zoom } from './queries';
-import SeriesChart from './SeriesChart';
+import { SeriesChart } from './SeriesChart';
 import { quantityText, unitText } from './units';
 import { t } from '../../i18n';
 
@@ -77,16 +78,8 @@ export function ChannelChart({
           other={otherChannel === null ? undefined : other.data}
           onZoom={onZoom}
         />
-      ) : query.isError ? (
-        <Typography
-          color="textSecondary"
-          role="status"
-          sx={{ height: '11.5rem', display: 'grid', placeItems: 'center' }}
-        >
-          {query.error.message} {t('state.retrying')}
-        </Typography>
       ) : (
-        <Skeleton variant="rounded" sx={{ height: '11.5rem' }} />
+        <ChartPending error={query.error} height={CHART_REM} />
       )}
     </Box>
   );

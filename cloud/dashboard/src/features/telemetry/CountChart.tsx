@@ -1,11 +1,11 @@
 /** Two lines of fish over one time: full as they were counted, dashed as the newest model would have counted them. */
 import { useTheme } from '@mui/material/styles';
-import { useCallback, useEffect, useMemo, useRef, type JSX } from 'react';
+import { useCallback, useMemo, type JSX } from 'react';
 import type uPlot from 'uplot';
 import type { CountSeries } from '../../api/types';
 import { t } from '../../i18n';
 import { countColumns } from './counts';
-import { drawMarkers, padded, showValues, timeAxis, valueAt, valueAxis } from './look';
+import { padded, showValues, timeAxis, valueAt, valueAxis } from './look';
 import type { Marker } from './markers';
 import { Plot, type PlotOptions } from './Plot';
 import type { Zoom } from './queries';
@@ -32,11 +32,6 @@ export function CountChart(props: Props): JSX.Element {
     const { times, counted, castBack } = columns;
     return [times, both ? castBack : times.map(() => null), counted];
   }, [columns, both]);
-  const marks = useRef(markers);
-  useEffect(() => {
-    marks.current = markers;
-  }, [markers]);
-  const nowMs = useCallback(() => Date.now() + skewMs, [skewMs]);
   const lookOf = (rem: number): PlotOptions => {
     const { palette } = theme;
     return {
@@ -49,7 +44,6 @@ export function CountChart(props: Props): JSX.Element {
         { stroke: palette.primary.main, width: 2 },
       ],
       hooks: {
-        draw: [(chart) => drawMarkers(chart, marks.current, theme, rem)],
         setCursor: [(chart) => showValues(timezone, (index) => valuesAt(chart, index, both))(chart)],
       },
     };
@@ -58,15 +52,14 @@ export function CountChart(props: Props): JSX.Element {
     <Plot
       label={t('charts.of', { what: t('counts.title') })}
       testId="count-chart"
-      height={12.5}
       timezone={timezone}
       view={view}
       loaded={loaded}
-      nowMs={nowMs}
+      skewMs={skewMs}
       lookOf={lookOf}
       lookKey={[theme, both]}
       rows={rows}
-      also={markers}
+      markers={markers}
       onZoom={onZoom}
     />
   );

@@ -1,16 +1,17 @@
 /** Fish in sight over time, with what a change of models did to the numbers, in words and as a file. */
 import Box from '@mui/material/Box';
 import Button from '@mui/material/Button';
-import Skeleton from '@mui/material/Skeleton';
 import Typography from '@mui/material/Typography';
-import type { JSX, ReactNode } from 'react';
+import type { JSX } from 'react';
 import type { CountSeries, ModelChange, Unit } from '../../api/types';
 import { numberText, t } from '../../i18n';
 import { keepText } from '../../kit/file';
 import { farmDateTime } from '../../kit/time';
+import { ChartPending, ChartWithWords, LineKey } from './ChartState';
 import { CountChart } from './CountChart';
 import { castBackOf, countsFile, realChanges } from './counts';
 import { GLYPHS, type Marker } from './markers';
+import { CHART_REM } from './Plot';
 import { useCounts, type SeriesAsked, type Zoom } from './queries';
 
 interface Props {
@@ -65,16 +66,10 @@ export function CountPanel({ unit, asked, timezone, markers, onZoom }: Props): J
         )}
       </Box>
       {answer === undefined ? (
-        query.isError ? (
-          <Blank>
-            {query.error.message} {t('state.retrying')}
-          </Blank>
-        ) : (
-          <Skeleton variant="rounded" sx={{ height: '12.5rem' }} />
-        )
+        <ChartPending error={query.error} height={CHART_REM} />
       ) : (
         <>
-          <Box sx={{ position: 'relative' }}>
+          <ChartWithWords words={some ? null : t('counts.none')}>
             <CountChart
               series={answer.series}
               view={asked.zoom ?? answer.view}
@@ -85,12 +80,7 @@ export function CountPanel({ unit, asked, timezone, markers, onZoom }: Props): J
               markers={markers}
               onZoom={onZoom}
             />
-            {!some && (
-              <Box sx={{ position: 'absolute', inset: 0, pointerEvents: 'none' }}>
-                <Blank>{t('counts.none')}</Blank>
-              </Box>
-            )}
-          </Box>
+          </ChartWithWords>
           {some && told !== undefined && (
             <Told series={answer.series} told={told} timezone={timezone} both={both} />
           )}
@@ -118,8 +108,14 @@ function Told({ series, told, timezone, both }: ToldProps): JSX.Element {
   return (
     <Box data-testid="counts-told" data-cast-back={told} sx={{ mt: 1, display: 'grid', gap: 0.75 }}>
       <Box sx={{ display: 'flex', flexWrap: 'wrap', columnGap: 2.5, rowGap: 0.5 }}>
-        <Key dashed={false}>{t('counts.counted')}</Key>
-        {both && <Key dashed>{t('counts.cast_back')}</Key>}
+        <Typography variant="body2">
+          <LineKey dashed={false}>{t('counts.counted')}</LineKey>
+        </Typography>
+        {both && (
+          <Typography variant="body2">
+            <LineKey dashed>{t('counts.cast_back')}</LineKey>
+          </Typography>
+        )}
       </Box>
       {changes.length > 0 && (
         <Box component="ul" aria-label={t('counts.changes')} sx={{ m: 0, p: 0, listStyle: 'none' }}>
@@ -147,22 +143,6 @@ function Told({ series, told, timezone, both }: ToldProps): JSX.Element {
   );
 }
 
-function Key({ dashed, children }: { dashed: boolean; children: ReactNode }): JSX.Element {
-  return (
-    <Typography variant="body2" sx={{ display: 'flex', alignItems: 'center', gap: 1 }}>
-      <Box
-        aria-hidden="true"
-        sx={{
-          width: '2rem',
-          borderTop: dashed ? '3px dashed' : '3px solid',
-          borderColor: dashed ? 'text.secondary' : 'primary.main',
-        }}
-      />
-      {children}
-    </Typography>
-  );
-}
-
 function changeText(
   { at, model, version, sha256, count_ratio: ratio }: ModelChange,
   timezone: string,
@@ -178,16 +158,4 @@ function changeText(
 function signed(percent: number): string {
   const whole = Math.round(percent);
   return whole > 0 ? `+${numberText(whole)}` : numberText(whole);
-}
-
-function Blank({ children }: { children: ReactNode }): JSX.Element {
-  return (
-    <Typography
-      color="textSecondary"
-      role="status"
-      sx={{ height: '12.5rem', px: 2, display: 'grid', placeItems: 'center', textAlign: 'center' }}
-    >
-      {children}
-    </Typography>
-  );
 }

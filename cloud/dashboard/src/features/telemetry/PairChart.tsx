@@ -13,6 +13,9 @@ import type { Zoom } from './queries';
 // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- a const enum of a declaration file has no value to name
 const RIGHT: uPlot.Axis.Side = 1;
 
+/** Two axes with names need more room than one. */
+export const PAIR_REM = 18;
+
 interface Props {
   lines: readonly [Line, Line];
   zoom: Zoom | null;
@@ -40,7 +43,6 @@ export function PairChart({ lines, zoom, skewMs, timezone, onZoom }: Props): JSX
     },
     [one, other],
   );
-  const nowMs = useCallback(() => Date.now() + skewMs, [skewMs]);
   const decimals = lines.map(({ reading }) => reading.decimals);
   const titles = lines.map(titleOf);
   const lookOf = (rem: number): PlotOptions => {
@@ -96,11 +98,11 @@ export function PairChart({ lines, zoom, skewMs, timezone, onZoom }: Props): JSX
     <Plot
       label={t('charts.of', { what: titles.join(', ') })}
       testId="pair-chart"
-      height={18}
+      height={PAIR_REM}
       timezone={timezone}
       view={view}
       loaded={loaded}
-      nowMs={nowMs}
+      skewMs={skewMs}
       lookOf={lookOf}
       lookKey={[theme, ...decimals, ...titles]}
       rows={rows}

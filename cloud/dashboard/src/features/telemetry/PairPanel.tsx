@@ -1,15 +1,14 @@
 /** Two quantities in one chart: of one unit, or one quantity of two; each with its own axis and unit, and kept as a file. */
 import Box from '@mui/material/Box';
 import Button from '@mui/material/Button';
-import MenuItem from '@mui/material/MenuItem';
-import Skeleton from '@mui/material/Skeleton';
-import TextField from '@mui/material/TextField';
 import Typography from '@mui/material/Typography';
 import { useMemo, useState, type JSX } from 'react';
 import type { Unit, UnitLatest } from '../../api/types';
 import { t } from '../../i18n';
 import { keepText } from '../../kit/file';
-import { PairChart } from './PairChart';
+import { SelectField } from '../../kit/SelectField';
+import { ChartPending, LineKey } from './ChartState';
+import { PAIR_REM, PairChart } from './PairChart';
 import { fileOf, rangeText, type Choice } from './pairs';
 import { useSeries, type SeriesAsked, type Zoom } from './queries';
 import { inReadingOrder, quantityText } from './units';
@@ -80,32 +79,14 @@ export function PairPanel({ unit, units, asked, timezone, onZoom }: Props): JSX.
           />
           <Box component="ul" aria-label={t('pair.told')} sx={{ m: 0, p: 0, listStyle: 'none' }}>
             {lines.map((line, index) => (
-              <Typography
-                component="li"
-                variant="body2"
-                key={index}
-                data-testid="pair-line"
-                sx={{ display: 'flex', alignItems: 'center', gap: 1 }}
-              >
-                <Box
-                  aria-hidden="true"
-                  sx={{
-                    width: '2rem',
-                    borderTop: index === 0 ? '3px solid' : '3px dashed',
-                    borderColor: index === 0 ? 'primary.main' : 'text.secondary',
-                  }}
-                />
-                {rangeText(line, asked.zoom)}
+              <Typography component="li" variant="body2" key={index} data-testid="pair-line">
+                <LineKey dashed={index > 0}>{rangeText(line, asked.zoom)}</LineKey>
               </Typography>
             ))}
           </Box>
         </>
-      ) : failed !== null ? (
-        <Typography color="textSecondary" role="status">
-          {failed.message} {t('state.retrying')}
-        </Typography>
       ) : (
-        <Skeleton variant="rounded" sx={{ height: '16rem' }} />
+        <ChartPending error={failed} height={PAIR_REM} />
       )}
     </Box>
   );
@@ -120,19 +101,13 @@ interface ChooserProps {
 
 function Chooser({ label, choices, chosen, onChange }: ChooserProps): JSX.Element {
   return (
-    <TextField
-      select
+    <SelectField
       label={label}
       value={chosen.reading.channel_id}
-      onChange={(event) => onChange(Number(event.target.value))}
+      options={choices.map(({ reading, name }) => [reading.channel_id, name])}
+      onChange={onChange}
       sx={{ flex: '1 1 14rem', maxWidth: '24rem' }}
-    >
-      {choices.map((each) => (
-        <MenuItem key={each.reading.channel_id} value={each.reading.channel_id}>
-          {each.name}
-        </MenuItem>
-      ))}
-    </TextField>
+    />
   );
 }
 

@@ -3,10 +3,12 @@
  * it at once; whoever loads the data is told a few times a second where it is.
  */
 import Box from '@mui/material/Box';
+import { useTheme } from '@mui/material/styles';
 import { useEffect, useRef, type JSX, type KeyboardEvent } from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
-import { dateNames, remPx } from './look';
+import { dateNames, drawMarkers, remPx } from './look';
+import type { Marker } from './markers';
 import { movable } from './panning';
 import type { Zoom } from './queries';
 import { bounded, moved, resized, runsOut } from './window';
@@ -21,23 +23,28 @@ interface Props {
   label: string;
   testId: string;
   /** Rem. */
-  height: number;
+  height?: number;
   timezone: string;
   /** What is asked to be shown. */
   view: Zoom;
   /** What there are data of. */
   loaded: Zoom;
-  nowMs: () => number;
+  /** Milliseconds by which the server's clock is ahead of this computer's. */
+  skewMs: number;
   /** The look; another look builds the chart anew, so it is told by `lookOf` only when `lookKey` changes. */
   lookOf: (rem: number) => PlotOptions;
   lookKey: readonly unknown[];
   /** Rows of a window, at most about so many. */
   rows: (window: Zoom, atMost: number) => uPlot.AlignedData;
-  /** What else is drawn; another is drawn at the next frame. */
-  also?: unknown;
+  /** Drawn over the lines; others are drawn at the next frame. */
+  markers?: readonly Marker[];
   onZoom: (zoom: Zoom) => void;
 }
 
+/** Height of a chart, rem. */
+export const CHART_REM = 12.5;
+
+const NONE: readonly Marker[] = [];
 /** While a hand moves the chart, more is asked for no more often. */
 const ASK_EVERY_MS = 300;
 /** Rows for each pixel of width: enough that no peak between two pixels is lost. */
@@ -49,19 +56,26 @@ interface Present {
   loaded: Zoom;
   rows: Props['rows'];
   onZoom: (zoom: Zoom) => void;
-  nowMs: () => number;
+  skewMs: number;
+  markers: readonly Marker[];
 }
 
 export function Plot(props: Props): JSX.Element {
-  const { label, testId, height, timezone, view, loaded, rows, onZoom, nowMs, lookOf, lookKey, also } = props;
+  const { label, testId, height = CHART_REM, timezone, lookOf, lookKey } = props;
+  const { view, loaded, rows, onZoom, skewMs, markers = NONE } = props;
+  const theme = useTheme();
   const holder = useRef<HTMLDivElement>(null);
-  const present = useRef<Present>({ view, loaded, rows, onZoom, nowMs });
+  const present = useRef<Present>({ view, loaded, rows, onZoom, skewMs, markers });
   const follow = useRef<Follower | null>(null);
 
   useEffect(() => {
     const box = holder.current;
     if (box === null) return undefined;
-    const follower = new Follower(box, lookOf(remPx()), timezone, present);
+    const rem = remPx();
+    const look = lookOf(rem);
+    const mark = (chart: uPlot): void => drawMarkers(chart, present.current.markers, theme, rem);
+    const hooks = { ...look.hooks, draw: [...(look.hooks?.draw ?? []), mark] };
+    const follower = new Follower(box, { ...look, hooks }, timezone, present);
     follow.current = follower;
     return () => {
       follow.current = null;
@@ -71,16 +85,16 @@ export function Plot(props: Props): JSX.Element {
   }, [timezone, ...lookKey]);
 
   useEffect(() => {
-    present.current = { view, loaded, rows, onZoom, nowMs };
+    present.current = { view, loaded, rows, onZoom, skewMs, markers };
     follow.current?.fed();
-  }, [view, loaded, rows, onZoom, nowMs, also]);
+  }, [view, loaded, rows, onZoom, skewMs, markers]);
 
   function press(event: KeyboardEvent): void {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const step = KEYS[event.key];
     if (step === undefined) return;
     event.preventDefault();
-    onZoom(bounded(step(follow.current?.window() ?? view), nowMs()));
+    onZoom(bounded(step(follow.current?.window() ?? view), Date.now() + skewMs));
   }
 
   return (
@@ -157,7 +171,7 @@ class Follower {
               window: () => this.window(),
               show: (window) => this.show(window),
               rest: () => this.rest(),
-              nowMs: () => this.present.current.nowMs(),
+              nowMs: () => this.nowMs(),
             }),
         ],
         setSelect: [(chart) => this.marked(chart)],
@@ -186,12 +200,16 @@ class Follower {
     this.chart.destroy();
   }
 
+  private nowMs(): number {
+    return Date.now() + this.present.current.skewMs;
+  }
+
   private show(window: Zoom): void {
     this.held = window;
     this.drawSoon();
-    const { loaded, nowMs, onZoom } = this.present.current;
+    const { loaded, onZoom } = this.present.current;
     const at = performance.now();
-    if (at - this.askedAt < ASK_EVERY_MS || !runsOut(window, loaded, nowMs())) return;
+    if (at - this.askedAt < ASK_EVERY_MS || !runsOut(window, loaded, this.nowMs())) return;
     this.askedAt = at;
     onZoom(window);
   }

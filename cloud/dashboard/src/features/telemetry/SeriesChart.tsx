@@ -2,14 +2,13 @@
  * One channel over time: mean as a line, least and most as a band, limits as dashed lines, silence as a gap, and a
  * mark wherever readings were not good.
  */
-import Box from '@mui/material/Box';
-import Typography from '@mui/material/Typography';
 import { useTheme, type Theme } from '@mui/material/styles';
-import { useCallback, useEffect, useMemo, useRef, type JSX } from 'react';
+import { useCallback, useMemo, type JSX } from 'react';
 import uPlot from 'uplot';
 import { t } from '../../i18n';
+import { ChartWithWords } from './ChartState';
 import type { Limits } from './limitBar';
-import { drawMarkers, padded, showValues, timeAxis, valueAt, valueAxis } from './look';
+import { padded, showValues, timeAxis, valueAt, valueAxis } from './look';
 import type { Marker } from './markers';
 import { Plot, type PlotOptions } from './Plot';
 import { pyramidOf, rowsOf } from './pyramid';
@@ -30,7 +29,7 @@ interface Props {
   onZoom: (zoom: Zoom) => void;
 }
 
-export default function SeriesChart(props: Props): JSX.Element {
+export function SeriesChart(props: Props): JSX.Element {
   const { answer, zoom, skewMs, limits, decimals, timezone, label, markers, other, onZoom } = props;
   const theme = useTheme();
   const { columns, startMs, endMs, loaded } = answer;
@@ -51,11 +50,6 @@ export default function SeriesChart(props: Props): JSX.Element {
     },
     [mine, beside],
   );
-  const marks = useRef(markers);
-  useEffect(() => {
-    marks.current = markers;
-  }, [markers]);
-  const nowMs = useCallback(() => Date.now() + skewMs, [skewMs]);
   const lookOf = (rem: number): PlotOptions => {
     const { palette } = theme;
     return {
@@ -90,10 +84,7 @@ export default function SeriesChart(props: Props): JSX.Element {
       bands: [{ series: [2, 1], fill: `${palette.primary.main}33` }],
       hooks: {
         drawClear: [(chart) => shadeLimits(chart, limits, theme)],
-        draw: [
-          (chart) => drawLimits(chart, limits, theme),
-          (chart) => drawMarkers(chart, marks.current, theme, rem),
-        ],
+        draw: [(chart) => drawLimits(chart, limits, theme)],
         setCursor: [
           (chart) => showValues(timezone, (index) => valueAt(chart.data[3], index, decimals))(chart),
         ],
@@ -101,36 +92,21 @@ export default function SeriesChart(props: Props): JSX.Element {
     };
   };
   return (
-    <Box sx={{ position: 'relative' }}>
+    <ChartWithWords words={columns.times.length === 0 ? t('charts.none') : null}>
       <Plot
         label={t('charts.of', { what: label })}
         testId="chart"
-        height={12.5}
         timezone={timezone}
         view={view}
         loaded={loaded}
-        nowMs={nowMs}
+        skewMs={skewMs}
         lookOf={lookOf}
         lookKey={[theme, limits, decimals]}
         rows={rows}
-        also={markers}
+        markers={markers}
         onZoom={onZoom}
       />
-      {columns.times.length === 0 && (
-        <Typography
-          color="textSecondary"
-          sx={{
-            position: 'absolute',
-            inset: 0,
-            display: 'grid',
-            placeItems: 'center',
-            pointerEvents: 'none',
-          }}
-        >
-          {t('charts.none')}
-        </Typography>
-      )}
-    </Box>
+    </ChartWithWords>
   );
 }
 

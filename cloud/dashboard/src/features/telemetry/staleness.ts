@@ -19,22 +19,16 @@ export function readingAge(
   return reading.age_s === null ? null : Math.max(0, reading.age_s) + elapsedSeconds(receivedAt, now);
 }
 
+type Ageing = Pick<LatestReading, 'age_s' | 'stale' | 'stale_after_s'>;
+
 /** Whether a reading must be shown as old. */
-export function isStale(
-  reading: Pick<LatestReading, 'age_s' | 'stale' | 'stale_after_s'>,
-  receivedAt: Moment,
-  now: Moment,
-): boolean {
+export function isStale(reading: Ageing, receivedAt: Moment, now: Moment): boolean {
   const age = readingAge(reading, receivedAt, now);
   return reading.stale || age === null || age > reading.stale_after_s;
 }
 
 /** The age of a reading in words; of an old value only the part that still matters, and that it is old. */
-export function readingAgeText(
-  reading: Pick<LatestReading, 'age_s' | 'stale' | 'stale_after_s'>,
-  receivedAt: Moment,
-  now: Moment,
-): string {
+export function readingAgeText(reading: Ageing, receivedAt: Moment, now: Moment): string {
   const seconds = readingAge(reading, receivedAt, now);
   if (seconds === null) return t('age.never');
   return isStale(reading, receivedAt, now) ? `${t('age.stale')} ${shortAgeText(seconds)}` : ageText(seconds);

@@ -1,14 +1,13 @@
 /** What changed before it died: diary, alarms, doubted readings, unusual values, devices and pictures of a unit in one list. */
 import Box from '@mui/material/Box';
 import TextField from '@mui/material/TextField';
-import ToggleButton from '@mui/material/ToggleButton';
-import ToggleButtonGroup from '@mui/material/ToggleButtonGroup';
 import Typography from '@mui/material/Typography';
 import { useQuery } from '@tanstack/react-query';
 import { useState, type JSX } from 'react';
 import { before } from '../../api/endpoints';
 import { t } from '../../i18n';
 import { Answer } from '../../kit/Answer';
+import { Segments } from '../../kit/Segments';
 import { farmDateTime, shortAgeText } from '../../kit/time';
 
 const HOURS = [6, 24, 48, 168] as const;
@@ -32,18 +31,12 @@ export function BeforePanel({ unit, timezone }: { unit: number; timezone: string
           onChange={(event) => setAt(event.target.value)}
           slotProps={{ inputLabel: { shrink: true } }}
         />
-        <ToggleButtonGroup
-          exclusive
+        <Segments
+          label={t('period.title')}
           value={hours}
-          aria-label={t('period.title')}
-          onChange={(_event, value: number | null) => setHours((old) => value ?? old)}
-        >
-          {HOURS.map((value) => (
-            <ToggleButton key={value} value={value} sx={{ px: 2 }}>
-              {shortAgeText(value * 3600)}
-            </ToggleButton>
-          ))}
-        </ToggleButtonGroup>
+          options={HOURS.map((each) => [each, shortAgeText(each * 3600)])}
+          onChange={setHours}
+        />
       </Box>
       <Answer query={query} empty={{ when: (found) => found.items.length === 0, title: t('before.none') }}>
         {(found) => (

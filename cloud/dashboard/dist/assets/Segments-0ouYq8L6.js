@@ -1,0 +1,1 @@
+import{n as e,t}from"./ToggleButtonGroup-l4K7FNxN.js";import{fn as n}from"./libraries-BJ7Aomix.js";var r=n();function i(n){let{label:i,value:a,options:o,onChange:s,...c}=n;return(0,r.jsx)(t,{exclusive:!0,value:a,"aria-label":i,onChange:(e,t)=>t!==null&&s(t),...c,children:o.map(([t,n])=>(0,r.jsx)(e,{value:t,sx:{px:{xs:1,sm:2}},children:n},String(t)))})}export{i as t};

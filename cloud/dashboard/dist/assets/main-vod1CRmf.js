@@ -1,0 +1,1 @@
+export{t as mount}from"./main-BqumIB_2.js";
