@@ -52,7 +52,7 @@ def make_targets(boxes_N4: FloatArray, width: int, height: int, stride: int) -> 
         # In a crowd a cell belongs to the object whose centre is nearest, and to the smaller of two as near.
         mine = (bump > NEAR) & (bump >= nearest[place])
         nearest[place] = np.where(mine, bump, nearest[place])
-        corners[(slice(None), *place)][:, mine] = boxes_N4[index][:, None]
+        corners[:, place[0], place[1]][:, mine] = boxes_N4[index][:, None]
         # Large boxes have more cells; each object weighs the same but for the logarithm of its area.
         share = bump * mine / (bump * mine).sum() * np.log(np.e + areas[index] / stride**2)
         weight[0][place] = np.where(mine, share, weight[0][place])
