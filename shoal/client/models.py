@@ -1950,6 +1950,7 @@ class _ModelChangeAlways(TypedDict):
     at: str
     device: str
     change: Literal['activated', 'rolled_back']
+    """``rolled_back`` is also the end of a trial in some units: the unit has the model of its box again."""
     sha256: str | None
     """Of the model that runs since."""
     model: str | None

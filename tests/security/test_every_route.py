@@ -106,6 +106,8 @@ BODIES: dict[str, Any] = {
     "addLabel": {"id": str(uuid4())},
     "reviewLabelTask": {"decision": "reject"},
     "endUnitTrial": {"reason": "spite"},
+    "adoptUnitTrial": {"back_to": None},
+    "approveUnitTrial": {"reason": "spite"},
     "orderRollout": {"kind": "pause", "reason": "spite"},
     "approveRollout": {},
     "setDeviceTags": {"tags": []},

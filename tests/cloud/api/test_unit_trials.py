@@ -145,6 +145,42 @@ def test_of_every_tank_it_is_shown_what_should_look_at_it_and_what_does(fleet_ad
     assert [*first["items"], *rest["items"]] == boxes
 
 
+def test_the_chart_of_a_tank_says_when_a_trial_began_to_look_at_it_and_when_it_gave_it_back(
+    viewer: httpx.Client, farm_url: str, loch: str
+) -> None:
+    with psycopg.connect(farm_url, autocommit=True) as database:
+        rows = database.execute("SELECT slug, id FROM unit WHERE slug IN ('l1-with', 'l1-without')").fetchall()
+        units = dict(rows)
+        device = _one(database, "SELECT id FROM device WHERE slug = 'loch-1'", ())
+        for unit in units.values():
+            database.execute(
+                "INSERT INTO camera (device_id, name, unit_id) VALUES (%s, %s, %s)", (device, f"cam-{unit}", unit)
+            )
+        told = {"deployment": loch, "units": "l1-with l7-with", "shadow_count_ratio": 1.25}
+        for hours, state, more in (
+            (40, "withdrawn", {}),
+            (30, "probation", {"running_sha256": NEW_MODEL, "swap_gap_ms": 1}),
+            (10, "withdrawn", {"running_sha256": OLD_MODEL, "swap_gap_ms": 1, "reason": "enough pictures"}),
+        ):
+            database.execute(
+                "INSERT INTO device_event (device_id, occurred_at, name, detail, received_at) VALUES (%s, %s, 'trial.status', %s, now())",
+                (device, NOW - timedelta(hours=hours), Jsonb(told | {"state": state} | more)),
+            )
+        span = {"start": (NOW - timedelta(days=3)).isoformat(), "end": NOW.isoformat()}
+        with_it, without = (
+            viewer.get(f"/api/v1/units/{units[unit]}/model-changes", params=span).json()["items"]
+            for unit in ("l1-with", "l1-without")
+        )
+        database.execute("DELETE FROM device_event WHERE device_id = %s", (device,))
+        database.execute("DELETE FROM camera WHERE device_id = %s", (device,))
+    assert without == []
+    assert [(one["change"], one["sha256"], one["count_ratio"]) for one in with_it] == [
+        ("activated", NEW_MODEL, 1.25),
+        ("rolled_back", OLD_MODEL, 0.8),
+    ]
+    assert (with_it[0]["model"], with_it[0]["version"]) == ("fish-detector", "1.1.0")
+
+
 def test_a_trial_is_ended_once_and_adopted_by_an_ordinary_rollout(fleet_admin: httpx.Client, loch: str) -> None:
     rollout = fleet_admin.post(f"/api/v1/unit-trials/{loch}/adoption", json={"back_to": "1.0.0"}).json()
     assert (rollout["model"], rollout["version"], rollout["back_to"]) == ("fish-detector", "1.1.0", "1.0.0")

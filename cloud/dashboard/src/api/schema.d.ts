@@ -7045,6 +7045,7 @@ export interface components {
             device: string;
             /**
              * Change
+             * @description ``rolled_back`` is also the end of a trial in some units: the unit has the model of its box again.
              * @enum {string}
              */
             change: "activated" | "rolled_back";
