@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
@@ -22,7 +23,7 @@ from cloud.rollouts.assigner import ReleaseDesk
 from cloud.rollouts.plan import Artifact
 from cloud.rollouts.rules import why_not as why_not_it
 from cloud.unit_trials import store
-from cloud.unit_trials.rules import choose, units_of, why_not
+from cloud.unit_trials.rules import choose, units_of, why_not, why_stop
 from contracts.deployments import TRIAL_SHADOW, ArtifactKind, DeploymentState
 from models.releases.errors import ReleaseError
 
@@ -83,8 +84,12 @@ class Conductor:
         for said in store.hear(database, asked.id):
             store.note(database, asked.id, said, over=said.state in _OVER)
         waiting = store.open_boxes(database, asked.id)
-        if asked.status == "ending":
-            store.end(database, waiting, asked.reason, now)
+        why = asked.reason if asked.status == "ending" else why_stop(store.part(database, asked.id))
+        if why is not None:
+            if asked.status == "running":
+                store.stop(database, asked.id, why)
+                asked = replace(asked, status="ending", reason=why)
+            store.end(database, waiting, why, now)
         if not waiting or (asked.ends_at is not None and now >= asked.ends_at + GRACE):
             parts = ", ".join(f"{state} {count}" for state, count in store.part(database, asked.id).items())
             store.close(database, asked.id, "ended", f"{asked.reason}; boxes: {parts}", now)

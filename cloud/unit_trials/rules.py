@@ -17,6 +17,10 @@ from typing import Any
 RESAMPLES = 2000
 LEAST_BOXES = 3
 """Without which an interval would be an accident."""
+LEAST_FAILED = 2
+"""Boxes that went back by themselves before the others are told to: one alone may have a bad disk."""
+MOST_FAILED = 0.1
+"""Of all boxes; as many make it the release's fault."""
 EXACT = 12
 """Boxes up to which every way to flip the signs is gone through."""
 FLIPS = 5000
@@ -48,6 +52,18 @@ def choose(
         return tuple(chosen) if 0 < len(chosen) < len(units) else ()
     drawn = sorted(units, key=lambda unit: hashlib.sha256(f"{seed} {box} {unit}".encode()).digest())
     return tuple(sorted(drawn[: max(1, min(len(units) - 1, round(share * len(units))))]))
+
+
+def why_stop(states: Mapping[str, int]) -> str | None:
+    """Why a trial should end in all boxes; None while nothing speaks against it.
+
+    Args:
+        states: how many boxes are in each.
+    """
+    boxes, failed = sum(states.values()), states.get("rolled_back", 0)
+    if failed >= max(LEAST_FAILED, math.ceil(MOST_FAILED * boxes)):
+        return f"{failed} of {boxes} boxes went back by themselves"
+    return None
 
 
 def why_not(inventory: Mapping[str, Any] | None) -> str | None:

@@ -140,6 +140,7 @@ class TrialDifference(ApiModel):
     p: float | None
     """Of so large a difference by chance, by flipping the boxes' signs."""
     verdict: Literal["better", "worse", "higher", "lower", "not_told"]
+    """Told when the interval leaves no difference out and ``p`` is below 0.05, for which it takes six boxes that agree."""
 
 
 class TrialComparison(ApiModel):

@@ -36,6 +36,7 @@ from cloud.unit_trials.schemas import (
 HEARTBEATS = timedelta(days=7)
 """A heartbeat older than this is not read: nobody knows what such a box runs now."""
 HALF = 0.5
+ALPHA = 0.05
 SEED = 1
 """Of the resampling: the same question has the same answer."""
 _ONE_MORE = ("proposed", "asked", "running")
@@ -277,8 +278,10 @@ def _difference(
     words: tuple[Literal["lower", "better"], Literal["higher", "worse"]],
 ) -> TrialDifference:
     verdict: Literal["better", "worse", "higher", "lower", "not_told"] = "not_told"
-    if found.low is not None and found.high is not None and (found.high < none or found.low > none):
-        verdict = words[0] if found.high < none else words[1]
+    apart = found.low is not None and found.high is not None and not found.low <= none <= found.high
+    # The interval alone would be too sure of a handful of boxes; five can never be so even that it could not be chance.
+    if apart and found.p is not None and found.p < ALPHA and found.mean is not None:
+        verdict = words[0] if found.mean < none else words[1]
     return TrialDifference(
         measure=measure, boxes=found.boxes, mean=found.mean, low=found.low, high=found.high, p=found.p, verdict=verdict
     )

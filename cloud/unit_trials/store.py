@@ -143,6 +143,11 @@ def remark(database: Connection[Any], key: UUID, reason: str) -> None:
     database.execute("UPDATE unit_trial SET reason = %s WHERE id = %s", (reason[:1000], key))
 
 
+def stop(database: Connection[Any], key: UUID, reason: str) -> None:
+    """It ends in all boxes, without a person's order."""
+    database.execute("UPDATE unit_trial SET status = 'ending', reason = %s WHERE id = %s", (reason[:1000], key))
+
+
 def close(database: Connection[Any], key: UUID, status: str, reason: str, now: datetime) -> None:
     """It is over."""
     database.execute(

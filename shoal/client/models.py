@@ -3757,6 +3757,7 @@ class TrialDifference(TypedDict):
     p: float | None
     """Of so large a difference by chance, by flipping the boxes' signs."""
     verdict: Literal['better', 'worse', 'higher', 'lower', 'not_told']
+    """Told when the interval leaves no difference out and ``p`` is below 0.05, for which it takes six boxes that agree."""
 
 
 

@@ -17,7 +17,7 @@ from cloud.consumers import Ingest
 from cloud.rollouts.assigner import Assigner
 from cloud.rollouts.controller import Controller
 from cloud.unit_trials.conductor import Conductor
-from cloud.unit_trials.rules import choose, paired, units_of, why_not
+from cloud.unit_trials.rules import choose, paired, units_of, why_not, why_stop
 from contracts.deployments import TRIAL_EVENT, DesiredTrial, decode_desired_trial
 from contracts.devices import CameraInventory, DeviceEvent, EventBatch, Inventory
 from contracts.downlink import DesiredState, Downlink
@@ -48,6 +48,14 @@ def test_a_box_that_did_not_say_that_it_can_is_left_alone() -> None:
     assert "cannot" in (why_not({"cameras": cameras}) or "")
     assert "cannot" in (why_not(None) or "")
     assert "two units" in (why_not({"cameras": cameras[:1], "unit_trials": True}) or "")
+
+
+def test_a_trial_ends_everywhere_when_boxes_go_back_by_themselves() -> None:
+    assert why_stop({"committed": 3, "rolled_back": 1}) is None
+    assert why_stop({"committed": 3, "rolled_back": 2}) == "2 of 5 boxes went back by themselves"
+    assert why_stop({"committed": 38, "rolled_back": 2}) is None
+    assert why_stop({"committed": 36, "rolled_back": 4}) is not None
+    assert why_stop({"withdrawn": 9, "refused": 9}) is None, "neither is a model that worked badly"
 
 
 def test_boxes_that_agree_show_a_difference_and_two_of_them_show_none() -> None:
@@ -108,11 +116,11 @@ class Fleet:
         assert {shadow for _, shadow, _ in self.told} <= {"trial"}
         return [(device, desired) for device, _, desired in self.told]
 
-    def say(self, key: UUID, state: str, **detail: Any) -> None:
+    def say(self, key: UUID, state: str, *, box: str = "box-1", **detail: Any) -> None:
         event = DeviceEvent(
             name=TRIAL_EVENT, occurred_at=self.now, detail={"deployment": str(key), "state": state, **detail}
         )
-        self.boxes["box-1"].send(EventBatch(events=(event,)), Kind.EVENTS)
+        self.boxes[box].send(EventBatch(events=(event,)), Kind.EVENTS)
         self.now += timedelta(seconds=1)
 
     def status(self, key: UUID) -> tuple[str, str]:
@@ -192,6 +200,21 @@ def test_a_box_that_goes_back_by_itself_ends_the_trial_with_its_reason(fleet: Fl
     assert fleet.execute("SELECT state, reason FROM unit_trial_box") == [
         ("rolled_back", "it failed on 9 frames, more than 0")
     ]
+
+
+def test_boxes_that_go_back_by_themselves_end_the_trial_in_the_others(fleet: Fleet) -> None:
+    cameras = tuple(CameraInventory(name=f"cam-{n}", unit=f"more-tank-{n}", kind="rtsp") for n in (1, 2))
+    for name in ("box-2", "box-3"):
+        box = fleet.boxes[name] = Box9(fleet.boxes["box-1"].ingest, "fjord", name)
+        box.born(Inventory(agent_version="0.1.0", machine="x86_64", cameras=cameras, unit_trials=True))
+    key = fleet.ask()
+    assert len(fleet.later()) == 3
+    for name in ("box-1", "box-3"):
+        fleet.say(key, "probation", box=name)
+        fleet.say(key, "rolled_back", box=name, reason="it failed on 9 frames")
+    ((device, desired),) = fleet.later()
+    assert (device, desired.end, desired.reason) == ("box-2", True, "2 of 3 boxes went back by themselves")
+    assert fleet.status(key) == ("ending", "2 of 3 boxes went back by themselves")
 
 
 def test_what_cannot_be_tried_is_refused_with_the_reason(fleet: Fleet) -> None:

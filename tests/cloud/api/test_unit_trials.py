@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from typing import Any
 from uuid import uuid4
@@ -15,7 +16,7 @@ from psycopg.types.json import Jsonb
 NEW: dict[str, Any] = {"name": "more fish in the dark", "model": "fish-detector", "version": "1.1.0", "sites": ["loch"]}
 NOW = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)
 NEW_MODEL, OLD_MODEL = "a" * 64, "b" * 64
-BOXES = 4
+BOXES = 6
 
 
 def _one(database: psycopg.Connection[Any], statement: str, parameters: tuple[Any, ...]) -> int:
@@ -26,7 +27,7 @@ def _one(database: psycopg.Connection[Any], statement: str, parameters: tuple[An
 
 @pytest.fixture
 def loch(farm_url: str, api: object) -> Iterator[str]:
-    """Four boxes with two tanks each, in which a trial has run for two days: its tanks count a tenth more, and nearer to the truth."""
+    """Six boxes with two tanks each, in which a trial has run for two days: its tanks count a tenth more, and nearer to the truth."""
     del api
     trial, began = uuid4(), NOW - timedelta(days=2)
     with psycopg.connect(farm_url, autocommit=True) as database:
@@ -121,10 +122,11 @@ def test_tanks_with_the_release_are_compared_with_the_other_tanks_of_the_same_bo
     assert (found["boxes"], found["hours"], found["labelled"]) == (BOXES, BOXES * 48, 2 * BOXES)
     count, confidence, error = found["differences"]
     assert count["measure"] == "count"
-    assert count["mean"] == pytest.approx(1.115, abs=0.002), (
+    assert count["mean"] == pytest.approx(1.1249, abs=0.001), (
         "night, and that one tank has more fish, are not the model's"
     )
-    assert 1.1 <= count["low"] < count["high"] <= 1.13
+    assert 1.1 <= count["low"] < count["high"] <= 1.15
+    assert count["p"] == pytest.approx(2 / 2**BOXES)
     assert count["verdict"] == "higher"
     assert confidence["mean"] == pytest.approx(0.0, abs=1e-9)
     assert confidence["verdict"] == "not_told"
@@ -135,7 +137,9 @@ def test_tanks_with_the_release_are_compared_with_the_other_tanks_of_the_same_bo
 def test_of_every_tank_it_is_shown_what_should_look_at_it_and_what_does(fleet_admin: httpx.Client, loch: str) -> None:
     boxes = fleet_admin.get(f"/api/v1/unit-trials/{loch}/boxes").json()["items"]
     assert [box["device"] for box in boxes] == [f"loch-{number}" for number in range(BOXES)]
-    assert [box["agrees"] for box in boxes] == [False, True, True, True], "one box has it in no tank, whatever it says"
+    assert [box["agrees"] for box in boxes] == [False] + [True] * (BOXES - 1), (
+        "one box has it in no tank, whatever it says"
+    )
     assert boxes[1]["units"] == [
         {"unit": "l1-with", "in_trial": True, "running_sha256": NEW_MODEL, "running": "fish-detector 1.1.0"},
         {"unit": "l1-without", "in_trial": False, "running_sha256": OLD_MODEL, "running": "fish-detector 1.0.0"},
@@ -150,7 +154,7 @@ def test_the_chart_of_a_tank_says_when_a_trial_began_to_look_at_it_and_when_it_g
 ) -> None:
     with psycopg.connect(farm_url, autocommit=True) as database:
         rows = database.execute("SELECT slug, id FROM unit WHERE slug IN ('l1-with', 'l1-without')").fetchall()
-        units = dict(rows)
+        units: dict[str, int] = dict(rows)
         device = _one(database, "SELECT id FROM device WHERE slug = 'loch-1'", ())
         for unit in units.values():
             database.execute(
@@ -225,3 +229,25 @@ def test_what_cannot_be_asked_is_refused_by_name(fleet_admin: httpx.Client) -> N
         answer = fleet_admin.post("/api/v1/unit-trials", json=NEW | wrong)
         assert answer.status_code == 404
         assert words in answer.text
+
+
+def test_a_trial_is_asked_for_watched_compared_and_ended_from_a_terminal(shoal: Callable[..., str], loch: str) -> None:
+    shown = shoal("trial", "show", loch, of="fleet")
+    assert "l1-with" in shown
+    assert "committed" in shown
+    (whole,) = json.loads(shoal("trial", "show", loch, "--json", of="fleet"))
+    assert [box["agrees"] for box in whole["boxes"]] == [False] + [True] * (BOXES - 1)
+    compared = shoal("trial", "compare", loch, of="fleet")
+    assert "higher" in compared
+    assert "better" in compared
+    (asked,) = json.loads(
+        shoal(
+            "trial", "create", "fish-detector", "1.1.0", "--unit", "loch/l1-with", "--days", "3", "--json", of="fleet"
+        )
+    )
+    assert (asked["status"], asked["units"], asked["share"]) == ("asked", ["loch/l1-with"], None)
+    assert asked["id"] in shoal("trial", "list", "--json", of="fleet")
+    assert "adopted" in shoal("trial", "adopt", loch, "--back-to", "1.0.0", of="fleet")
+    (ended,) = json.loads(shoal("trial", "end", loch, "--reason", "enough pictures", "--json", of="fleet"))
+    assert ended["status"] == "ending"
+    shoal("trial", "end", asked["id"], "--reason", "not now", of="fleet")

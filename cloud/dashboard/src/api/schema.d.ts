@@ -10561,6 +10561,7 @@ export interface components {
             p: number | null;
             /**
              * Verdict
+             * @description Told when the interval leaves no difference out and ``p`` is below 0.05, for which it takes six boxes that agree.
              * @enum {string}
              */
             verdict: "better" | "worse" | "higher" | "lower" | "not_told";
