@@ -23,7 +23,7 @@ from cloud.rollouts.assigner import ReleaseDesk
 from cloud.rollouts.plan import Artifact
 from cloud.rollouts.rules import why_not as why_not_it
 from cloud.unit_trials import store
-from cloud.unit_trials.rules import choose, units_of, why_not, why_stop
+from cloud.unit_trials.rules import SEED, choose, differences, units_of, why_not, why_stop, why_worse
 from contracts.deployments import TRIAL_SHADOW, ArtifactKind, DeploymentState
 from models.releases.errors import ReleaseError
 
@@ -35,6 +35,8 @@ TELL_AGAIN = timedelta(minutes=5)
 """A box that has not answered for so long is told again: hearing it twice does no harm."""
 GRACE = timedelta(days=1)
 """After its signed end a trial is over, whether or not every box could say so: it ends there by itself."""
+COMPARE_EVERY = timedelta(hours=1)
+"""Between two looks at what a trial shows: whole hours are compared."""
 NAMED = 5
 _S = DeploymentState
 _OVER = frozenset({_S.REFUSED.value, _S.ROLLED_BACK.value, _S.WITHDRAWN.value})
@@ -67,6 +69,7 @@ class Conductor:
 
     def __init__(self, desk: TrialDesk) -> None:
         self._desk = desk
+        self._compared_at: dict[UUID, datetime] = {}
 
     def round(self, database: Connection[Any], now: datetime) -> None:
         """One look at all of them, within a transaction; what one of them brings down stops no other."""
@@ -84,7 +87,7 @@ class Conductor:
         for said in store.hear(database, asked.id):
             store.note(database, asked.id, said, over=said.state in _OVER)
         waiting = store.open_boxes(database, asked.id)
-        why = asked.reason if asked.status == "ending" else why_stop(store.part(database, asked.id))
+        why = asked.reason if asked.status == "ending" else self._why_stop(database, asked, now)
         if why is not None:
             if asked.status == "running":
                 store.stop(database, asked.id, why)
@@ -93,11 +96,20 @@ class Conductor:
         if not waiting or (asked.ends_at is not None and now >= asked.ends_at + GRACE):
             parts = ", ".join(f"{state} {count}" for state, count in store.part(database, asked.id).items())
             store.close(database, asked.id, "ended", f"{asked.reason}; boxes: {parts}", now)
+            self._compared_at.pop(asked.id, None)
             return
         found = holds.held(database, list(waiting), now)
         told = {device: found[device].holds if device in found else () for device in waiting}
         shadows.tell_holds(database, TRIAL_SHADOW, told, now)
         self._tell_again(database, asked.id, waiting, now)
+
+    def _why_stop(self, database: Connection[Any], asked: store.Asked, now: datetime) -> str | None:
+        """Boxes that went back by themselves, at once; and every hour what the trial shows."""
+        why = why_stop(store.part(database, asked.id))
+        if why is not None or now - self._compared_at.get(asked.id, now - COMPARE_EVERY) < COMPARE_EVERY:
+            return why
+        self._compared_at[asked.id] = now
+        return why_worse(differences(*store.compared(database, asked, now), seed=SEED))
 
     def _begin(self, database: Connection[Any], asked: store.Asked, now: datetime) -> None:
         release = self._desk.release(ArtifactKind.MODEL, asked.model, asked.version)

@@ -38,7 +38,7 @@ part AS (
     WHERE b.trial_id = :trial AND b.active_at IS NOT NULL
 )
 """
-_HOURS = text(f"""
+HOURS = text(f"""
 WITH {_PART}, seen AS (
     SELECT part.device_id, h.hour, part.units @> to_jsonb(u.slug) AS in_trial, h.hour >= part.active_at AS during,
            sum(h.observations * (h.signals ->> 'count')::float8)
@@ -59,7 +59,7 @@ FROM seen AS one JOIN seen AS other USING (device_id, hour, during)
 WHERE one.in_trial AND NOT other.in_trial
 GROUP BY one.device_id, one.during ORDER BY one.device_id, one.during
 """)  # noqa: S608  (made of constants)
-_LABELLED = text(f"""
+LABELLED = text(f"""
 WITH {_PART}
 SELECT part.device_id, part.units @> to_jsonb(sample.unit) AS in_trial, count(*) AS pictures,
        avg(abs(jsonb_array_length(sample.detections) - boxes.number)::float8 / greatest(boxes.number, 1)) AS error
@@ -142,9 +142,9 @@ class UnitTrialRepository(Repository):
 
     async def hours(self, trial_id: UUID, sha256: str, now: datetime) -> list[Row]:
         """Of each box, during the trial and before it: units with the release against the others, hour by hour."""
-        return await self._all(_HOURS, {"trial": trial_id, "sha256": sha256, "now": now, "span": SPAN})
+        return await self._all(HOURS, {"trial": trial_id, "sha256": sha256, "now": now, "span": SPAN})
 
     async def labelled(self, trial_id: UUID, sha256: str, now: datetime) -> list[Row]:
         """Of each box and arm: how far the counts are off what people found on the same pictures."""
         own = {"organization_id": self._scope.organization_id}
-        return await self._all(_LABELLED, {"trial": trial_id, "sha256": sha256, "now": now, **own})
+        return await self._all(LABELLED, {"trial": trial_id, "sha256": sha256, "now": now, **own})

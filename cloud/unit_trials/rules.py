@@ -15,12 +15,18 @@ from random import Random
 from typing import Any
 
 RESAMPLES = 2000
+SEED = 1
+"""Of the resampling: the same question has the same answer."""
 LEAST_BOXES = 3
 """Without which an interval would be an accident."""
 LEAST_FAILED = 2
 """Boxes that went back by themselves before the others are told to: one alone may have a bad disk."""
 MOST_FAILED = 0.1
 """Of all boxes; as many make it the release's fault."""
+LEAST_COUNT, MOST_COUNT = 0.6, 1.7
+"""Fish for each of the other model's between which a release may differ unseen, as in a box's shadow run."""
+MOST_ERROR = 0.1
+"""Share by which counts may be off more than those of the other model on labelled pictures."""
 EXACT = 12
 """Boxes up to which every way to flip the signs is gone through."""
 FLIPS = 5000
@@ -120,3 +126,65 @@ def paired(differences: Sequence[float], *, seed: int) -> Paired:
         abs(math.fsum(sign * one for sign, one in zip(signs, finite, strict=True))) >= least for signs in flips
     )
     return Paired(len(finite), mean, low, high, as_large / len(flips))
+
+
+@dataclass(frozen=True)
+class Differences:
+    """Units with the release against the other units of the same boxes.
+
+    Attributes:
+        count: ratio of the counts, over what it was before the trial.
+        confidence: difference, over what it was before.
+        count_error: how far the counts are off what people found on the same pictures, as a share; negative is better.
+    """
+
+    count: Paired
+    confidence: Paired
+    count_error: Paired
+
+
+def differences(hours: Sequence[Mapping[str, Any]], labelled: Sequence[Mapping[str, Any]], *, seed: int) -> Differences:
+    """One number of each box for each measure, together.
+
+    Args:
+        hours: of each box, ``during`` the trial and before it: ``log_ratio`` of counts and difference of ``confidence``.
+        labelled: of each box and arm (``in_trial``): mean ``error``.
+        seed: the same gives the same intervals.
+    """
+    during = {row["device_id"]: row for row in hours if row["during"]}
+    before = {row["device_id"]: row for row in hours if not row["during"]}
+    arms: dict[int, dict[bool, float]] = {}
+    for row in labelled:
+        arms.setdefault(row["device_id"], {})[row["in_trial"]] = row["error"]
+    errors = [arm[True] - arm[False] for arm in arms.values() if len(arm) == len((True, False))]
+    ratio = paired(_changes(during, before, "log_ratio"), seed=seed)
+    return Differences(
+        Paired(ratio.boxes, _exp(ratio.mean), _exp(ratio.low), _exp(ratio.high), ratio.p),
+        paired(_changes(during, before, "confidence"), seed=seed),
+        paired(errors, seed=seed),
+    )
+
+
+def why_worse(found: Differences) -> str | None:
+    """Why a trial should end in all boxes by what it shows; None while nothing speaks against it. Careful: an interval is enough."""
+    count, error = found.count, found.count_error
+    if count.high is not None and count.high < LEAST_COUNT:
+        return f"it counts {count.mean:.2f} fish for each of the boxes' own models, less than {LEAST_COUNT}"
+    if count.low is not None and count.low > MOST_COUNT:
+        return f"it counts {count.mean:.2f} fish for each of the boxes' own models, more than {MOST_COUNT}"
+    if error.low is not None and error.low > MOST_ERROR:
+        return f"its counts are off by {error.mean:.0%} more than those of the boxes' own models, on pictures that people labelled"
+    return None
+
+
+def _changes(
+    during: Mapping[int, Mapping[str, Any]], before: Mapping[int, Mapping[str, Any]], measure: str
+) -> list[float]:
+    """Of each box: the difference between its units during the trial, without what it was before."""
+    both = during.keys() & before.keys()
+    found = ((during[box][measure], before[box][measure]) for box in sorted(both))
+    return [now - then for now, then in found if now is not None and then is not None]
+
+
+def _exp(value: float | None) -> float | None:
+    return None if value is None else math.exp(value)

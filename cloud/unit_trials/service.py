@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -18,7 +17,7 @@ from cloud.kit.repository import ReadConnection, Row, WriteConnection
 from cloud.rollouts import service as rollouts
 from cloud.rollouts.schemas import NewRollout, RolloutView
 from cloud.unit_trials.repository import UnitTrialRepository
-from cloud.unit_trials.rules import Paired, paired
+from cloud.unit_trials.rules import SEED, Paired, differences
 from cloud.unit_trials.schemas import (
     NewUnitTrial,
     TrialAdoption,
@@ -37,8 +36,6 @@ HEARTBEATS = timedelta(days=7)
 """A heartbeat older than this is not read: nobody knows what such a box runs now."""
 HALF = 0.5
 ALPHA = 0.05
-SEED = 1
-"""Of the resampling: the same question has the same answer."""
 _ONE_MORE = ("proposed", "asked", "running")
 
 
@@ -199,26 +196,19 @@ async def compare(reader: ReadConnection, user: Principal, trial_id: UUID, now: 
     trial = await _found(repository, trial_id)
     sha256 = trial["sha256"] or ""
     hours = await repository.hours(trial_id, sha256, now)
-    during = {row["device_id"]: row for row in hours if row["during"]}
-    before = {row["device_id"]: row for row in hours if not row["during"]}
-    arms: dict[int, dict[bool, float]] = {}
     labelled = await repository.labelled(trial_id, sha256, now)
-    for row in labelled:
-        arms.setdefault(row["device_id"], {})[row["in_trial"]] = row["error"]
-    errors = [arm[True] - arm[False] for arm in arms.values() if len(arm) == len((True, False))]
-    ratio = paired(_changes(during, before, "log_ratio"), seed=SEED)
-    ratio = Paired(ratio.boxes, _exp(ratio.mean), _exp(ratio.low), _exp(ratio.high), ratio.p)
-    confidence = paired(_changes(during, before, "confidence"), seed=SEED)
+    during = [row for row in hours if row["during"]]
+    found = differences(hours, labelled, seed=SEED)
     return TrialComparison(
         trial_id=trial_id,
         version=trial["version"],
         boxes=len(during),
-        hours=sum(row["hours"] for row in during.values()),
+        hours=sum(row["hours"] for row in during),
         labelled=sum(row["pictures"] for row in labelled),
         differences=[
-            _difference("count", ratio, 1.0, ("lower", "higher")),
-            _difference("confidence", confidence, 0.0, ("lower", "higher")),
-            _difference("count_error", paired(errors, seed=SEED), 0.0, ("better", "worse")),
+            _difference("count", found.count, 1.0, ("lower", "higher")),
+            _difference("confidence", found.confidence, 0.0, ("lower", "higher")),
+            _difference("count_error", found.count_error, 0.0, ("better", "worse")),
         ],
     )
 
@@ -258,17 +248,6 @@ def _unit(row: Row, unit: str, *, in_trial: bool) -> TrialUnit:
     model: Mapping[str, Any] = row["unit_models"].get(unit) or row["model"] or {}
     name = f"{model.get('name', '')} {model.get('version', '')}".strip()
     return TrialUnit(unit=unit, in_trial=in_trial, running_sha256=model.get("sha256"), running=name)
-
-
-def _changes(during: Mapping[int, Row], before: Mapping[int, Row], measure: str) -> list[float]:
-    """Of each box: the difference between its units during the trial, without what it was before."""
-    both = during.keys() & before.keys()
-    found = ((during[box][measure], before[box][measure]) for box in sorted(both))
-    return [now - then for now, then in found if now is not None and then is not None]
-
-
-def _exp(value: float | None) -> float | None:
-    return None if value is None else math.exp(value)
 
 
 def _difference(

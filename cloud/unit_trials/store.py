@@ -9,9 +9,11 @@ from typing import Any
 from uuid import UUID
 
 from psycopg import Connection
-from psycopg.rows import class_row
+from psycopg.rows import class_row, dict_row
 from psycopg.types.json import Jsonb
+from sqlalchemy.dialects import postgresql
 
+from cloud.unit_trials.repository import HOURS, LABELLED, SPAN
 from contracts.deployments import TRIAL_EVENT, TRIAL_SHADOW
 
 _ASKED = """
@@ -60,6 +62,13 @@ UPDATE device_shadow SET desired = desired || jsonb_build_object('end', true, 'r
     changed_at = %(now)s
 WHERE shadow = %(shadow)s AND device_id = ANY(%(devices)s) AND coalesce(desired ->> 'end', 'false') <> 'true'
 """
+
+
+# The same questions as the API asks, in the driver's own form.
+_COMPARED = {
+    name: str(statement.compile(dialect=postgresql.psycopg.dialect()))  # type: ignore[no-untyped-call]
+    for name, statement in (("hours", HOURS), ("labelled", LABELLED))
+}
 
 
 @dataclass(frozen=True)
@@ -192,6 +201,19 @@ def note(database: Connection[Any], key: UUID, said: Said, *, over: bool) -> Non
         " ended_at = CASE WHEN %s THEN %s::timestamptz END WHERE trial_id = %s AND device_id = %s",
         (said.state, said.reason[:500], said.active_at, over, said.at, key, said.device_id),
     )
+
+
+def compared(
+    database: Connection[Any], asked: Asked, now: datetime
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """What a trial shows: hours of each box, and pictures of each box and arm that people have labelled."""
+    wanted = {"trial": asked.id, "sha256": asked.sha256 or "", "now": now, "span": SPAN}
+    with database.cursor(row_factory=dict_row) as cursor:
+        hours = cursor.execute(_COMPARED["hours"], wanted).fetchall()
+        labelled = cursor.execute(
+            _COMPARED["labelled"], {**wanted, "organization_id": asked.organization_id}
+        ).fetchall()
+    return hours, labelled
 
 
 def open_boxes(database: Connection[Any], key: UUID) -> dict[int, tuple[str, datetime]]:

@@ -17,7 +17,7 @@ from cloud.consumers import Ingest
 from cloud.rollouts.assigner import Assigner
 from cloud.rollouts.controller import Controller
 from cloud.unit_trials.conductor import Conductor
-from cloud.unit_trials.rules import choose, paired, units_of, why_not, why_stop
+from cloud.unit_trials.rules import Differences, Paired, choose, paired, units_of, why_not, why_stop, why_worse
 from contracts.deployments import TRIAL_EVENT, DesiredTrial, decode_desired_trial
 from contracts.devices import CameraInventory, DeviceEvent, EventBatch, Inventory
 from contracts.downlink import DesiredState, Downlink
@@ -56,6 +56,17 @@ def test_a_trial_ends_everywhere_when_boxes_go_back_by_themselves() -> None:
     assert why_stop({"committed": 38, "rolled_back": 2}) is None
     assert why_stop({"committed": 36, "rolled_back": 4}) is not None
     assert why_stop({"withdrawn": 9, "refused": 9}) is None, "neither is a model that worked badly"
+
+
+def test_what_a_trial_shows_ends_it_only_when_it_is_far_and_sure() -> None:
+    fine = paired([], seed=1)
+    few = Paired(3, 0.5, 0.45, 0.55, 0.25)
+    assert why_worse(Differences(Paired(3, 1.2, 1.1, 1.3, 0.25), fine, Paired(3, 0.05, 0.02, 0.09, 0.25))) is None
+    assert why_worse(Differences(Paired(3, 0.5, 0.3, 0.7, 0.25), fine, fine)) is None, "not sure"
+    assert "less than 0.6" in (why_worse(Differences(few, fine, fine)) or "")
+    assert "more than 1.7" in (why_worse(Differences(Paired(3, 2.0, 1.8, 2.2, 0.25), fine, fine)) or "")
+    assert "off by 30% more" in (why_worse(Differences(fine, fine, Paired(3, 0.3, 0.2, 0.4, 0.25))) or "")
+    assert why_worse(Differences(fine, fine, fine)) is None
 
 
 def test_boxes_that_agree_show_a_difference_and_two_of_them_show_none() -> None:
@@ -202,11 +213,41 @@ def test_a_box_that_goes_back_by_itself_ends_the_trial_with_its_reason(fleet: Fl
     ]
 
 
-def test_boxes_that_go_back_by_themselves_end_the_trial_in_the_others(fleet: Fleet) -> None:
-    cameras = tuple(CameraInventory(name=f"cam-{n}", unit=f"more-tank-{n}", kind="rtsp") for n in (1, 2))
+def more_boxes(fleet: Fleet) -> None:
     for name in ("box-2", "box-3"):
+        cameras = tuple(CameraInventory(name=f"cam-{n}", unit=f"{name}-tank-{n}", kind="rtsp") for n in (1, 2))
         box = fleet.boxes[name] = Box9(fleet.boxes["box-1"].ingest, "fjord", name)
         box.born(Inventory(agent_version="0.1.0", machine="x86_64", cameras=cameras, unit_trials=True))
+
+
+def test_a_release_that_counts_half_of_the_fish_of_the_other_tanks_ends_without_a_person(fleet: Fleet) -> None:
+    more_boxes(fleet)
+    key = fleet.ask()
+    fleet.later()
+    new = fleet.ceremony.repository.release("tiny", "1.1.0")[0].sha256
+    began = fleet.now
+    for name in fleet.boxes:
+        fleet.say(key, "probation", box=name)
+    fleet.later()
+    fleet.execute(
+        "INSERT INTO drift_hour (unit_id, model_sha256, hour, observations, signals, mix)"
+        " SELECT u.id, CASE WHEN during AND b.units @> to_jsonb(u.slug) THEN %s ELSE 'old' END,"
+        "  date_trunc('hour', %s::timestamptz) + make_interval(hours => h), 360,"
+        "  jsonb_build_object('count', CASE WHEN during AND b.units @> to_jsonb(u.slug) THEN 10 ELSE 20 END + u.id * 0.01), '{}'"
+        " FROM unit_trial_box AS b JOIN device AS d ON d.id = b.device_id JOIN unit AS u ON u.site_id = d.site_id"
+        "  AND b.units || b.others @> to_jsonb(u.slug) CROSS JOIN generate_series(-10, 10) AS h"
+        " CROSS JOIN LATERAL (SELECT h > 0 AS during) AS at",
+        (new, began),
+    )
+    assert fleet.later(minutes=10) == [], "nothing speaks against it before there are hours to compare"
+    assert {device for device, desired in fleet.later(hours=9) if desired.end} == fleet.boxes.keys()
+    status, reason = fleet.status(key)
+    assert status == "ending"
+    assert reason == "it counts 0.50 fish for each of the boxes' own models, less than 0.6"
+
+
+def test_boxes_that_go_back_by_themselves_end_the_trial_in_the_others(fleet: Fleet) -> None:
+    more_boxes(fleet)
     key = fleet.ask()
     assert len(fleet.later()) == 3
     for name in ("box-1", "box-3"):
