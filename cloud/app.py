@@ -103,6 +103,7 @@ from cloud.telemetry.service import ChannelLimits, ChannelPeriods, daily_tempera
 from cloud.timeline import endpoints as timeline
 from cloud.training import endpoints as training
 from cloud.training.listed import ListedTrainings
+from cloud.unit_trials import endpoints as unit_trials
 from cloud.users import endpoints as users
 from contracts.bundles import Task
 from contracts.errors import ConfigurationError
@@ -144,6 +145,7 @@ _FEATURES = (
     dead_letters,
     registry,
     rollouts,
+    unit_trials,
     samples,
     labels,
 )

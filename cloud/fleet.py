@@ -18,6 +18,7 @@ from cloud.kit.stream import StreamPublisher, open_publisher
 from cloud.rollouts.assigner import Assigner
 from cloud.rollouts.controller import Controller
 from cloud.settings import RolloutSettings
+from cloud.unit_trials.conductor import Conductor
 from contracts.downlink import Downlink
 from contracts.errors import ConfigurationError
 from contracts.probes import Condition, ProbeServer
@@ -67,7 +68,12 @@ def run_rollouts(settings: RolloutSettings) -> int:
     configure_logging(settings.log_level)
     desk = assigner(settings)
     publisher = open_publisher(access(settings))
-    controller = Controller(settings.database_url.get_secret_value(), desk=desk, send=through(publisher))
+    controller = Controller(
+        settings.database_url.get_secret_value(),
+        desk=desk,
+        send=through(publisher),
+        besides=(Conductor(desk).round,),
+    )
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

@@ -9,6 +9,7 @@ from bridge.settings import BridgeSettings
 from cloud.fleet import assigner
 from cloud.rollouts.controller import Controller
 from cloud.settings import load_rollout_settings
+from cloud.unit_trials.conductor import Conductor
 from contracts.errors import ConfigurationError
 from shoal.box import MQTT_USER, BoxConfig
 
@@ -52,7 +53,8 @@ class BoxController:
         self._publisher = open_publisher(self._settings)
         self._downlink = Downlink(self._publisher)
         self._downlink.start()
-        self.controller = Controller(self._url, desk=self._desk, send=self._downlink.publish)
+        besides = (Conductor(self._desk).round,)
+        self.controller = Controller(self._url, desk=self._desk, send=self._downlink.publish, besides=besides)
         self.controller.start()
 
     @property

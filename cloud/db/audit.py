@@ -93,6 +93,8 @@ NOT_AUDITED: dict[str, str] = {
     "sample": "told by devices; labels and reviews of it have tables of their own",
     "sample_upload": "told by devices",
     "rollout": "asked for by an event of its own, and then kept by the controller",
+    "unit_trial": "asked for, approved and ended by events of its own, and else kept by the conductor",
+    "unit_trial_box": "kept by the conductor",
     "rollout_cursor": "kept by the controller",
     "rollout_device": "kept by the controller",
     "rollout_entry": "is itself a history that is only added to",

@@ -22,6 +22,7 @@ from contracts.deployments import (
     ArtifactKind,
     DesiredAgent,
     DesiredModels,
+    DesiredTrial,
     Release,
     agent_sha256,
     blob_path,
@@ -143,3 +144,35 @@ class Assigner:
         return DesiredModels(assignment=signed, activate=urgent, urgent=urgent).model_dump(
             mode="json", exclude_none=True
         )
+
+    def desired_in_units(
+        self,
+        release: Artifact,
+        *,
+        site: str,
+        device: str,
+        deployment: str,
+        units: tuple[str, ...],
+        ends_at: datetime,
+        lease: timedelta,
+        now: datetime,
+    ) -> dict[str, Any]:
+        """``state.desired`` of the shadow ``trial`` for one device, signed: the release in these units until ``ends_at``.
+
+        Raises:
+            ReleaseError: the repository no longer publishes it.
+        """
+        document, digest = self._repository.release(release.name, release.version)
+        signed = assign(
+            self._signer,
+            document,
+            digest,
+            site=site,
+            device=device,
+            deployment=deployment,
+            now=now,
+            lease=lease,
+            units=units,
+            ends_at=ends_at,
+        )
+        return DesiredTrial(assignment=signed).model_dump(mode="json", exclude_none=True)

@@ -8,7 +8,7 @@ downlink, only to tell devices.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -57,6 +57,7 @@ class Controller(OwnThread):
         database_url: of the store.
         desk: approved releases and signed assignments.
         send: hands one message to the downlink; may be called again with the same.
+        besides: what else works with the same database, key and downlink in every round, within its transaction.
         now: wall clock in UTC.
     """
 
@@ -66,12 +67,14 @@ class Controller(OwnThread):
         *,
         desk: ReleaseDesk,
         send: Callable[[Downlink], None],
+        besides: Sequence[Callable[[Connection[Any], datetime], None]] = (),
         now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     ) -> None:
         super().__init__("rollouts")
         self._url = database_url
         self._desk = desk
         self._send = send
+        self._besides = besides
         self._now = now
         self._rollouts: dict[UUID, Rollout] = {}
         self._saved: dict[UUID, dict[str, dict[str, Any]]] = {}
@@ -112,7 +115,10 @@ class Controller(OwnThread):
         """One look at everything, in one transaction; then devices are told."""
         try:
             with database.transaction():
-                self._decide(database, self._now())
+                now = self._now()
+                self._decide(database, now)
+                for beside in self._besides:
+                    beside(database, now)
         except BaseException:
             self.forget()  # what is in memory was not saved
             raise

@@ -15,7 +15,7 @@ from cloud.farms.repository import own_sites
 from cloud.farms.tables import Site
 from cloud.kit.repository import ReadConnection, Repository, Row, WriteConnection
 from cloud.rollouts.tables import DeviceShadow, RolloutDevice, RolloutEntry, RolloutOrder, RolloutRow
-from contracts.deployments import DEPLOYMENT_EVENT
+from contracts.deployments import DEPLOYMENT_EVENT, TRIAL_EVENT
 
 _COUNTS = text("""
 SELECT date_bin(:width, o.observed_at, TIMESTAMPTZ '2000-01-03 00:00:00+00') AS at, device.slug AS device,
@@ -45,6 +45,21 @@ CROSS JOIN LATERAL (
     SELECT observed_at, body FROM device_health
     WHERE device_id = wanted.id AND observed_at > :since ORDER BY observed_at DESC LIMIT 1
 ) AS beat
+""")
+# Where a trial in some units began to look at this one, and where it gave it back; one that ended before it began changed nothing.
+_TRIAL_CHANGES = text("""
+SELECT said.occurred_at AS at, device.slug AS device, said.detail ->> 'state' AS state,
+       said.detail ->> 'running_sha256' AS sha256, trial.model, trial.version, CAST(NULL AS uuid) AS rollout_id,
+       coalesce(said.detail ->> 'reason', '') AS reason, false AS back,
+       CAST(said.detail ->> 'shadow_count_ratio' AS float8) AS shadow_count_ratio
+FROM unit JOIN (SELECT DISTINCT device_id, unit_id FROM camera) AS camera ON camera.unit_id = unit.id
+JOIN device ON device.id = camera.device_id JOIN device_event AS said ON said.device_id = device.id
+LEFT JOIN unit_trial AS trial ON trial.id::text = said.detail ->> 'deployment'
+WHERE unit.id = :unit_id AND said.name = :event AND said.occurred_at >= :start AND said.occurred_at < :end
+  AND unit.slug = ANY(string_to_array(said.detail ->> 'units', ' '))
+  AND (said.detail ->> 'state' IN ('probation', 'rolled_back')
+       OR (said.detail ->> 'state' = 'withdrawn' AND jsonb_exists(said.detail, 'swap_gap_ms')))
+ORDER BY said.occurred_at DESC, said.id DESC LIMIT :rows
 """)
 
 
@@ -202,6 +217,11 @@ class RolloutRepository(Repository):
             .limit(rows)
         )  # fmt: skip
         return await self._all(statement)
+
+    async def trial_changes(self, unit_id: int, start: datetime, end: datetime, *, rows: int) -> list[Row]:
+        """The same of trials in some units, this one among them."""
+        span = {"unit_id": unit_id, "start": start, "end": end}
+        return await self._all(_TRIAL_CHANGES, {**span, "event": TRIAL_EVENT, "rows": rows})
 
     async def counts(self, unit_id: int, start: datetime, end: datetime, *, width: timedelta) -> list[Row]:
         """Mean count by bucket, box and model, in order of time."""

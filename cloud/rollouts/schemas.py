@@ -231,6 +231,7 @@ class ModelChange(ApiModel):
     at: UtcDatetime
     device: str
     change: Literal["activated", "rolled_back"]
+    """``rolled_back`` is also the end of a trial in some units: the unit has the model of its box again."""
     sha256: str | None
     """Of the model that runs since."""
     model: str | None

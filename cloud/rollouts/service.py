@@ -189,7 +189,10 @@ async def model_changes(
         NotFoundError: there is no such unit of theirs.
     """
     unit = await get_unit(reader, user, unit_id)
-    rows = await RolloutRepository(reader, user.scope).model_changes(unit.id, start, end, rows=MOST_CHANGES + 1)
+    repository = RolloutRepository(reader, user.scope)
+    of_boxes = await repository.model_changes(unit.id, start, end, rows=MOST_CHANGES + 1)
+    of_trials = await repository.trial_changes(unit.id, start, end, rows=MOST_CHANGES + 1)
+    rows = sorted([*of_boxes, *of_trials], key=lambda row: row["at"], reverse=True)
     items = [_change(row) for row in reversed(rows[:MOST_CHANGES])]
     return ModelChanges(items=items, cut=len(rows) > MOST_CHANGES)
 
@@ -398,7 +401,7 @@ async def _view(repository: RolloutRepository, row: Row) -> RolloutView:
 
 
 def _change(row: Row) -> ModelChange:
-    back = row["state"] == "rolled_back"
+    back = row["state"] in {"rolled_back", "withdrawn"}
     forth = row["shadow_count_ratio"]  # candidate over what was active; whoever goes back crosses it the other way
     ratio = None if not forth or forth <= 0 else 1.0 / forth if back or row["back"] else forth
     # A box that went back by itself runs what it had before, which the rollout names; one that was told to, likewise.

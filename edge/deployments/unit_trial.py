@@ -101,9 +101,14 @@ class UnitTrialUpdater(Updater):
             self._slots.point(self._slots.configured, None)
 
     def status(self) -> DeploymentStatus | None:
-        """Where the trial stands, with its units; None before the first."""
-        status = super().status()
-        return None if status is None else status.model_copy(update={"units": self._assignment().units})
+        """Where the trial stands, with its units and what looks at them; None before the first."""
+        status, units = super().status(), self._units
+        if status is None:
+            return None
+        running = status.running_sha256
+        if units is not None and not units.beside():
+            running = units.box_sha256()
+        return status.model_copy(update={"units": self._assignment().units, "running_sha256": running})
 
     def work(self) -> None:
         """One look, and one step when there is one to do."""

@@ -1950,6 +1950,7 @@ class _ModelChangeAlways(TypedDict):
     at: str
     device: str
     change: Literal['activated', 'rolled_back']
+    """``rolled_back`` is also the end of a trial in some units: the unit has the model of its box again."""
     sha256: str | None
     """Of the model that runs since."""
     model: str | None
@@ -2351,6 +2352,34 @@ class NewTrainingRun(TypedDict):
     """A run that somebody asks for."""
     model: str
     reason: str
+
+
+
+class _NewUnitTrialAlways(TypedDict):
+    name: str
+    model: str
+    version: str
+    """Must be published in the image repository."""
+
+
+class NewUnitTrial(_NewUnitTrialAlways, total=False):
+    """A release for some of the units of each box, beside the model of the box."""
+    days: float
+    """How long it lasts. The end is signed: boxes keep to it without a network."""
+    share: float | None
+    """Of the units of each box, chosen by ``seed``; at least one has the release and one has not. Half of them when no units are named."""
+    units: list[str] | None
+    """Named ones, ``site/unit``, instead of a share."""
+    sites: list[str] | None
+    """Null: every site that you may see."""
+    groups: list[str] | None
+    """Only boxes of one of these groups."""
+    tags: list[str] | None
+    """Only boxes that have all of these tags."""
+    second_person: bool
+    """True makes it wait until somebody else approves it, even where that is not the rule."""
+    seed: int
+    """Chooses the units; the same seed chooses the same."""
 
 
 
@@ -3616,6 +3645,47 @@ class Treatment(_TreatmentAlways, total=False):
 
 
 
+class TrialAdoption(TypedDict, total=False):
+    """The release of a trial for all units of the fleet: an ordinary rollout."""
+    back_to: str | None
+    """Version that devices go back to when the rollout is rolled back."""
+
+
+
+class TrialApproval(TypedDict, total=False):
+    """A second person's word."""
+    reason: str
+
+
+
+class TrialBox(TypedDict):
+    """One box in a trial: what is desired, what it says, what runs."""
+    site: str
+    device: str
+    state: str
+    """``told``, and then what the box says: ``downloading``, ``shadow_run``, ``probation``, ``committed`` (it runs), ``withdrawn``, ``rolled_back``, ``refused``."""
+    reason: str
+    active_at: str | None
+    ended_at: str | None
+    heard_at: str | None
+    """Of the heartbeat."""
+    units: list[TrialUnit]
+    agrees: bool | None
+    """Whether every unit is looked at by what it should be; null while that is not known."""
+
+
+
+class _TrialBoxPageAlways(TypedDict):
+    items: list[TrialBox]
+
+
+class TrialBoxPage(_TrialBoxPageAlways, total=False):
+    """Some boxes, by site and name."""
+    next_cursor: str | None
+    """Give it back as ``cursor`` for the next page; null on the last page."""
+
+
+
 class TrialByPicture(TypedDict):
     """Two versions on the same pictures: a shadow run, or pictures asked of both."""
     model: str
@@ -3657,6 +3727,55 @@ class TrialByUnit(TypedDict):
     needed_of_each_arm: int | None
     """Answers of each arm that would show a difference of ``to_see`` with power 0.8."""
     to_see: float
+
+
+
+class TrialComparison(TypedDict):
+    """What the release makes of the same water, box by box."""
+    trial_id: str
+    version: str
+    boxes: int
+    """That take part and have had it for a whole hour."""
+    hours: int
+    """Of the trial that are compared, of all boxes; each has units with and without it."""
+    labelled: int
+    """Pictures of the trial whose label people have accepted."""
+    differences: list[TrialDifference]
+
+
+
+class TrialDifference(TypedDict):
+    """Units with the release against the other units of the same boxes, one number of each box."""
+    measure: Literal['count', 'confidence', 'count_error']
+    """``count``: ratio of the counts, over what it was before the trial. ``confidence``: difference, over what it was before.
+    ``count_error``: how far the counts are off what people found on the same pictures, as a share; less is better."""
+    boxes: int
+    mean: float | None
+    low: float | None
+    """95 % interval by resampling boxes; null with fewer than three."""
+    high: float | None
+    p: float | None
+    """Of so large a difference by chance, by flipping the boxes' signs."""
+    verdict: Literal['better', 'worse', 'higher', 'lower', 'not_told']
+    """Told when the interval leaves no difference out and ``p`` is below 0.05, for which it takes six boxes that agree."""
+
+
+
+class TrialEnd(TypedDict):
+    """Why a trial should end."""
+    reason: str
+    """Boxes keep it in their records."""
+
+
+
+class TrialUnit(TypedDict):
+    """One unit of a box in a trial."""
+    unit: str
+    in_trial: bool
+    running_sha256: str | None
+    """What looks at it, by the newest heartbeat of the last seven days: the running session's word."""
+    running: str
+    """Name and version of it."""
 
 
 Trigger: TypeAlias = "Literal['wrong_marks', 'drift', 'new_labels', 'schedule', 'asked']"
@@ -3734,6 +3853,42 @@ class UnitRef(TypedDict):
     id: int
     slug: str
     name: str
+
+
+
+class _UnitTrialPageAlways(TypedDict):
+    items: list[UnitTrialSummary]
+
+
+class UnitTrialPage(_UnitTrialPageAlways, total=False):
+    """Some trials, newest first."""
+    next_cursor: str | None
+    """Give it back as ``cursor`` for the next page; null on the last page."""
+
+
+
+class UnitTrialSummary(TypedDict):
+    """A trial in a list."""
+    id: str
+    name: str
+    model: str
+    version: str
+    sha256: str | None
+    share: float | None
+    units: list[str] | None
+    days: float
+    status: Literal['proposed', 'asked', 'refused', 'running', 'ending', 'ended']
+    reason: str
+    """Why it stands as it does."""
+    created_at: str
+    created_by: str
+    approved_at: str | None
+    approved_by: str | None
+    began_at: str | None
+    ends_at: str | None
+    """When boxes end it by themselves."""
+    ended_by: str | None
+    ended_at: str | None
 
 
 

@@ -68,6 +68,11 @@ class Operations:
         answer: models.TaskOut = self._request("POST", "/api/v1/tasks", query={}, headers={"idempotency-key": idempotency_key}, body=body, form=False, as_json=True)
         return answer
 
+    def adopt_unit_trial(self, trial_id: str, body: models.TrialAdoption) -> models.RolloutView:
+        """Adopt a trial."""
+        answer: models.RolloutView = self._request("POST", f"/api/v1/unit-trials/{_part(trial_id)}/adoption", query={}, headers={}, body=body, form=False, as_json=True)
+        return answer
+
     def append_to_upload(self, upload_id: str, body: bytes, *, tus_resumable: str | None = None, upload_offset: int | None = None) -> None:
         """Go on with an upload."""
         self._request("PATCH", f"/api/v1/samples/{_part(upload_id)}", query={}, headers={"Tus-Resumable": tus_resumable, "Upload-Offset": upload_offset}, body=body, form=False, as_json=False)
@@ -75,6 +80,11 @@ class Operations:
     def approve_rollout(self, rollout_id: str, body: models.Approval) -> models.RolloutView:
         """Approve a rollout."""
         answer: models.RolloutView = self._request("POST", f"/api/v1/rollouts/{_part(rollout_id)}/approval", query={}, headers={}, body=body, form=False, as_json=True)
+        return answer
+
+    def approve_unit_trial(self, trial_id: str, body: models.TrialApproval) -> models.UnitTrialSummary:
+        """Approve a trial."""
+        answer: models.UnitTrialSummary = self._request("POST", f"/api/v1/unit-trials/{_part(trial_id)}/approval", query={}, headers={}, body=body, form=False, as_json=True)
         return answer
 
     def ask_rollout(self, body: models.NewRollout) -> models.RolloutView:
@@ -85,6 +95,11 @@ class Operations:
     def ask_training_run(self, body: models.NewTrainingRun) -> models.TrainingRunDetail:
         """Ask for a training run."""
         answer: models.TrainingRunDetail = self._request("POST", "/api/v1/training/runs", query={}, headers={}, body=body, form=False, as_json=True)
+        return answer
+
+    def ask_unit_trial(self, body: models.NewUnitTrial) -> models.UnitTrialSummary:
+        """Try a release in some units."""
+        answer: models.UnitTrialSummary = self._request("POST", "/api/v1/unit-trials", query={}, headers={}, body=body, form=False, as_json=True)
         return answer
 
     def cancel_task(self, task_id: str) -> models.TaskOut:
@@ -131,6 +146,11 @@ class Operations:
         answer: models.TrialByUnit = self._request("GET", "/api/v1/experiments/units", query={"model": model, "start": start, "end": end, "to_see": to_see}, headers={}, body=None, form=False, as_json=True)
         return answer
 
+    def compare_unit_trial(self, trial_id: str) -> models.TrialComparison:
+        """What a trial shows."""
+        answer: models.TrialComparison = self._request("GET", f"/api/v1/unit-trials/{_part(trial_id)}/comparison", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
     def count_species(self, *, start: str | None = None, end: str | None = None, unit_id: int | None = None) -> models.SpeciesOut:
         """What was recognized."""
         answer: models.SpeciesOut = self._request("GET", "/api/v1/predictions/species", query={"start": start, "end": end, "unit_id": unit_id}, headers={}, body=None, form=False, as_json=True)
@@ -143,6 +163,11 @@ class Operations:
     def delete_device_group(self, group: str) -> None:
         """Delete a group."""
         self._request("DELETE", f"/api/v1/device-groups/{_part(group)}", query={}, headers={}, body=None, form=False, as_json=False)
+
+    def end_unit_trial(self, trial_id: str, body: models.TrialEnd) -> models.UnitTrialSummary:
+        """End a trial."""
+        answer: models.UnitTrialSummary = self._request("POST", f"/api/v1/unit-trials/{_part(trial_id)}/end", query={}, headers={}, body=body, form=False, as_json=True)
+        return answer
 
     def enrol_device(self, body: models.Enrolment) -> models.IssuedCertificate:
         """Enrol."""
@@ -434,6 +459,11 @@ class Operations:
         answer: models.Unit = self._request("GET", f"/api/v1/units/{_part(unit_id)}", query={}, headers={}, body=None, form=False, as_json=True)
         return answer
 
+    def get_unit_trial(self, trial_id: str) -> models.UnitTrialSummary:
+        """A trial in some units."""
+        answer: models.UnitTrialSummary = self._request("GET", f"/api/v1/unit-trials/{_part(trial_id)}", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
     def get_upload_offset(self, upload_id: str, *, tus_resumable: str | None = None) -> None:
         """How far an upload is."""
         self._request("HEAD", f"/api/v1/samples/{_part(upload_id)}", query={}, headers={"Tus-Resumable": tus_resumable}, body=None, form=False, as_json=False)
@@ -692,6 +722,16 @@ class Operations:
         answer: models.ObservationPage = self._request("GET", f"/api/v1/units/{_part(unit_id)}/observations", query={"limit": limit, "before": before}, headers={}, body=None, form=False, as_json=True)
         return answer
 
+    def list_unit_trial_boxes(self, trial_id: str, *, limit: int | None = None, cursor: str | None = None) -> models.TrialBoxPage:
+        """Boxes of a trial."""
+        answer: models.TrialBoxPage = self._request("GET", f"/api/v1/unit-trials/{_part(trial_id)}/boxes", query={"limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    def list_unit_trials(self, *, limit: int | None = None, cursor: str | None = None) -> models.UnitTrialPage:
+        """Trials in some units."""
+        answer: models.UnitTrialPage = self._request("GET", "/api/v1/unit-trials", query={"limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
     def list_units(self, site: str, *, limit: int | None = None, cursor: str | None = None) -> models.UnitPage:
         """Units of a site."""
         answer: models.UnitPage = self._request("GET", f"/api/v1/sites/{_part(site)}/units", query={"limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
@@ -947,6 +987,11 @@ class AsyncOperations:
         answer: models.TaskOut = await self._request("POST", "/api/v1/tasks", query={}, headers={"idempotency-key": idempotency_key}, body=body, form=False, as_json=True)
         return answer
 
+    async def adopt_unit_trial(self, trial_id: str, body: models.TrialAdoption) -> models.RolloutView:
+        """Adopt a trial."""
+        answer: models.RolloutView = await self._request("POST", f"/api/v1/unit-trials/{_part(trial_id)}/adoption", query={}, headers={}, body=body, form=False, as_json=True)
+        return answer
+
     async def append_to_upload(self, upload_id: str, body: bytes, *, tus_resumable: str | None = None, upload_offset: int | None = None) -> None:
         """Go on with an upload."""
         await self._request("PATCH", f"/api/v1/samples/{_part(upload_id)}", query={}, headers={"Tus-Resumable": tus_resumable, "Upload-Offset": upload_offset}, body=body, form=False, as_json=False)
@@ -954,6 +999,11 @@ class AsyncOperations:
     async def approve_rollout(self, rollout_id: str, body: models.Approval) -> models.RolloutView:
         """Approve a rollout."""
         answer: models.RolloutView = await self._request("POST", f"/api/v1/rollouts/{_part(rollout_id)}/approval", query={}, headers={}, body=body, form=False, as_json=True)
+        return answer
+
+    async def approve_unit_trial(self, trial_id: str, body: models.TrialApproval) -> models.UnitTrialSummary:
+        """Approve a trial."""
+        answer: models.UnitTrialSummary = await self._request("POST", f"/api/v1/unit-trials/{_part(trial_id)}/approval", query={}, headers={}, body=body, form=False, as_json=True)
         return answer
 
     async def ask_rollout(self, body: models.NewRollout) -> models.RolloutView:
@@ -964,6 +1014,11 @@ class AsyncOperations:
     async def ask_training_run(self, body: models.NewTrainingRun) -> models.TrainingRunDetail:
         """Ask for a training run."""
         answer: models.TrainingRunDetail = await self._request("POST", "/api/v1/training/runs", query={}, headers={}, body=body, form=False, as_json=True)
+        return answer
+
+    async def ask_unit_trial(self, body: models.NewUnitTrial) -> models.UnitTrialSummary:
+        """Try a release in some units."""
+        answer: models.UnitTrialSummary = await self._request("POST", "/api/v1/unit-trials", query={}, headers={}, body=body, form=False, as_json=True)
         return answer
 
     async def cancel_task(self, task_id: str) -> models.TaskOut:
@@ -1010,6 +1065,11 @@ class AsyncOperations:
         answer: models.TrialByUnit = await self._request("GET", "/api/v1/experiments/units", query={"model": model, "start": start, "end": end, "to_see": to_see}, headers={}, body=None, form=False, as_json=True)
         return answer
 
+    async def compare_unit_trial(self, trial_id: str) -> models.TrialComparison:
+        """What a trial shows."""
+        answer: models.TrialComparison = await self._request("GET", f"/api/v1/unit-trials/{_part(trial_id)}/comparison", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
     async def count_species(self, *, start: str | None = None, end: str | None = None, unit_id: int | None = None) -> models.SpeciesOut:
         """What was recognized."""
         answer: models.SpeciesOut = await self._request("GET", "/api/v1/predictions/species", query={"start": start, "end": end, "unit_id": unit_id}, headers={}, body=None, form=False, as_json=True)
@@ -1022,6 +1082,11 @@ class AsyncOperations:
     async def delete_device_group(self, group: str) -> None:
         """Delete a group."""
         await self._request("DELETE", f"/api/v1/device-groups/{_part(group)}", query={}, headers={}, body=None, form=False, as_json=False)
+
+    async def end_unit_trial(self, trial_id: str, body: models.TrialEnd) -> models.UnitTrialSummary:
+        """End a trial."""
+        answer: models.UnitTrialSummary = await self._request("POST", f"/api/v1/unit-trials/{_part(trial_id)}/end", query={}, headers={}, body=body, form=False, as_json=True)
+        return answer
 
     async def enrol_device(self, body: models.Enrolment) -> models.IssuedCertificate:
         """Enrol."""
@@ -1313,6 +1378,11 @@ class AsyncOperations:
         answer: models.Unit = await self._request("GET", f"/api/v1/units/{_part(unit_id)}", query={}, headers={}, body=None, form=False, as_json=True)
         return answer
 
+    async def get_unit_trial(self, trial_id: str) -> models.UnitTrialSummary:
+        """A trial in some units."""
+        answer: models.UnitTrialSummary = await self._request("GET", f"/api/v1/unit-trials/{_part(trial_id)}", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
     async def get_upload_offset(self, upload_id: str, *, tus_resumable: str | None = None) -> None:
         """How far an upload is."""
         await self._request("HEAD", f"/api/v1/samples/{_part(upload_id)}", query={}, headers={"Tus-Resumable": tus_resumable}, body=None, form=False, as_json=False)
@@ -1569,6 +1639,16 @@ class AsyncOperations:
     async def list_unit_observations(self, unit_id: int, *, limit: int | None = None, before: str | None = None) -> models.ObservationPage:
         """Observations of a unit."""
         answer: models.ObservationPage = await self._request("GET", f"/api/v1/units/{_part(unit_id)}/observations", query={"limit": limit, "before": before}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    async def list_unit_trial_boxes(self, trial_id: str, *, limit: int | None = None, cursor: str | None = None) -> models.TrialBoxPage:
+        """Boxes of a trial."""
+        answer: models.TrialBoxPage = await self._request("GET", f"/api/v1/unit-trials/{_part(trial_id)}/boxes", query={"limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    async def list_unit_trials(self, *, limit: int | None = None, cursor: str | None = None) -> models.UnitTrialPage:
+        """Trials in some units."""
+        answer: models.UnitTrialPage = await self._request("GET", "/api/v1/unit-trials", query={"limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
         return answer
 
     async def list_units(self, site: str, *, limit: int | None = None, cursor: str | None = None) -> models.UnitPage:

@@ -13,6 +13,7 @@ from contracts.errors import ConfigurationError
 from shoal.fleet.boxes import commands, diagnostics, log_level
 from shoal.fleet.letters import letters
 from shoal.fleet.rollouts import deployments, devices, groups, health, rollout, tag
+from shoal.fleet.trials import trial
 
 if TYPE_CHECKING:
     from securesystemslib.signer import Key, Signer
@@ -29,7 +30,7 @@ release = typer.Typer(help="Propose a release, sign it, publish it.", no_args_is
 root = typer.Typer(help="The root of trust: rotate it, export it for devices.", no_args_is_help=True)
 for name, group in (
     ("keys", keys), ("model", model), ("release", release), ("root", root), ("rollout", rollout), ("groups", groups),
-    ("letters", letters),
+    ("letters", letters), ("trial", trial),
 ):  # fmt: skip
     app.add_typer(group, name=name)
 app.command("devices")(devices)

@@ -31,6 +31,7 @@ import cloud.samples.tables
 import cloud.tasks.tables
 import cloud.telemetry.tables
 import cloud.training.tables
+import cloud.unit_trials.tables
 import cloud.users.tables  # noqa: F401  (each registers its tables)
 from cloud.db import migrate
 from cloud.db.base import Base

@@ -40,6 +40,8 @@ NEEDS: dict[str, Role] = {
     "listDeadLetters": F, "makeEnrolmentToken": F, "listCertificates": F, "revokeCertificate": F,
     "getDetailedHealth": F, "getPerformance": F, "resetPerformance": F, "listRollouts": F, "askRollout": F,
     "getRollout": F, "listRolloutDevices": F, "listRolloutDecisions": F, "orderRollout": F, "cancelTask": Q,
+    "listUnitTrials": F, "askUnitTrial": F, "getUnitTrial": F, "approveUnitTrial": F, "listUnitTrialBoxes": F,
+    "compareUnitTrial": F, "endUnitTrial": F, "adoptUnitTrial": F,
     "approveRollout": F, "setDeviceTags": F, "setDeviceGroup": F, "deleteDeviceGroup": F,
     "getDeviceDiagnostics": F, "listSamplePairs": F, "orderCommand": F, "listCommands": F, "getCommand": F, "getCommandArchive": F,
     "putDeviceArchive": Q, "listDeadLetterReasons": F, "orderDeadLetters": F, "listDeadLetterOrders": F,
@@ -72,7 +74,18 @@ NOWHERE = {
     "model_sha256": "0" * 64, "model": "no-such-model",
 }  # fmt: skip
 NOT_MADE = frozenset(
-    {"alert_id", "command_id", "dataset_id", "order_id", "rollout_id", "run_id", "sample_id", "task_id", "upload_id"}
+    {
+        "alert_id",
+        "command_id",
+        "dataset_id",
+        "order_id",
+        "rollout_id",
+        "run_id",
+        "sample_id",
+        "task_id",
+        "trial_id",
+        "upload_id",
+    }
 )
 """Things that this test does not make; that they are of one organization is tested with their features."""
 RANGE = {"start": "2026-01-01T00:00:00Z", "end": "2026-01-02T00:00:00Z"}
@@ -92,6 +105,9 @@ BODIES: dict[str, Any] = {
     "revokeCertificate": {"reason": "spite"},
     "addLabel": {"id": str(uuid4())},
     "reviewLabelTask": {"decision": "reject"},
+    "endUnitTrial": {"reason": "spite"},
+    "adoptUnitTrial": {"back_to": None},
+    "approveUnitTrial": {"reason": "spite"},
     "orderRollout": {"kind": "pause", "reason": "spite"},
     "approveRollout": {},
     "setDeviceTags": {"tags": []},

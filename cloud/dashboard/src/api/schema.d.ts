@@ -2705,6 +2705,152 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/unit-trials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Trials in some units
+         * @description Newest first; for fleet admins.
+         */
+        get: operations["listUnitTrials"];
+        put?: never;
+        /**
+         * Try a release in some units
+         * @description Part of the tanks of each box get the release, beside the model of the box, until a moment that is signed with it. It begins within
+         *     seconds, or is refused with the reason. Where two people are the rule it waits for the second one.
+         */
+        post: operations["askUnitTrial"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/unit-trials/{trial_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A trial in some units
+         * @description How it stands, and why.
+         */
+        get: operations["getUnitTrial"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/unit-trials/{trial_id}/approval": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Approve a trial
+         * @description Let a proposed trial begin. Whoever proposed it cannot approve it.
+         */
+        post: operations["approveUnitTrial"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/unit-trials/{trial_id}/boxes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Boxes of a trial
+         * @description Every box with what it says, and of each unit what should look at it and what does.
+         */
+        get: operations["listUnitTrialBoxes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/unit-trials/{trial_id}/comparison": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What a trial shows
+         * @description Units with the release against the other units of the same boxes, hour by hour and over what they were before; one number of each
+         *     box, so boxes are what is resampled. Counts and confidence need no labels; only labels tell who is right.
+         */
+        get: operations["compareUnitTrial"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/unit-trials/{trial_id}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End a trial
+         * @description Its units get the models of their boxes again, when their fish are left in peace.
+         */
+        post: operations["endUnitTrial"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/unit-trials/{trial_id}/adoption": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Adopt a trial
+         * @description Roll its release out to all units of these boxes, by waves and gates like any other; each box ends the trial for it.
+         */
+        post: operations["adoptUnitTrial"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/samples": {
         parameters: {
             query?: never;
@@ -6899,6 +7045,7 @@ export interface components {
             device: string;
             /**
              * Change
+             * @description ``rolled_back`` is also the end of a trial in some units: the unit has the model of its box again.
              * @enum {string}
              */
             change: "activated" | "rolled_back";
@@ -7675,6 +7822,64 @@ export interface components {
             model: string;
             /** Reason */
             reason: string;
+        };
+        /**
+         * NewUnitTrial
+         * @description A release for some of the units of each box, beside the model of the box.
+         */
+        NewUnitTrial: {
+            /** Name */
+            name: string;
+            /** Model */
+            model: string;
+            /**
+             * Version
+             * @description Must be published in the image repository.
+             */
+            version: string;
+            /**
+             * Days
+             * @description How long it lasts. The end is signed: boxes keep to it without a network.
+             * @default 14
+             */
+            days: number;
+            /**
+             * Share
+             * @description Of the units of each box, chosen by ``seed``; at least one has the release and one has not. Half of them when no units are named.
+             */
+            share?: number | null;
+            /**
+             * Units
+             * @description Named ones, ``site/unit``, instead of a share.
+             */
+            units?: string[] | null;
+            /**
+             * Sites
+             * @description Null: every site that you may see.
+             */
+            sites?: string[] | null;
+            /**
+             * Groups
+             * @description Only boxes of one of these groups.
+             */
+            groups?: string[] | null;
+            /**
+             * Tags
+             * @description Only boxes that have all of these tags.
+             */
+            tags?: string[] | null;
+            /**
+             * Second Person
+             * @description True makes it wait until somebody else approves it, even where that is not the rule.
+             * @default false
+             */
+            second_person: boolean;
+            /**
+             * Seed
+             * @description Chooses the units; the same seed chooses the same.
+             * @default 1
+             */
+            seed: number;
         };
         /**
          * NextFrame
@@ -10126,6 +10331,74 @@ export interface components {
             withdrawal_days: number;
         };
         /**
+         * TrialAdoption
+         * @description The release of a trial for all units of the fleet: an ordinary rollout.
+         */
+        TrialAdoption: {
+            /**
+             * Back To
+             * @description Version that devices go back to when the rollout is rolled back.
+             */
+            back_to?: string | null;
+        };
+        /**
+         * TrialApproval
+         * @description A second person's word.
+         */
+        TrialApproval: {
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+        };
+        /**
+         * TrialBox
+         * @description One box in a trial: what is desired, what it says, what runs.
+         */
+        TrialBox: {
+            /** Site */
+            site: string;
+            /** Device */
+            device: string;
+            /**
+             * State
+             * @description ``told``, and then what the box says: ``downloading``, ``shadow_run``, ``probation``, ``committed`` (it runs), ``withdrawn``, ``rolled_back``, ``refused``.
+             */
+            state: string;
+            /** Reason */
+            reason: string;
+            /** Active At */
+            active_at: string | null;
+            /** Ended At */
+            ended_at: string | null;
+            /**
+             * Heard At
+             * @description Of the heartbeat.
+             */
+            heard_at: string | null;
+            /** Units */
+            units: components["schemas"]["TrialUnit"][];
+            /**
+             * Agrees
+             * @description Whether every unit is looked at by what it should be; null while that is not known.
+             */
+            agrees: boolean | null;
+        };
+        /**
+         * TrialBoxPage
+         * @description Some boxes, by site and name.
+         */
+        TrialBoxPage: {
+            /** Items */
+            items: components["schemas"]["TrialBox"][];
+            /**
+             * Next Cursor
+             * @description Give it back as ``cursor`` for the next page; null on the last page.
+             */
+            next_cursor?: string | null;
+        };
+        /**
          * TrialByPicture
          * @description Two versions on the same pictures: a shadow run, or pictures asked of both.
          */
@@ -10227,6 +10500,102 @@ export interface components {
             needed_of_each_arm: number | null;
             /** To See */
             to_see: number;
+        };
+        /**
+         * TrialComparison
+         * @description What the release makes of the same water, box by box.
+         */
+        TrialComparison: {
+            /**
+             * Trial Id
+             * Format: uuid
+             */
+            trial_id: string;
+            /** Version */
+            version: string;
+            /**
+             * Boxes
+             * @description That take part and have had it for a whole hour.
+             */
+            boxes: number;
+            /**
+             * Hours
+             * @description Of the trial that are compared, of all boxes; each has units with and without it.
+             */
+            hours: number;
+            /**
+             * Labelled
+             * @description Pictures of the trial whose label people have accepted.
+             */
+            labelled: number;
+            /** Differences */
+            differences: components["schemas"]["TrialDifference"][];
+        };
+        /**
+         * TrialDifference
+         * @description Units with the release against the other units of the same boxes, one number of each box.
+         */
+        TrialDifference: {
+            /**
+             * Measure
+             * @description ``count``: ratio of the counts, over what it was before the trial. ``confidence``: difference, over what it was before.
+             *     ``count_error``: how far the counts are off what people found on the same pictures, as a share; less is better.
+             * @enum {string}
+             */
+            measure: "count" | "confidence" | "count_error";
+            /** Boxes */
+            boxes: number;
+            /** Mean */
+            mean: number | null;
+            /**
+             * Low
+             * @description 95 % interval by resampling boxes; null with fewer than three.
+             */
+            low: number | null;
+            /** High */
+            high: number | null;
+            /**
+             * P
+             * @description Of so large a difference by chance, by flipping the boxes' signs.
+             */
+            p: number | null;
+            /**
+             * Verdict
+             * @description Told when the interval leaves no difference out and ``p`` is below 0.05, for which it takes six boxes that agree.
+             * @enum {string}
+             */
+            verdict: "better" | "worse" | "higher" | "lower" | "not_told";
+        };
+        /**
+         * TrialEnd
+         * @description Why a trial should end.
+         */
+        TrialEnd: {
+            /**
+             * Reason
+             * @description Boxes keep it in their records.
+             */
+            reason: string;
+        };
+        /**
+         * TrialUnit
+         * @description One unit of a box in a trial.
+         */
+        TrialUnit: {
+            /** Unit */
+            unit: string;
+            /** In Trial */
+            in_trial: boolean;
+            /**
+             * Running Sha256
+             * @description What looks at it, by the newest heartbeat of the last seven days: the running session's word.
+             */
+            running_sha256: string | null;
+            /**
+             * Running
+             * @description Name and version of it.
+             */
+            running: string;
         };
         /**
          * Trigger
@@ -10356,6 +10725,76 @@ export interface components {
             slug: string;
             /** Name */
             name: string;
+        };
+        /**
+         * UnitTrialPage
+         * @description Some trials, newest first.
+         */
+        UnitTrialPage: {
+            /** Items */
+            items: components["schemas"]["UnitTrialSummary"][];
+            /**
+             * Next Cursor
+             * @description Give it back as ``cursor`` for the next page; null on the last page.
+             */
+            next_cursor?: string | null;
+        };
+        /**
+         * UnitTrialSummary
+         * @description A trial in a list.
+         */
+        UnitTrialSummary: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
+            /** Model */
+            model: string;
+            /** Version */
+            version: string;
+            /** Sha256 */
+            sha256: string | null;
+            /** Share */
+            share: number | null;
+            /** Units */
+            units: string[] | null;
+            /** Days */
+            days: number;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "proposed" | "asked" | "refused" | "running" | "ending" | "ended";
+            /**
+             * Reason
+             * @description Why it stands as it does.
+             */
+            reason: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Created By */
+            created_by: string;
+            /** Approved At */
+            approved_at: string | null;
+            /** Approved By */
+            approved_by: string | null;
+            /** Began At */
+            began_at: string | null;
+            /**
+             * Ends At
+             * @description When boxes end it by themselves.
+             */
+            ends_at: string | null;
+            /** Ended By */
+            ended_by: string | null;
+            /** Ended At */
+            ended_at: string | null;
         };
         /**
          * User
@@ -19473,6 +19912,528 @@ export interface operations {
         responses: {
             /** @description Successful Response */
             202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RolloutView"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listUnitTrials: {
+        parameters: {
+            query?: {
+                /** @description Items per page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnitTrialPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    askUnitTrial: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewUnitTrial"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnitTrialSummary"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getUnitTrial: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                trial_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnitTrialSummary"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    approveUnitTrial: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                trial_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrialApproval"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnitTrialSummary"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listUnitTrialBoxes: {
+        parameters: {
+            query?: {
+                /** @description Items per page. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                trial_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrialBoxPage"];
+                };
+            };
+            /** @description Bad Request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    compareUnitTrial: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                trial_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrialComparison"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endUnitTrial: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                trial_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrialEnd"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UnitTrialSummary"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    adoptUnitTrial: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                trial_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrialAdoption"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,0 +1,190 @@
+"""Which units of a box get the release, and what the difference is between them and the others of the same box. No I/O.
+
+Two units of one box share its light, hours and processor; boxes are what differs by chance, so every box gives one number and the boxes
+are resampled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from random import Random
+from typing import Any
+
+RESAMPLES = 2000
+SEED = 1
+"""Of the resampling: the same question has the same answer."""
+LEAST_BOXES = 3
+"""Without which an interval would be an accident."""
+LEAST_FAILED = 2
+"""Boxes that went back by themselves before the others are told to: one alone may have a bad disk."""
+MOST_FAILED = 0.1
+"""Of all boxes; as many make it the release's fault."""
+LEAST_COUNT, MOST_COUNT = 0.6, 1.7
+"""Fish for each of the other model's between which a release may differ unseen, as in a box's shadow run."""
+MOST_ERROR = 0.1
+"""Share by which counts may be off more than those of the other model on labelled pictures."""
+EXACT = 12
+"""Boxes up to which every way to flip the signs is gone through."""
+FLIPS = 5000
+"""Drawn ways for more."""
+
+
+def units_of(inventory: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """Units that a camera of this box looks at, by what it told at its birth."""
+    cameras = (inventory or {}).get("cameras") or ()
+    return tuple(sorted({str(camera["unit"]) for camera in cameras if isinstance(camera, dict) and "unit" in camera}))
+
+
+def choose(
+    units: Sequence[str], *, share: float | None, named: Collection[str], box: str, seed: int
+) -> tuple[str, ...]:
+    """Units of one box for a trial; empty when there is none, or when no other would be left to compare with.
+
+    Args:
+        units: that a camera of the box looks at.
+        share: of them, where none are named; at least one of each kind remains.
+        named: units to try it in.
+        box: ``site/device``.
+        seed: the same chooses the same, whatever other boxes there are.
+    """
+    if len(units) < 2:  # noqa: PLR2004  (one to try, one to compare)
+        return ()
+    if share is None:
+        chosen = [unit for unit in units if unit in named]
+        return tuple(chosen) if 0 < len(chosen) < len(units) else ()
+    drawn = sorted(units, key=lambda unit: hashlib.sha256(f"{seed} {box} {unit}".encode()).digest())
+    return tuple(sorted(drawn[: max(1, min(len(units) - 1, round(share * len(units))))]))
+
+
+def why_stop(states: Mapping[str, int]) -> str | None:
+    """Why a trial should end in all boxes; None while nothing speaks against it.
+
+    Args:
+        states: how many boxes are in each.
+    """
+    boxes, failed = sum(states.values()), states.get("rolled_back", 0)
+    if failed >= max(LEAST_FAILED, math.ceil(MOST_FAILED * boxes)):
+        return f"{failed} of {boxes} boxes went back by themselves"
+    return None
+
+
+def why_not(inventory: Mapping[str, Any] | None) -> str | None:
+    """Why a box cannot try a model in some of its units, by what it told at its birth; None when it can."""
+    if (inventory or {}).get("unit_trials") is not True:
+        return "its agent cannot run a model in some units only"
+    if len(units_of(inventory)) < 2:  # noqa: PLR2004
+        return "it has no two units with a camera"
+    return None
+
+
+@dataclass(frozen=True)
+class Paired:
+    """One difference of every box, together.
+
+    Attributes:
+        boxes: that gave a number.
+        mean: of their differences; None without any.
+        low: 95 % interval of it, by resampling boxes; None with fewer than ``LEAST_BOXES``.
+        high: its other end.
+        p: two-sided: probability of so large a mean if the sign of every box's difference were chance; None as ``low``.
+    """
+
+    boxes: int
+    mean: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+
+
+def paired(differences: Sequence[float], *, seed: int) -> Paired:
+    """Mean of the boxes' differences with a percentile bootstrap and a sign-flip test.
+
+    Source: Efron and Tibshirani 1993, An introduction to the bootstrap, chapter 13; Fisher's randomization test for pairs as in
+    Ernst 2004, Statistical Science 19:676.
+
+    Args:
+        differences: of each box: units with the release minus the others of the same box.
+        seed: the same gives the same interval.
+    """
+    finite = [one for one in differences if math.isfinite(one)]
+    mean = math.fsum(finite) / len(finite) if finite else None
+    if mean is None or len(finite) < LEAST_BOXES:
+        return Paired(len(finite), mean, None, None, None)
+    draw = Random(seed)  # noqa: S311  (statistics, no secret)
+    means = sorted(math.fsum(draw.choices(finite, k=len(finite))) / len(finite) for _ in range(RESAMPLES))
+    low, high = means[round(0.025 * (RESAMPLES - 1))], means[round(0.975 * (RESAMPLES - 1))]
+    if len(finite) <= EXACT:
+        flips = list(product((1, -1), repeat=len(finite)))
+    else:
+        flips = [tuple(draw.choice((1, -1)) for _ in finite) for _ in range(FLIPS)]
+    least = abs(math.fsum(finite)) * (1 - 1e-9)
+    as_large = sum(
+        abs(math.fsum(sign * one for sign, one in zip(signs, finite, strict=True))) >= least for signs in flips
+    )
+    return Paired(len(finite), mean, low, high, as_large / len(flips))
+
+
+@dataclass(frozen=True)
+class Differences:
+    """Units with the release against the other units of the same boxes.
+
+    Attributes:
+        count: ratio of the counts, over what it was before the trial.
+        confidence: difference, over what it was before.
+        count_error: how far the counts are off what people found on the same pictures, as a share; negative is better.
+    """
+
+    count: Paired
+    confidence: Paired
+    count_error: Paired
+
+
+def differences(hours: Sequence[Mapping[str, Any]], labelled: Sequence[Mapping[str, Any]], *, seed: int) -> Differences:
+    """One number of each box for each measure, together.
+
+    Args:
+        hours: of each box, ``during`` the trial and before it: ``log_ratio`` of counts and difference of ``confidence``.
+        labelled: of each box and arm (``in_trial``): mean ``error``.
+        seed: the same gives the same intervals.
+    """
+    during = {row["device_id"]: row for row in hours if row["during"]}
+    before = {row["device_id"]: row for row in hours if not row["during"]}
+    arms: dict[int, dict[bool, float]] = {}
+    for row in labelled:
+        arms.setdefault(row["device_id"], {})[row["in_trial"]] = row["error"]
+    errors = [arm[True] - arm[False] for arm in arms.values() if len(arm) == len((True, False))]
+    ratio = paired(_changes(during, before, "log_ratio"), seed=seed)
+    return Differences(
+        Paired(ratio.boxes, _exp(ratio.mean), _exp(ratio.low), _exp(ratio.high), ratio.p),
+        paired(_changes(during, before, "confidence"), seed=seed),
+        paired(errors, seed=seed),
+    )
+
+
+def why_worse(found: Differences) -> str | None:
+    """Why a trial should end in all boxes by what it shows; None while nothing speaks against it. Careful: an interval is enough."""
+    count, error = found.count, found.count_error
+    if count.high is not None and count.high < LEAST_COUNT:
+        return f"it counts {count.mean:.2f} fish for each of the boxes' own models, less than {LEAST_COUNT}"
+    if count.low is not None and count.low > MOST_COUNT:
+        return f"it counts {count.mean:.2f} fish for each of the boxes' own models, more than {MOST_COUNT}"
+    if error.low is not None and error.low > MOST_ERROR:
+        return f"its counts are off by {error.mean:.0%} more than those of the boxes' own models, on pictures that people labelled"
+    return None
+
+
+def _changes(
+    during: Mapping[int, Mapping[str, Any]], before: Mapping[int, Mapping[str, Any]], measure: str
+) -> list[float]:
+    """Of each box: the difference between its units during the trial, without what it was before."""
+    both = during.keys() & before.keys()
+    found = ((during[box][measure], before[box][measure]) for box in sorted(both))
+    return [now - then for now, then in found if now is not None and then is not None]
+
+
+def _exp(value: float | None) -> float | None:
+    return None if value is None else math.exp(value)
