@@ -133,6 +133,10 @@ class Health(WireModel):
     """Of the wheel that this very agent was installed from by the fleet; None: by the machine's own ways."""
     certificate_expires_at: UtcDatetime | None = None
     """End of the certificate that the box shows to its broker; None when it shows none."""
+    temperatures_c: dict[str, float] = Field(default_factory=dict, max_length=64)
+    """Degrees Celsius by thermal zone of the machine; empty where the kernel tells none."""
+    clock_trusted: bool | None = None
+    """Whether the box knows the time; None from an agent that does not tell."""
     degraded: tuple[str, ...] = ()
     """What is not working as configured, in words."""
 

@@ -26,6 +26,10 @@ from edge.sensors.sampler import Latest, SamplerStats
 _JUDGED = frozenset({Verdict.PROVEN, Verdict.NOT_RUNNING, Verdict.RUNS_THOUGH_OFF})
 
 
+MOST_ZONES = 64
+"""Thermal zones that a heartbeat tells."""
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """The agent at ``at``. Ages are from the monotonic clock."""
@@ -131,6 +135,8 @@ class Snapshot:
             config_sha256=self.config_sha256,
             agent_sha256=self.agent_sha256,
             certificate_expires_at=self.certificate_expires_at,
+            temperatures_c=dict(list(self.temperatures.items())[:MOST_ZONES]),
+            clock_trusted=self.clock_trusted,
             degraded=self.degraded,
         )
 

@@ -115,9 +115,10 @@ class DeviceRepository(Repository):
             .limit(1)
             .lateral("beat")
         )
-        columns = (Site.slug.label("site"), Device.slug.label("device"), Device.state, beat.c.observed_at, beat.c.body)
+        names = (Site.slug.label("site"), Device.slug.label("device"))
+        columns = (Device.state, Device.last_seen_at, Device.agent_version, beat.c.observed_at, beat.c.body)
         statement = (
-            select(*columns)
+            select(*names, *columns)
             .join(Site, Site.id == Device.site_id)
             .outerjoin(beat, true())
             .where(own_sites(self._scope))

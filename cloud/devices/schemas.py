@@ -35,6 +35,16 @@ class Device(ApiModel):
     """Names of its groups."""
 
 
+class CameraNow(ApiModel):
+    """How a camera of a box does."""
+
+    name: str
+    state: str
+    fps: float
+    last_frame_age_s: float | None
+    """When the box said so; null where no frame has come."""
+
+
 class DeviceHealth(ApiModel):
     """What a box last said of itself in a heartbeat; one is sent every 30 s."""
 
@@ -60,6 +70,16 @@ class DeviceHealth(ApiModel):
     """Name and version of the model that runs; null where none does."""
     provider: str | None
     """What the model runs on."""
+    last_seen_at: UtcDatetime | None = None
+    """When anything that the box sent was last stored."""
+    agent_version: str | None = None
+    clock_trusted: bool | None = None
+    """Whether the box knows the time; null where its agent does not tell."""
+    temperatures_c: dict[str, float] = Field(default_factory=dict)
+    """Degrees Celsius by thermal zone; empty where the machine, or an older agent, tells none."""
+    cameras: list[CameraNow] = Field(default_factory=list)
+    channel_age_s: dict[str, float] = Field(default_factory=dict)
+    """Seconds since the newest reading of every channel, at ``observed_at``."""
 
 
 class DeviceHealthPage(Page[DeviceHealth]):

@@ -78,12 +78,15 @@ def _health(row: Row) -> DeviceHealth:
     model = body.get("model")
     told = (
         *("certificate_expires_at", "uptime_s", "outbox_rows", "outbox_bytes", "outbox_oldest_age_s"),
-        *("disk_free_bytes", "rss_bytes", "cpu_percent", "provider"),
+        *("disk_free_bytes", "rss_bytes", "cpu_percent", "provider", "clock_trusted"),
     )
+    of_device = ("site", "device", "state", "observed_at", "last_seen_at", "agent_version")
     return DeviceHealth.model_validate(
-        {name: row[name] for name in ("site", "device", "state", "observed_at")}
+        {name: row[name] for name in of_device}
         | {name: body.get(name) for name in told}
+        | {name: body.get(name) or {} for name in ("temperatures_c", "channel_age_s")}
         | {
+            "cameras": list(body.get("cameras") or ()),
             "degraded": list(body.get("degraded") or ()),
             "model": None if model is None else f"{model['name']} {model['version']}",
         }

@@ -1,4 +1,7 @@
-"""The files of the repository, in ranges, for boxes and site mirrors. Nothing here is trusted by them: every box verifies for itself."""
+"""The repository of releases: who signed what, for people; its files, in ranges, for boxes and site mirrors.
+
+Nothing here is trusted by a box: every one verifies for itself. Nothing can be signed here: keys are with their owners.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,13 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import FileResponse
 
-from cloud.auth.dependencies import Viewer
+from cloud.auth.dependencies import FleetAdmin, Viewer
 from cloud.errors import NotFoundError
 from cloud.kit.problems import problems
+from cloud.registry import service
+from cloud.registry.schemas import ReleaseDetail, ReleaseRegistry
 from cloud.settings import CloudSettings
+from contracts.base import Slug
 
 router = APIRouter(tags=["registry"])
 
@@ -42,3 +48,22 @@ async def repository_file(
         media_type="application/json" if path.endswith(".json") else "application/octet-stream",
         headers={"Cache-Control": "no-store" if changes else _FOR_EVER},
     )
+
+
+@router.get("/releases", summary="Releases and their signatures", responses=problems(401, 403))
+async def list_releases(request: Request, _caller: FleetAdmin) -> ReleaseRegistry:
+    """Every name with its releases, who signed each and how many must; what is proposed and whom it waits for; when roles end."""
+    settings: CloudSettings = request.app.state.settings
+    return await service.registry(settings.repository_dir)
+
+
+@router.get("/releases/{model}/{version}", summary="One release", responses=problems(401, 403, 404))
+async def get_release(
+    request: Request,
+    _caller: FleetAdmin,
+    model: Annotated[Slug, Path(description="Name of the model or configuration; agent for the agent")],
+    version: Annotated[str, Path(max_length=40, description="Such as 1.0.0")],
+) -> ReleaseDetail:
+    """One release with its card, its figures by slice, its settings or its packages."""
+    settings: CloudSettings = request.app.state.settings
+    return await service.release(settings.repository_dir, model, version)

@@ -63,11 +63,64 @@ _SERIALIZER = JSONSerializer(compact=True)
 
 
 @dataclass(frozen=True)
+class KeyUse:
+    """One of the keys that may sign something."""
+
+    keyid: str
+    name: str
+    """Whose it is, as its public file says."""
+    signed: bool
+    """Whether a signature by it is there, and is right."""
+
+
+@dataclass(frozen=True)
+class Signatures:
+    """Who may sign something, who has, and how many must."""
+
+    threshold: int
+    keys: tuple[KeyUse, ...]
+    """By name."""
+
+    @property
+    def signed(self) -> int:
+        """Signatures that count."""
+        return sum(key.signed for key in self.keys)
+
+    @property
+    def missing(self) -> int:
+        """Signatures that are still needed."""
+        return max(0, self.threshold - self.signed)
+
+
+@dataclass(frozen=True)
+class RoleStanding:
+    """A published role as it is now."""
+
+    role: str
+    version: int
+    expires: datetime
+    signatures: Signatures
+    online: bool
+    """Whether its key is the online process's, and no person's."""
+
+
+@dataclass(frozen=True)
+class Vouched:
+    """A release and the signatures under the document that brought it."""
+
+    release: Release
+    version: int
+    """Of the model's role."""
+    signatures: Signatures
+
+
+@dataclass(frozen=True)
 class Standing:
     """How far a staged change is."""
 
     role: str
     version: int
+    expires: datetime
     signed_by: tuple[str, ...]
     missing: int
     """Signatures that are still needed."""
@@ -75,6 +128,8 @@ class Standing:
     """Who may give them."""
     changes: tuple[str, ...]
     """What it changes, in words."""
+    needs: tuple[Signatures, ...]
+    """Whose signatures it needs: of one circle of people, or of two where a new root replaces the old people."""
 
 
 class Repository:
@@ -228,6 +283,70 @@ class Repository:
             raise ReleaseError(f"{model} {version} is not published")
         return self._release(target), target.hashes["sha256"]
 
+    def vouched(self, model: str) -> list[Vouched]:
+        """Published releases of a model, newest first, each with who signed the document that brought it.
+
+        People change: the keys and the threshold are those of the time at which enough of them had signed.
+        """
+        role = model_role(model)
+        newest = self._newest(role)
+        kept = newest.signed.targets if newest is not None else {}
+        found: dict[str, Vouched] = {}
+        for metadata in self._history(role):
+            new = [path for path in metadata.signed.targets if path in kept and path not in found]
+            signatures = self._signed_then(role, metadata) if new else None
+            for path in new:
+                if signatures is not None:
+                    found[path] = Vouched(self._release(kept[path]), metadata.signed.version, signatures)
+        return sorted(found.values(), key=lambda each: each.release.release, reverse=True)
+
+    def proposed(self, model: str) -> list[Release]:
+        """Staged releases of a model that are not published yet, newest first."""
+        role = model_role(model)
+        if role not in self.staged():
+            return []
+        newest = self._newest(role)
+        kept = newest.signed.targets if newest is not None else {}
+        new = (target for path, target in self._read_staged(role).signed.targets.items() if path not in kept)
+        return sorted((self._release(target) for target in new), key=lambda release: release.release, reverse=True)
+
+    def floor(self, model: str) -> int:
+        """Lowest release of a model that devices may run."""
+        metadata = self._newest(model_role(model))
+        return 1 if metadata is None else int(metadata.signed.unrecognized_fields.get(FLOOR_FIELD, 1))
+
+    def roles(self) -> list[RoleStanding]:
+        """Every published role with its keys, those of people first; a timestamp for each channel, as ``timestamp (NAME)``."""
+        root, targets = self._newest(Root.type), self._newest(Targets.type)
+        if root is None or targets is None:
+            return []
+        found = []
+        for role in self._roles():
+            metadata = self._newest(role)
+            if metadata is None:
+                continue
+            above = root if role in {Root.type, Targets.type, *_ONLINE} else targets
+            if above is root or role in (targets.signed.delegations or Delegations({}, {})).roles:  # type: ignore[operator]
+                found.append(_role(role, metadata, above.signed, online=role in _ONLINE))
+        for path in sorted((self._metadata / "channels").glob("*/timestamp.json")):
+            name = f"{Timestamp.type} ({path.parent.name})"
+            found.append(_role(Timestamp.type, Metadata.from_file(str(path)), root.signed, online=True, name=name))
+        order = {Root.type: 0, Targets.type: 1}
+        return sorted(found, key=lambda each: (each.online, order.get(each.role, 2), each.role))
+
+    def assigners(self) -> list[str]:
+        """Names of the keys that sign which device runs what."""
+        targets = self._newest(Targets.type)
+        delegations = None if targets is None else targets.signed.delegations
+        if delegations is None or ASSIGNER_ROLE not in (delegations.roles or {}):
+            return []
+        return sorted(name_of(delegations.keys[keyid]) for keyid in delegations.roles[ASSIGNER_ROLE].keyids)
+
+    @property
+    def is_the_publishers(self) -> bool:
+        """Whether changes are proposed and signed in this very folder; a copy for devices knows only what is published."""
+        return (self.folder / "repository.json").is_file()
+
     def models(self) -> list[str]:
         """Models that have a role."""
         targets = self._newest(Targets.type)
@@ -263,15 +382,18 @@ class Repository:
         """How far a staged change is."""
         metadata = self._read_staged(role)
         results = self._verify(role, metadata)
+        needs = tuple(dict.fromkeys(_signatures(result) for result in results))
         valid = {keyid: key for result in results for keyid, key in result.signed.items()}
         waiting = {keyid: key for result in results for keyid, key in result.unsigned.items()}
         return Standing(
             role,
             metadata.signed.version,
+            metadata.signed.expires,
             tuple(sorted(name_of(key) for key in valid.values())),
             max(result.missing for result in results),
             tuple(sorted(name_of(key) for key in waiting.values())),
             tuple(_changes(self._newest(role), metadata)),
+            needs,
         )
 
     def discard(self, role: str) -> None:
@@ -385,6 +507,28 @@ class Repository:
             return None
         return Metadata.from_file(str(self._metadata / f"{max(versions)}.{role}.json"))
 
+    def _history(self, role: str) -> list[Metadata[Any]]:
+        """Every published version of a role that is here, oldest first."""
+        versions = sorted(
+            int(match[1])
+            for path in self._metadata.glob(f"*.{role}.json")
+            if (match := _VERSIONED.match(path.name)) and match[2] == role
+        )
+        return [Metadata.from_file(str(self._metadata / f"{version}.{role}.json")) for version in versions]
+
+    def _signed_then(self, role: str, metadata: Metadata[Any]) -> Signatures | None:
+        """The signatures by the newest word on who may sign under which they were enough, or else by the newest at all."""
+        first: Signatures | None = None
+        for targets in reversed(self._history(Targets.type)):
+            if role not in (targets.signed.delegations or Delegations({}, {})).roles:  # type: ignore[operator]
+                continue
+            result = targets.signed.get_verification_result(role, metadata.signed_bytes, metadata.signatures)
+            found = _signatures(result)
+            if found.missing == 0:
+                return found
+            first = first or found
+        return first
+
     def _root(self) -> Root:
         """The root that will hold once what is staged is published."""
         path = self._staged / f"{Root.type}.json"
@@ -446,6 +590,18 @@ class Repository:
     def _release(self, target: TargetFile) -> Release:
         path = self.folder / "targets" / hashed(target.path, target.hashes["sha256"])
         return Release.model_validate_json(path.read_bytes())
+
+
+def _signatures(result: Any) -> Signatures:
+    """What TUF found out about signatures (``VerificationResult``)."""
+    keys = [(key, True) for key in result.signed.values()] + [(key, False) for key in result.unsigned.values()]
+    uses = sorted((KeyUse(key.keyid, name_of(key), signed) for key, signed in keys), key=lambda use: use.name)
+    return Signatures(result.threshold, tuple(uses))
+
+
+def _role(role: str, metadata: Metadata[Any], above: Any, *, online: bool, name: str = "") -> RoleStanding:
+    result = above.get_verification_result(role, metadata.signed_bytes, metadata.signatures)
+    return RoleStanding(name or role, metadata.signed.version, metadata.signed.expires, _signatures(result), online)
 
 
 def hashed(path: str, sha256: str) -> str:

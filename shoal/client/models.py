@@ -575,6 +575,16 @@ class CallbackOut(TypedDict):
 
 
 
+class CameraNow(TypedDict):
+    """How a camera of a box does."""
+    name: str
+    state: str
+    fps: float
+    last_frame_age_s: float | None
+    """When the box said so; null where no frame has come."""
+
+
+
 class _CertificatePageAlways(TypedDict):
     items: list[DeviceCertificate]
 
@@ -1030,8 +1040,7 @@ class DeviceGroupPage(_DeviceGroupPageAlways, total=False):
 
 
 
-class DeviceHealth(TypedDict):
-    """What a box last said of itself in a heartbeat; one is sent every 30 s."""
+class _DeviceHealthAlways(TypedDict):
     site: str
     device: str
     state: Literal['unknown', 'online', 'offline']
@@ -1054,6 +1063,20 @@ class DeviceHealth(TypedDict):
     """Name and version of the model that runs; null where none does."""
     provider: str | None
     """What the model runs on."""
+
+
+class DeviceHealth(_DeviceHealthAlways, total=False):
+    """What a box last said of itself in a heartbeat; one is sent every 30 s."""
+    last_seen_at: str | None
+    """When anything that the box sent was last stored."""
+    agent_version: str | None
+    clock_trusted: bool | None
+    """Whether the box knows the time; null where its agent does not tell."""
+    temperatures_c: dict[str, float]
+    """Degrees Celsius by thermal zone; empty where the machine, or an older agent, tells none."""
+    cameras: list[CameraNow]
+    channel_age_s: dict[str, float]
+    """Seconds since the newest reading of every channel, at ``observed_at``."""
 
 
 
@@ -1548,6 +1571,16 @@ class IssuedCertificate(TypedDict):
     """Certificate of the authority in PEM."""
     serial: str
     expires_at: str
+
+
+
+class KeyView(TypedDict):
+    """One of the keys that may sign; its private half is with its owner, never here."""
+    keyid: str
+    name: str
+    """Whose it is, as its public file says."""
+    signed: bool
+    """Whether a signature by it is there, and is right."""
 
 
 Kind: TypeAlias = "Literal['diary', 'alarm', 'quality', 'departure', 'device', 'image']"
@@ -2107,6 +2140,20 @@ class Mortality(_MortalityAlways, total=False):
 
 Name: TypeAlias = "Literal['daily-log', 'weekly-lice', 'production', 'traceability', 'water-compliance', 'alarm-performance', 'calibrations']"
 """Of a report."""
+
+
+
+class NameView(TypedDict):
+    """A model, a configuration or the agent, with its releases."""
+    name: str
+    kind: ArtifactKind | None
+    """Null before its first release."""
+    floor: int
+    """Lowest release that devices may run."""
+    releases: list[ReleaseView]
+    """Newest first, at most 50."""
+    older: int
+    """How many more there are."""
 
 
 
@@ -2918,6 +2965,84 @@ class Registration(_RegistrationAlways, total=False):
 
 
 
+class ReleaseDetail(TypedDict):
+    """One release with what is known of it. Parts that the release does not have are null or empty."""
+    model: str
+    """Name of the model or configuration; ``agent`` for the agent."""
+    kind: ArtifactKind
+    version: str
+    release: int
+    """Counts the releases of this name."""
+    sha256: str
+    bytes: int
+    """Of all its files."""
+    created_at: str
+    """When it was proposed."""
+    state: Literal['proposed', 'published']
+    runnable: bool
+    """False below the floor: no device runs it any more."""
+    signatures: SignaturesView
+    requires: Requirements
+    files: int
+    card: str | None
+    """The model card, Markdown."""
+    task: str | None
+    labels: list[str]
+    threshold: float | None
+    """Confidence from which an answer of the model counts."""
+    licence: str | None
+    data: list[DataSource]
+    """What it was trained and judged on."""
+    slices: dict[str, dict[str, float]]
+    """Figures by slice of the evaluation, such as unseen sites: slice to figure to value."""
+    figures: dict[str, float]
+    """Figures of the whole model, such as its time for a frame."""
+    settings: str | None
+    """Of a configuration: its YAML."""
+    packages: dict[str, str]
+    """Of a version of the agent: its packages with their versions."""
+
+
+
+class _ReleaseRegistryAlways(TypedDict):
+    served: bool
+    """Whether this platform has one at all."""
+    publisher: bool
+    """Whether changes are proposed and signed in this folder. A copy for devices knows only what is published."""
+
+
+class ReleaseRegistry(_ReleaseRegistryAlways, total=False):
+    """What the repository of this platform holds."""
+    names: list[NameView]
+    roles: list[RoleView]
+    """Those of people first."""
+    assigners: list[str]
+    """Names of the keys that sign which device runs what."""
+    staged: list[StagedView]
+    """In the order in which they are signed."""
+
+
+
+class ReleaseView(TypedDict):
+    """A release: proposed until enough people have signed it and somebody has published it."""
+    model: str
+    """Name of the model or configuration; ``agent`` for the agent."""
+    kind: ArtifactKind
+    version: str
+    release: int
+    """Counts the releases of this name."""
+    sha256: str
+    bytes: int
+    """Of all its files."""
+    created_at: str
+    """When it was proposed."""
+    state: Literal['proposed', 'published']
+    runnable: bool
+    """False below the floor: no device runs it any more."""
+    signatures: SignaturesView
+
+
+
 class Renewal(TypedDict):
     """A device that asks for its next certificate."""
     certificate: str
@@ -2951,6 +3076,16 @@ class ReportedView(TypedDict):
     reason: str
     waiting_for: str
     cause: str | None
+
+
+
+class Requirements(TypedDict, total=False):
+    """What a device must have to run a release."""
+    agent: str | None
+    memory_mb: int | None
+    opset_max: int | None
+    machines: list[str]
+    calibrated_cameras: bool
 
 
 Resolution: TypeAlias = "Literal['raw', '1m', '1h', '1d']"
@@ -3017,6 +3152,19 @@ class Revocation(TypedDict):
 
 Role: TypeAlias = "Literal['viewer', 'operator', 'farm_manager', 'fleet_admin', 'platform_admin']"
 """What a user may do; each role includes those before it."""
+
+
+
+class RoleView(TypedDict):
+    """A role of the repository (TUF) as it is published."""
+    role: str
+    """``root``, ``targets``, ``model-NAME``, ``snapshot``, or ``timestamp (CHANNEL)``."""
+    version: int
+    expires_at: str
+    """When devices stop trusting it, if it is not signed anew."""
+    online: bool
+    """Signed by the process that refreshes every day, and by no person."""
+    signatures: SignaturesView
 
 
 
@@ -3298,6 +3446,16 @@ class SignalOut(TypedDict):
 
 
 
+class SignaturesView(TypedDict):
+    """How many of how many have signed."""
+    threshold: int
+    """How many must."""
+    signed: int
+    missing: int
+    keys: list[KeyView]
+
+
+
 class Site(TypedDict):
     """A farm, with how much of it there is."""
     id: int
@@ -3402,6 +3560,20 @@ class SpeciesOut(TypedDict):
     start: str
     end: str
     items: list[SpeciesCount]
+
+
+
+class StagedView(TypedDict):
+    """A change that waits for signatures, or to be published."""
+    role: str
+    version: int
+    expires_at: str
+    missing: int
+    """Signatures that are still needed; 0: it may be published."""
+    needs: list[SignaturesView]
+    """Of one circle of people, or of two: where a new root replaces people, the old and the new ones sign."""
+    changes: list[str]
+    """What it changes, in words."""
 
 
 

@@ -389,6 +389,11 @@ class Operations:
         answer: models.RecordHistory = self._request("GET", f"/api/v1/records/{_part(record_id)}", query={}, headers={}, body=None, form=False, as_json=True)
         return answer
 
+    def get_release(self, model: str, version: str) -> models.ReleaseDetail:
+        """One release."""
+        answer: models.ReleaseDetail = self._request("GET", f"/api/v1/releases/{_part(model)}/{_part(version)}", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
     def get_report_csv(self, site: str, name: models.Name, *, start: str, end: str, batch: str | None = None, region: str | None = None) -> bytes:
         """A report as CSV."""
         answer: bytes = self._request("GET", f"/api/v1/sites/{_part(site)}/reports/{_part(name)}.csv", query={"start": start, "end": end, "batch": batch, "region": region}, headers={}, body=None, form=False, as_json=False)
@@ -670,6 +675,11 @@ class Operations:
     def list_records(self, site: str, *, kind: Literal['stocking', 'transfer', 'harvest', 'cull', 'escape', 'mortality', 'adjustment', 'feeding', 'weight_sample', 'treatment', 'lice_count', 'welfare_sample', 'calibration', 'note'] | None = None, unit: str | None = None, batch: str | None = None, start: str | None = None, end: str | None = None, limit: int | None = None, cursor: str | None = None) -> models.RecordPage:
         """The diary."""
         answer: models.RecordPage = self._request("GET", f"/api/v1/sites/{_part(site)}/records", query={"kind": kind, "unit": unit, "batch": batch, "start": start, "end": end, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    def list_releases(self) -> models.ReleaseRegistry:
+        """Releases and their signatures."""
+        answer: models.ReleaseRegistry = self._request("GET", "/api/v1/releases", query={}, headers={}, body=None, form=False, as_json=True)
         return answer
 
     def list_retrain_rules(self) -> models.RetrainRules:
@@ -1308,6 +1318,11 @@ class AsyncOperations:
         answer: models.RecordHistory = await self._request("GET", f"/api/v1/records/{_part(record_id)}", query={}, headers={}, body=None, form=False, as_json=True)
         return answer
 
+    async def get_release(self, model: str, version: str) -> models.ReleaseDetail:
+        """One release."""
+        answer: models.ReleaseDetail = await self._request("GET", f"/api/v1/releases/{_part(model)}/{_part(version)}", query={}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
     async def get_report_csv(self, site: str, name: models.Name, *, start: str, end: str, batch: str | None = None, region: str | None = None) -> bytes:
         """A report as CSV."""
         answer: bytes = await self._request("GET", f"/api/v1/sites/{_part(site)}/reports/{_part(name)}.csv", query={"start": start, "end": end, "batch": batch, "region": region}, headers={}, body=None, form=False, as_json=False)
@@ -1589,6 +1604,11 @@ class AsyncOperations:
     async def list_records(self, site: str, *, kind: Literal['stocking', 'transfer', 'harvest', 'cull', 'escape', 'mortality', 'adjustment', 'feeding', 'weight_sample', 'treatment', 'lice_count', 'welfare_sample', 'calibration', 'note'] | None = None, unit: str | None = None, batch: str | None = None, start: str | None = None, end: str | None = None, limit: int | None = None, cursor: str | None = None) -> models.RecordPage:
         """The diary."""
         answer: models.RecordPage = await self._request("GET", f"/api/v1/sites/{_part(site)}/records", query={"kind": kind, "unit": unit, "batch": batch, "start": start, "end": end, "limit": limit, "cursor": cursor}, headers={}, body=None, form=False, as_json=True)
+        return answer
+
+    async def list_releases(self) -> models.ReleaseRegistry:
+        """Releases and their signatures."""
+        answer: models.ReleaseRegistry = await self._request("GET", "/api/v1/releases", query={}, headers={}, body=None, form=False, as_json=True)
         return answer
 
     async def list_retrain_rules(self) -> models.RetrainRules:

@@ -12,7 +12,7 @@ import typer
 from contracts.errors import ConfigurationError
 from shoal.fleet.boxes import commands, diagnostics, log_level
 from shoal.fleet.letters import letters
-from shoal.fleet.rollouts import deployments, devices, groups, health, rollout, tag
+from shoal.fleet.rollouts import deployments, devices, groups, health, release_list, release_show, rollout, tag
 from shoal.fleet.trials import trial
 
 if TYPE_CHECKING:
@@ -26,13 +26,17 @@ app = typer.Typer(
 )
 keys = typer.Typer(help="Signing keys, on disk or in a token or cloud service.", no_args_is_help=True)
 model = typer.Typer(help="Who releases which model.", no_args_is_help=True)
-release = typer.Typer(help="Propose a release, sign it, publish it.", no_args_is_help=True)
+release = typer.Typer(
+    help="Propose a release, sign it, publish it; see on the platform who has signed what.", no_args_is_help=True
+)
 root = typer.Typer(help="The root of trust: rotate it, export it for devices.", no_args_is_help=True)
 for name, group in (
     ("keys", keys), ("model", model), ("release", release), ("root", root), ("rollout", rollout), ("groups", groups),
     ("letters", letters), ("trial", trial),
 ):  # fmt: skip
     app.add_typer(group, name=name)
+release.command("list")(release_list)
+release.command("show")(release_show)
 app.command("devices")(devices)
 app.command("deployments")(deployments)
 app.command("health")(health)

@@ -181,6 +181,59 @@ def deployments(
     show(rows, ("device", "kind", "desired", "state", "verified", "running", "told_at", "agrees", "why"), as_json)
 
 
+def release_list(as_json: AsJson = False) -> None:
+    """Releases on the platform, with who has signed each and how many must; what waits for signatures comes first."""
+
+    def rows(client: Client) -> list[Any]:
+        told: Any = client.list_releases()
+        if not told["served"]:
+            typer.echo("This platform serves no repository of releases (SHOAL_REPOSITORY_DIR).", err=True)
+        found = [one for name in told["names"] for one in name["releases"]]
+        return [_signed(one) for one in sorted(found, key=lambda one: one["state"] != "proposed")]
+
+    columns = (
+        "model",
+        "version",
+        "release",
+        "kind",
+        "state",
+        "signatures",
+        "signed_by",
+        "not_by",
+        "runnable",
+        "sha256",
+    )
+    show(rows, columns, as_json)
+
+
+def release_show(
+    name: Annotated[str, typer.Argument(help="Name of the model or configuration; agent for the agent")],
+    version: Annotated[str, typer.Argument(help="Its version")],
+    as_json: AsJson = False,
+) -> None:
+    """One release: its signatures, and its figures by slice. --json has its card, its data, its settings or packages."""
+    if as_json:
+        show(lambda client: [client.get_release(name, version)], (), as_json=True)
+        return
+    columns = ("model", "version", "state", "signatures", "signed_by", "not_by", "bytes", "files", "licence", "sha256")
+    (one,) = show(lambda client: [_signed(client.get_release(name, version))], columns, as_json=False)
+    slices: dict[str, dict[str, float]] = one["slices"]
+    if slices:
+        figures = ("judged_on", *sorted({figure for of in slices.values() for figure in of}))
+        show(lambda _client: [{"judged_on": of, **values} for of, values in slices.items()], figures, as_json=False)
+
+
+def _signed(release: Any) -> dict[str, Any]:
+    signatures = release["signatures"]
+    return {
+        **release,
+        "signatures": f"{signatures['signed']} of {signatures['threshold']}",
+        "signed_by": [key["name"] for key in signatures["keys"] if key["signed"]],
+        "not_by": [key["name"] for key in signatures["keys"] if not key["signed"]],
+        "sha256": _short(release["sha256"]),
+    }
+
+
 def tag(
     device: Annotated[str, typer.Argument(metavar="SITE/DEVICE", help="Device")],
     tags: Annotated[list[str] | None, typer.Argument(help="All of its tags; none takes them away")] = None,

@@ -26,7 +26,7 @@ from models.releases.keys import create_key, import_key, load_signer, read_publi
 from models.releases.proposal import propose
 from shoal.cli import app
 from tests.edge.deployments.agent_wheels import agent_wheel, dependency_wheel
-from tests.edge.deployments.ceremony import Ceremony, golden_bundle
+from tests.edge.deployments.ceremony import Ceremony, golden_bundle, person
 from tests.models.tiny_bundle import tiny_detector
 from tests.servers.presence import missing
 
@@ -207,3 +207,34 @@ def test_two_people_release_a_model_from_the_command_line(tmp_path: Path, monkey
     shoal("root", "rotate")
     assert "staged: root 2" in shoal("status")
     shoal("release", "discard", "root")
+
+
+def test_who_signed_a_release_is_told_by_the_people_of_its_time(tmp_path: Path) -> None:
+    ceremony = Ceremony(tmp_path)
+    ceremony.release(ceremony.bundle("1.0.0"))
+    dan, eve = person("dan"), person("eve")
+    repository = ceremony.repository
+    repository.add_model("tiny", [dan.public_key, eve.public_key, ceremony.cy.public_key], 2, now=ceremony.clock.now())
+    ceremony.sign_and_publish()
+    propose(repository, ceremony.bundle("1.1.0"), now=ceremony.clock.now(), floor=2)
+    assert [release.version for release in repository.proposed("tiny")] == ["1.1.0"]
+    ceremony.sign_and_publish(dan, ceremony.cy)
+    newest, first = repository.vouched("tiny")
+    assert [key.name for key in newest.signatures.keys if key.signed] == ["cy", "dan"]
+    assert [key.name for key in first.signatures.keys if key.signed] == ["ada", "bo"], "who were the people then"
+    assert (first.signatures.threshold, first.signatures.missing) == (2, 0)
+    assert (repository.floor("tiny"), repository.proposed("tiny")) == (2, [])
+
+
+def test_a_new_root_waits_for_the_old_people_and_for_the_new_ones(tmp_path: Path) -> None:
+    ceremony = Ceremony(tmp_path)
+    dan, eve = person("dan"), person("eve")
+    ceremony.repository.rotate_root(
+        root_keys=[dan.public_key, eve.public_key, ceremony.cy.public_key], now=ceremony.clock.now()
+    )
+    ceremony.repository.sign(dan, role="root")
+    old, new = ceremony.repository.standing("root").needs
+    assert ([key.name for key in old.keys], old.missing) == (["ada", "bo", "cy"], 2)
+    assert ([key.name for key in new.keys if key.signed], new.missing) == (["dan"], 1)
+    of_people = [one for one in ceremony.repository.roles() if not one.online]
+    assert [(one.role, one.signatures.missing) for one in of_people] == [("root", 0), ("targets", 0)]

@@ -51,6 +51,7 @@ NEEDS: dict[str, Role] = {
     "setLabelSettings": M, "importLabels": M, "freezeDataset": M,
     "acceptDrift": M, "listTrainingRuns": F, "listRetrainRules": F, "askTrainingRun": P, "getTrainingRun": P,
     "cancelTrainingRun": P, "setRetrainRule": P,
+    "listReleases": F, "getRelease": F,
     "listOrganizations": P, "addOrganization": P,
 }  # fmt: skip
 """Least role of every operation that a viewer may not call."""
@@ -63,6 +64,7 @@ OF_NOBODY = frozenset(
         "getTrainingRun",  # and so is their training
         "cancelTrainingRun",
         "setRetrainRule",
+        "getRelease",
         "repositoryFile",  # and so are their signed files
     }
 )

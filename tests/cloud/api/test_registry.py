@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -13,6 +14,7 @@ from edge.deployments.downloader import Bandwidth, Downloader
 from edge.deployments.settings import ArtifactSource, BandwidthSettings
 from edge.deployments.slots import sha256_of
 from edge.deployments.sources import open_source
+from models.releases.proposal import propose
 from tests.cloud.api.conftest import Api, Serving, settings_for
 from tests.cloud.api.farm import Farm
 from tests.cloud.api.test_access import is_problem
@@ -66,3 +68,50 @@ def test_what_is_not_published_and_who_is_not_known_gets_nothing(
         for path in ("repository.json", "staged/root.json", "metadata/9.root.json", "metadata/..%2frepository.json"):
             assert is_problem(client.get(f"/api/v1/repository/{path}"), 404, "not_found")
     assert is_problem(viewer.get("/api/v1/repository/metadata/1.root.json"), 404, "not_found")  # none is configured
+
+
+def test_a_release_says_who_has_signed_it_and_who_must_yet(
+    registry: Api, ceremony: Ceremony, token_of: Callable[[str], str], fleet_admin: httpx.Client, operator: httpx.Client
+) -> None:
+    ceremony.release(ceremony.bundle())
+    propose(ceremony.repository, ceremony.bundle("1.1.0"), now=ceremony.clock.now())
+    ceremony.repository.sign(ceremony.cy)
+    with registry.client(token_of("fleet")) as client:
+        told = client.get("/api/v1/releases").json()
+        (tiny,) = told["names"]
+        proposed, published = tiny["releases"]
+        assert [(one["version"], one["state"]) for one in (proposed, published)] == [
+            ("1.1.0", "proposed"),
+            ("1.0.0", "published"),
+        ]
+        assert signed_by(published) == (["ada", "bo"], ["cy"], 2, 0)
+        assert signed_by(proposed) == (["cy"], ["ada", "bo"], 2, 1)
+        (staged,) = told["staged"]
+        assert (staged["role"], staged["missing"]) == ("model-tiny", 1)
+        assert any("1.1.0" in change for change in staged["changes"])
+        roles = {one["role"]: one for one in told["roles"]}
+        assert roles["root"]["signatures"]["signed"] == 2
+        assert not roles["root"]["online"]
+        assert roles["timestamp (site)"]["online"]
+        assert told["assigners"] == ["assigner"]
+        detail = client.get("/api/v1/releases/tiny/1.1.0").json()
+        assert (detail["state"], detail["task"], detail["sha256"]) == ("proposed", "detection", proposed["sha256"])
+        assert is_problem(client.get("/api/v1/releases/tiny/9.9.9"), 404, "not_found")
+        assert is_problem(client.get("/api/v1/releases/none/1.0.0"), 404, "not_found")
+        ceremony.sign_and_publish(ceremony.ada)
+        published = client.get("/api/v1/releases").json()["names"][0]["releases"][0]
+        assert signed_by(published) == (["ada", "cy"], ["bo"], 2, 0)
+        damaged = ceremony.repository.folder / "metadata" / "1.root.json"
+        damaged.write_bytes(b"{")
+        assert is_problem(client.get("/api/v1/releases"), 503, "unavailable")
+    assert fleet_admin.get("/api/v1/releases").json()["served"] is False, "this platform serves none"
+    assert is_problem(operator.get("/api/v1/releases"), 403, "forbidden")
+
+
+def signed_by(release: dict[str, Any]) -> tuple[list[str], list[str], int, int]:
+    """Who has signed, who has not, how many must, and how many are missing."""
+    signatures = release["signatures"]
+    names: tuple[list[str], list[str]] = ([], [])
+    for key in signatures["keys"]:
+        names[0 if key["signed"] else 1].append(key["name"])
+    return (*names, signatures["threshold"], signatures["missing"])

@@ -2519,6 +2519,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/releases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Releases and their signatures
+         * @description Every name with its releases, who signed each and how many must; what is proposed and whom it waits for; when roles end.
+         */
+        get: operations["listReleases"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/releases/{model}/{version}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One release
+         * @description One release with its card, its figures by slice, its settings or its packages.
+         */
+        get: operations["getRelease"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/rollouts": {
         parameters: {
             query?: never;
@@ -4464,6 +4504,23 @@ export interface components {
             error: string | null;
         };
         /**
+         * CameraNow
+         * @description How a camera of a box does.
+         */
+        CameraNow: {
+            /** Name */
+            name: string;
+            /** State */
+            state: string;
+            /** Fps */
+            fps: number;
+            /**
+             * Last Frame Age S
+             * @description When the box said so; null where no frame has come.
+             */
+            last_frame_age_s: number | null;
+        };
+        /**
          * CertificatePage
          * @description Some certificates.
          */
@@ -5374,6 +5431,34 @@ export interface components {
              * @description What the model runs on.
              */
             provider: string | null;
+            /**
+             * Last Seen At
+             * @description When anything that the box sent was last stored.
+             */
+            last_seen_at?: string | null;
+            /** Agent Version */
+            agent_version?: string | null;
+            /**
+             * Clock Trusted
+             * @description Whether the box knows the time; null where its agent does not tell.
+             */
+            clock_trusted?: boolean | null;
+            /**
+             * Temperatures C
+             * @description Degrees Celsius by thermal zone; empty where the machine, or an older agent, tells none.
+             */
+            temperatures_c?: {
+                [key: string]: number;
+            };
+            /** Cameras */
+            cameras?: components["schemas"]["CameraNow"][];
+            /**
+             * Channel Age S
+             * @description Seconds since the newest reading of every channel, at ``observed_at``.
+             */
+            channel_age_s?: {
+                [key: string]: number;
+            };
         };
         /**
          * DeviceHealthPage
@@ -6295,6 +6380,24 @@ export interface components {
              * Format: date-time
              */
             expires_at: string;
+        };
+        /**
+         * KeyView
+         * @description One of the keys that may sign; its private half is with its owner, never here.
+         */
+        KeyView: {
+            /** Keyid */
+            keyid: string;
+            /**
+             * Name
+             * @description Whose it is, as its public file says.
+             */
+            name: string;
+            /**
+             * Signed
+             * @description Whether a signature by it is there, and is right.
+             */
+            signed: boolean;
         };
         /**
          * Kind
@@ -7342,6 +7445,31 @@ export interface components {
          * @enum {string}
          */
         Name: "daily-log" | "weekly-lice" | "production" | "traceability" | "water-compliance" | "alarm-performance" | "calibrations";
+        /**
+         * NameView
+         * @description A model, a configuration or the agent, with its releases.
+         */
+        NameView: {
+            /** Name */
+            name: string;
+            /** @description Null before its first release. */
+            kind: components["schemas"]["ArtifactKind"] | null;
+            /**
+             * Floor
+             * @description Lowest release that devices may run.
+             */
+            floor: number;
+            /**
+             * Releases
+             * @description Newest first, at most 50.
+             */
+            releases: components["schemas"]["ReleaseView"][];
+            /**
+             * Older
+             * @description How many more there are.
+             */
+            older: number;
+        };
         /**
          * NewAdviceSettings
          * @description What advice may do at a site. It replaces what was set; what is not named is as shipped: ``advise``.
@@ -8943,6 +9071,177 @@ export interface components {
             organization?: string | null;
         };
         /**
+         * ReleaseDetail
+         * @description One release with what is known of it. Parts that the release does not have are null or empty.
+         */
+        ReleaseDetail: {
+            /**
+             * Model
+             * @description Name of the model or configuration; ``agent`` for the agent.
+             */
+            model: string;
+            kind: components["schemas"]["ArtifactKind"];
+            /** Version */
+            version: string;
+            /**
+             * Release
+             * @description Counts the releases of this name.
+             */
+            release: number;
+            /** Sha256 */
+            sha256: string;
+            /**
+             * Bytes
+             * @description Of all its files.
+             */
+            bytes: number;
+            /**
+             * Created At
+             * Format: date-time
+             * @description When it was proposed.
+             */
+            created_at: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "proposed" | "published";
+            /**
+             * Runnable
+             * @description False below the floor: no device runs it any more.
+             */
+            runnable: boolean;
+            signatures: components["schemas"]["SignaturesView"];
+            requires: components["schemas"]["Requirements"];
+            /** Files */
+            files: number;
+            /**
+             * Card
+             * @description The model card, Markdown.
+             */
+            card: string | null;
+            /** Task */
+            task: string | null;
+            /** Labels */
+            labels: string[];
+            /**
+             * Threshold
+             * @description Confidence from which an answer of the model counts.
+             */
+            threshold: number | null;
+            /** Licence */
+            licence: string | null;
+            /**
+             * Data
+             * @description What it was trained and judged on.
+             */
+            data: components["schemas"]["DataSource"][];
+            /**
+             * Slices
+             * @description Figures by slice of the evaluation, such as unseen sites: slice to figure to value.
+             */
+            slices: {
+                [key: string]: {
+                    [key: string]: number;
+                };
+            };
+            /**
+             * Figures
+             * @description Figures of the whole model, such as its time for a frame.
+             */
+            figures: {
+                [key: string]: number;
+            };
+            /**
+             * Settings
+             * @description Of a configuration: its YAML.
+             */
+            settings: string | null;
+            /**
+             * Packages
+             * @description Of a version of the agent: its packages with their versions.
+             */
+            packages: {
+                [key: string]: string;
+            };
+        };
+        /**
+         * ReleaseRegistry
+         * @description What the repository of this platform holds.
+         */
+        ReleaseRegistry: {
+            /**
+             * Served
+             * @description Whether this platform has one at all.
+             */
+            served: boolean;
+            /**
+             * Publisher
+             * @description Whether changes are proposed and signed in this folder. A copy for devices knows only what is published.
+             */
+            publisher: boolean;
+            /** Names */
+            names?: components["schemas"]["NameView"][];
+            /**
+             * Roles
+             * @description Those of people first.
+             */
+            roles?: components["schemas"]["RoleView"][];
+            /**
+             * Assigners
+             * @description Names of the keys that sign which device runs what.
+             */
+            assigners?: string[];
+            /**
+             * Staged
+             * @description In the order in which they are signed.
+             */
+            staged?: components["schemas"]["StagedView"][];
+        };
+        /**
+         * ReleaseView
+         * @description A release: proposed until enough people have signed it and somebody has published it.
+         */
+        ReleaseView: {
+            /**
+             * Model
+             * @description Name of the model or configuration; ``agent`` for the agent.
+             */
+            model: string;
+            kind: components["schemas"]["ArtifactKind"];
+            /** Version */
+            version: string;
+            /**
+             * Release
+             * @description Counts the releases of this name.
+             */
+            release: number;
+            /** Sha256 */
+            sha256: string;
+            /**
+             * Bytes
+             * @description Of all its files.
+             */
+            bytes: number;
+            /**
+             * Created At
+             * Format: date-time
+             * @description When it was proposed.
+             */
+            created_at: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "proposed" | "published";
+            /**
+             * Runnable
+             * @description False below the floor: no device runs it any more.
+             */
+            runnable: boolean;
+            signatures: components["schemas"]["SignaturesView"];
+        };
+        /**
          * Renewal
          * @description A device that asks for its next certificate.
          */
@@ -9010,6 +9309,30 @@ export interface components {
             waiting_for: string;
             /** Cause */
             cause: string | null;
+        };
+        /**
+         * Requirements
+         * @description What a device must have to run a release.
+         */
+        Requirements: {
+            /** Agent */
+            agent?: string | null;
+            /** Memory Mb */
+            memory_mb?: number | null;
+            /** Opset Max */
+            opset_max?: number | null;
+            /**
+             * Machines
+             * @default []
+             */
+            machines: string[];
+            /**
+             * Calibrated Cameras
+             * @default false
+             */
+            calibrated_cameras: boolean;
+        } & {
+            [key: string]: unknown;
         };
         /**
          * Resolution
@@ -9136,6 +9459,31 @@ export interface components {
          * @enum {string}
          */
         Role: "viewer" | "operator" | "farm_manager" | "fleet_admin" | "platform_admin";
+        /**
+         * RoleView
+         * @description A role of the repository (TUF) as it is published.
+         */
+        RoleView: {
+            /**
+             * Role
+             * @description ``root``, ``targets``, ``model-NAME``, ``snapshot``, or ``timestamp (CHANNEL)``.
+             */
+            role: string;
+            /** Version */
+            version: number;
+            /**
+             * Expires At
+             * Format: date-time
+             * @description When devices stop trusting it, if it is not signed anew.
+             */
+            expires_at: string;
+            /**
+             * Online
+             * @description Signed by the process that refreshes every day, and by no person.
+             */
+            online: boolean;
+            signatures: components["schemas"]["SignaturesView"];
+        };
         /**
          * RolloutDevicePage
          * @description Some devices of a rollout, by site and name.
@@ -9641,6 +9989,23 @@ export interface components {
             drift_days: number;
         };
         /**
+         * SignaturesView
+         * @description How many of how many have signed.
+         */
+        SignaturesView: {
+            /**
+             * Threshold
+             * @description How many must.
+             */
+            threshold: number;
+            /** Signed */
+            signed: number;
+            /** Missing */
+            missing: number;
+            /** Keys */
+            keys: components["schemas"]["KeyView"][];
+        };
+        /**
          * Site
          * @description A farm, with how much of it there is.
          */
@@ -9826,6 +10191,36 @@ export interface components {
             end: string;
             /** Items */
             items: components["schemas"]["SpeciesCount"][];
+        };
+        /**
+         * StagedView
+         * @description A change that waits for signatures, or to be published.
+         */
+        StagedView: {
+            /** Role */
+            role: string;
+            /** Version */
+            version: number;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /**
+             * Missing
+             * @description Signatures that are still needed; 0: it may be published.
+             */
+            missing: number;
+            /**
+             * Needs
+             * @description Of one circle of people, or of two: where a new root replaces people, the old and the new ones sign.
+             */
+            needs: components["schemas"]["SignaturesView"][];
+            /**
+             * Changes
+             * @description What it changes, in words.
+             */
+            changes: string[];
         };
         /**
          * StandingView
@@ -19281,6 +19676,105 @@ export interface operations {
             };
             /** @description Unauthorized */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listReleases: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReleaseRegistry"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getRelease: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Name of the model or configuration; agent for the agent */
+                model: string;
+                /** @description Such as 1.0.0 */
+                version: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReleaseDetail"];
+                };
+            };
+            /** @description Unauthorized */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
