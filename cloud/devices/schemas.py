@@ -70,15 +70,15 @@ class DeviceHealth(ApiModel):
     """Name and version of the model that runs; null where none does."""
     provider: str | None
     """What the model runs on."""
-    last_seen_at: UtcDatetime | None = None
+    last_seen_at: UtcDatetime | None
     """When anything that the box sent was last stored."""
-    agent_version: str | None = None
-    clock_trusted: bool | None = None
+    agent_version: str | None
+    clock_trusted: bool | None
     """Whether the box knows the time; null where its agent does not tell."""
-    temperatures_c: dict[str, float] = Field(default_factory=dict)
+    temperatures_c: dict[str, float]
     """Degrees Celsius by thermal zone; empty where the machine, or an older agent, tells none."""
-    cameras: list[CameraNow] = Field(default_factory=list)
-    channel_age_s: dict[str, float] = Field(default_factory=dict)
+    cameras: list[CameraNow]
+    channel_age_s: dict[str, float]
     """Seconds since the newest reading of every channel, at ``observed_at``."""
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
-
 from cloud.kit.schemas import ApiModel
 from contracts.base import UtcDatetime
 from contracts.bundles import DataSource
@@ -100,12 +98,12 @@ class ReleaseRegistry(ApiModel):
     """Whether this platform has one at all."""
     publisher: bool
     """Whether changes are proposed and signed in this folder. A copy for devices knows only what is published."""
-    names: list[NameView] = Field(default_factory=list)
-    roles: list[RoleView] = Field(default_factory=list)
+    names: list[NameView]
+    roles: list[RoleView]
     """Those of people first."""
-    assigners: list[str] = Field(default_factory=list)
+    assigners: list[str]
     """Names of the keys that sign which device runs what."""
-    staged: list[StagedView] = Field(default_factory=list)
+    staged: list[StagedView]
     """In the order in which they are signed."""
 
 

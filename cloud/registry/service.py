@@ -48,7 +48,7 @@ async def registry(folder: Path | None) -> ReleaseRegistry:
         UnavailableError: the folder cannot be read.
     """
     if folder is None:
-        return ReleaseRegistry(served=False, publisher=False)
+        return ReleaseRegistry(served=False, publisher=False, names=[], roles=[], assigners=[], staged=[])
     return await _read(lambda: _registry(_open(folder)))
 
 

@@ -1040,7 +1040,8 @@ class DeviceGroupPage(_DeviceGroupPageAlways, total=False):
 
 
 
-class _DeviceHealthAlways(TypedDict):
+class DeviceHealth(TypedDict):
+    """What a box last said of itself in a heartbeat; one is sent every 30 s."""
     site: str
     device: str
     state: Literal['unknown', 'online', 'offline']
@@ -1063,10 +1064,6 @@ class _DeviceHealthAlways(TypedDict):
     """Name and version of the model that runs; null where none does."""
     provider: str | None
     """What the model runs on."""
-
-
-class DeviceHealth(_DeviceHealthAlways, total=False):
-    """What a box last said of itself in a heartbeat; one is sent every 30 s."""
     last_seen_at: str | None
     """When anything that the box sent was last stored."""
     agent_version: str | None
@@ -3004,15 +3001,12 @@ class ReleaseDetail(TypedDict):
 
 
 
-class _ReleaseRegistryAlways(TypedDict):
+class ReleaseRegistry(TypedDict):
+    """What the repository of this platform holds."""
     served: bool
     """Whether this platform has one at all."""
     publisher: bool
     """Whether changes are proposed and signed in this folder. A copy for devices knows only what is published."""
-
-
-class ReleaseRegistry(_ReleaseRegistryAlways, total=False):
-    """What the repository of this platform holds."""
     names: list[NameView]
     roles: list[RoleView]
     """Those of people first."""

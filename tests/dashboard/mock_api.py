@@ -30,6 +30,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from cloud.kit.pages import SinglePageApp
 from cloud.rollouts.plan import Plan
 from contracts.quality import QUALITY_TESTS
+from tests.dashboard import mock_fleet
 
 Json = dict[str, Any]
 LiveStream = Callable[[WebSocket], Awaitable[None]]
@@ -601,7 +602,7 @@ class MockFarm:
         """Take a rollout that was asked for; nothing begins it."""
         number = str(uuid5(NAMESPACE, new["name"]))
         standing = next(iter(self._rollouts().values()))
-        given = {key: new[key] for key in ("name", "model", "version", "back_to", "sites")}
+        given = {key: new[key] for key in ("name", "kind", "model", "version", "back_to", "sites")}
         status = "proposed" if new.get("second_person") else "asked"
         fresh = {"id": number, "status": status, "reason": "asked for", "created_by": user["email"]}
         self.rollouts[number] = standing | given | fresh | self._not_begun(standing)
@@ -1009,6 +1010,40 @@ def create_app(farm: MockFarm, *, dist: Path = DIST, live: LiveStream | None = N
         rollout_id: str, approval: Annotated[Json, Body()], authorization: Annotated[str | None, Header()] = None
     ) -> Json:
         return farm.approve_rollout(rollout_id, approval, admin_of(authorization))
+
+    @app.get("/api/v1/releases")
+    def releases(authorization: Annotated[str | None, Header()] = None) -> Json:
+        admin_of(authorization)
+        return mock_fleet.releases(farm.now()).model_dump(mode="json")
+
+    @app.get("/api/v1/releases/{model}/{version}")
+    def release(model: str, version: str, authorization: Annotated[str | None, Header()] = None) -> Json:
+        admin_of(authorization)
+        found = mock_fleet.release(farm.now(), model, version)
+        if found is None:
+            raise HTTPException(404, "No such release")
+        return found.model_dump(mode="json")
+
+    @app.get("/api/v1/devices")
+    def devices(authorization: Annotated[str | None, Header()] = None) -> Json:
+        user_of(authorization)
+        return {"items": [one.model_dump(mode="json") for one in mock_fleet.devices(farm.now())], "next_cursor": None}
+
+    @app.get("/api/v1/device-health")
+    def device_health(authorization: Annotated[str | None, Header()] = None) -> Json:
+        user_of(authorization)
+        return {"items": [one.model_dump(mode="json") for one in mock_fleet.health(farm.now())], "next_cursor": None}
+
+    @app.get("/api/v1/device-deployments")
+    def device_deployments(authorization: Annotated[str | None, Header()] = None) -> Json:
+        admin_of(authorization)
+        items = [one.model_dump(mode="json") for one in mock_fleet.standings(farm.now())]
+        return {"items": items, "next_cursor": None}
+
+    @app.get("/api/v1/device-groups")
+    def device_groups(authorization: Annotated[str | None, Header()] = None) -> Json:
+        user_of(authorization)
+        return {"items": [one.model_dump(mode="json") for one in mock_fleet.groups(farm.now())], "next_cursor": None}
 
     @app.get("/api/v1/drift/alerts")
     def drift_alerts(*, open: bool, authorization: Annotated[str | None, Header()] = None) -> Json:  # noqa: A002

@@ -45,6 +45,8 @@ from tests.cloud.api.farm import Box9
 from tests.cloud.postgres import Postgres
 from tests.dashboard.mock_api import draw_fish
 from tests.dashboard.stack import Account
+from tests.edge.deployments.ceremony import Ceremony
+from tests.edge.farm import VirtualClock
 from tests.models.tiny_bundle import tiny_classifier
 
 PASSWORD = "correct horse battery"
@@ -80,6 +82,7 @@ class ApiServer:
             storage_dir=storage_dir,
             secret_key=SecretStr(_SECRET),
             models_dir=models,
+            repository_dir=storage_dir / "repository",
         )
         self.port = port
         self._server: uvicorn.Server | None = None
@@ -109,6 +112,13 @@ class ApiServer:
             self._server.should_exit = self._server.force_exit = True
             self._thread.join(20)
         self._server = self._thread = None
+
+
+class _TimeOfNow(VirtualClock):
+    """The time of the server: what is signed must count today."""
+
+    def now(self) -> datetime:
+        return _now()
 
 
 class RealFarm:
@@ -225,6 +235,12 @@ class RealFarm:
     def teach_species(self) -> None:
         """Put a classifier beside the shipped detector: it names the colour of a picture, and is found within seconds."""
         tiny_classifier(Path(self._storage.name) / "models" / "fish-species" / "1.0.0", name="fish-species")
+
+    def people_who_release(self) -> Ceremony:
+        """Three people with keys, and a repository of releases that the API serves from now on."""
+        ceremony = Ceremony(Path(self._storage.name), clock=_TimeOfNow(), model=MODEL.name)
+        ceremony.release(ceremony.bundle("1.0.0"))
+        return ceremony
 
     def found(self, site: str) -> None:
         """Enter another farm of the same organization."""

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from models.releases.proposal import propose
 from tests.dashboard.conftest import go, sign_in
 from tests.dashboard.real_farm import PASSWORD, SITE, RealFarm
 from tests.dashboard.stack import Account
@@ -133,6 +134,58 @@ def test_a_picture_is_shown_to_the_classifier_with_a_map_of_what_it_looked_at(de
     assert told.locator("[data-testid=attention-map] rect").count() > 20
     told.get_by_role("button", name="Hide the map").click()
     told.get_by_test_id("attention-map").wait_for(state="detached")
+
+
+def test_a_release_is_seen_to_gather_signatures_and_is_then_rolled_out(desk: Page, farm: RealFarm) -> None:
+    ceremony = farm.people_who_release()
+    propose(ceremony.repository, ceremony.bundle("1.1.0"), now=ceremony.clock.now())
+    ceremony.repository.sign(ceremony.cy)
+    go(desk, f"/sites/{SITE}/rollouts?part=releases")
+    staged = desk.get_by_test_id("staged")
+    staged.get_by_text("cy has signed").wait_for()
+    assert "1 of 2" in staged.inner_text()
+    assert "1 more signature is needed" in staged.inner_text()
+    assert "shoal fleet release sign --key keys/ada.pub.json" in staged.inner_text()
+    assert staged.locator("input").count() == 0, "a browser takes no key"
+    releases = desk.get_by_role("region", name="fish-detector").get_by_role("row")
+    assert "Proposed" in releases.filter(has_text="1.1.0").inner_text()
+    assert releases.filter(has_text="1.1.0").get_by_role("button", name="Roll out").count() == 0
+    published = releases.filter(has_text="1.0.0")
+    assert "2 of 2" in published.inner_text()
+    published.get_by_text("ada has signed").wait_for()
+    published.get_by_text("cy has not signed").wait_for()
+    ceremony.sign_and_publish(ceremony.ada)
+    releases.filter(has_text="1.1.0").filter(has_text="Published").wait_for()
+    staged.wait_for(state="detached")
+    assert desk.get_by_test_id("role-end").count() >= 6, "root, targets, the model, snapshot, channels"
+    releases.filter(has_text="1.1.0").get_by_role("button", name="Details").click()
+    shown = desk.get_by_test_id("release")
+    shown.get_by_text("fish", exact=True).wait_for()
+    desk.get_by_role("button", name="Close").click()
+    releases.filter(has_text="1.1.0").get_by_role("button", name="Roll out").click()
+    form = desk.get_by_role("dialog")
+    assert form.get_by_label("Version", exact=False).first.input_value() == "1.1.0"
+    assert form.get_by_label("Back to version").input_value() == "1.0.0"
+    form.get_by_role("button", name="Ask for it").click()
+    desk.get_by_role("heading", name="fish-detector 1.1.0").wait_for()
+    desk.get_by_text("Asked", exact=True).first.wait_for()
+
+
+def test_a_version_of_the_agent_is_asked_for_in_the_form(desk: Page, farm: RealFarm) -> None:
+    go(desk, f"/sites/{SITE}/rollouts")
+    desk.get_by_role("button", name="Roll out a release").click()
+    form = desk.get_by_role("dialog")
+    form.get_by_label("Name").fill("Agent for the winter")
+    form.get_by_label("What is rolled out").click()
+    desk.get_by_role("option", name="Agent").click()
+    form.get_by_label("Model").wait_for(state="detached")
+    form.get_by_label("Version", exact=False).first.fill("0.2.0")
+    form.get_by_text("The version that machines came with is none").wait_for()
+    form.get_by_role("button", name="Ask for it").click()
+    desk.get_by_role("heading", name="Agent for the winter").wait_for()
+    with farm.client("fleet_admin") as client:
+        newest = client.get("/api/v1/rollouts", params={"limit": 1}).json()["items"][0]
+    assert (newest["kind"], newest["model"], newest["version"], newest["back_to"]) == ("agent", "agent", "0.2.0", None)
 
 
 def test_how_alarms_served_and_why_each_exists(desk: Page) -> None:

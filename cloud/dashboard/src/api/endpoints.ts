@@ -25,6 +25,9 @@ import type {
   DecisionPage,
   Device,
   DeviceCommand,
+  DeviceGroup,
+  DeviceHealth,
+  DeviceStanding,
   Explanation,
   Holding,
   Imported,
@@ -54,6 +57,8 @@ import type {
   RecordKind,
   RecordPage,
   Recorded,
+  ReleaseDetail,
+  ReleaseRegistry,
   RolloutDevicePage,
   RolloutPage,
   RolloutView,
@@ -283,6 +288,74 @@ export async function listDevices(site: string, signal: AbortSignal): Promise<De
   const query = { site, limit: 200 };
   const page = await answerOf(api.GET('/api/v1/devices', { params: { query }, signal }));
   return page.items;
+}
+
+/** Asked for at once; a fleet of more than `MOST_BOXES` is looked at farm by farm. */
+const BOXES_A_PAGE = 200;
+export const MOST_BOXES = 2000;
+
+interface BoxPage<T> {
+  readonly items: T[];
+  readonly next_cursor?: string | null;
+}
+
+/** Boxes of one farm, or of all (`null`), that were asked for page by page. */
+async function everyBox<T>(
+  site: string | null,
+  page: (query: { site?: string; limit: number; cursor?: string }) => Promise<BoxPage<T>>,
+): Promise<T[]> {
+  const found: T[] = [];
+  let cursor: string | null | undefined;
+  do {
+    const more = await page({
+      limit: BOXES_A_PAGE,
+      ...(site !== null && { site }),
+      ...(cursor != null && { cursor }),
+    });
+    found.push(...more.items);
+    cursor = more.next_cursor;
+  } while (cursor != null && found.length < MOST_BOXES);
+  return found;
+}
+
+export function deviceHealth(site: string | null, signal: AbortSignal): Promise<DeviceHealth[]> {
+  return everyBox(site, (query) => answerOf(api.GET('/api/v1/device-health', { params: { query }, signal })));
+}
+
+export function deviceStandings(site: string | null, signal: AbortSignal): Promise<DeviceStanding[]> {
+  return everyBox(site, (query) =>
+    answerOf(api.GET('/api/v1/device-deployments', { params: { query }, signal })),
+  );
+}
+
+export function setDeviceTags(site: string, device: string, tags: string[]): Promise<Device> {
+  const params = { path: { site, device } };
+  return answerOf(api.PUT('/api/v1/sites/{site}/devices/{device}/tags', { params, body: { tags } }));
+}
+
+export async function listDeviceGroups(signal: AbortSignal): Promise<DeviceGroup[]> {
+  const page = await answerOf(
+    api.GET('/api/v1/device-groups', { params: { query: { limit: 200 } }, signal }),
+  );
+  return page.items;
+}
+
+export function setDeviceGroup(name: string, note: string, devices: string[]): Promise<DeviceGroup> {
+  const params = { path: { group: name } };
+  return answerOf(api.PUT('/api/v1/device-groups/{group}', { params, body: { note, devices } }));
+}
+
+export function deleteDeviceGroup(name: string): Promise<void> {
+  return doneOf(api.DELETE('/api/v1/device-groups/{group}', { params: { path: { group: name } } }));
+}
+
+export function listReleases(signal: AbortSignal): Promise<ReleaseRegistry> {
+  return answerOf(api.GET('/api/v1/releases', { signal }));
+}
+
+export function getRelease(model: string, version: string, signal: AbortSignal): Promise<ReleaseDetail> {
+  const params = { path: { model, version } };
+  return answerOf(api.GET('/api/v1/releases/{model}/{version}', { params, signal }));
 }
 
 export function deadLetters(

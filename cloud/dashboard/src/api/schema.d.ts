@@ -5435,28 +5435,28 @@ export interface components {
              * Last Seen At
              * @description When anything that the box sent was last stored.
              */
-            last_seen_at?: string | null;
+            last_seen_at: string | null;
             /** Agent Version */
-            agent_version?: string | null;
+            agent_version: string | null;
             /**
              * Clock Trusted
              * @description Whether the box knows the time; null where its agent does not tell.
              */
-            clock_trusted?: boolean | null;
+            clock_trusted: boolean | null;
             /**
              * Temperatures C
              * @description Degrees Celsius by thermal zone; empty where the machine, or an older agent, tells none.
              */
-            temperatures_c?: {
+            temperatures_c: {
                 [key: string]: number;
             };
             /** Cameras */
-            cameras?: components["schemas"]["CameraNow"][];
+            cameras: components["schemas"]["CameraNow"][];
             /**
              * Channel Age S
              * @description Seconds since the newest reading of every channel, at ``observed_at``.
              */
-            channel_age_s?: {
+            channel_age_s: {
                 [key: string]: number;
             };
         };
@@ -9181,22 +9181,22 @@ export interface components {
              */
             publisher: boolean;
             /** Names */
-            names?: components["schemas"]["NameView"][];
+            names: components["schemas"]["NameView"][];
             /**
              * Roles
              * @description Those of people first.
              */
-            roles?: components["schemas"]["RoleView"][];
+            roles: components["schemas"]["RoleView"][];
             /**
              * Assigners
              * @description Names of the keys that sign which device runs what.
              */
-            assigners?: string[];
+            assigners: string[];
             /**
              * Staged
              * @description In the order in which they are signed.
              */
-            staged?: components["schemas"]["StagedView"][];
+            staged: components["schemas"]["StagedView"][];
         };
         /**
          * ReleaseView

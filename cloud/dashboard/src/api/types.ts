@@ -32,8 +32,28 @@ export type WaveView = Schemas['WaveView'];
 /** What the plan does not say stays as shipped. */
 export type NewRollout = Pick<
   Schemas['NewRollout'],
-  'name' | 'model' | 'version' | 'back_to' | 'sites' | 'groups' | 'tags' | 'second_person'
+  | 'name'
+  | 'kind'
+  | 'model'
+  | 'version'
+  | 'back_to'
+  | 'sites'
+  | 'groups'
+  | 'tags'
+  | 'leave_out_incompatible'
+  | 'second_person'
 > & { plan?: Partial<Schemas['Plan']> };
+export type ArtifactKind = Schemas['ArtifactKind'];
+export type Release = Schemas['ReleaseView'];
+export type ReleaseDetail = Schemas['ReleaseDetail'];
+export type ReleaseRegistry = Schemas['ReleaseRegistry'];
+export type RepositoryRole = Schemas['RoleView'];
+export type Signatures = Schemas['SignaturesView'];
+export type StagedChange = Schemas['StagedView'];
+export type DeviceHealth = Schemas['DeviceHealth'];
+export type DeviceStanding = Schemas['DeviceStanding'];
+export type DeviceGroup = Schemas['DeviceGroup'];
+export type Standing = Schemas['StandingView'];
 export type RolloutPlan = Schemas['Plan'];
 export type Snapshot = Schemas['Snapshot'];
 export type Role = Schemas['Role'];

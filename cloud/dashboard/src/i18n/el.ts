@@ -1,7 +1,9 @@
 /** Greek. */
 import { authEl } from '../features/auth/words/el';
+import { devicesEl } from '../features/devices/words/el';
 import { labelsEl } from '../features/labels/words/el';
 import { predictionsEl } from '../features/predictions/words/el';
+import { releasesEl } from '../features/releases/words/el';
 import { rolloutsEl } from '../features/rollouts/words/el';
 import { tasksEl } from '../features/tasks/words/el';
 import { driftEl } from '../features/drift/words/el';
@@ -10,8 +12,10 @@ import type { Messages } from './index';
 
 export const el: Messages = {
   ...authEl,
+  ...devicesEl,
   ...labelsEl,
   ...predictionsEl,
+  ...releasesEl,
   ...rolloutsEl,
   ...tasksEl,
   ...driftEl,

@@ -1,15 +1,19 @@
 /** English, the language that the other files follow: one message for each key, `{name}` for what is filled in. */
 import { authEn } from '../features/auth/words/en';
+import { devicesEn } from '../features/devices/words/en';
 import { labelsEn } from '../features/labels/words/en';
 import { predictionsEn } from '../features/predictions/words/en';
+import { releasesEn } from '../features/releases/words/en';
 import { rolloutsEn } from '../features/rollouts/words/en';
 import { tasksEn } from '../features/tasks/words/en';
 import { driftEn } from '../features/drift/words/en';
 import { telemetryEn } from '../features/telemetry/words/en';
 export const en = {
   ...authEn,
+  ...devicesEn,
   ...labelsEn,
   ...predictionsEn,
+  ...releasesEn,
   ...rolloutsEn,
   ...tasksEn,
   ...driftEn,

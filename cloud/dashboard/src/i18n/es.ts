@@ -1,7 +1,9 @@
 /** Spanish. */
 import { authEs } from '../features/auth/words/es';
+import { devicesEs } from '../features/devices/words/es';
 import { labelsEs } from '../features/labels/words/es';
 import { predictionsEs } from '../features/predictions/words/es';
+import { releasesEs } from '../features/releases/words/es';
 import { rolloutsEs } from '../features/rollouts/words/es';
 import { tasksEs } from '../features/tasks/words/es';
 import { driftEs } from '../features/drift/words/es';
@@ -10,8 +12,10 @@ import type { Messages } from './index';
 
 export const es: Messages = {
   ...authEs,
+  ...devicesEs,
   ...labelsEs,
   ...predictionsEs,
+  ...releasesEs,
   ...rolloutsEs,
   ...tasksEs,
   ...driftEs,

@@ -1,7 +1,9 @@
 /** Norwegian (bokmål). */
 import { authNb } from '../features/auth/words/nb';
+import { devicesNb } from '../features/devices/words/nb';
 import { labelsNb } from '../features/labels/words/nb';
 import { predictionsNb } from '../features/predictions/words/nb';
+import { releasesNb } from '../features/releases/words/nb';
 import { rolloutsNb } from '../features/rollouts/words/nb';
 import { tasksNb } from '../features/tasks/words/nb';
 import { driftNb } from '../features/drift/words/nb';
@@ -10,8 +12,10 @@ import type { Messages } from './index';
 
 export const nb: Messages = {
   ...authNb,
+  ...devicesNb,
   ...labelsNb,
   ...predictionsNb,
+  ...releasesNb,
   ...rolloutsNb,
   ...tasksNb,
   ...driftNb,

@@ -1,7 +1,9 @@
 /** Turkish. */
 import { authTr } from '../features/auth/words/tr';
+import { devicesTr } from '../features/devices/words/tr';
 import { labelsTr } from '../features/labels/words/tr';
 import { predictionsTr } from '../features/predictions/words/tr';
+import { releasesTr } from '../features/releases/words/tr';
 import { rolloutsTr } from '../features/rollouts/words/tr';
 import { tasksTr } from '../features/tasks/words/tr';
 import { driftTr } from '../features/drift/words/tr';
@@ -10,8 +12,10 @@ import type { Messages } from './index';
 
 export const tr: Messages = {
   ...authTr,
+  ...devicesTr,
   ...labelsTr,
   ...predictionsTr,
+  ...releasesTr,
   ...rolloutsTr,
   ...tasksTr,
   ...driftTr,

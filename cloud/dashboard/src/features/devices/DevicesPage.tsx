@@ -1,4 +1,4 @@
-/** Every edge box: its link, its version, and when each of its streams was heard last. */
+/** Every edge box: its link, its version and its streams; how all of them are; what runs on them; groups of them. */
 import Box from '@mui/material/Box';
 import Button from '@mui/material/Button';
 import Typography from '@mui/material/Typography';
@@ -14,6 +14,7 @@ import { useNow, type Moment } from '../../kit/clock';
 import { CheckIcon, UnlinkIcon } from '../../kit/icons';
 import { PageTitle } from '../../kit/PageTitle';
 import { Table } from '../../kit/Table';
+import { Tabs } from '../../kit/Tabs';
 import { ageText, farmDateTime } from '../../kit/time';
 import { reaches } from '../auth/rules';
 import { useSession } from '../auth/useSession';
@@ -21,6 +22,9 @@ import { FarmFrame, type FarmView } from '../farms/FarmFrame';
 import { isStale, readingAge } from '../telemetry/staleness';
 import { quantityText } from '../telemetry/units';
 import { CommandsPart } from './CommandsPart';
+import { GroupsPart } from './GroupsPart';
+import { HealthPart } from './HealthPart';
+import { RunsPart } from './RunsPart';
 
 export default function DevicesPage(): JSX.Element {
   const { site = '' } = useParams();
@@ -31,7 +35,34 @@ export default function DevicesPage(): JSX.Element {
   );
 }
 
-function Devices({ site, snapshot, skewMs }: FarmView & { site: string }): JSX.Element {
+function Devices(view: FarmView & { site: string }): JSX.Element {
+  const { site, skewMs } = view;
+  const { timezone } = view.snapshot.latest.site;
+  const isFleetAdmin = reaches(useSession()?.user.role ?? 'viewer', 'fleet_admin');
+  const fleet = { site, skewMs, timezone };
+  return (
+    <Box sx={{ display: 'grid', gap: 1, gridTemplateColumns: 'minmax(0, 1fr)' }}>
+      <PageTitle title={t('devices.title')} text={t('devices.text')} />
+      <Box sx={{ minWidth: 0 }}>
+        <Tabs
+          label={t('devices.title')}
+          parts={[
+            { key: 'boxes', label: t('fleet.boxes'), content: () => <Boxes {...view} /> },
+            { key: 'health', label: t('fleet.health'), content: () => <HealthPart {...fleet} /> },
+            ...(isFleetAdmin
+              ? [
+                  { key: 'runs', label: t('fleet.runs'), content: () => <RunsPart {...fleet} /> },
+                  { key: 'groups', label: t('fleet.groups'), content: () => <GroupsPart /> },
+                ]
+              : []),
+          ]}
+        />
+      </Box>
+    </Box>
+  );
+}
+
+function Boxes({ site, snapshot, skewMs }: FarmView & { site: string }): JSX.Element {
   const query = useQuery({
     queryKey: ['devices', site],
     queryFn: ({ signal }) => listDevices(site, signal),
@@ -39,28 +70,25 @@ function Devices({ site, snapshot, skewMs }: FarmView & { site: string }): JSX.E
   });
   const { timezone } = snapshot.latest.site;
   return (
-    <>
-      <PageTitle title={t('devices.title')} text={t('devices.text')} />
-      <Answer
-        query={query}
-        empty={{
-          when: (all) => all.length === 0,
-          title: t('link.no_device'),
-          text: t('link.no_device_text'),
-        }}
-      >
-        {(all) => (
-          <Box sx={{ display: 'grid', gap: 2 }}>
-            {all.map((device) => (
-              <DeviceCard key={device.id} device={device} skewMs={skewMs} timezone={timezone} />
-            ))}
-            <Card title={t('devices.streams')}>
-              <Streams units={snapshot.latest.units} receivedAt={snapshot.receivedAt} />
-            </Card>
-          </Box>
-        )}
-      </Answer>
-    </>
+    <Answer
+      query={query}
+      empty={{
+        when: (all) => all.length === 0,
+        title: t('link.no_device'),
+        text: t('link.no_device_text'),
+      }}
+    >
+      {(all) => (
+        <Box sx={{ display: 'grid', gap: 2, gridTemplateColumns: 'minmax(0, 1fr)' }}>
+          {all.map((device) => (
+            <DeviceCard key={device.id} device={device} skewMs={skewMs} timezone={timezone} />
+          ))}
+          <Card title={t('devices.streams')}>
+            <Streams units={snapshot.latest.units} receivedAt={snapshot.receivedAt} />
+          </Card>
+        </Box>
+      )}
+    </Answer>
   );
 }
 

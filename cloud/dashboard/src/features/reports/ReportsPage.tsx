@@ -5,9 +5,10 @@ import Button from '@mui/material/Button';
 import Typography from '@mui/material/Typography';
 import { useMutation } from '@tanstack/react-query';
 import { useState, type JSX } from 'react';
-import { useParams } from 'react-router';
+import { useParams, useSearchParams } from 'react-router';
 import { download, fileText } from '../../api/client';
 import { t } from '../../i18n';
+import { Answer } from '../../kit/Answer';
 import { Card } from '../../kit/Card';
 import { csvRows } from '../../kit/csv';
 import { DownloadIcon } from '../../kit/icons';
@@ -40,7 +41,8 @@ export default function ReportsPage(): JSX.Element {
 }
 
 function Reports({ site }: { site: string }): JSX.Element {
-  const [name, setName] = useState<(typeof NAMES)[number]>('daily-log');
+  const [search, setSearch] = useSearchParams();
+  const name = NAMES.find((each) => each === search.get('report')) ?? 'daily-log';
   const [days, setDays] = useState(7);
   const [batch, setBatch] = useState('');
   const batches = useBatches();
@@ -65,7 +67,7 @@ function Reports({ site }: { site: string }): JSX.Element {
             value={name}
             options={NAMES.map((each) => [each, t(`report.${each}`)])}
             onChange={(chosen) => {
-              setName(chosen);
+              setSearch({ report: chosen }, { replace: true });
               preview.reset();
             }}
             sx={{ minWidth: '15rem' }}
@@ -76,10 +78,7 @@ function Reports({ site }: { site: string }): JSX.Element {
               value={batch}
               options={(batches.data ?? []).map(({ code }) => [code, code])}
               onChange={setBatch}
-              error={batches.isError}
-              helperText={
-                batches.error?.message ?? (batches.data?.length === 0 ? t('records.no_batches') : '')
-              }
+              disabled={(batches.data ?? []).length === 0}
               sx={{ minWidth: '10rem' }}
             />
           )}
@@ -106,6 +105,11 @@ function Reports({ site }: { site: string }): JSX.Element {
             </Button>
           ))}
         </Box>
+        {needsBatch && (
+          <Answer query={batches} empty={{ when: (all) => all.length === 0, title: t('records.no_batches') }}>
+            {() => null}
+          </Answer>
+        )}
         {keep.isPending && (
           <Typography role="status" color="textSecondary" sx={{ mt: 1 }}>
             {t('reports.making')}

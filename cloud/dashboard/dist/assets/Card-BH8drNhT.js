@@ -1,1 +1,0 @@
-import{J as e,fn as t,w as n}from"./libraries-BJ7Aomix.js";var r=t();function i({title:t,children:i}){return(0,r.jsxs)(n,{variant:`outlined`,component:t===void 0?`div`:`section`,"aria-label":t,sx:{p:{xs:1.5,sm:2},borderRadius:`0.875rem`,minWidth:0},children:[t!==void 0&&(0,r.jsx)(e,{variant:`h2`,sx:{mb:1.5},children:t}),i]})}export{i as t};

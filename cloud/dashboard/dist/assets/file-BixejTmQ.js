@@ -1,0 +1,1 @@
+function e(e,t,n=`text/csv;charset=utf-8`){let r=document.createElement(`a`);r.href=URL.createObjectURL(new Blob([t],{type:n})),r.download=e,r.click(),setTimeout(()=>URL.revokeObjectURL(r.href),6e4)}export{e as t};

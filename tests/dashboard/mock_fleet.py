@@ -1,0 +1,279 @@
+"""Boxes and releases of the mock farm, made of the API's own shapes: what takes people, boxes and weeks on a real one."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from cloud.devices.schemas import CameraNow, Device, DeviceGroup, DeviceHealth
+from cloud.registry.schemas import (
+    KeyView,
+    NameView,
+    ReleaseDetail,
+    ReleaseRegistry,
+    ReleaseView,
+    RoleView,
+    SignaturesView,
+    StagedView,
+)
+from cloud.rollouts.schemas import DesiredView, DeviceStanding, ReportedView, RunningView, StandingView
+from contracts.bundles import ModelManifest
+from contracts.deployments import ArtifactKind, Requirements
+
+BUNDLE = Path(__file__).resolve().parents[2] / "models" / "bundles" / "fish-detector"
+SITE = "nordfjord"
+BOXES = 12
+"""Of the mock's fleet."""
+
+
+def sha256(name: str) -> str:
+    """A hash that a name always has."""
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+def signatures(threshold: int, **signed: bool) -> SignaturesView:
+    """Who has signed, by name."""
+    keys = [KeyView(keyid=sha256(name), name=name, signed=has) for name, has in signed.items()]
+    count = sum(signed.values())
+    return SignaturesView(threshold=threshold, signed=count, missing=max(0, threshold - count), keys=keys)
+
+
+def _release(now: datetime, model: str, number: int, by: SignaturesView, **also: Any) -> ReleaseView:
+    given: dict[str, Any] = {"kind": ArtifactKind.MODEL, "version": f"1.{number - 1}.0", "state": "published"} | also
+    return ReleaseView(
+        model=model,
+        release=number,
+        sha256=sha256(f"{model} {given['version']}"),
+        created_at=now - timedelta(days=30 * (5 - number)),
+        signatures=by,
+        **({"bytes": 12_400_000, "runnable": True} | given),
+    )
+
+
+def releases(now: datetime) -> ReleaseRegistry:
+    """One detector waits for a signature; the root ends in three weeks."""
+    both, waits = signatures(2, ada=True, bo=True, cy=False), signatures(2, ada=False, bo=False, cy=True)
+    config = {"kind": ArtifactKind.CONFIG, "bytes": 2_100}
+    agent = {"kind": ArtifactKind.AGENT, "bytes": 127_000_000, "version": "0.2.0"}
+    detectors = [
+        _release(now, "fish-detector", 4, waits, state="proposed"),
+        _release(now, "fish-detector", 3, both),
+        _release(now, "fish-detector", 2, signatures(2, ada=True, bo=False, cy=True)),
+        _release(now, "fish-detector", 1, both, runnable=False),
+    ]
+    roles = (
+        ("root", 2, 21.0, False, both),
+        ("targets", 5, 210.0, False, both),
+        ("model-agent", 1, 300.0, False, both),
+        ("model-fish-detector", 3, 300.0, False, both),
+        ("snapshot", 9, 71.0, True, signatures(1, online=True)),
+        ("timestamp (offline)", 140, 59.4, True, signatures(1, online=True)),
+        ("timestamp (online)", 140, 0.4, True, signatures(1, online=True)),
+        ("timestamp (site)", 140, 13.4, True, signatures(1, online=True)),
+    )
+    return ReleaseRegistry(
+        served=True,
+        publisher=True,
+        names=[
+            NameView(
+                name="agent",
+                kind=ArtifactKind.AGENT,
+                floor=1,
+                releases=[_release(now, "agent", 1, both, **agent)],
+                older=0,
+            ),
+            NameView(
+                name="farm-settings",
+                kind=ArtifactKind.CONFIG,
+                floor=1,
+                releases=[_release(now, "farm-settings", 1, both, **config)],
+                older=0,
+            ),
+            NameView(name="fish-detector", kind=ArtifactKind.MODEL, floor=2, releases=detectors, older=0),
+        ],
+        roles=[
+            RoleView(
+                role=role, version=version, expires_at=now + timedelta(days=days), online=online, signatures=signed
+            )
+            for role, version, days, online, signed in roles
+        ],
+        assigners=["assigner"],
+        staged=[
+            StagedView(
+                role="model-fish-detector",
+                version=4,
+                expires_at=now + timedelta(days=364),
+                missing=1,
+                needs=[waits],
+                changes=[
+                    f"targets version 4, counts until {now + timedelta(days=364):%Y-%m-%d}",
+                    f"new: models/fish-detector/1.3.0.json, release 4, sha256 {sha256('fish-detector 1.3.0')}",
+                    "devices may run release 2 and later",
+                ],
+            )
+        ],
+    )
+
+
+def release(now: datetime, model: str, version: str) -> ReleaseDetail | None:
+    """One of them; detectors have the card and the figures of the shipped one."""
+    names = releases(now).names
+    found = next((one for name in names for one in name.releases if (one.model, one.version) == (model, version)), None)
+    if found is None:
+        return None
+    manifest = ModelManifest.model_validate_json((BUNDLE / "manifest.json").read_bytes())
+    is_model = found.kind is ArtifactKind.MODEL
+    slices: dict[str, dict[str, float]] = {}
+    for name, value in manifest.metrics.items():
+        of, dot, figure = name.partition(".")
+        if dot:
+            slices.setdefault(of, {})[figure] = value
+    return ReleaseDetail(
+        **found.model_dump(),
+        requires=Requirements(agent="0.1.0", memory_mb=2000),
+        files=9,
+        card=(BUNDLE / "README.md").read_text() if is_model else None,
+        task="detection" if is_model else None,
+        labels=list(manifest.labels) if is_model else [],
+        threshold=manifest.threshold if is_model else None,
+        licence=manifest.licence if is_model else None,
+        data=list(manifest.data) if is_model else [],
+        slices=slices if is_model else {},
+        figures={"latency_cpu_ms": 14.6} if is_model else {},
+        settings="outbox:\n  max_bytes: 2000000000\n" if found.kind is ArtifactKind.CONFIG else None,
+        packages={"shoal": "0.2.0", "numpy": "2.2.6"} if found.kind is ArtifactKind.AGENT else {},
+    )
+
+
+def devices(now: datetime) -> list[Device]:
+    """Boxes of the first farm."""
+    return [
+        Device(
+            id=number,
+            slug=f"edge-{number}",
+            name=f"edge-{number}",
+            site=SITE,
+            state="offline" if number == 7 else "online",
+            state_at=now - timedelta(hours=7),
+            last_seen_at=now - timedelta(hours=2 if number == 7 else 0),
+            agent_version="0.1.0",
+            tags=["turbid"] if number % 3 == 0 else [],
+            groups=["pilot"] if number < 3 else [],
+        )
+        for number in range(1, BOXES + 1)
+    ]
+
+
+def groups(now: datetime) -> list[DeviceGroup]:
+    """The first two boxes."""
+    members = [f"{SITE}/edge-1", f"{SITE}/edge-2"]
+    by = "fleet_admin@nordfjord.example"
+    return [DeviceGroup(name="pilot", note="new cameras", devices=members, created_at=now, created_by=by)]
+
+
+def health(now: datetime) -> list[DeviceHealth]:
+    """Most are well; one is offline, one hot with a full disk and a dark camera, one has never told of itself."""
+    found = []
+    for device in devices(now):
+        number = device.id
+        bad, away, new = number == 4, number == 7, number == 12
+        told = now - (timedelta(hours=2) if away else timedelta(seconds=12))
+        cameras = [
+            CameraNow(
+                name=f"cam-{side}", state="running", fps=0.0 if bad and side == "b" else 5.0, last_frame_age_s=0.3
+            )
+            for side in ("a", "b")
+        ]
+        found.append(
+            DeviceHealth(
+                site=device.site,
+                device=device.slug,
+                state=device.state,
+                observed_at=None if new else told,
+                degraded=["camera cam-b gives no frames", "the disk is nearly full"] if bad else [],
+                certificate_expires_at=now + timedelta(days=9 if number == 2 else 200),
+                uptime_s=86_400.0 * number,
+                outbox_rows=7_200 if away else 3,
+                outbox_bytes=1_400_000 if away else 900,
+                outbox_oldest_age_s=2.0,
+                disk_free_bytes=400_000_000 if bad else 41_000_000_000,
+                rss_bytes=310_000_000,
+                cpu_percent=34.0,
+                model=None if new else "fish-detector 1.1.0",
+                provider="TensorrtExecutionProvider",
+                last_seen_at=device.last_seen_at,
+                agent_version=device.agent_version,
+                clock_trusted=None if new else number != 9,
+                temperatures_c={"CPU-therm": 88.5 if bad else 51.5, "GPU-therm": 49.0},
+                cameras=[] if new else cameras,
+                channel_age_s={
+                    "tank-1.do": 1.2,
+                    "tank-1.temperature": 1.2,
+                    "tank-2.ph": 1_900.0 if number == 5 else 1.4,
+                },
+            )
+        )
+    return found
+
+
+def standings(now: datetime) -> list[DeviceStanding]:
+    """Most run what was wanted; one went back, one waits for the fish, one has no settings from the fleet."""
+    found = []
+    for device in devices(now):
+        number = device.id
+        version, state, reason, waiting = "1.2.0", "committed", "", ""
+        runs = "1.2.0"
+        if number == 3:
+            state, reason, runs = "rolled_back", "3 errors in a row on probation", "1.1.0"
+        if number == 8:
+            state, waiting, runs = "activating", "feeding at tank-2", "1.1.0"
+        wanted = DesiredView(
+            deployment=f"d-{number}",
+            name="fish-detector",
+            version=version,
+            sha256=sha256(f"fish-detector {version}"),
+            activate=True,
+            changed_at=now - timedelta(hours=5),
+            sent=number != 11,
+        )
+        said = ReportedView(
+            at=now - timedelta(minutes=number),
+            stored_at=now - timedelta(minutes=number),
+            deployment=f"d-{number}",
+            state=state,
+            sha256=wanted.sha256,
+            reason=reason,
+            waiting_for=waiting,
+            cause=None,
+        )
+        model = StandingView(
+            kind=ArtifactKind.MODEL,
+            desired=wanted,
+            reported=said,
+            running=RunningView(
+                sha256=sha256(f"fish-detector {runs}"), name=f"fish-detector {runs}", at=now - timedelta(seconds=12)
+            ),
+            verified_sha256=wanted.sha256,
+            committed_sha256=sha256(f"fish-detector {runs}"),
+            agrees=runs == version,
+        )
+        agent = StandingView(
+            kind=ArtifactKind.AGENT,
+            desired=None,
+            reported=None,
+            running=RunningView(sha256=sha256("agent 0.1.0"), name="agent 0.1.0", at=now - timedelta(hours=7)),
+            verified_sha256=None,
+            committed_sha256=None,
+            agrees=None,
+        )
+        found.append(
+            DeviceStanding(
+                site=device.site,
+                device=device.slug,
+                last_seen_at=device.last_seen_at,
+                items=[agent] if number == 12 else [model, agent],
+            )
+        )
+    return found
