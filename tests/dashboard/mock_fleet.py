@@ -192,7 +192,7 @@ def health(now: datetime) -> list[DeviceHealth]:
                 device=device.slug,
                 state=device.state,
                 observed_at=None if new else told,
-                degraded=["camera cam-b gives no frames", "the disk is nearly full"] if bad else [],
+                degraded=["the outbox has thinned readings"] if bad else [],
                 certificate_expires_at=now + timedelta(days=9 if number == 2 else 200),
                 uptime_s=86_400.0 * number,
                 outbox_rows=7_200 if away else 3,

@@ -201,6 +201,17 @@ def test_the_next_version_takes_the_other_slot_and_an_old_one_can_be_ordered_bac
     assert box.updater.deployment.downloaded_bytes == 0, "its wheels were still here"
 
 
+def test_the_version_that_machines_came_with_is_a_way_back_once_it_is_released(box: Box) -> None:
+    box.release("0.1.0")  # the wheel of the machine's own
+    box.live("0.2.0")
+    box.want("0.1.0")
+    box.start()
+    assert (box.version, box.state) == ("0.1.0", _S.PROBATION)
+    box.clock.advance(61)
+    box.work()
+    assert box.state is _S.COMMITTED
+
+
 def test_a_version_that_does_not_stay_up_is_left_by_the_launcher_without_any_network(box: Box) -> None:
     box.live("0.2.0")
     box.release("0.3.0")

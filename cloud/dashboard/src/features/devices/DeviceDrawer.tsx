@@ -95,7 +95,9 @@ function Health({ box, timezone, nowMs }: HealthProps): JSX.Element {
   ];
   return (
     <>
-      <Risks risks={risksOf(box, nowMs)} />
+      <Section title={t('fleet.wrong')}>
+        <Risks risks={risksOf(box, nowMs)} />
+      </Section>
       <Facts facts={facts} />
     </>
   );

@@ -116,7 +116,14 @@ function BoxButton({ box, onOpen }: { box: DeviceHealth; onOpen: () => void }): 
       <Button
         variant="text"
         onClick={onOpen}
-        sx={{ px: 0.5, ml: -0.5, justifyContent: 'flex-start', textAlign: 'left', overflowWrap: 'anywhere' }}
+        sx={{
+          px: 0.5,
+          ml: -0.5,
+          justifyContent: 'flex-start',
+          textAlign: 'left',
+          overflowWrap: 'anywhere',
+          whiteSpace: { sm: 'nowrap' },
+        }}
       >
         {nameOf(box)}
       </Button>

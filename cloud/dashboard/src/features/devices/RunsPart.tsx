@@ -85,6 +85,7 @@ export function RunsPart({ site, timezone, skewMs }: Props): JSX.Element {
                         justifyContent: 'flex-start',
                         textAlign: 'left',
                         overflowWrap: 'anywhere',
+                        whiteSpace: { sm: 'nowrap' },
                       }}
                     >
                       {nameOf(device)}

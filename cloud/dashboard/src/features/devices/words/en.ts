@@ -48,7 +48,7 @@ export const devicesEn = {
   'fleet.waits_for': 'waits for {what}',
   'fleet.processor': 'Processor',
   'fleet.memory': 'Memory of the agent',
-  'fleet.uptime': 'Runs since',
+  'fleet.uptime': 'Runs for',
   'fleet.model': 'Model',
   'fleet.temperatures': 'Temperatures',
   'fleet.camera': 'Camera',
