@@ -11,7 +11,7 @@ import pytest
 
 from models.releases.proposal import propose
 from tests.dashboard.conftest import go, sign_in
-from tests.dashboard.real_farm import PASSWORD, SITE, RealFarm
+from tests.dashboard.real_farm import MODEL, PASSWORD, SITE, RealFarm
 from tests.dashboard.stack import Account
 
 if TYPE_CHECKING:
@@ -96,6 +96,45 @@ def test_a_box_is_asked_for_diagnostics_and_a_louder_log(desk: Page) -> None:
     part.get_by_role("button", name="Set for a while").click()
     part.get_by_role("row").filter(has_text="Log debug for 30 min").wait_for()
     assert "fleet_admin@fjord.example" in part.inner_text()
+
+
+def test_a_hot_box_is_found_its_hashes_compared_and_its_tags_and_group_changed(desk: Page, farm: RealFarm) -> None:
+    farm.box_says(temperatures_c={"CPU-therm": 97.0}, clock_trusted=False, degraded=("camera top is lost",))
+    go(desk, f"/sites/{SITE}/devices?part=health")
+    row = desk.get_by_role("region", name="Health").get_by_role("row").filter(has_text=f"{SITE}/box-1")
+    row.get_by_text("camera top is lost").wait_for()
+    for words in ("Hot: 97 °C", "Clock is not right", "97 °C", "Not right"):
+        assert words in row.inner_text(), words
+    with desk.expect_download() as kept:
+        desk.get_by_role("button", name="CSV").click()
+    assert b"camera top is lost" in kept.value.path().read_bytes()
+    desk.get_by_label("Find a box").fill("no such box")
+    desk.get_by_text("No box fits").wait_for()
+    desk.get_by_role("tab", name="What runs").click()
+    runs = desk.get_by_role("region", name="What runs").get_by_role("row").filter(has_text=f"{SITE}/box-1")
+    runs.filter(has_text="Model").get_by_text(MODEL.sha256[:12]).wait_for()
+    assert "Nothing wanted" in runs.filter(has_text="Model").inner_text()
+    runs.first.get_by_role("button", name=f"{SITE}/box-1").click()
+    drawer = desk.get_by_test_id("device-drawer")
+    drawer.get_by_text(MODEL.sha256).wait_for()
+    assert "CPU-therm" in drawer.inner_text()
+    drawer.get_by_label("Tags").fill("turbid, spare")
+    drawer.get_by_role("button", name="Save").click()
+    drawer.get_by_text("Saved").or_(drawer.get_by_label("Tags")).first.wait_for()
+    drawer.get_by_role("button", name="Close").click()
+    desk.get_by_role("tab", name="Groups").click()
+    desk.get_by_role("button", name="New group").click()
+    form = desk.get_by_role("dialog")
+    form.get_by_label("Group").fill("pilot")
+    form.get_by_label("Boxes").fill(f"{SITE}/box-1")
+    form.get_by_role("button", name="Save").click()
+    desk.get_by_role("row", name=re.compile(f"pilot.*{SITE}/box-1")).wait_for()
+    with farm.client("fleet_admin") as client:
+        box = client.get("/api/v1/devices", params={"site": SITE}).json()["items"][0]
+    assert (box["tags"], box["groups"]) == (["spare", "turbid"], ["pilot"])
+    desk.get_by_role("button", name="Forget pilot").click()
+    desk.get_by_role("button", name="Forget it").click()
+    desk.get_by_text("No group yet").wait_for()
 
 
 def test_readings_of_a_chart_are_kept_and_what_came_before_a_death_is_listed(desk: Page) -> None:

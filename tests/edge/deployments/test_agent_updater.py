@@ -206,6 +206,7 @@ def test_the_version_that_machines_came_with_is_a_way_back_once_it_is_released(b
     box.live("0.2.0")
     box.want("0.1.0")
     box.start()
+    box.work()
     assert (box.version, box.state) == ("0.1.0", _S.PROBATION)
     box.clock.advance(61)
     box.work()
