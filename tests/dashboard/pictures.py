@@ -68,6 +68,11 @@ OF_MOCK = (
     Picture("rollout", "/rollouts", anchor="Detector for dull water"),
     Picture("rollout-proposed", "/rollouts", theme="light", anchor="Detector for the night"),
     Picture("rollout-pairs", "/rollouts", anchor="Detector for dull water"),
+    Picture("releases", "/rollouts?part=releases"),
+    Picture("release", "/rollouts?part=releases", theme="light"),
+    Picture("health", "/devices?part=health"),
+    Picture("runs", "/devices?part=runs", theme="light"),
+    Picture("runs-phone", "/devices?part=runs", "phone"),
     Picture("drift", "/drift"),
     Picture("tasks", "/tasks", theme="light"),
 )
@@ -125,14 +130,19 @@ def _of_mock(browser: Browser, wanted: Sequence[Picture], out: Path) -> None:
     server.start()
     try:
         admin = Account("fleet_admin@nordfjord.example", mock_api.PASSWORD)
-        with _signed_in(browser, server.url, admin, "desktop") as page:
-            for picture in wanted:
-                go(page, f"/sites/nordfjord{picture.path}")
-                if picture.anchor:
-                    page.get_by_role("link", name=picture.anchor).click()
-                if picture.name == "rollout-pairs":
-                    page.get_by_role("tab", name="Side by side").click()
-                _take(page, picture.theme, out / f"dashboard-{picture.name}.png")
+        for size in SIZES:
+            with _signed_in(browser, server.url, admin, size) as page:
+                for picture in (each for each in wanted if each.size == size):
+                    go(page, f"/sites/nordfjord{picture.path}")
+                    if picture.anchor:
+                        page.get_by_role("link", name=picture.anchor).click()
+                    if picture.name == "rollout-pairs":
+                        page.get_by_role("tab", name="Side by side").click()
+                    if picture.name == "release":
+                        _use(page, picture.theme)  # before the dialog stands over the switch
+                        page.get_by_role("button", name="Details: fish-detector 1.2.0").click()
+                        page.get_by_test_id("release").wait_for()
+                    _take(page, picture.theme, out / f"dashboard-{picture.name}.png")
     finally:
         server.stop()
 
@@ -150,14 +160,19 @@ def _signed_in(browser: Browser, url: str, who: Account, size: str) -> Iterator[
     context.close()
 
 
-def _take(page: Page, theme: str, target: Path, anchor: str = "") -> None:
-    """Wait until the page rests, choose the theme, and keep what is seen without scrolling."""
-    page.locator("main h1, main h2").first.wait_for()
-    page.wait_for_function("() => document.querySelector('[role=progressbar]') === null")
+def _use(page: Page, theme: str) -> None:
     switch = page.get_by_role("button", name=re.compile("Use the (light|dark) theme"))
     switch.wait_for()
     if switch.get_attribute("aria-label") == f"Use the {theme} theme":
         switch.click()
+
+
+def _take(page: Page, theme: str, target: Path, anchor: str = "") -> None:
+    """Wait until the page rests, choose the theme, and keep what is seen without scrolling."""
+    page.locator("main h1, main h2").first.wait_for()
+    page.wait_for_function("() => document.querySelector('[role=progressbar]') === null")
+    if page.get_by_role("dialog").count() == 0:
+        _use(page, theme)
     if anchor:
         heading = page.get_by_role("heading", name=anchor)
         heading.evaluate("e => scrollTo(0, e.getBoundingClientRect().top + scrollY - 120)")

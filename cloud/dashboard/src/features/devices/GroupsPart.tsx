@@ -62,14 +62,14 @@ export function GroupsPart(): JSX.Element {
                 {
                   head: '',
                   cell: (group) => (
-                    <Box sx={{ display: 'flex', flexWrap: 'wrap', gap: 1 }}>
+                    <>
                       <Button color="inherit" onClick={() => setChanging(group)}>
                         {t('fleet.change_group', { name: group.name })}
                       </Button>
                       <Button color="inherit" onClick={() => setLeaving(group)}>
                         {t('fleet.delete_group', { name: group.name })}
                       </Button>
-                    </Box>
+                    </>
                   ),
                 },
               ]}

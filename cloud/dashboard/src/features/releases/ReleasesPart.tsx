@@ -83,7 +83,7 @@ function Releases({
               {
                 head: '',
                 cell: (release) => (
-                  <Box sx={{ display: 'flex', flexWrap: 'wrap', gap: 1 }}>
+                  <>
                     <Button
                       color="inherit"
                       aria-label={`${t('action.more')}: ${release.model} ${release.version}`}
@@ -99,7 +99,7 @@ function Releases({
                         {t('releases.roll_out')}
                       </Button>
                     )}
-                  </Box>
+                  </>
                 ),
               },
             ]}

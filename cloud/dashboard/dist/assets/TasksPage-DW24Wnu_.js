@@ -1,0 +1,52 @@
+import{n as e}from"./rolldown-runtime-WkwZ5CU-.js";import{$ as t,Dt as n,Ft as r,It as i,J as a,K as o,Lt as s,Ot as c,Rt as l,Z as u,b as d,cn as f,fn as p,hn as m,ln as h,m as g,mn as _,p as v,pn as y,pt as b,rn as x,tn as S,un as C}from"./libraries-BJ7Aomix.js";import{n as w,t as ee}from"./ToggleButtonGroup-l4K7FNxN.js";import{H as T,at as E,bt as D,it as O,mt as k,st as te,y as A,yt as j}from"./first-DSiOUi2g.js";import{t as M}from"./Card-BjSgS05t.js";import{t as N}from"./Confirm-CFzepTVQ.js";import{t as P}from"./PageTitle-DEn3qZtZ.js";import{_ as F,cn as I,tt as L}from"./main-BEoLgJZq.js";import{t as R}from"./Pages-DIecgQ37.js";function z(e){return h(`MuiLinearProgress`,e)}f(`MuiLinearProgress`,[`root`,`colorPrimary`,`colorSecondary`,`determinate`,`indeterminate`,`buffer`,`query`,`dashed`,`bar`,`bar1`,`bar2`]);var B=e(m(),1),V=p(),H=4,U={},W=_`
+  0% {
+    left: -35%;
+    right: 100%;
+  }
+
+  60% {
+    left: 100%;
+    right: -90%;
+  }
+
+  100% {
+    left: 100%;
+    right: -90%;
+  }
+`,G=typeof W==`string`?null:y`
+        animation: ${W} 2.1s cubic-bezier(0.65, 0.815, 0.735, 0.395) infinite;
+      `,K=_`
+  0% {
+    left: -200%;
+    right: 100%;
+  }
+
+  60% {
+    left: 107%;
+    right: -8%;
+  }
+
+  100% {
+    left: 107%;
+    right: -8%;
+  }
+`,q=typeof K==`string`?null:y`
+        animation: ${K} 2.1s cubic-bezier(0.165, 0.84, 0.44, 1) 1.15s infinite;
+      `,J=_`
+  0% {
+    opacity: 1;
+    background-position: 0 -23px;
+  }
+
+  60% {
+    opacity: 0;
+    background-position: 0 -23px;
+  }
+
+  100% {
+    opacity: 1;
+    background-position: -200px -23px;
+  }
+`,Y=typeof J==`string`?null:y`
+        animation: ${J} 3s infinite linear;
+      `,X=e=>{let{classes:t,variant:n,color:i}=e,a={root:[`root`,`color${r(i)}`,n],dashed:[`dashed`],bar1:[`bar`,`bar1`],bar2:[`bar`,`bar2`,n===`buffer`&&`color${r(i)}`]};return S(a,z,t)},Z=(e,t)=>e.vars?e.vars.palette.LinearProgress[`${t}Bg`]:e.palette.mode===`light`?e.lighten(e.palette[t].main,.62):e.darken(e.palette[t].main,.5),Q=l(`span`,{name:`MuiLinearProgress`,slot:`Root`,overridesResolver:(e,t)=>{let{ownerState:n}=e;return[t.root,t[`color${r(n.color)}`],t[n.variant]]}})(s(({theme:e})=>({position:`relative`,overflow:`hidden`,display:`block`,height:4,zIndex:0,"@media print":{colorAdjust:`exact`},variants:[...Object.entries(e.palette).filter(t()).map(([t])=>({props:{color:t},style:{backgroundColor:Z(e,t)}})),{props:({ownerState:e})=>e.color===`inherit`&&e.variant!==`buffer`,style:{"&::before":{content:`""`,position:`absolute`,left:0,top:0,right:0,bottom:0,backgroundColor:`currentColor`,opacity:.3}}},{props:{variant:`buffer`},style:{backgroundColor:`transparent`}},{props:{variant:`query`},style:{transform:`rotate(180deg)`}}]}))),ne=l(`span`,{name:`MuiLinearProgress`,slot:`Dashed`})(s(({theme:e})=>({position:`absolute`,marginTop:0,height:`100%`,width:`100%`,backgroundSize:`10px 10px`,backgroundPosition:`0 -23px`,variants:[{props:{color:`inherit`},style:{opacity:.3,backgroundImage:`radial-gradient(currentColor 0%, currentColor 16%, transparent 42%)`}},...Object.entries(e.palette).filter(t()).map(([t])=>{let n=Z(e,t);return{props:{color:t},style:{backgroundImage:`radial-gradient(${n} 0%, ${n} 16%, transparent 42%)`}}})]})),Y||{animation:`${J} 3s infinite linear`},s(({theme:e})=>n(e,{animation:`none`})||U)),re=l(`span`,{name:`MuiLinearProgress`,slot:`Bar1`,overridesResolver:(e,t)=>[t.bar,t.bar1]})(s(({theme:e})=>{let r=n(e,{animation:`none`,left:`30%`,right:`auto`,width:`40%`});return{width:`100%`,position:`absolute`,left:0,bottom:0,top:0,...c(e,`transform`,{duration:`0.2s`,easing:`linear`}),transformOrigin:`left`,variants:[{props:{color:`inherit`},style:{backgroundColor:`currentColor`}},...Object.entries(e.palette).filter(t()).map(([t])=>({props:{color:t},style:{backgroundColor:(e.vars||e).palette[t].main}})),{props:{variant:`determinate`},style:{...c(e,`transform`,{duration:`.${H}s`,easing:`linear`})}},{props:{variant:`buffer`},style:{zIndex:1,...c(e,`transform`,{duration:`.${H}s`,easing:`linear`})}},{props:({ownerState:e})=>e.variant===`indeterminate`||e.variant===`query`,style:{width:`auto`}},{props:({ownerState:e})=>e.variant===`indeterminate`||e.variant===`query`,style:G||{animation:`${W} 2.1s cubic-bezier(0.65, 0.815, 0.735, 0.395) infinite`}},...r?[{props:({ownerState:e})=>e.variant===`indeterminate`||e.variant===`query`,style:r}]:[]]}})),ie=l(`span`,{name:`MuiLinearProgress`,slot:`Bar2`,overridesResolver:(e,t)=>[t.bar,t.bar2]})(s(({theme:e})=>{let r=n(e,{animation:`none`,display:`none`});return{width:`100%`,position:`absolute`,left:0,bottom:0,top:0,...c(e,`transform`,{duration:`0.2s`,easing:`linear`}),transformOrigin:`left`,variants:[...Object.entries(e.palette).filter(t()).map(([t])=>({props:{color:t},style:{"--LinearProgressBar2-barColor":(e.vars||e).palette[t].main}})),{props:({ownerState:e})=>e.variant!==`buffer`&&e.color!==`inherit`,style:{backgroundColor:`var(--LinearProgressBar2-barColor, currentColor)`}},{props:({ownerState:e})=>e.variant!==`buffer`&&e.color===`inherit`,style:{backgroundColor:`currentColor`}},{props:{color:`inherit`},style:{opacity:.3}},...Object.entries(e.palette).filter(t()).map(([t])=>({props:{color:t,variant:`buffer`},style:{backgroundColor:Z(e,t),...c(e,`transform`,{duration:`.${H}s`,easing:`linear`})}})),{props:({ownerState:e})=>e.variant===`indeterminate`||e.variant===`query`,style:{width:`auto`}},{props:({ownerState:e})=>e.variant===`indeterminate`||e.variant===`query`,style:q||{animation:`${K} 2.1s cubic-bezier(0.165, 0.84, 0.44, 1) 1.15s infinite`}},...r?[{props:({ownerState:e})=>e.variant===`indeterminate`||e.variant===`query`,style:r}]:[]]}})),ae=B.forwardRef(function(e,t){let n=i({props:e,name:`MuiLinearProgress`}),{className:r,color:a=`primary`,max:o,min:s,value:c,valueBuffer:l,variant:u=`indeterminate`,...d}=n,f={...n,color:a,variant:u},p=s??0,m=o??100,h=X(f),g=x(),_={},v={bar1:{},bar2:{}};if((u===`determinate`||u===`buffer`)&&c!==void 0){let e=m-p,t=(c-p)/e*100-100;g&&(t=-t),v.bar1.transform=e>0?`translateX(${t}%)`:`translateX(-100%)`,_[`aria-valuenow`]=c,_[`aria-valuemin`]=p,_[`aria-valuemax`]=m}if(u===`buffer`&&l!==void 0){let e=m-p,t=(l-p)/e*100-100;g&&(t=-t),v.bar2.transform=e>0?`translateX(${t}%)`:`translateX(-100%)`}return(0,V.jsxs)(Q,{className:C(h.root,r),ownerState:f,role:`progressbar`,..._,ref:t,...d,children:[u===`buffer`?(0,V.jsx)(ne,{className:h.dashed,ownerState:f}):null,(0,V.jsx)(re,{className:h.bar1,ownerState:f,style:v.bar1}),u===`determinate`?null:(0,V.jsx)(ie,{className:h.bar2,ownerState:f,style:v.bar2})]})});function oe(e,t,n){let r={limit:50,...e===null?{}:{state:e},...t===null?{}:{cursor:t}};return O(E.GET(`/api/v1/tasks`,{params:{query:r},signal:n}))}function $(e){return O(E.DELETE(`/api/v1/tasks/{task_id}`,{params:{path:{task_id:e}}}))}var se=[`queued`,`running`,`succeeded`,`failed`,`cancelled`],ce=3e3;function le(){let{site:e=``}=o();return(0,V.jsx)(F,{site:e,rail:!1,children:({snapshot:e})=>(0,V.jsx)(ue,{timezone:e.latest.site.timezone})})}function ue({timezone:e}){let[t,n]=(0,B.useState)(null),r=v(L([`tasks`,t],ce,(e,n)=>oe(t,e,n)));return(0,V.jsxs)(b,{sx:{display:`grid`,gap:2,gridTemplateColumns:`minmax(0, 1fr)`},children:[(0,V.jsx)(P,{title:j(`tasks.title`),text:j(`tasks.text`)}),(0,V.jsxs)(ee,{exclusive:!0,value:t??`all`,"aria-label":j(`tasks.state`),onChange:(e,t)=>t!==null&&n(t===`all`?null:t),sx:{maxWidth:`100%`,overflowX:`auto`,justifySelf:`start`,"& > *":{flex:`none`}},children:[(0,V.jsx)(w,{value:`all`,sx:{px:{xs:1,sm:2}},children:j(`tasks.all`)}),se.map(e=>(0,V.jsx)(w,{value:e,sx:{px:{xs:1,sm:2}},children:j(`task_state.${e}`)},e))]}),(0,V.jsx)(R,{query:r,empty:{title:j(`tasks.none`),text:j(`tasks.none_text`)},children:(t,n)=>(0,V.jsxs)(b,{component:`ul`,"aria-label":j(`tasks.title`),sx:de,children:[t.map(t=>(0,V.jsx)(`li`,{children:(0,V.jsx)(fe,{task:t,timezone:e})},t.id)),n]})})]})}var de={listStyle:`none`,m:0,p:0,display:`grid`,gap:1.5,gridTemplateColumns:`minmax(0, 1fr)`};function fe({task:e,timezone:t}){let n=d(),r=A(I()?.user.role??`viewer`,`operator`),[i,o]=(0,B.useState)(!1),s=D(`task_kind`,e.kind),c=e.state===`queued`||e.state===`running`,l=g({mutationFn:()=>$(e.id),onSuccess:()=>o(!1),onSettled:()=>n.invalidateQueries({queryKey:[`tasks`]})}),f=g({mutationFn:()=>te(`/api/v1/tasks/${e.id}/file`,e.kind)});return(0,V.jsxs)(M,{children:[(0,V.jsxs)(b,{"data-testid":`task`,"data-state":e.state,sx:{display:`flex`,flexWrap:`wrap`,alignItems:`center`,gap:1.5},children:[(0,V.jsxs)(b,{sx:{flex:`1 1 16rem`,minWidth:0},children:[(0,V.jsxs)(a,{sx:{fontWeight:650},children:[s,(0,V.jsxs)(a,{component:`span`,color:`textSecondary`,children:[` `,pe(e.params)]})]}),(0,V.jsxs)(a,{variant:`body2`,color:`textSecondary`,children:[j(`tasks.asked`),`: `,T(Date.parse(e.created_at),t),` · `,e.created_by,e.finished_at!==null&&` · ${T(Date.parse(e.finished_at),t)}`,e.attempts>1&&` · ${j(`tasks.attempts`,{n:e.attempts})}`]})]}),(0,V.jsx)(a,{sx:{fontWeight:600,color:e.state===`failed`?`severity.major`:`text.secondary`},children:c&&e.cancel_requested?j(`tasks.ending`):j(`task_state.${e.state}`)}),e.state===`succeeded`&&typeof e.result?.file==`string`&&(0,V.jsx)(u,{variant:`outlined`,color:f.isError?`error`:`inherit`,disabled:f.isPending,title:f.error?.message,onClick:()=>f.mutate(),children:j(`tasks.file`)}),c&&r&&!e.cancel_requested&&(0,V.jsx)(u,{variant:`outlined`,color:`inherit`,onClick:()=>o(!0),children:j(`tasks.cancel`)})]}),c&&(0,V.jsxs)(b,{sx:{display:`flex`,alignItems:`center`,gap:1.5,mt:1},children:[(0,V.jsx)(ae,{variant:`determinate`,value:e.progress*100,"aria-label":`${j(`tasks.progress`)}: ${s}`,sx:{flex:1,height:`0.5rem`,borderRadius:`0.25rem`}}),(0,V.jsxs)(a,{variant:`body2`,children:[k(e.progress*100,0),` %`]})]}),e.message!==``&&(0,V.jsx)(a,{variant:`body2`,sx:{mt:.5},children:e.message}),e.error!==null&&(0,V.jsx)(a,{variant:`body2`,sx:{mt:.5},children:e.error}),i&&(0,V.jsx)(N,{title:j(`tasks.cancel_title`,{what:s}),text:j(`tasks.cancel_text`),action:j(`tasks.cancel`),pending:l.isPending,error:l.error,onDo:()=>l.mutate(),onClose:()=>o(!1)})]})}function pe(e){return Object.values(e).flatMap(e=>Array.isArray(e)?e:[e]).filter(e=>typeof e==`string`&&e.length<40).slice(0,4).map(e=>String(e).replace(/T\d\d:\d\d.*$/,``)).join(` · `)}export{le as default};
