@@ -1,6 +1,5 @@
 /** Ask for a rollout: what, to whom, and by which plan. */
 import FormControlLabel from '@mui/material/FormControlLabel';
-import MenuItem from '@mui/material/MenuItem';
 import Switch from '@mui/material/Switch';
 import TextField from '@mui/material/TextField';
 import Typography from '@mui/material/Typography';
@@ -8,6 +7,7 @@ import { useState, type JSX } from 'react';
 import type { ArtifactKind, Release, RolloutView } from '../../api/types';
 import { t } from '../../i18n';
 import { FormDialog } from '../../kit/FormDialog';
+import { SelectField } from '../../kit/SelectField';
 import { SiteChoice } from '../farms/SiteChoice';
 import { useReleases } from '../releases/queries';
 import { runnable, wayBack } from '../releases/rules';
@@ -89,18 +89,12 @@ export function AskDialog({ release, onClose, onAsked }: Props): JSX.Element {
         onChange={(event) => setName(event.target.value)}
         slotProps={{ htmlInput: { maxLength: 200 } }}
       />
-      <TextField
-        select
+      <SelectField
         label={t('rollouts.kind')}
         value={kind}
-        onChange={(event) => setKind(KINDS.find((one) => one === event.target.value) ?? 'model')}
-      >
-        {KINDS.map((one) => (
-          <MenuItem key={one} value={one}>
-            {t(`releases.kind.${one}`)}
-          </MenuItem>
-        ))}
-      </TextField>
+        options={KINDS.map((one) => [one, t(`releases.kind.${one}`)])}
+        onChange={setKind}
+      />
       {kind !== 'agent' && (
         <TextField
           label={kind === 'config' ? t('rollouts.config') : t('rollouts.model')}

@@ -1,1 +1,0 @@
-import{y as e}from"./first-D9OOF6_X.js";import{en as t}from"./main-BqumIB_2.js";function n(n){let r=t();return r!==null&&e(r.user.role,n)}export{n as t};
