@@ -4,8 +4,7 @@ import Typography from '@mui/material/Typography';
 import type { JSX } from 'react';
 import type { Alarm } from '../../api/types';
 import { CheckIcon } from '../../kit/icons';
-import { reaches } from '../auth/rules';
-import { useSession } from '../auth/useSession';
+import { useMay } from '../auth/useMay';
 import { useAcknowledge } from './queries';
 import { t } from '../../i18n';
 import { messageOf } from './order';
@@ -17,9 +16,9 @@ interface Props {
 }
 
 export function AcknowledgeButton({ alarm, compact = false }: Props): JSX.Element | null {
-  const session = useSession();
+  const mayAct = useMay('operator');
   const acknowledge = useAcknowledge();
-  if (alarm.acknowledged || session === null || !reaches(session.user.role, 'operator')) return null;
+  if (alarm.acknowledged || !mayAct) return null;
   const failed = acknowledge.error;
   // One loud button at a time: what is critical and still there.
   const urgent = !compact && alarm.active && alarm.severity === 'critical';

@@ -8,6 +8,7 @@ import { useParams } from 'react-router';
 import type { Alarm } from '../../api/types';
 import { t } from '../../i18n';
 import { Answer } from '../../kit/Answer';
+import { useNow } from '../../kit/clock';
 import { CheckIcon, SilentIcon, SoundIcon } from '../../kit/icons';
 import { PageTitle } from '../../kit/PageTitle';
 import { Pages } from '../../kit/Pages';
@@ -15,9 +16,7 @@ import { Failed, Loading, Note } from '../../kit/States';
 import { Table } from '../../kit/Table';
 import { Tabs } from '../../kit/Tabs';
 import { ageText, farmDateTime } from '../../kit/time';
-import { reaches } from '../auth/rules';
 import { useMay } from '../auth/useMay';
-import { useSession } from '../auth/useSession';
 import { FarmFrame, type FarmView } from '../farms/FarmFrame';
 import { AlarmCard } from './AlarmCard';
 import { AlarmDetail } from './AlarmDetail';
@@ -138,11 +137,11 @@ interface ShelfProps {
 }
 
 function ShelfButton({ alarm, skewMs, onShelve }: ShelfProps): JSX.Element | null {
-  const session = useSession();
+  const mayAct = useMay('operator');
   const unshelve = useUnshelve();
-  if (session === null || !reaches(session.user.role, 'operator') || !alarm.active) return null;
-  // Rendered anew with every poll, so reading the clock here is exact enough.
-  if (isShelved(alarm, Date.parse(new Date().toISOString()) + skewMs)) {
+  const shelved = useNow((now) => isShelved(alarm, now.wallMs + skewMs));
+  if (!mayAct || !alarm.active) return null;
+  if (shelved) {
     return (
       <Button color="inherit" disabled={unshelve.isPending} onClick={() => unshelve.mutate({ alarm })}>
         {t('shelve.undo')}

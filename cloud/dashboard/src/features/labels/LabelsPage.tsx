@@ -4,8 +4,7 @@ import { useParams } from 'react-router';
 import { t } from '../../i18n';
 import { PageTitle } from '../../kit/PageTitle';
 import { Tabs, type Part } from '../../kit/Tabs';
-import { reaches } from '../auth/rules';
-import { useSession } from '../auth/useSession';
+import { useMay } from '../auth/useMay';
 import { FarmFrame } from '../farms/FarmFrame';
 import { unitName } from '../farms/words';
 import { DatasetsPart } from './DatasetsPart';
@@ -18,9 +17,8 @@ import { Work } from './Work';
 
 export default function LabelsPage(): JSX.Element {
   const { site = '' } = useParams();
-  const role = useSession()?.user.role ?? 'viewer';
-  const mayLabel = reaches(role, 'operator');
-  const mayReview = reaches(role, 'farm_manager');
+  const mayLabel = useMay('operator');
+  const mayReview = useMay('farm_manager');
   return (
     <FarmFrame site={site} rail={false}>
       {({ snapshot }) => {

@@ -7,8 +7,7 @@ import { useMutation } from '@tanstack/react-query';
 import { useState, type JSX } from 'react';
 import { markWrong, type Fault, type NewMark } from '../../api/labels';
 import { t, word } from '../../i18n';
-import { reaches } from '../auth/rules';
-import { useSession } from '../auth/useSession';
+import { useMay } from '../auth/useMay';
 
 const FAULTS: readonly Fault[] = ['missed', 'false', 'wrong_class', 'wrong_count', 'other'];
 
@@ -18,7 +17,7 @@ interface Props {
 }
 
 export function WrongButton({ subject, subjectId }: Props): JSX.Element | null {
-  const role = useSession()?.user.role ?? 'viewer';
+  const mayMark = useMay('operator');
   const [open, setOpen] = useState(false);
   const [right, setRight] = useState('');
   const [note, setNote] = useState('');
@@ -28,7 +27,7 @@ export function WrongButton({ subject, subjectId }: Props): JSX.Element | null {
     mutationFn: (fault: Fault) =>
       markWrong({ id: key, subject, subjectId, fault, right: right.trim(), note: note.trim() }),
   });
-  if (!reaches(role, 'operator')) return null;
+  if (!mayMark) return null;
   if (mark.isSuccess) {
     return (
       <Alert severity="success" variant="outlined" data-testid="marked">

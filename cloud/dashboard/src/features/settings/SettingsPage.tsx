@@ -21,8 +21,7 @@ import { farmDateTime } from '../../kit/time';
 import { severityText } from '../alarms/order';
 import { SeverityMark } from '../alarms/SeverityMark';
 import { setSoundWanted, useSoundWanted } from '../alarms/sound';
-import { reaches } from '../auth/rules';
-import { useSession } from '../auth/useSession';
+import { useMay } from '../auth/useMay';
 import { Access } from '../access/Access';
 import { FarmFrame } from '../farms/FarmFrame';
 import { OnCall } from '../notifications/OnCall';
@@ -31,7 +30,7 @@ import { measureText, quantityText } from '../telemetry/units';
 
 export default function SettingsPage(): JSX.Element {
   const { site = '' } = useParams();
-  const role = useSession()?.user.role ?? 'viewer';
+  const manager = useMay('farm_manager');
   return (
     <FarmFrame site={site} rail={false}>
       {({ snapshot }) => (
@@ -57,7 +56,7 @@ export default function SettingsPage(): JSX.Element {
                 label: t('settings.on_call'),
                 content: () => <OnCall site={site} timezone={snapshot.latest.site.timezone} />,
               },
-              ...(reaches(role, 'farm_manager')
+              ...(manager
                 ? [
                     {
                       key: 'access',

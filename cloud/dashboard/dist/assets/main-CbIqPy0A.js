@@ -1,0 +1,1 @@
+export{t as mount}from"./main-D6VXPNv9.js";

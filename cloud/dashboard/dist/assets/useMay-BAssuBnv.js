@@ -1,1 +1,0 @@
-import{y as e}from"./first-C8pSKG3a.js";import{ln as t}from"./main-NlOggDZ5.js";function n(n){let r=t();return r!==null&&e(r.user.role,n)}export{n as t};
