@@ -37,7 +37,7 @@ export function FormDialog(props: Props): JSX.Element {
           {children}
           {error !== null && <Alert severity="error">{error.message}</Alert>}
         </DialogContent>
-        <DialogActions sx={{ p: 2, pt: 0 }}>
+        <DialogActions sx={actionsSx}>
           {also}
           <Button color="inherit" onClick={onClose}>
             {t('action.cancel')}
@@ -50,3 +50,12 @@ export function FormDialog(props: Props): JSX.Element {
     </Dialog>
   );
 }
+
+/** On a small phone long words stand below one another, whole. */
+const actionsSx = {
+  p: 2,
+  pt: 0,
+  flexWrap: 'wrap',
+  rowGap: 1,
+  '& .MuiButton-root': { flexShrink: 0 },
+} as const;

@@ -1,1 +1,0 @@
-export{t as mount}from"./main-D6VXPNv9.js";
