@@ -69,6 +69,7 @@ WATER: dict[str, tuple[str, float]] = {
     "oxygen_left": ("min", 21.0),
 }
 MODEL = ModelRef(name="fish-detector", version="1.0.0", sha256="ab" * 32)
+_FOLLOW_OXYGEN = {"do", "do_sat", "oxygen_left"}
 _SECRET = "a secret of at least thirty-two characters"
 _HISTORY = timedelta(hours=8)
 
@@ -319,7 +320,7 @@ class RealFarm:
     def _readings(self, at: datetime) -> Iterable[Reading]:
         for number, unit in enumerate(UNITS):
             for quantity, (ucum, centre) in WATER.items():
-                level = self.oxygen[unit] if quantity == "do" else centre
+                level = centre * self.oxygen[unit] / WATER["do"][1] if quantity in _FOLLOW_OXYGEN else centre
                 wave = 1 + 0.01 * math.sin(at.timestamp() / 1800 + number) + 0.002 * math.sin(at.timestamp() / 5)
                 yield Reading(
                     channel=f"{unit}.{quantity}",
