@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
 COLOURS = 256
 """Of a picture's palette, chosen to span all that occur: the red of an alarm is rare, and must stay red."""
+COMMON = 32
+"""Of these, the ones that fill most of the picture, kept exactly: a page's background has no tint."""
 
 
 @dataclass(frozen=True)
@@ -180,8 +183,18 @@ def _take(page: Page, theme: str, target: Path, anchor: str = "") -> None:
     page.mouse.move(0, 0)
     page.wait_for_timeout(2_000)  # pictures and charts are drawn
     page.screenshot(path=target)
-    Image.open(target).convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE).save(target, optimize=True)
+    _in_few_colours(Image.open(target).convert("RGB")).save(target, optimize=True)
     sys.stdout.write(f"{target.name} {target.stat().st_size // 1024} KB\n")
+
+
+def _in_few_colours(picture: Image.Image) -> Image.Image:
+    pixels = np.asarray(picture).reshape(-1, 3)
+    colours, counts = np.unique(pixels, axis=0, return_counts=True)
+    common = colours[np.argsort(counts)[-COMMON:]]
+    rare = picture.quantize(COLOURS - len(common), Image.Quantize.MAXCOVERAGE).getpalette() or []
+    palette = Image.new("P", (1, 1))
+    palette.putpalette([*common.flatten().tolist(), *rare])
+    return picture.quantize(palette=palette, dither=Image.Dither.NONE)
 
 
 if __name__ == "__main__":
