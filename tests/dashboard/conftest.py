@@ -10,10 +10,12 @@ import pytest
 
 from tests.dashboard.real_farm import PASSWORD, RealFarm
 from tests.dashboard.stack import Account, MockStack, RunningStack, Stack
-from tests.servers.presence import MissingServerError, missing
+from tests.servers.presence import ROOT, MissingServerError, missing
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
+
+AXE = ROOT / "cloud" / "dashboard" / "node_modules" / "axe-core" / "axe.min.js"
 
 
 @pytest.fixture
@@ -53,6 +55,19 @@ def sign_in(page: Page, account: Account) -> None:
 def go(page: Page, path: str) -> None:
     """To another page of the farm, as a link does."""
     page.evaluate("to => { history.pushState({}, '', to); dispatchEvent(new PopStateEvent('popstate')); }", path)
+
+
+def serious_barriers(page: Page) -> list[tuple[str, str]]:
+    """What keeps people from using the page as it stands, by axe: rule and the first place."""
+    if not AXE.is_file():
+        missing("axe-core", "cd cloud/dashboard && npm ci")
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")
+    return [
+        (each["id"], each["nodes"][0]["html"][:200])
+        for each in found["violations"]
+        if each["impact"] in ("serious", "critical")
+    ]
 
 
 @pytest.fixture(scope="module")

@@ -29,6 +29,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from cloud.kit.pages import SinglePageApp
 from cloud.rollouts.plan import Plan
+from cloud.unit_trials.schemas import UnitTrialSummary
 from contracts.quality import QUALITY_TESTS
 from tests.dashboard import mock_fleet
 
@@ -187,6 +188,7 @@ class MockFarm:
         self.images: dict[str, bytes] = {}
         self.alarms = self._alarms()
         self.rollouts = self._rollouts()
+        self.trials = {str(one.id): one for one in mock_fleet.trials(self.now())}
         self.decisions: list[Json] = [self._decision("early: begun"), self._decision("canary: passed")]
         self.accepted_by: str | None = None
         """Who took the drift of tank 2 for the new normal."""
@@ -633,6 +635,17 @@ class MockFarm:
             raise HTTPException(404, "There is no such rollout")
         return self.rollouts[rollout_id]
 
+    def trial(self, trial_id: str) -> UnitTrialSummary:
+        """Return one trial, or raise 404."""
+        if trial_id not in self.trials:
+            raise HTTPException(404, "There is no such trial")
+        return self.trials[trial_id]
+
+    def change_trial(self, trial_id: str, **values: object) -> Json:
+        """Keep what was decided of a trial at once, where the real controller takes seconds."""
+        self.trials[trial_id] = self.trial(trial_id).model_copy(update=values)
+        return self.trials[trial_id].model_dump(mode="json")
+
     def rollout_devices(self) -> list[Json]:
         """Return the devices of every rollout."""
         return [
@@ -1010,6 +1023,38 @@ def create_app(farm: MockFarm, *, dist: Path = DIST, live: LiveStream | None = N
         rollout_id: str, approval: Annotated[Json, Body()], authorization: Annotated[str | None, Header()] = None
     ) -> Json:
         return farm.approve_rollout(rollout_id, approval, admin_of(authorization))
+
+    @app.get("/api/v1/unit-trials")
+    def trials(authorization: Annotated[str | None, Header()] = None) -> Json:
+        admin_of(authorization)
+        return {"items": [one.model_dump(mode="json") for one in farm.trials.values()], "next_cursor": None}
+
+    @app.get("/api/v1/unit-trials/{trial_id}")
+    def trial(trial_id: str, authorization: Annotated[str | None, Header()] = None) -> Json:
+        admin_of(authorization)
+        return farm.trial(trial_id).model_dump(mode="json")
+
+    @app.get("/api/v1/unit-trials/{trial_id}/boxes")
+    def trial_boxes(trial_id: str, authorization: Annotated[str | None, Header()] = None) -> Json:
+        admin_of(authorization)
+        farm.trial(trial_id)
+        items = [one.model_dump(mode="json") for one in mock_fleet.trial_boxes(farm.now())]
+        return {"items": items, "next_cursor": None}
+
+    @app.get("/api/v1/unit-trials/{trial_id}/comparison")
+    def trial_comparison(trial_id: str, authorization: Annotated[str | None, Header()] = None) -> Json:
+        admin_of(authorization)
+        return mock_fleet.trial_comparison(farm.trial(trial_id)).model_dump(mode="json")
+
+    @app.post("/api/v1/unit-trials/{trial_id}/approval")
+    def approve_trial(
+        trial_id: str, approval: Annotated[Json, Body()], authorization: Annotated[str | None, Header()] = None
+    ) -> Json:
+        user, wanted = admin_of(authorization), farm.trial(trial_id)
+        if wanted.status != "proposed" or wanted.created_by == user["email"]:
+            raise HTTPException(409, "Whoever proposed a trial cannot approve it; ask another fleet admin")
+        agreed = {"status": "asked", "approved_by": user["email"], "approved_at": farm.now()}
+        return farm.change_trial(trial_id, **agreed, reason=approval["reason"])
 
     @app.get("/api/v1/releases")
     def releases(authorization: Annotated[str | None, Header()] = None) -> Json:

@@ -6,6 +6,7 @@ import hashlib
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 from cloud.devices.schemas import CameraNow, Device, DeviceGroup, DeviceHealth
 from cloud.registry.schemas import (
@@ -19,6 +20,7 @@ from cloud.registry.schemas import (
     StagedView,
 )
 from cloud.rollouts.schemas import DesiredView, DeviceStanding, ReportedView, RunningView, StandingView
+from cloud.unit_trials.schemas import TrialBox, TrialComparison, TrialDifference, TrialUnit, UnitTrialSummary
 from contracts.bundles import ModelManifest
 from contracts.deployments import ArtifactKind, Requirements
 
@@ -277,3 +279,109 @@ def standings(now: datetime) -> list[DeviceStanding]:
             )
         )
     return found
+
+
+def trials(now: datetime) -> list[UnitTrialSummary]:
+    """One waits for a second person, one has run for nine days, one went back in two boxes."""
+    admin, other = "fleet_admin@nordfjord.example", "second_admin@nordfjord.example"
+
+    def trial(name: str, age_d: float, **also: Any) -> UnitTrialSummary:
+        given: dict[str, Any] = {
+            "version": "1.2.0",
+            "status": "running",
+            "reason": "",
+            "created_by": admin,
+            "approved_by": other,
+            "ended_at": None,
+        } | also
+        began = None if given["status"] == "proposed" else now - timedelta(days=age_d)
+        return UnitTrialSummary(
+            id=uuid5(NAMESPACE_URL, name),
+            name=name,
+            model="fish-detector",
+            sha256=None if began is None else sha256(f"fish-detector {given['version']}"),
+            share=0.5,
+            units=None,
+            days=14,
+            created_at=now - timedelta(days=age_d, hours=1),
+            approved_at=began,
+            began_at=began,
+            ends_at=None if began is None else began + timedelta(days=14),
+            ended_by=None,
+            **given,
+        )
+
+    return [
+        trial("Eyes for the spring", 0.1, status="proposed", created_by=other, approved_by=None),
+        trial("More fish in the dark", 9, reason="it runs in 8 of 8 boxes"),
+        trial(
+            "Finer input",
+            40,
+            version="1.1.0",
+            status="ended",
+            reason="2 of 8 boxes went back by themselves",
+            ended_at=now - timedelta(days=38),
+        ),
+    ]
+
+
+def trial_boxes(now: datetime) -> list[TrialBox]:
+    """Eight boxes of two tanks: one is away, one went back by itself and has not said so of its tank."""
+    new, own = "fish-detector 1.2.0", "fish-detector 1.0.0"
+    found = []
+    for number in range(1, 9):
+        away, back = number == 7, number == 3
+        runs = {"tank-1": own, "tank-2": own if back else new}
+        found.append(
+            TrialBox(
+                site=SITE,
+                device=f"edge-{number}",
+                state="committed",
+                reason="",
+                active_at=now - timedelta(days=9),
+                ended_at=None,
+                heard_at=None if away else now - timedelta(seconds=20),
+                units=[
+                    TrialUnit(
+                        unit=unit,
+                        in_trial=unit == "tank-2",
+                        running_sha256=None if away else sha256(model),
+                        running="" if away else model,
+                    )
+                    for unit, model in runs.items()
+                ],
+                agrees=None if away else not back,
+            )
+        )
+    return found
+
+
+def trial_comparison(trial: UnitTrialSummary) -> TrialComparison:
+    """It counts more and is less sure; few of its pictures are labelled."""
+    ran = trial.status == "running"
+    numbers: tuple[tuple[str, int, float, tuple[float, float] | None, float | None, str], ...] = (
+        ("count", 8, 1.12, (1.08, 1.17), 0.008, "higher"),
+        ("confidence", 8, -0.01, (-0.03, 0.01), 0.4, "not_told"),
+        ("count_error", 2, -0.06, None, None, "not_told"),
+    )
+    return TrialComparison(
+        trial_id=trial.id,
+        version=trial.version,
+        boxes=8 if ran else 0,
+        hours=1_612 if ran else 0,
+        labelled=14 if ran else 0,
+        differences=[
+            TrialDifference.model_validate(
+                {
+                    "measure": measure,
+                    "boxes": boxes,
+                    "mean": mean,
+                    "low": None if ends is None else ends[0],
+                    "high": None if ends is None else ends[1],
+                    "p": p,
+                    "verdict": verdict,
+                }
+            )
+            for measure, boxes, mean, ends, p, verdict in numbers
+        ],
+    )

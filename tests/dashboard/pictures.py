@@ -70,6 +70,8 @@ OF_MOCK = (
     Picture("rollout", "/rollouts", anchor="Detector for dull water"),
     Picture("rollout-proposed", "/rollouts", theme="light", anchor="Detector for the night"),
     Picture("rollout-pairs", "/rollouts", anchor="Detector for dull water"),
+    Picture("trial", "/rollouts?part=trials", anchor="More fish in the dark"),
+    Picture("trial-phone", "/rollouts?part=trials", "phone", "light", anchor="More fish in the dark"),
     Picture("releases", "/rollouts?part=releases"),
     Picture("release", "/rollouts?part=releases", theme="light"),
     Picture("health", "/devices?part=health"),
@@ -79,7 +81,7 @@ OF_MOCK = (
     Picture("tasks", "/tasks", theme="light"),
     Picture("tasks-phone", "/tasks", "phone", "light"),
 )
-"""What takes hours or weeks on a real farm. ``anchor`` names the rollout."""
+"""What takes hours or weeks on a real farm. ``anchor`` names the rollout or the trial."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

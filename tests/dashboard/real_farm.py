@@ -258,6 +258,41 @@ class RealFarm:
         }
         self._box.send(Health(observed_at=_now(), **(well | also)), Kind.HEALTH)
 
+    def carry_out(self, trial: str, *, version: str, unit: str, other: str, more: float) -> ModelRef:
+        """Two days of a trial in one tank of the box, the first of them with counts: ``more`` fish for each of the own model's.
+
+        What the controller and the hours of drift note is written here: both take days.
+        """
+        model = ModelRef(name=MODEL.name, version=version, sha256="ef" * 32)
+        began = _now().replace(minute=0, second=0, microsecond=0) - timedelta(days=2)
+        with psycopg.connect(self._url) as database:
+            database.execute(
+                "UPDATE unit_trial SET status = 'running', reason = %s, sha256 = %s, began_at = %s, ends_at = %s WHERE id = %s",
+                ("it runs in 1 of 1 boxes", model.sha256, began, began + timedelta(days=14), trial),
+            )
+            database.execute(
+                "INSERT INTO unit_trial_box (trial_id, device_id, units, others, state, told_at, active_at)"
+                " SELECT %s, id, %s, %s, 'committed', %s, %s FROM device WHERE slug = 'box-1'",
+                (trial, Jsonb([unit]), Jsonb([other]), began, began),
+            )
+            database.execute(
+                "INSERT INTO drift_hour (unit_id, model_sha256, hour, observations, signals, mix)"
+                " SELECT unit.id, CASE WHEN tried THEN %(new)s ELSE %(own)s END, %(began)s + hour * interval '1 hour', 360,"
+                " jsonb_build_object('count', CASE WHEN tried THEN 20 * %(more)s ELSE 20.0 END, 'confidence', 0.6), '{}'"
+                " FROM unit, generate_series(-24, 23) AS hour, LATERAL (SELECT hour >= 0 AND slug = %(unit)s AS tried) AS is_it"
+                " WHERE slug IN (%(unit)s, %(other)s) ON CONFLICT DO NOTHING",
+                {
+                    "new": model.sha256,
+                    "own": MODEL.sha256,
+                    "began": began,
+                    "more": more,
+                    "unit": unit,
+                    "other": other,
+                },
+            )
+        self.box_says(unit_models={unit: model})
+        return model
+
     def people_who_release(self) -> Ceremony:
         """Three people with keys, and a repository of releases that the API serves from now on."""
         ceremony = Ceremony(Path(self._storage.name), clock=_TimeOfNow(), model=MODEL.name)

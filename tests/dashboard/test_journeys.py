@@ -16,18 +16,16 @@ import pytest
 from contracts.devices import DeviceEvent, EventBatch
 from contracts.samples import Sample, SampleReason
 from contracts.vision import Box, Detection
-from tests.dashboard.conftest import go, sign_in
+from tests.dashboard.conftest import go, serious_barriers, sign_in
 from tests.dashboard.mock_api import draw_fish
 from tests.dashboard.real_farm import MODEL, PASSWORD, SITE, RealFarm
 from tests.dashboard.stack import Account
-from tests.servers.presence import ROOT, missing
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page, WebSocketRoute
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration]
 
-AXE = ROOT / "cloud" / "dashboard" / "node_modules" / "axe-core" / "axe.min.js"
 PAGES = (
     "",
     "/alarms",
@@ -54,6 +52,7 @@ PAGES = (
     "/drift?part=series",
     "/tasks",
     "/rollouts",
+    "/rollouts?part=trials",
     "/rollouts?part=releases",
     "/dead-letters",
     "/settings",
@@ -581,20 +580,11 @@ def test_the_language_changes_everything_at_once(page: Page) -> None:
 @pytest.mark.parametrize("path", PAGES)
 def test_no_page_has_a_serious_barrier(page: Page, path: str) -> None:
     """By axe, in the colours of both themes."""
-    if not AXE.is_file():
-        missing("axe-core", "cd cloud/dashboard && npm ci")
     go(page, f"/sites/{SITE}{path}")
     page.locator("main h1, main h2").first.wait_for()
     page.wait_for_function("() => document.querySelector('[role=progressbar]') === null")
     for _ in range(2):
-        page.evaluate(AXE.read_text())
-        found = page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")
-        serious = [
-            (each["id"], each["nodes"][0]["html"][:200])
-            for each in found["violations"]
-            if each["impact"] in ("serious", "critical")
-        ]
-        assert serious == []
+        assert serious_barriers(page) == []
         page.get_by_role("button", name=re.compile("Use the (light|dark) theme")).click()
 
 

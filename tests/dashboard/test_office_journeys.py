@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from models.releases.proposal import propose
-from tests.dashboard.conftest import go, sign_in
+from tests.dashboard.conftest import go, serious_barriers, sign_in
 from tests.dashboard.real_farm import MODEL, PASSWORD, SITE, RealFarm
 from tests.dashboard.stack import Account
 
@@ -210,6 +210,67 @@ def test_a_release_is_seen_to_gather_signatures_and_is_then_rolled_out(desk: Pag
     desk.get_by_text("Asked", exact=True).first.wait_for()
 
 
+def test_a_release_is_tried_in_one_tank_compared_ended_and_rolled_out(desk: Page, farm: RealFarm) -> None:
+    go(desk, f"/sites/{SITE}/rollouts?part=trials")
+    desk.get_by_role("button", name="Try a release in some tanks").click()
+    form = desk.get_by_role("dialog")
+    form.get_by_label("Model").fill(MODEL.name)
+    form.get_by_label(re.compile("^Version")).fill("1.1.0")
+    form.get_by_label("Days").fill("0")
+    send = form.get_by_role("button", name="Ask for it")
+    assert send.is_disabled(), "for no time at all?"
+    form.get_by_label("Days").fill("7")
+    form.get_by_label("Which tanks").click()
+    desk.get_by_role("option", name="Named tanks of this farm").click()
+    assert send.is_disabled(), "in which tanks?"
+    form.get_by_role("combobox", name=re.compile("^Tanks")).click()
+    desk.get_by_role("option", name="Tank 2").click()
+    desk.keyboard.press("Escape")
+    form.get_by_label("A second person must approve it").check()
+    send.click()
+    desk.get_by_role("heading", name=f"{MODEL.name} 1.1.0").wait_for()
+    desk.get_by_text("another fleet admin must approve it").wait_for()
+    desk.get_by_text("no tank has the release").wait_for()
+    assert desk.get_by_role("button", name="Approve", exact=True).count() == 0, "whoever asked is no second person"
+    assert desk.get_by_role("button", name="Roll it out").count() == 0, "nothing was tried"
+    with farm.client("fleet_admin") as client:
+        asked = client.get("/api/v1/unit-trials").json()["items"][0]
+    assert (asked["units"], asked["days"], asked["share"]) == ([f"{SITE}/tank-2"], 7, None)
+
+    farm.carry_out(asked["id"], version="1.1.0", unit="tank-2", other="tank-1", more=1.3)
+    desk.locator("[data-status=running]").wait_for()
+    desk.get_by_text("1 box runs what it should.").wait_for()
+    tanks = desk.get_by_test_id("trial-unit")
+    assert f"should have {MODEL.name} 1.1.0" in tanks.filter(has_text="tank-2").inner_text()
+    assert f"has {MODEL.name} {MODEL.version}" in tanks.filter(has_text="tank-1").inner_text()
+    desk.get_by_text("1 box · 24 hours compared · 0 labelled pictures").wait_for()
+    desk.get_by_text("Too few boxes to tell anything: 3 for an interval").wait_for()
+    counted = desk.get_by_role("row").filter(has_text="Fish counted")
+    for words in ("1.30", "no interval", "Too few boxes"):
+        assert words in counted.inner_text(), words
+    for _ in range(2):
+        assert serious_barriers(desk) == []
+        desk.get_by_role("button", name=re.compile("Use the (light|dark) theme")).click()
+    farm.box_says()
+    desk.get_by_text("1 box runs something else.").wait_for()
+
+    desk.get_by_role("button", name="End it").click()
+    desk.get_by_text("as soon as their fish are left in peace").wait_for()
+    ending = form.get_by_role("button", name="End it")
+    assert ending.is_disabled(), "why?"
+    form.get_by_label("Why").fill("enough pictures")
+    ending.click()
+    desk.locator("[data-status=ending]").wait_for()
+    assert desk.get_by_test_id("trial-reason").inner_text() == "enough pictures"
+    desk.get_by_role("button", name="Roll it out to all tanks").click()
+    form.get_by_label("Back to version").fill("1.0.0")
+    form.get_by_role("button", name="Roll it out to all tanks").click()
+    desk.get_by_role("heading", name="adopted").wait_for()
+    desk.get_by_role("link", name="All rollouts").click()
+    desk.get_by_role("tab", name="In some tanks").click()
+    desk.get_by_role("row").filter(has_text="enough pictures").filter(has_text="Ending").wait_for()
+
+
 def test_a_version_of_the_agent_is_asked_for_in_the_form(desk: Page, farm: RealFarm) -> None:
     go(desk, f"/sites/{SITE}/rollouts")
     desk.get_by_role("button", name="Roll out a release").click()
@@ -310,6 +371,7 @@ FIRST_DAY = {
     "drift?part=series": "No version has worked at a unit yet",
     "tasks": "Nothing is or was done here",
     "rollouts": "No rollout yet",
+    "rollouts?part=trials": "No trial yet",
     "dead-letters": "No dead letters",
     "settings": "No box has told its limits yet",
     "settings?part=calibrations": "No reading yet",

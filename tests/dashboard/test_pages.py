@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.dashboard.conftest import sign_in
+from tests.dashboard.conftest import go, sign_in
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -220,6 +220,32 @@ def test_a_second_person_approves_a_rollout_and_its_author_cannot(page: Page, st
     page.get_by_text("another fleet admin must approve it").wait_for()
     assert page.get_by_role("button", name="Approve", exact=True).count() == 0
     page.get_by_role("button", name="Stop it").wait_for()
+
+
+def test_a_second_person_approves_a_trial_on_a_phone_and_reads_what_another_one_shows(page: Page, stack: Stack) -> None:
+    if not stack.can_stop or stack.fleet_admin is None:
+        pytest.skip("only the mock has trials of many boxes")
+    sign_in(page, stack.fleet_admin)
+    page.set_viewport_size({"width": 360, "height": 740})
+    go(page, "/sites/nordfjord/rollouts?part=trials")
+    page.get_by_role("link", name="Eyes for the spring").click()
+    page.get_by_text("It waits for a second person. Look at the version, the tanks").wait_for()
+    page.get_by_role("button", name="Approve", exact=True).click()
+    page.get_by_role("dialog").get_by_role("button", name="Approve", exact=True).click()
+    page.locator("[data-status=asked]").wait_for()
+    page.get_by_role("link", name="All trials").click()
+    page.get_by_role("link", name="More fish in the dark").click()
+    page.get_by_text("1 box runs something else. Of 1 box it is not known. 6 boxes run what they should.").wait_for()
+    boxes = page.get_by_role("region", name="Boxes").last.get_by_role("row")
+    assert "edge-3" in boxes.nth(1).inner_text(), "what differs comes first"
+    page.get_by_text("8 boxes · 1,612 hours compared · 14 labelled pictures").wait_for()
+    told = page.get_by_test_id("trial-verdict").all_inner_texts()
+    assert told == ["Counts more", "No clear difference", "Too few boxes"]
+    assert page.evaluate("() => document.documentElement.scrollWidth <= window.innerWidth")
+    page.get_by_role("link", name="All trials").click()
+    page.get_by_role("link", name="Finer input").click()
+    page.get_by_text("No box has had it for a whole hour yet").wait_for()
+    assert page.get_by_role("button", name="End it").count() == 0
 
 
 def test_drift_is_shown_with_pictures_and_taken_as_the_new_normal(page: Page, stack: Stack) -> None:

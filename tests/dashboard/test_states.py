@@ -43,6 +43,7 @@ PAGES = (
     "drift?part=series",
     "tasks",
     "rollouts",
+    "rollouts?part=trials",
     "rollouts?part=releases",
     "reports?report=traceability",
     "dead-letters",

@@ -43,6 +43,7 @@ AT_THE_DESK = tuple(
         "drift",
         "tasks",
         "rollouts",
+        "rollouts?part=trials",
         "rollouts?part=releases",
         "dead-letters",
         "settings?part=on-call",

@@ -27,6 +27,7 @@ const DevicesPage = lazy(() => import('./features/devices/DevicesPage'));
 const DeadLettersPage = lazy(() => import('./features/dead_letters/DeadLettersPage'));
 const LabelsPage = lazy(() => import('./features/labels/LabelsPage'));
 const RolloutsPage = lazy(() => import('./features/rollouts/RolloutsPage'));
+const TrialPage = lazy(() => import('./features/trials/TrialPage'));
 const DriftPage = lazy(() => import('./features/drift/DriftPage'));
 const TasksPage = lazy(() => import('./features/tasks/TasksPage'));
 const ClassifyPage = lazy(() => import('./features/predictions/ClassifyPage'));
@@ -64,6 +65,7 @@ export function App(): JSX.Element {
                     <Route path="/sites/:site/dead-letters" element={<DeadLettersPage />} />
                     <Route path="/sites/:site/rollouts" element={<RolloutsPage />} />
                     <Route path="/sites/:site/rollouts/:rollout" element={<RolloutsPage />} />
+                    <Route path="/sites/:site/rollouts/trials/:trial" element={<TrialPage />} />
                     <Route path="/sites/:site/labels" element={<LabelsPage />} />
                     <Route path="/sites/:site/drift" element={<DriftPage />} />
                     <Route path="/sites/:site/tasks" element={<TasksPage />} />

@@ -15,8 +15,8 @@ import type {
   Batch,
   Before,
   CalibrationChange,
-  Contact,
   CommandList,
+  Contact,
   CountResolution,
   CountSeries,
   DeadLetterOrder,
@@ -39,16 +39,19 @@ import type {
   LogLevelName,
   Login,
   MadeApiKey,
+  ModelChange,
   NewApiKey,
   NewBatch,
   NewContact,
   NewInvitation,
-  ModelChange,
   NewRollout,
+  NewTrial,
   Notification,
+  Observation,
   OneTimeToken,
   OrderKind,
-  Observation,
+  Person,
+  PersonChange,
   Prediction,
   PredictionPage,
   PredictionTask,
@@ -68,10 +71,12 @@ import type {
   ShownLadders,
   SiteKpis,
   SiteLadders,
+  Trial,
+  TrialBoxPage,
+  TrialComparison,
+  TrialPage,
   Unit,
   UnitModelHealth,
-  Person,
-  PersonChange,
   Withdrawal,
 } from './types';
 
@@ -564,6 +569,46 @@ export function orderRollout(id: string, kind: OrderKind, reason: string): Promi
 export function approveRollout(id: string, reason: string): Promise<RolloutView> {
   const params = { path: { rollout_id: id } };
   return answerOf(api.POST('/api/v1/rollouts/{rollout_id}/approval', { params, body: { reason } }));
+}
+
+export function listTrials(cursor: string | null, signal: AbortSignal): Promise<TrialPage> {
+  const query = { limit: 50, ...(cursor === null ? {} : { cursor }) };
+  return answerOf(api.GET('/api/v1/unit-trials', { params: { query }, signal }));
+}
+
+export function getTrial(id: string, signal: AbortSignal): Promise<Trial> {
+  return answerOf(api.GET('/api/v1/unit-trials/{trial_id}', { params: { path: { trial_id: id } }, signal }));
+}
+
+export function trialBoxes(id: string, cursor: string | null, signal: AbortSignal): Promise<TrialBoxPage> {
+  const params = { path: { trial_id: id }, query: { limit: 100, ...(cursor === null ? {} : { cursor }) } };
+  return answerOf(api.GET('/api/v1/unit-trials/{trial_id}/boxes', { params, signal }));
+}
+
+export function compareTrial(id: string, signal: AbortSignal): Promise<TrialComparison> {
+  const params = { path: { trial_id: id } };
+  return answerOf(api.GET('/api/v1/unit-trials/{trial_id}/comparison', { params, signal }));
+}
+
+export function askTrial(wanted: NewTrial): Promise<Trial> {
+  const body = wanted as NewTrial &
+    paths['/api/v1/unit-trials']['post']['requestBody']['content']['application/json'];
+  return answerOf(api.POST('/api/v1/unit-trials', { body }));
+}
+
+export function approveTrial(id: string, reason: string): Promise<Trial> {
+  const params = { path: { trial_id: id } };
+  return answerOf(api.POST('/api/v1/unit-trials/{trial_id}/approval', { params, body: { reason } }));
+}
+
+export function endTrial(id: string, reason: string): Promise<Trial> {
+  const params = { path: { trial_id: id } };
+  return answerOf(api.POST('/api/v1/unit-trials/{trial_id}/end', { params, body: { reason } }));
+}
+
+export function adoptTrial(id: string, backTo: string | null): Promise<RolloutView> {
+  const params = { path: { trial_id: id } };
+  return answerOf(api.POST('/api/v1/unit-trials/{trial_id}/adoption', { params, body: { back_to: backTo } }));
 }
 
 /** Frames that a candidate and the active model saw differently, those that differ most first. */

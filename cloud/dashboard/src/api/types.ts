@@ -55,6 +55,15 @@ export type DeviceStanding = Schemas['DeviceStanding'];
 export type DeviceGroup = Schemas['DeviceGroup'];
 export type Standing = Schemas['StandingView'];
 export type RolloutPlan = Schemas['Plan'];
+export type Trial = Schemas['UnitTrialSummary'];
+export type TrialBox = Schemas['TrialBox'];
+export type TrialBoxPage = Schemas['TrialBoxPage'];
+export type TrialComparison = Schemas['TrialComparison'];
+export type TrialDifference = Schemas['TrialDifference'];
+export type TrialPage = Schemas['UnitTrialPage'];
+export type TrialUnit = Schemas['TrialUnit'];
+/** Which tanks a share chooses is left to the server. */
+export type NewTrial = Omit<Schemas['NewUnitTrial'], 'seed'>;
 export type Snapshot = Schemas['Snapshot'];
 export type Role = Schemas['Role'];
 export type Series = Schemas['Series'];

@@ -5,6 +5,7 @@ import { labelsEl } from '../features/labels/words/el';
 import { predictionsEl } from '../features/predictions/words/el';
 import { releasesEl } from '../features/releases/words/el';
 import { rolloutsEl } from '../features/rollouts/words/el';
+import { trialsEl } from '../features/trials/words/el';
 import { tasksEl } from '../features/tasks/words/el';
 import { driftEl } from '../features/drift/words/el';
 import { telemetryEl } from '../features/telemetry/words/el';
@@ -18,6 +19,7 @@ export const el: Messages = {
   ...releasesEl,
   ...rolloutsEl,
   ...tasksEl,
+  ...trialsEl,
   ...driftEl,
   ...telemetryEl,
   'state.retrying': 'Νέα προσπάθεια…',

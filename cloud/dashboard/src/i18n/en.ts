@@ -5,6 +5,7 @@ import { labelsEn } from '../features/labels/words/en';
 import { predictionsEn } from '../features/predictions/words/en';
 import { releasesEn } from '../features/releases/words/en';
 import { rolloutsEn } from '../features/rollouts/words/en';
+import { trialsEn } from '../features/trials/words/en';
 import { tasksEn } from '../features/tasks/words/en';
 import { driftEn } from '../features/drift/words/en';
 import { telemetryEn } from '../features/telemetry/words/en';
@@ -16,6 +17,7 @@ export const en = {
   ...releasesEn,
   ...rolloutsEn,
   ...tasksEn,
+  ...trialsEn,
   ...driftEn,
   ...telemetryEn,
   // States of a page

@@ -5,6 +5,7 @@ import { labelsEs } from '../features/labels/words/es';
 import { predictionsEs } from '../features/predictions/words/es';
 import { releasesEs } from '../features/releases/words/es';
 import { rolloutsEs } from '../features/rollouts/words/es';
+import { trialsEs } from '../features/trials/words/es';
 import { tasksEs } from '../features/tasks/words/es';
 import { driftEs } from '../features/drift/words/es';
 import { telemetryEs } from '../features/telemetry/words/es';
@@ -18,6 +19,7 @@ export const es: Messages = {
   ...releasesEs,
   ...rolloutsEs,
   ...tasksEs,
+  ...trialsEs,
   ...driftEs,
   ...telemetryEs,
   'state.retrying': 'Reintentando…',

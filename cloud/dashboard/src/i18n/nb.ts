@@ -5,6 +5,7 @@ import { labelsNb } from '../features/labels/words/nb';
 import { predictionsNb } from '../features/predictions/words/nb';
 import { releasesNb } from '../features/releases/words/nb';
 import { rolloutsNb } from '../features/rollouts/words/nb';
+import { trialsNb } from '../features/trials/words/nb';
 import { tasksNb } from '../features/tasks/words/nb';
 import { driftNb } from '../features/drift/words/nb';
 import { telemetryNb } from '../features/telemetry/words/nb';
@@ -18,6 +19,7 @@ export const nb: Messages = {
   ...releasesNb,
   ...rolloutsNb,
   ...tasksNb,
+  ...trialsNb,
   ...driftNb,
   ...telemetryNb,
   'state.retrying': 'Prøver igjen…',

@@ -5,6 +5,7 @@ import { labelsTr } from '../features/labels/words/tr';
 import { predictionsTr } from '../features/predictions/words/tr';
 import { releasesTr } from '../features/releases/words/tr';
 import { rolloutsTr } from '../features/rollouts/words/tr';
+import { trialsTr } from '../features/trials/words/tr';
 import { tasksTr } from '../features/tasks/words/tr';
 import { driftTr } from '../features/drift/words/tr';
 import { telemetryTr } from '../features/telemetry/words/tr';
@@ -18,6 +19,7 @@ export const tr: Messages = {
   ...releasesTr,
   ...rolloutsTr,
   ...tasksTr,
+  ...trialsTr,
   ...driftTr,
   ...telemetryTr,
   'state.retrying': 'Yeniden deneniyor…',

@@ -1,10 +1,10 @@
-/** Rollouts of releases over the fleet, and the releases themselves; or one rollout. For fleet admins; loaded when first opened. */
+/** Rollouts of releases over the fleet, trials in some tanks, and the releases themselves; or one rollout. For fleet admins; loaded when first opened. */
 import Box from '@mui/material/Box';
 import Button from '@mui/material/Button';
 import MuiLink from '@mui/material/Link';
 import { useState, type JSX } from 'react';
 import { Link, useNavigate, useParams } from 'react-router';
-import type { Release } from '../../api/types';
+import type { Release, Unit } from '../../api/types';
 import { t } from '../../i18n';
 import { Card } from '../../kit/Card';
 import { PlusIcon } from '../../kit/icons';
@@ -17,6 +17,7 @@ import { reaches } from '../auth/rules';
 import { useSession } from '../auth/useSession';
 import { FarmFrame } from '../farms/FarmFrame';
 import { ReleasesPart } from '../releases/ReleasesPart';
+import { TrialsPart } from '../trials/TrialsPart';
 import { AskDialog } from './AskDialog';
 import { useRollouts } from './queries';
 import { RolloutDetail } from './RolloutDetail';
@@ -29,7 +30,12 @@ export default function RolloutsPage(): JSX.Element {
       {({ snapshot, skewMs }) => {
         const { timezone } = snapshot.latest.site;
         return rollout === undefined ? (
-          <Rollouts site={site} timezone={timezone} skewMs={skewMs} />
+          <Rollouts
+            site={site}
+            units={snapshot.latest.units.map(({ unit }) => unit)}
+            timezone={timezone}
+            skewMs={skewMs}
+          />
         ) : (
           <RolloutDetail key={rollout} site={site} id={rollout} timezone={timezone} />
         );
@@ -40,11 +46,12 @@ export default function RolloutsPage(): JSX.Element {
 
 interface Props {
   site: string;
+  units: readonly Unit[];
   timezone: string;
   skewMs: number;
 }
 
-function Rollouts({ site, timezone, skewMs }: Props): JSX.Element {
+function Rollouts({ site, units, timezone, skewMs }: Props): JSX.Element {
   const [asking, setAsking] = useState<Release | 'any' | null>(null);
   const navigate = useNavigate();
   const mayAsk = reaches(useSession()?.user.role ?? 'viewer', 'fleet_admin');
@@ -70,6 +77,11 @@ function Rollouts({ site, timezone, skewMs }: Props): JSX.Element {
               key: 'rollouts',
               label: t('rollouts.title'),
               content: () => <RolloutList site={site} timezone={timezone} />,
+            },
+            {
+              key: 'trials',
+              label: t('trials.tab'),
+              content: () => <TrialsPart site={site} units={units} timezone={timezone} />,
             },
             {
               key: 'releases',

@@ -1,4 +1,4 @@
-/** Where a rollout stands: a shape and a word, never a colour alone. */
+/** Where a rollout or a trial stands: a shape and a word, never a colour alone. */
 import Box from '@mui/material/Box';
 import type { ComponentType, JSX } from 'react';
 import { word } from '../../i18n';
@@ -14,6 +14,8 @@ const MARKS: Readonly<Record<string, readonly [ComponentType, string]>> = {
   rolling_back: [BackIcon, 'severity.major'],
   rolled_back: [BackIcon, 'text.secondary'],
   canceled: [CloseIcon, 'text.secondary'],
+  ending: [BackIcon, 'severity.minor'],
+  ended: [CheckIcon, 'text.secondary'],
 };
 
 export function StatusMark({ status }: { status: string }): JSX.Element {
