@@ -8,6 +8,7 @@ import { useState, type JSX } from 'react';
 import { useParams } from 'react-router';
 import type { DeadLetterOrder, DeadLetterPage, DeadLetterReasons, LetterState } from '../../api/types';
 import { numberText, t } from '../../i18n';
+import { Answer } from '../../kit/Answer';
 import { Card } from '../../kit/Card';
 import { PageTitle } from '../../kit/PageTitle';
 import { Pages } from '../../kit/Pages';
@@ -160,8 +161,8 @@ function Chosen({ rows, state, chosen, onChoose, onWish }: ChosenProps): JSX.Ele
 }
 
 function Reasons({ timezone, onWish }: Wishes): JSX.Element | null {
-  const reasons = useReasons().data?.items ?? [];
-  if (reasons.length === 0) return null;
+  const query = useReasons();
+  if (!query.isError && (query.data?.items ?? []).length === 0) return null;
   const wishOf = (action: Wish['action'], { stage, reason, letters }: Reason): Wish => ({
     action,
     choice: { stage, reason },
@@ -169,32 +170,36 @@ function Reasons({ timezone, onWish }: Wishes): JSX.Element | null {
   });
   return (
     <Card title={t('letters.reasons')}>
-      <Table
-        label={t('letters.reasons')}
-        rows={reasons}
-        rowKey={({ stage, reason }) => `${stage} ${reason}`}
-        columns={[
-          { head: t('letters.reason'), cell: ({ stage, reason }) => `${stage} · ${reason}` },
-          { head: t('letters.many'), cell: ({ letters }) => numberText(letters) },
-          {
-            head: t('letters.newest'),
-            cell: ({ newest_at: at }) => farmDateTime(Date.parse(at), timezone),
-          },
-          {
-            head: t('letters.order'),
-            cell: (reason) => (
-              <Box sx={{ display: 'flex', flexWrap: 'wrap', gap: 1 }}>
-                <Button size="small" variant="outlined" onClick={() => onWish(wishOf('replay', reason))}>
-                  {t('letters.replay')}
-                </Button>
-                <Button size="small" color="inherit" onClick={() => onWish(wishOf('discard', reason))}>
-                  {t('letters.discard')}
-                </Button>
-              </Box>
-            ),
-          },
-        ]}
-      />
+      <Answer query={query}>
+        {({ items }) => (
+          <Table
+            label={t('letters.reasons')}
+            rows={items}
+            rowKey={({ stage, reason }) => `${stage} ${reason}`}
+            columns={[
+              { head: t('letters.reason'), cell: ({ stage, reason }) => `${stage} · ${reason}` },
+              { head: t('letters.many'), cell: ({ letters }) => numberText(letters) },
+              {
+                head: t('letters.newest'),
+                cell: ({ newest_at: at }) => farmDateTime(Date.parse(at), timezone),
+              },
+              {
+                head: t('letters.order'),
+                cell: (reason) => (
+                  <Box sx={{ display: 'flex', flexWrap: 'wrap', gap: 1 }}>
+                    <Button size="small" variant="outlined" onClick={() => onWish(wishOf('replay', reason))}>
+                      {t('letters.replay')}
+                    </Button>
+                    <Button size="small" color="inherit" onClick={() => onWish(wishOf('discard', reason))}>
+                      {t('letters.discard')}
+                    </Button>
+                  </Box>
+                ),
+              },
+            ]}
+          />
+        )}
+      </Answer>
     </Card>
   );
 }

@@ -1,1 +1,0 @@
-export{t as mount}from"./main-BbxcOFr3.js";

@@ -1,0 +1,1 @@
+export{t as mount}from"./main-7c0Z3mg1.js";
