@@ -98,7 +98,7 @@ def ask(page: Page, name: str, version: str, *, back_to: str, least_count: str =
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("textbox", name="Name", exact=True).fill(name)
     dialog.get_by_label("Model").fill("fish-detector")
-    dialog.get_by_role("textbox", name="Version", exact=True).fill(version)
+    dialog.get_by_role("combobox", name="Version", exact=True).fill(version)
     dialog.get_by_label("Back to version").fill(back_to)
     dialog.get_by_label("A second person must approve it").check()
     dialog.get_by_label("A plan of its own").check()
