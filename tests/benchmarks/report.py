@@ -60,8 +60,9 @@ more processor time). `with_a_core` are the turns in which the server waited for
     "classify": """What the API adds was never the picture (multipart 0.13 ms and SHA-256 0.06 ms for its 106 kB) but what stands around it. Every
 prediction that was written ended what was remembered of callers, so that each picture asked the store for its sender anew (0.6 to
 1 ms); its row took BEGIN, INSERT and COMMIT through SQLAlchemy (1.2 ms). Now a row is one statement that commits by itself, and
-callers stay known: 6.4 ms became 4.5, measured in one process in turn with the runtime (1.37 of the runtime alone became 1.25). On a quiet machine, below, the API
-adds 4.1 ms to 17.0: 1.24 of the runtime alone, after 1.34 (bar 1.25, met by a hair). Of the 4.5 FastAPI's form fields take 0.7 to 1.1 ms, because it looks
+callers stay known: 6.4 ms became 4.5, measured in one process in turn with the runtime (1.37 of the runtime alone became 1.25). On a quiet machine the API
+added 4.1 ms to the 17.0 of fish-detector 1.2.0: 1.24 of the runtime alone, after 1.34 (bar 1.25, met by a hair); below, it is 1.24 with 1.3.0 as well
+(median of the rounds' ratios; 23.7 and 18.8 ms are the medians of each). Of the 4.5 FastAPI's form fields take 0.7 to 1.1 ms, because it looks
 up the kind of each of seven fields for every request; the rest is the way of an answer between two threads that share one
 interpreter, the row, and the loops of tasks and live values (5 ms a second). Tried without gain: OpenCV with one thread.""",
     "load": """Measured beside many other programs (load 57 on 2 cores), so only the processor time and what was refused tell of the
