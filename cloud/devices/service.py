@@ -86,7 +86,8 @@ def _health(row: Row) -> DeviceHealth:
         | {name: body.get(name) for name in told}
         | {name: body.get(name) or {} for name in ("temperatures_c", "channel_age_s")}
         | {
-            "cameras": list(body.get("cameras") or ()),
+            # What is not known is not stored: a camera that has had no frame has no age of it.
+            "cameras": [{"last_frame_age_s": None} | camera for camera in body.get("cameras") or ()],
             "degraded": list(body.get("degraded") or ()),
             "model": None if model is None else f"{model['name']} {model['version']}",
         }

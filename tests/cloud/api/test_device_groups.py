@@ -65,7 +65,8 @@ def test_what_does_not_work_on_a_box_and_when_its_certificate_ends_is_seen_from_
 ) -> None:
     now = datetime.now(timezone.utc)
     ends = (now + timedelta(days=90)).isoformat()
-    body = {"degraded": ["camera top is lost"], "certificate_expires_at": ends, "outbox_rows": 7, "uptime_s": 12.5}
+    top = {"name": "top", "state": "connecting", "fps": 0, "frames": 0, "frames_dropped": 0, "reconnects": 3}
+    body = {"degraded": ["camera top is lost"], "certificate_expires_at": ends, "outbox_rows": 7, "cameras": [top]}
     with psycopg.connect(farm_url) as database:
         database.execute(
             "INSERT INTO device_health (device_id, observed_at, body) VALUES (%s, %s, %s)",
@@ -76,6 +77,7 @@ def test_what_does_not_work_on_a_box_and_when_its_certificate_ends_is_seen_from_
         mine = next(one for one in wrong if one["device"] == box["slug"])
         assert mine["degraded"] == ["camera top is lost"]
         assert (mine["outbox_rows"], mine["model"]) == (7, None)
+        assert mine["cameras"] == [{"name": "top", "state": "connecting", "fps": 0, "last_frame_age_s": None}]
         assert datetime.fromisoformat(mine["certificate_expires_at"]) == datetime.fromisoformat(ends)
         with psycopg.connect(farm_url) as database:
             later = (box["id"], now + timedelta(seconds=30), Jsonb(body | {"degraded": []}))
