@@ -201,7 +201,7 @@ class DeployedDetector(nn.Module):
         return y_BKN * columns + x_BKN
 
     def _boxes(self, sides_B4hw: Tensor, cells_BKN: Tensor) -> Tensor:
-        """The corner boxes (B, K, 9, 4) that the cells tell, in input pixels."""
+        """The corner boxes (B, K, N, 4) that the cells tell, in input pixels."""
         columns = self.detector.config.width // STRIDE
         x_BKN = ((cells_BKN % columns).float() + 0.5) * STRIDE
         y_BKN = (torch.div(cells_BKN, columns, rounding_mode="floor").float() + 0.5) * STRIDE

@@ -65,10 +65,10 @@ def export_run(
     origin = read_origin(run)
     dataset = Path(origin.dataset)
     roots = [Path(root) for root in origin.data]
+    # The guard looked before the training; only what it joined is joined again.
+    guard = origin.guard if origin.guard.join else None
     if isinstance(origin.config, ClassifierTrainingConfig):
         config = origin.config
-        # The guard looked before the training; only what it joined is joined again.
-        guard = origin.guard if origin.guard.join else None
         snapshot, places = open_dataset(
             dataset, config.name, config.labels, folds=config.folds, roots=roots, guard=guard
         )
@@ -77,7 +77,7 @@ def export_run(
         held_out = [located for part, members in judges.items() if part != "unknown" for located in members]
         judge: Judge = lambda folder: gate_figure(folder, held_out)  # noqa: E731 - one of two
     else:
-        prepared = prepare_detection(origin.config, dataset, origin.judge, roots)
+        prepared = prepare_detection(origin.config, dataset, origin.judge, roots, guard=guard)
         manifest = publish_prepared(origin.config, prepared, run, output, command=command, console=console)
         train = sample_frames(prepared.train, prepared.weights, seed=origin.config.seed)
         held_out = next(iter(prepared.judges.values()), [])

@@ -50,8 +50,8 @@ from models.training.detector_job import as_boxes, new_detector
 from models.training.folds import cross_validate
 from models.training.from_bundle import detector_from_bundle
 from models.training.open_dataset import EVERYBODY, open_dataset, parts_for
-from models.training.start import RunOrigin, start
-from models.training.train import CURVE, LINEAGE, MODEL
+from models.training.start import RunOrigin, prepare_detection, start
+from models.training.train import CONFIG, CURVE, LINEAGE, MODEL
 from models.zoo.catalogue import build_classifier
 from models.zoo.network import ImageClassifier, Parts, Pooled
 from models.zoo.torchvision_detector import TorchvisionDetector
@@ -405,3 +405,30 @@ def test_a_plain_folder_whose_folds_leak_is_not_trained_on(tmp_path: Path) -> No
     write_snapshot(joined, tmp_path / "frozen.json")
     with pytest.raises(ConfigurationError, match="It was split when it was frozen"):
         open_dataset(tmp_path / "frozen.json", "crops", (), folds=2, guard=GuardOptions(join=True))
+
+
+def test_an_export_joins_what_the_training_joined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a copy that trained would judge, and the card would tell figures that are too good."""
+    farm = tmp_path / "farm"
+    for number in range(8):
+        for name, picture in (("", scene(number)), ("-again", np.ascontiguousarray(scene(number)[:, ::-1]))):
+            for part, suffix, content in (
+                ("images", "jpg", cv2.imencode(".jpg", picture)[1].tobytes()),
+                ("labels", "txt", b"0 0.5 0.5 0.1 0.1"),
+            ):
+                path = farm / part / f"video{number}{name}_f000001.{suffix}"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+    config, joining = TrainingConfig(name="farm", version="1.0.0", labels=("fish",)), GuardOptions(join=True)
+    taught = prepare_detection(config, farm, guard=joining).snapshot
+    assert taught.splits != prepare_detection(config, farm).snapshot.splits
+    (tmp_path / "run").mkdir()
+    origin = RunOrigin(config=config, dataset=str(farm), guard=joining)
+    (tmp_path / "run" / CONFIG).write_text(origin.model_dump_json())
+    judged: list[str] = []
+    monkeypatch.setattr(
+        "models.publishing.export_run.publish_prepared",
+        lambda config, prepared, *_, **__: judged.append(prepared.snapshot.sha256),
+    )
+    export_run(tmp_path / "run", tmp_path / "bundle", console=quiet())
+    assert judged == [taught.sha256]
