@@ -31,7 +31,7 @@ class Targets(NamedTuple):
 
 
 def make_targets(boxes_N4: FloatArray, width: int, height: int, stride: int) -> Targets:
-    """Draw the boxes (corners in input pixels) for an input of this size; small boxes over large ones."""
+    """Draw the boxes (corners in input pixels) for an input of this size in pixels; a cell learns the box whose centre is nearest."""
     rows, columns = height // stride, width // stride
     heat = np.zeros((1, rows, columns), np.float32)
     corners = np.zeros((4, rows, columns), np.float32)
