@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from anyio import to_thread
 from pydantic import ValidationError
-from tuf.api.exceptions import RepositoryError
+from tuf.api.exceptions import RepositoryError, StorageError
 
 from cloud.errors import NotFoundError, UnavailableError
 from cloud.registry.schemas import (
@@ -69,7 +69,7 @@ async def _read(work: Callable[[], T]) -> T:
     """In a thread: files, and signatures that are checked."""
     try:
         return await to_thread.run_sync(work)
-    except (OSError, ReleaseError, RepositoryError, ValueError) as error:
+    except (OSError, ReleaseError, RepositoryError, StorageError, ValueError) as error:
         raise UnavailableError(f"The repository of releases cannot be read: {error}") from error
 
 

@@ -63,15 +63,12 @@ ORDER BY said.occurred_at DESC, said.id DESC LIMIT :rows
 """)
 
 
-class RolloutRepository(Repository):
-    """Of one organization. A rollout is seen by those who see all of its sites."""
+class ReachRepository(Repository):
+    """Sites and groups of one organization, for what is asked for by them."""
 
     def __init__(self, connection: ReadConnection | WriteConnection, scope: Scope) -> None:
         super().__init__(connection)
         self._scope = scope
-        self._own = RolloutRow.organization_id == scope.organization_id
-        if scope.site_ids is not None:
-            self._own &= RolloutRow.site_ids.contained_by(list(scope.site_ids))
 
     async def sites(self, slugs: list[str] | None) -> dict[str, int]:
         """Sites within the scope by slug; all of them for None."""
@@ -93,6 +90,16 @@ class RolloutRepository(Repository):
             group.organization_id == self._scope.organization_id, group.name.in_(names)
         )
         return {row["name"] for row in await self._all(statement)} if names else set()
+
+
+class RolloutRepository(ReachRepository):
+    """Of one organization. A rollout is seen by those who see all of its sites."""
+
+    def __init__(self, connection: ReadConnection | WriteConnection, scope: Scope) -> None:
+        super().__init__(connection, scope)
+        self._own = RolloutRow.organization_id == scope.organization_id
+        if scope.site_ids is not None:
+            self._own &= RolloutRow.site_ids.contained_by(list(scope.site_ids))
 
     async def approve(self, rollout_id: UUID, by: str, now: datetime) -> bool:
         """Let a proposed rollout begin; whether it was still proposed."""

@@ -19,7 +19,7 @@ from cloud.kit.pagination import PageQuery, cut
 from cloud.kit.repository import ReadConnection, Row, WriteConnection
 from cloud.rollouts.back_cast import Change, Count, bucket
 from cloud.rollouts.plan import Plan
-from cloud.rollouts.repository import RolloutRepository
+from cloud.rollouts.repository import ReachRepository, RolloutRepository
 from cloud.rollouts.schemas import (
     Approval,
     CountBucket,
@@ -81,15 +81,7 @@ async def ask(
         NotFoundError: a site or group is not theirs.
     """
     repository = RolloutRepository(writer, user.scope)
-    site_ids = None
-    if new.sites is not None or user.site_ids is not None:
-        known = await repository.sites(new.sites)
-        for slug in new.sites or ():
-            if slug not in known:
-                raise NotFoundError(f"There is no site {slug}")
-        site_ids = sorted(known.values())
-    for group in set(new.groups or ()) - await repository.groups(new.groups or []):
-        raise NotFoundError(f"There is no group {group}")
+    site_ids = await reach(repository, user, new.sites, new.groups)
     rollout_id = uuid4()
     await repository.add(
         {
@@ -115,6 +107,26 @@ async def ask(
         {"subject": "rollout", "key": f'{{"id": "{rollout_id}"}}', "detail": new.model_dump_json()},
     )
     return await _view(repository, await _found(repository, rollout_id))
+
+
+async def reach(
+    repository: ReachRepository, user: Principal, sites: list[str] | None, groups: list[str] | None
+) -> list[int] | None:
+    """Sites that something is for, by what was asked; None for all of the organization.
+
+    Raises:
+        NotFoundError: a site or group is not theirs.
+    """
+    site_ids = None
+    if sites is not None or user.site_ids is not None:
+        known = await repository.sites(sites)
+        for slug in sites or ():
+            if slug not in known:
+                raise NotFoundError(f"There is no site {slug}")
+        site_ids = sorted(known.values())
+    for group in set(groups or ()) - await repository.groups(groups or []):
+        raise NotFoundError(f"There is no group {group}")
+    return site_ids
 
 
 async def approve(

@@ -10,10 +10,9 @@ from sqlalchemy import select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from cloud.auth.scope import Scope
-from cloud.devices.tables import Device, DeviceGroup
-from cloud.farms.tables import Site
-from cloud.kit.repository import ReadConnection, Repository, Row, WriteConnection
-from cloud.unit_trials.tables import UnitTrial, UnitTrialBox
+from cloud.kit.repository import ReadConnection, Row, WriteConnection
+from cloud.rollouts.repository import ReachRepository
+from cloud.unit_trials.tables import UnitTrial
 
 SPAN = timedelta(days=7)
 """Of the trial, its newest, and of the time before it: what is compared."""
@@ -32,9 +31,9 @@ ORDER BY s.slug, d.slug LIMIT :rows
 # tells nothing, so day and night, feeding and a dirty lens weigh on both alike.
 _PART = """
 part AS (
-    SELECT b.device_id, d.site_id, b.active_at, least(coalesce(b.ended_at, CAST(:now AS timestamptz)), CAST(:now AS timestamptz)) AS until,
+    SELECT b.device_id, d.site_id, b.active_at, least(b.ended_at, t.ends_at, CAST(:now AS timestamptz)) AS until,
            b.units, b.units || b.others AS everything
-    FROM unit_trial_box AS b JOIN device AS d ON d.id = b.device_id
+    FROM unit_trial_box AS b JOIN unit_trial AS t ON t.id = b.trial_id JOIN device AS d ON d.id = b.device_id
     WHERE b.trial_id = :trial AND b.active_at IS NOT NULL
 )
 """
@@ -74,36 +73,14 @@ GROUP BY 1, 2 ORDER BY 1, 2
 """)  # noqa: S608
 
 
-class UnitTrialRepository(Repository):
+class UnitTrialRepository(ReachRepository):
     """Of one organization. A trial is seen by those who see all of its sites."""
 
     def __init__(self, connection: ReadConnection | WriteConnection, scope: Scope) -> None:
-        super().__init__(connection)
-        self._scope = scope
+        super().__init__(connection, scope)
         self._own = UnitTrial.organization_id == scope.organization_id
         if scope.site_ids is not None:
             self._own &= UnitTrial.site_ids.contained_by(list(scope.site_ids))
-
-    async def sites(self, slugs: list[str] | None) -> dict[str, int]:
-        """Sites within the scope by slug; all of them for None."""
-        statement = select(Site.slug, Site.id).where(Site.organization_id == self._scope.organization_id)
-        if slugs is not None:
-            statement = statement.where(Site.slug.in_(slugs))
-        if self._scope.site_ids is not None:
-            statement = statement.where(Site.id.in_(self._scope.site_ids))
-        return {row["slug"]: row["id"] for row in await self._all(statement)}
-
-    async def site_slugs(self, ids: list[int]) -> list[str]:
-        """Slugs of sites."""
-        return [row["slug"] for row in await self._all(select(Site.slug).where(Site.id.in_(ids)).order_by(Site.slug))]
-
-    async def groups(self, names: list[str]) -> set[str]:
-        """Those of these groups that there are."""
-        group = DeviceGroup
-        statement = select(group.name).where(
-            group.organization_id == self._scope.organization_id, group.name.in_(names)
-        )
-        return {row["name"] for row in await self._all(statement)} if names else set()
 
     async def add(self, values: dict[str, Any]) -> None:
         """Ask for a trial."""
@@ -130,15 +107,6 @@ class UnitTrialRepository(Repository):
         site, device = after or (None, None)
         wanted = {"trial": trial_id, "since": since, "site": site, "device": device, "rows": rows}
         return await self._all(_BOXES, wanted)
-
-    async def taking_part(self, trial_id: UUID) -> list[Row]:
-        """Since when which boxes have it."""
-        statement = (
-            select(Device.id, UnitTrialBox.active_at)
-            .join(Device, Device.id == UnitTrialBox.device_id)
-            .where(UnitTrialBox.trial_id == trial_id, UnitTrialBox.active_at.is_not(None))
-        )
-        return await self._all(statement)
 
     async def hours(self, trial_id: UUID, sha256: str, now: datetime) -> list[Row]:
         """Of each box, during the trial and before it: units with the release against the others, hour by hour."""

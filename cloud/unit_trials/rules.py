@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from operator import mul
 from random import Random
 from typing import Any
 
@@ -117,15 +118,13 @@ def paired(differences: Sequence[float], *, seed: int) -> Paired:
     draw = Random(seed)  # noqa: S311  (statistics, no secret)
     means = sorted(math.fsum(draw.choices(finite, k=len(finite))) / len(finite) for _ in range(RESAMPLES))
     low, high = means[round(0.025 * (RESAMPLES - 1))], means[round(0.975 * (RESAMPLES - 1))]
-    if len(finite) <= EXACT:
-        flips = list(product((1, -1), repeat=len(finite)))
-    else:
-        flips = [tuple(draw.choice((1, -1)) for _ in finite) for _ in range(FLIPS)]
-    least = abs(math.fsum(finite)) * (1 - 1e-9)
-    as_large = sum(
-        abs(math.fsum(sign * one for sign, one in zip(signs, finite, strict=True))) >= least for signs in flips
+    few = len(finite) <= EXACT
+    signs: Iterable[Sequence[int]] = (
+        product((1, -1), repeat=len(finite)) if few else (draw.choices((1, -1), k=len(finite)) for _ in range(FLIPS))
     )
-    return Paired(len(finite), mean, low, high, as_large / len(flips))
+    least = abs(math.fsum(finite)) * (1 - 1e-9)
+    as_large = sum(abs(math.fsum(map(mul, flipped, finite))) >= least for flipped in signs)
+    return Paired(len(finite), mean, low, high, as_large / (2 ** len(finite) if few else FLIPS))
 
 
 @dataclass(frozen=True)

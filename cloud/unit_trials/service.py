@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Literal
 from uuid import UUID, uuid4
+
+from anyio import to_thread
 
 from cloud.auth.dependencies import Principal
 from cloud.db.audit import EVENT
@@ -49,15 +52,12 @@ async def ask(
     """
     repository = UnitTrialRepository(writer, user.scope)
     named = sorted({one.split("/", 1)[0] for one in new.units or ()})
-    site_ids = None
-    if new.sites is not None or user.site_ids is not None or named:
-        known = await repository.sites(new.sites)
-        for slug in [*(new.sites or ()), *named]:
-            if slug not in known:
-                raise NotFoundError(f"There is no site {slug}")
-        site_ids = sorted(known.values())
-    for group in set(new.groups or ()) - await repository.groups(new.groups or []):
-        raise NotFoundError(f"There is no group {group}")
+    sites = (named or None) if new.sites is None else new.sites
+    site_ids = await rollouts.reach(repository, user, sites, new.groups)
+    for slug in set(named) - set(sites or ()):
+        raise NotFoundError(
+            f"units: {slug} is none of the sites {', '.join(sites or ())}; name it there, or leave sites out"
+        )
     trial_id = uuid4()
     await repository.add(
         {
@@ -109,8 +109,12 @@ async def end(
     begun = row["status"] == "running"
     status, ended_at = ("ending", None) if begun else ("ended", now)
     values = {"status": status, "reason": wanted.reason, "ended_by": user.email, "ended_at": ended_at}
-    if row["status"] not in _ONE_MORE or not await repository.change(trial_id, (row["status"],), **values):
+    if row["status"] not in _ONE_MORE:
         raise ConflictError(f"This trial is {row['status']}; it cannot be ended any more")
+    if not await repository.change(trial_id, (row["status"],), **values):
+        raise ConflictError(
+            f"This trial was {row['status']} and has changed in this moment; look at it and order it again"
+        )
     await _enter(writer, trial_id, json.dumps({"ended": True, "reason": wanted.reason}))
     return await get(writer, user, trial_id)
 
@@ -183,7 +187,7 @@ async def list_boxes(
         after = (site, device)
     rows = await repository.boxes(trial_id, since=now - HEARTBEATS, after=after, rows=page.rows)
     shown, cursor = cut(rows, page.limit, lambda row: encode_cursor(row["site"], row["device"]))
-    return TrialBoxPage(items=[_box(row, trial["sha256"]) for row in shown], next_cursor=cursor)
+    return TrialBoxPage(items=[_box(row, trial) for row in shown], next_cursor=cursor)
 
 
 async def compare(reader: ReadConnection, user: Principal, trial_id: UUID, now: datetime) -> TrialComparison:
@@ -198,7 +202,7 @@ async def compare(reader: ReadConnection, user: Principal, trial_id: UUID, now: 
     hours = await repository.hours(trial_id, sha256, now)
     labelled = await repository.labelled(trial_id, sha256, now)
     during = [row for row in hours if row["during"]]
-    found = differences(hours, labelled, seed=SEED)
+    found = await to_thread.run_sync(partial(differences, hours, labelled, seed=SEED))  # seconds for a thousand boxes
     return TrialComparison(
         trial_id=trial_id,
         version=trial["version"],
@@ -228,15 +232,15 @@ def _summary(row: Row) -> UnitTrialSummary:
     return UnitTrialSummary(**{name: row[name] for name in UnitTrialSummary.model_fields})
 
 
-def _box(row: Row, sha256: str | None) -> TrialBox:
+def _box(row: Row, trial: Row) -> TrialBox:
     units = [
         _unit(row, unit, in_trial=in_trial)
         for in_trial, of in ((True, row["units"]), (False, row["others"]))
         for unit in of
     ]
     known = all(unit.running_sha256 is not None for unit in units)
-    over = row["ended_at"] is not None
-    right = all((unit.running_sha256 == sha256) is (unit.in_trial and not over) for unit in units)
+    over = row["ended_at"] is not None or trial["ended_at"] is not None
+    right = all((unit.running_sha256 == trial["sha256"]) is (unit.in_trial and not over) for unit in units)
     return TrialBox(
         **{name: row[name] for name in ("site", "device", "state", "reason", "active_at", "ended_at", "heard_at")},
         units=sorted(units, key=lambda unit: unit.unit),

@@ -14,11 +14,12 @@ from psycopg.types.json import Jsonb
 from sqlalchemy.dialects import postgresql
 
 from cloud.unit_trials.repository import HOURS, LABELLED, SPAN
-from contracts.deployments import TRIAL_EVENT, TRIAL_SHADOW
+from contracts.deployments import TRIAL_EVENT, TRIAL_SHADOW, DeploymentState
 
+# Until the round is over nobody ends what it begins, and nothing begins that somebody is just ending: that waits for the next round.
 _ASKED = """
 SELECT id, organization_id, model, version, sha256, share, units, site_ids, groups, tags, days, seed, status, reason, began_at, ends_at
-FROM unit_trial WHERE status IN ('asked', 'running', 'ending') ORDER BY created_at, id
+FROM unit_trial WHERE status IN ('asked', 'running', 'ending') ORDER BY created_at, id FOR UPDATE SKIP LOCKED
 """
 # A box that takes part in a rollout of a model has that to compare with; one that takes part in another trial has no place left.
 _BOXES = """
@@ -36,13 +37,14 @@ AND (%(groups)s::text[] IS NULL OR d.id IN (
 AND (%(tags)s::text[] IS NULL OR %(tags)s::text[] <@ ARRAY(SELECT tag::text FROM device_tag WHERE device_id = d.id))
 ORDER BY s.slug, d.slug
 """
-# The newest word of every box, and when it first said that its session runs the model.
+# The newest word of every box, where it says anything new, and when it first said that its session runs the model.
 _SAID = """
 SELECT b.device_id, newest.state, newest.reason, newest.occurred_at AS at, active.at AS active_at
 FROM unit_trial_box AS b
 CROSS JOIN LATERAL (
     SELECT detail ->> 'state' AS state, coalesce(detail ->> 'reason', detail ->> 'waiting_for', '') AS reason, occurred_at
     FROM device_event WHERE device_id = b.device_id AND name = %(event)s AND detail ->> 'deployment' = %(trial)s
+    AND detail ->> 'state' = ANY(%(states)s)
     ORDER BY occurred_at DESC, id DESC LIMIT 1
 ) AS newest
 CROSS JOIN LATERAL (
@@ -50,7 +52,8 @@ CROSS JOIN LATERAL (
     WHERE device_id = b.device_id AND name = %(event)s AND detail ->> 'deployment' = %(trial)s
     AND detail ->> 'state' IN ('probation', 'committed')
 ) AS active
-WHERE b.trial_id = %(key)s AND b.ended_at IS NULL
+WHERE b.trial_id = %(key)s AND b.ended_at IS NULL AND (b.state, b.reason, b.active_at)
+    IS DISTINCT FROM (newest.state, left(newest.reason, 500), coalesce(b.active_at, active.at))
 """
 _DESIRE = """
 INSERT INTO device_shadow (device_id, shadow, desired, changed_at) VALUES (%s, %s, %s, %s)
@@ -62,7 +65,8 @@ UPDATE device_shadow SET desired = desired || jsonb_build_object('end', true, 'r
     changed_at = %(now)s
 WHERE shadow = %(shadow)s AND device_id = ANY(%(devices)s) AND coalesce(desired ->> 'end', 'false') <> 'true'
 """
-
+_STATES = [state.value for state in DeploymentState]
+"""Another word of a box is no state, and stops no trial."""
 
 # The same questions as the API asks, in the driver's own form.
 _COMPARED = {
@@ -189,9 +193,11 @@ def end(database: Connection[Any], device_ids: Collection[int], reason: str, now
 
 
 def hear(database: Connection[Any], key: UUID) -> list[Said]:
-    """What boxes that are not done have said last."""
+    """What boxes that are not done have said last, where that is not kept yet."""
     with database.cursor(row_factory=class_row(Said)) as cursor:
-        return cursor.execute(_SAID, {"event": TRIAL_EVENT, "trial": str(key), "key": key}).fetchall()
+        return cursor.execute(
+            _SAID, {"event": TRIAL_EVENT, "trial": str(key), "key": key, "states": _STATES}
+        ).fetchall()
 
 
 def note(database: Connection[Any], key: UUID, said: Said, *, over: bool) -> None:

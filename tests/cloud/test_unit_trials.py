@@ -176,6 +176,29 @@ def test_half_of_the_tanks_are_told_what_is_signed_for_them_and_an_old_agent_is_
     assert len(fleet.later(minutes=6)) == 1, "and again while it does not answer"
 
 
+def test_a_trial_that_somebody_is_just_ending_does_not_begin(fleet: Fleet) -> None:
+    key = fleet.ask()
+    with psycopg.connect(fleet.url) as person:
+        person.execute("UPDATE unit_trial SET status = 'ended', ended_at = now() WHERE id = %s", (key,))
+        assert fleet.later() == [], "whoever ends it has not finished"
+    assert fleet.later() == []
+    assert fleet.status(key)[0] == "ended"
+
+
+def test_a_word_of_a_box_that_is_no_state_stops_no_trial(fleet: Fleet) -> None:
+    key = fleet.ask()
+    fleet.later()
+    fleet.say(key, "shadow_run")
+    fleet.say(key, "of tomorrow", reason="x")
+    fleet.boxes["box-1"].send(
+        EventBatch(events=(DeviceEvent(name=TRIAL_EVENT, occurred_at=fleet.now, detail={"deployment": str(key)}),)),
+        Kind.EVENTS,
+    )
+    fleet.later()
+    assert fleet.execute("SELECT state FROM unit_trial_box") == [("shadow_run",)]
+    assert "cannot go on" not in fleet.status(key)[1]
+
+
 def test_a_trial_follows_what_the_box_says_and_ends_when_its_units_are_back(fleet: Fleet) -> None:
     key = fleet.ask(units=["fjord/box-1-tank-2"])
     fleet.later()

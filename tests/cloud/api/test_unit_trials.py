@@ -224,6 +224,7 @@ def test_what_cannot_be_asked_is_refused_by_name(fleet_admin: httpx.Client) -> N
     for wrong, words in (
         ({"sites": ["nowhere"]}, "nowhere"),
         ({"units": ["nowhere/x"]}, "nowhere"),
+        ({"units": ["fjord/tank-1"]}, "fjord is none of the sites loch"),
         ({"groups": ["no"]}, "no"),
     ):
         answer = fleet_admin.post("/api/v1/unit-trials", json=NEW | wrong)
@@ -231,7 +232,9 @@ def test_what_cannot_be_asked_is_refused_by_name(fleet_admin: httpx.Client) -> N
         assert words in answer.text
 
 
-def test_a_trial_is_asked_for_watched_compared_and_ended_from_a_terminal(shoal: Callable[..., str], loch: str) -> None:
+def test_a_trial_is_asked_for_watched_compared_and_ended_from_a_terminal(
+    shoal: Callable[..., str], farm_url: str, loch: str
+) -> None:
     shown = shoal("trial", "show", loch, of="fleet")
     assert "l1-with" in shown
     assert "committed" in shown
@@ -246,6 +249,9 @@ def test_a_trial_is_asked_for_watched_compared_and_ended_from_a_terminal(shoal: 
         )
     )
     assert (asked["status"], asked["units"], asked["share"]) == ("asked", ["loch/l1-with"], None)
+    with psycopg.connect(farm_url) as database:
+        sites = "SELECT slug FROM site, unit_trial AS t WHERE t.id = %s AND t.site_ids @> to_jsonb(site.id)"
+        assert database.execute(sites, (asked["id"],)).fetchall() == [("loch",)], "what adopts it reaches no other site"
     assert asked["id"] in shoal("trial", "list", "--json", of="fleet")
     assert "adopted" in shoal("trial", "adopt", loch, "--back-to", "1.0.0", of="fleet")
     (ended,) = json.loads(shoal("trial", "end", loch, "--reason", "enough pictures", "--json", of="fleet"))
