@@ -37,6 +37,7 @@ GRACE = timedelta(days=1)
 """After its signed end a trial is over, whether or not every box could say so: it ends there by itself."""
 COMPARE_EVERY = timedelta(hours=1)
 """Between two looks at what a trial shows: whole hours are compared."""
+STUCK = "the conductor cannot go on with it: "
 NAMED = 5
 _S = DeploymentState
 _OVER = frozenset({_S.REFUSED.value, _S.ROLLED_BACK.value, _S.WITHDRAWN.value})
@@ -75,7 +76,10 @@ class Conductor:
         """One look at all of them, within a transaction; what one of them brings down stops no other."""
         for asked in store.under_way(database):
             with _apart(database, asked, now):
-                self._look(database, asked, now)
+                before = _before(asked)
+                if before != asked.reason:
+                    store.remark(database, asked.id, before)
+                self._look(database, replace(asked, reason=before), now)
 
     def _look(self, database: Connection[Any], asked: store.Asked, now: datetime) -> None:
         if asked.status == "asked":
@@ -174,10 +178,16 @@ def _apart(database: Connection[Any], asked: store.Asked, now: datetime) -> Iter
     except (psycopg.OperationalError, psycopg.InterfaceError):
         raise
     except Exception as error:
-        words = f"the conductor cannot go on with it: {type(error).__name__}: {error}".replace("\x00", "")
+        before = _before(asked)[:500]
+        words = f"{before}{'; ' if before else ''}{STUCK}{type(error).__name__}: {error}".replace("\x00", "")
         if words[:1000] != asked.reason:
             log.exception("unit_trials.failed", trial=str(asked.id), at=now.isoformat())
             store.remark(database, asked.id, words)
+
+
+def _before(asked: store.Asked) -> str:
+    """Why it stands as it does, without what held it up in the last round."""
+    return asked.reason.partition(STUCK)[0].removesuffix("; ")
 
 
 class CannotBeginError(Exception):

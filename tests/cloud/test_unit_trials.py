@@ -313,3 +313,15 @@ def test_one_trial_that_cannot_go_on_stops_no_other(fleet: Fleet, monkeypatch: p
     assert len(fleet.later()) == 1
     assert fleet.status(good)[0] == "running"
     assert "a surprise" in fleet.status(broken)[1]
+
+    def surprised(*_: Any) -> None:
+        raise KeyError("of tomorrow")
+
+    _, reason = fleet.status(good)
+    monkeypatch.setattr(Conductor, "_why_stop", surprised)
+    for _ in range(2):
+        fleet.later()
+        assert fleet.status(good)[1] == f"{reason}; the conductor cannot go on with it: KeyError: 'of tomorrow'"
+    monkeypatch.undo()
+    fleet.later()
+    assert fleet.status(good) == ("running", reason), "it goes on"
