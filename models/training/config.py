@@ -102,13 +102,15 @@ class TrainingConfig(_Section):
     network: Literal["fish_centernet", "ssdlite320", "fasterrcnn"] = "fish_centernet"
     """An entry of the zoo. Only the first exports with the current exporter, and only it is a few megabytes."""
     base: str | None = None
-    """What the run goes on from: a bundle (name or folder), with its batch statistics kept, or the folder of another run of
-    the same network, at any input size. None starts from ImageNet."""
+    """What the run goes on from: a bundle (name or folder), with its batch statistics kept, or the folder of another run, at
+    any input size; for fish_centernet alone. None starts from ImageNet."""
     model: DetectorConfig = DetectorConfig()
     schedule: ScheduleConfig = ScheduleConfig()
 
     @model_validator(mode="after")
-    def _boxes_alone_need_a_base(self) -> TrainingConfig:
+    def _goes_on_from_its_own_kind(self) -> TrainingConfig:
+        if self.network != "fish_centernet" and (self.base is not None or self.model.box_pyramid):
+            raise ValueError(f"base and model.box_pyramid are for fish_centernet: leave them out for {self.network}")
         if self.model.boxes_only and self.base is None:
             raise ValueError(
                 "model.boxes_only leaves what finds fish as it is: name the run or bundle that it comes from as base"

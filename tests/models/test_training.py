@@ -183,6 +183,9 @@ def test_boxes_that_learn_alone_need_a_pyramid_of_their_own_and_a_base() -> None
     apart = tiny_config().model_dump() | {"model": {"box_pyramid": True, "boxes_only": True}}
     with pytest.raises(ValidationError, match="as base"):
         TrainingConfig.model_validate(apart)
+    for other in ({"base": "fish-detector"}, {"model": {"box_pyramid": True}}):
+        with pytest.raises(ValidationError, match="leave them out for ssdlite320"):
+            TrainingConfig.model_validate(tiny_config().model_dump() | {"network": "ssdlite320"} | other)
 
 
 def test_a_run_to_go_on_from_that_is_not_there_is_told_before_the_data_is_read(tmp_path: Path) -> None:
