@@ -49,7 +49,7 @@ CROSS JOIN LATERAL (
 ) AS newest
 CROSS JOIN LATERAL (
     SELECT min(occurred_at) AS at FROM device_event
-    WHERE device_id = b.device_id AND name = %(event)s AND detail ->> 'deployment' = %(trial)s
+    WHERE b.active_at IS NULL AND device_id = b.device_id AND name = %(event)s AND detail ->> 'deployment' = %(trial)s
     AND detail ->> 'state' IN ('probation', 'committed')
 ) AS active
 WHERE b.trial_id = %(key)s AND b.ended_at IS NULL AND (b.state, b.reason, b.active_at)
