@@ -127,13 +127,7 @@ def new_updater(
     """Everything that carries out assignments on this box; nothing connects yet."""
     folder = data_dir / FOLDER
     verifier = new_verifier(settings, folder=folder, site=site, device=device, clock=clock)
-    downloader = _downloader(
-        settings,
-        folder,
-        bandwidth,
-        known=lambda: chain(slots.known_files(), trial_slots.known_files()),
-        min_free_bytes=settings.min_free_bytes,
-    )
+    downloader = _models_downloader(settings, folder, bandwidth, slots, trial_slots)
     return Updater(
         settings,
         folder=folder,
@@ -170,13 +164,7 @@ def new_trial_updater(
 ) -> UnitTrialUpdater:
     """Everything that carries out trials in some units of this box; nothing connects yet."""
     folder = data_dir / FOLDER / TRIAL_FOLDER
-    downloader = _downloader(
-        settings,
-        folder,
-        bandwidth,
-        known=lambda: chain(slots.known_files(), trial_slots.known_files()),
-        min_free_bytes=settings.min_free_bytes,
-    )
+    downloader = _models_downloader(settings, folder, bandwidth, slots, trial_slots)
     return UnitTrialUpdater(
         settings,
         folder=folder,
@@ -389,6 +377,17 @@ def _downloader(
     blobs.mkdir(parents=True, exist_ok=True)
     sources = [open_source(one) for one in settings.sources]
     return Downloader(blobs, sources=sources, bandwidth=bandwidth, known=known, min_free_bytes=min_free_bytes)
+
+
+def _models_downloader(settings: DeploymentSettings, folder: Path, bandwidth: Bandwidth, *places: Slots) -> Downloader:
+    """One that brings nothing again that lies in any of these places."""
+    return _downloader(
+        settings,
+        folder,
+        bandwidth,
+        known=lambda: chain.from_iterable(place.known_files() for place in places),
+        min_free_bytes=settings.min_free_bytes,
+    )
 
 
 def _configured(model: ModelSettings) -> Installed:

@@ -149,8 +149,7 @@ class VisionTrial:
 
     def drop(self, candidate: Candidate) -> bool:
         """As ``Trial.drop``."""
-        self._vision.swap_to(None)
-        self._vision.try_out(None)
+        self._vision.drop(candidate)
         return self._vision.runs(candidate.worker)
 
     def swap_to(self, candidate: Candidate) -> None:

@@ -140,8 +140,10 @@ class UnitTrialUpdater(Updater):
             if present is not None and known and self._needs_place(present):
                 self._keep(state.withdraw(present, desired.reason or "it was withdrawn"), quietly=True)
             return False
-        if present is not None and not known and self._in_place(present):
-            self._keep(state.withdraw(present, ANOTHER), quietly=True)
+        known = known and present is not None and signed is not None and present.signed.payload == signed.payload
+        if present is not None and not known and (present.rolling_back or self._in_place(present)):
+            if not present.withdrawn and not present.rolling_back:  # it is asked every look, and written once
+                self._keep(state.withdraw(present, ANOTHER), quietly=True)
             self._wishes.put_back(desired)
             return False
         return super()._take_up(desired)
@@ -194,7 +196,7 @@ class UnitTrialUpdater(Updater):
         if units is None:
             return
         if not units.beside():
-            self._keep(state.begin_rollback(deployment, "no camera looks at its units any more"))
+            self._keep(state.begin_rollback(deployment, self._why_not_beside(deployment)))
             return
         now_ms, limits = units.box_frame_ms(), self._settings.probation
         enough = units.work().results - self._before.results >= limits.frames
@@ -212,7 +214,7 @@ class UnitTrialUpdater(Updater):
         work, running = units.work(), units.running()
         wrong = ""
         if not units.beside():
-            wrong = "no camera looks at its units any more"
+            wrong = self._why_not_beside(deployment)
         elif running is not None and running.model.sha256 != deployment.sha256:
             wrong = f"the session runs {running.model.sha256[:12]}, not what was assigned"
         elif running is None and work.refused:
@@ -278,6 +280,15 @@ class UnitTrialUpdater(Updater):
     def _in_place(self, deployment: Deployment) -> bool:
         """Whether its units have its model, or get it at the next start."""
         return self._slots.pointer.active.slot is not None and self._slots.pointer.active.deployment == deployment.id
+
+    def _why_not_beside(self, deployment: Deployment) -> str:
+        if not self._in_place(deployment):
+            return "its bundle, or the pointer to it, is lost on the disk"
+        return "no camera looks at its units any more"
+
+    def _end_trial(self) -> bool:
+        took_over = super()._end_trial()
+        return took_over or (self._units is not None and self._units.beside())
 
     def _assignment(self) -> Assignment:
         deployment = self.deployment

@@ -130,8 +130,7 @@ class Updater:
         self._waiting_told = ("", -math.inf)
         self._verified = ""
         self.deployment = self._recall()
-        kept = self.deployment
-        if kept is not None and self._needs_place(kept) and (kept.state in BESIDE or kept.state.ended):
+        if self.deployment is not None and self._holds_place(self.deployment):
             self._place.take(self.TAKER)
 
     # -- what others ask -----------------------------------------------------------------------------------------
@@ -193,12 +192,15 @@ class Updater:
 
     def run(self, stop: threading.Event) -> None:
         """Work until ``stop`` is set."""
-        while not stop.wait(LOOK_S):
+        wait_s = LOOK_S
+        while not stop.wait(wait_s):
+            wait_s = LOOK_S
             try:
                 self.work()
-            except OSError as error:  # noqa: PERF203  (a look every quarter of a second)
+            except OSError as error:  # a full disk: not told in the journal four times a second
                 log.error("deployments.disk", reason=str(error))  # noqa: TRY400  (tried again; the record says where)
                 self._later(str(error))
+                wait_s = self._settings.retry_s
 
     def work(self) -> None:
         """One look, and one step when there is one to do."""
@@ -228,9 +230,8 @@ class Updater:
         if deployment.rolling_back:
             self._roll_back(deployment)
             return
-        if deployment.state is not _S.PROBATION and self._verifier.now() >= deployment.expires_at:
-            if self._asked_swap:
-                return  # too late to give it up: it may be running in a moment
+        too_late = self._asked_swap  # to give it up: it may be running in a moment
+        if deployment.state is not _S.PROBATION and not too_late and self._verifier.now() >= deployment.expires_at:
             raise RefusedError(state.lease_ended(deployment, self._waiting_for), Cause.LEASE)
         if deployment.state in BESIDE and not self._may_be_beside(deployment):
             self._waiting_for = self.OCCUPIED
@@ -399,13 +400,14 @@ class Updater:
         active = Installed(
             slot, str(self._slots.bundle(slot)), deployment.sha256, release.model, release.version, deployment.id
         )
-        self._slots.point(active, self._slots.pointer.active)
-        self._candidate = self._run = None
-        self._asked_swap = False
+        pointer = self._slots.pointer
+        self._slots.point(active, pointer.previous if pointer.active == active else pointer.active)
         work = trial.work()
         self._before = Work(work.results, work.errors, work.restarts, work.frame_ms)
         deployment = deployment.model_copy(update={"swap_gap_ms": trial.swap_gap_ms, "boots": 0})
-        self._keep(state.advance(deployment, _S.PROBATION))
+        self._keep(state.advance(deployment, _S.PROBATION))  # on a full disk all of this is done once more
+        self._candidate = self._run = None
+        self._asked_swap = False
         self._swapped()
 
     def _watch(self, deployment: Deployment) -> None:
@@ -472,6 +474,7 @@ class Updater:
             self._keep(deployment.model_copy(update={"previous": (last.slot, last.bundle, last.sha256)}), quietly=True)
             return
         if self._candidate is None or self._candidate.worker.bundle != target.bundle:
+            self._place.take(self.TAKER)  # a trial that is being tried out gives way; nobody waits for it
             self._candidate = trial.try_out(target.bundle)
             trial.swap_to(self._candidate)  # as soon as it is loaded; nothing that goes on at the tanks holds this up
 
@@ -622,7 +625,7 @@ class Updater:
         deployment = deployment.model_copy(update={"told": told}) if news else deployment
         write_whole(self._file, deployment.model_dump_json().encode())
         self.deployment = deployment
-        if not self._needs_place(deployment):
+        if not self._holds_place(deployment):  # ended, or another that has to be downloaded first
             self._place.leave(self.TAKER)
         if changed and deployment.state is not _S.ACTIVATING:
             self._since_s = self._clock.monotonic()
@@ -633,6 +636,10 @@ class Updater:
 
     def _needs_place(self, deployment: Deployment) -> bool:
         return deployment.unfinished
+
+    def _holds_place(self, deployment: Deployment) -> bool:
+        """Whether it may have a second model in memory."""
+        return self._needs_place(deployment) and (deployment.state in BESIDE or deployment.state.ended)
 
     def _recall(self) -> Deployment | None:
         kept = recall(self._file)

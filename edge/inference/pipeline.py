@@ -178,12 +178,19 @@ class VisionPipeline:
         """Whether frames of a camera go to this process, and not only to be compared."""
         return any(lane.worker is worker for lane in self._lanes)
 
-    def swap_to(self, candidate: Candidate | None) -> None:
-        """Let a candidate take over its cameras as soon as it is loaded and no frame is under way; None gives an unfulfilled wish up."""
+    def swap_to(self, candidate: Candidate) -> None:
+        """Let a candidate take over its cameras as soon as it is loaded and no frame is under way."""
         with self._swap_lock:
             self._swapping = candidate
-        if candidate is not None:
-            self.try_out(candidate)
+        self.try_out(candidate)
+
+    def drop(self, candidate: Candidate) -> None:
+        """Give this candidate up, and the wish that it takes over; another one that has taken its place stays."""
+        with self._swap_lock:
+            if self._swapping is candidate:
+                self._swapping = None
+        if self._candidate is candidate:
+            self.try_out(None)
 
     def rejoin(self) -> None:
         """Give the cameras of the trial back to the box's model as soon as no frame is under way; returns at once."""
@@ -270,6 +277,7 @@ class VisionPipeline:
             old, main.worker = main.worker, candidate.worker
         else:
             self._trial = self._new_lane(candidate.worker, cameras)
+            self._trial.governor.heat = main.governor.heat  # the box is as hot as it was
             main.look_at(main.cameras - cameras)
         self._candidate = self._swapping = main.quiet_s = None
         candidate.take_over()

@@ -284,6 +284,7 @@ def test_another_model_looks_at_one_tank_beside_the_other_and_no_frame_is_lost_w
     compared = ShadowRun()
     candidate = Candidate(worker, clock=CLOCK, comparison=compared, cameras=tanks.pipeline.cameras_of(["tank-2"]))
     tanks.pipeline.try_out(candidate)
+    tanks.pipeline.drop(Candidate(tanks.worker(frames / "old"), clock=CLOCK))  # the end of another one leaves it alone
     eventually(lambda: compared.figures().frames >= 3, timeout_s=40)
     assert tanks.pipeline.models_elsewhere() == {}
     tanks.pipeline.swap_to(candidate)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +16,7 @@ import pytest
 from contracts.bundles import ImageInput
 from contracts.deployments import Cause, DeploymentState, DeploymentStatus, DesiredModels, Hold, HoldKind
 from contracts.vision import ModelRef
+from edge.deployments import updater as updater_module
 from edge.deployments.downloader import Bandwidth, Downloader
 from edge.deployments.rules import Conditions
 from edge.deployments.settings import ArtifactSource, BandwidthSettings, DeploymentSettings
@@ -82,6 +86,10 @@ class Pipeline:
 
     def elsewhere(self) -> dict[str, str]:
         return {}
+
+
+def _no_room(*_arguments: object) -> None:
+    raise OSError(28, "No space left on device")
 
 
 def report(sha256: str, golden: int = 1) -> EngineReport:
@@ -167,6 +175,32 @@ class Box:
         return [status.state.value for status in self.told]
 
 
+@dataclass
+class Power:
+    """That of a box while it lasts."""
+
+    calls: int
+    """That are left."""
+    gone: bool = False
+
+
+@contextmanager
+def power_for(monkeypatch: pytest.MonkeyPatch, call: str, *, calls: int) -> Iterator[Power]:
+    """The power is cut at the call of this function of ``os`` after so many; the block ends there."""
+    real, power = getattr(os, call), Power(calls)
+
+    def called(*arguments: Any) -> None:
+        if power.calls == 0:
+            power.gone = True
+            raise SystemExit("the power is gone")
+        power.calls -= 1
+        real(*arguments)
+
+    with monkeypatch.context() as patch, suppress(SystemExit):
+        patch.setattr(os, call, called)
+        yield power
+
+
 @pytest.fixture
 def box(tmp_path: Path) -> Box:
     ceremony = Ceremony(tmp_path)
@@ -202,32 +236,16 @@ def test_an_agent_killed_at_any_step_ends_with_the_same_model(box: Box, killed_a
 def test_a_power_cut_at_every_write_never_leaves_a_model_that_was_not_proven(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
-    import os
-
-    real, cuts = getattr(os, call), 0
-    ceremony = Ceremony(tmp_path)
+    cuts, ceremony = 0, Ceremony(tmp_path)
     approved = {OLD, ceremony.release(ceremony.bundle()).sha256}
     for cut in range(0, 120, 5 if call == "fsync" else 3):
-        left = cut
         box = Box(ceremony)
         box.folder = ceremony.folder / f"box-{call}-{cut}"
         box.start()
-
-        def power(*arguments: Any) -> None:
-            nonlocal left
-            if left == 0:
-                raise SystemExit("the power is gone")
-            left -= 1
-            real(*arguments)
-
         box.desire()
-        monkeypatch.setattr(os, call, power)
-        try:
+        with power_for(monkeypatch, call, calls=cut) as power:
             box.work(_S.COMMITTED)
-        except SystemExit:
-            cuts += 1
-        finally:
-            monkeypatch.setattr(os, call, real)
+        cuts += power.gone
         box.start()
         running = box.pipeline.running()
         assert running is not None
@@ -235,9 +253,31 @@ def test_a_power_cut_at_every_write_never_leaves_a_model_that_was_not_proven(
         if box.state is None:
             box.desire()
         box.work(_S.COMMITTED)
-        if left > 0:
+        if power.calls > 0:
             break
     assert cuts >= 5
+
+
+def test_a_disk_that_is_full_in_the_moment_of_the_swap_loses_neither_the_new_model_nor_the_way_back(
+    box: Box, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box.desire()
+    box.work(_S.ACTIVATING)
+    box.updater.work()
+    assert box.pipeline.swaps == [str(box.slots.bundle("a"))]
+    with monkeypatch.context() as full:
+        full.setattr(updater_module, "write_whole", _no_room)
+        for _ in range(2):
+            box.updater.work()
+            box.ceremony.clock.advance(10)
+        assert box.state is _S.ACTIVATING
+    box.ceremony.clock.advance(30 * 86_400)  # its lease has ended meanwhile, and it runs
+    box.work(_S.PROBATION)
+    assert len(box.pipeline.swaps) == 1, "it is not loaded a second time"
+    assert box.slots.pointer.previous == box.slots.configured
+    box.pipeline.done = Work(20, 9)
+    box.work(_S.ROLLED_BACK)
+    assert box.pipeline.running() == report(OLD)
 
 
 def test_the_network_is_not_needed_after_the_download(box: Box) -> None:
