@@ -193,9 +193,7 @@ class UnitTrialUpdater(Updater):
 
     def _watch(self, deployment: Deployment) -> None:
         units, before_ms = self._units, deployment.frame_ms_before
-        if units is None:
-            return
-        if not units.beside():
+        if units is None or not units.beside():
             self._keep(state.begin_rollback(deployment, self._why_not_beside(deployment)))
             return
         now_ms, limits = units.box_frame_ms(), self._settings.probation
@@ -209,13 +207,12 @@ class UnitTrialUpdater(Updater):
     def _guard(self, deployment: Deployment) -> None:
         """A trial that passed its probation is watched until it ends: it is there to be found out."""
         units = self._units
-        if units is None:
+        if units is None or not units.beside():
+            self._keep(state.begin_rollback(deployment, self._why_not_beside(deployment)))
             return
         work, running = units.work(), units.running()
         wrong = ""
-        if not units.beside():
-            wrong = self._why_not_beside(deployment)
-        elif running is not None and running.model.sha256 != deployment.sha256:
+        if running is not None and running.model.sha256 != deployment.sha256:
             wrong = f"the session runs {running.model.sha256[:12]}, not what was assigned"
         elif running is None and work.refused:
             wrong = f"it does not load any more: {work.refused}"

@@ -120,11 +120,15 @@ class Verifier:
         """Bytes of metadata that were read since the start."""
         folder.mkdir(parents=True, exist_ok=True)
         self.memory = self._recall()
+        self._floor_since_s = clock.monotonic()
+        """Since when the time floor is known in this life of the agent."""
 
     def now(self) -> datetime:
-        """The time as far as this box knows it: never before what was signed or seen."""
+        """The time as far as this box knows it: never before what was signed or seen, and from then on it passes."""
         now, floor = self._clock.now(), self.memory.time_floor
-        return now if floor is None or now >= floor else floor
+        if floor is None:
+            return now
+        return max(now, floor + timedelta(seconds=self._clock.monotonic() - self._floor_since_s))
 
     def refresh(self) -> None:
         """Look at the repository; whatever source answers first.
@@ -327,6 +331,8 @@ class Verifier:
         memory = self.memory.model_copy(update=changes)
         if memory != self.memory:
             write_whole(self._folder / MEMORY_FILE, json.dumps(memory.model_dump(mode="json")).encode())
+            if memory.time_floor != self.memory.time_floor:
+                self._floor_since_s = self._clock.monotonic()
             self.memory = memory
 
 

@@ -161,7 +161,7 @@ class TrialBox(Box):
                 min_free_bytes=0,
             ),
             slots=self.trial_slots,
-            units=self.units,
+            units=self.units if self.units.cameras else None,
             place=place,
             box_is_busy=lambda: self.updater.deployment is not None and self.updater.deployment.unfinished,
             conditions=lambda: self.conditions,
@@ -255,6 +255,21 @@ def test_it_ends_by_itself_on_a_box_that_hears_nothing_any_more(box: TrialBox) -
     box.work_trial(_S.WITHDRAWN)
     assert "it was to end at" in box.why()
     assert set(box.units.by_unit().values()) == {OLD}
+
+
+def test_it_ends_on_a_box_that_hears_nothing_and_has_lost_the_time(box: TrialBox) -> None:
+    box.try_in("tank-2", days=2)
+    box.work_trial(_S.COMMITTED)
+    clock = box.ceremony.clock
+    box.ceremony.repository.folder.rename(box.ceremony.folder / "gone")
+    clock.wall, clock.knows_the_time = clock.wall.replace(year=1970), False
+    box.start()
+    clock.advance(86_400)
+    box.turn()
+    assert box.units.beside(), "only a day has passed"
+    clock.advance(86_400)
+    box.work_trial(_S.WITHDRAWN)
+    assert "it was to end at" in box.why()
 
 
 def test_a_trial_that_works_badly_goes_back_alone_and_needs_no_network(box: TrialBox) -> None:
@@ -489,10 +504,11 @@ def test_a_box_whose_own_model_is_lost_goes_back_at_once_and_a_candidate_gives_w
     assert box.units.by_unit() == dict.fromkeys(UNITS, OLD)
 
 
-def test_a_trial_whose_units_have_no_camera_after_a_new_start_ends(box: TrialBox) -> None:
+@pytest.mark.parametrize("gone", [{"tank-1"}, set(UNITS)])
+def test_a_trial_whose_units_have_no_camera_after_a_new_start_ends(box: TrialBox, gone: set[str]) -> None:
     box.try_in("tank-1")
     box.work_trial(_S.COMMITTED)
-    box.units.cameras.discard("tank-1")
+    box.units.cameras -= gone
     box.start()
     box.work_trial(_S.ROLLED_BACK)
     assert "no camera" in box.why()
