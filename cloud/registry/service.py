@@ -77,6 +77,10 @@ def _open(folder: Path) -> Repository:
     # The signing library loads those of every key service, a second of processor time that an API's start need not wait for.
     from models.releases.repository import Repository
 
+    if not folder.is_dir():  # not mounted, or misspelt: not the same as a repository that holds nothing yet
+        raise ReleaseError(
+            f"SHOAL_REPOSITORY_DIR = {folder} is no folder; mount it, or name the one of `shoal fleet init`"
+        )
     return Repository(folder)
 
 

@@ -84,14 +84,15 @@ class ApiServer:
     """
 
     def __init__(self, database_url: str, storage_dir: Path, *, port: int = 0) -> None:
-        models = storage_dir / "models"
-        models.mkdir(parents=True, exist_ok=True)
+        models, releases = storage_dir / "models", storage_dir / "repository"
+        for folder in (models, releases):
+            folder.mkdir(parents=True, exist_ok=True)
         self._settings = CloudSettings(
             database_url=SecretStr(database_url),
             storage_dir=storage_dir,
             secret_key=SecretStr(_SECRET),
             models_dir=models,
-            repository_dir=storage_dir / "repository",
+            repository_dir=releases,
         )
         self.port = port
         self._server: uvicorn.Server | None = None

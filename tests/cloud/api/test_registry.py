@@ -104,6 +104,10 @@ def test_a_release_says_who_has_signed_it_and_who_must_yet(
         damaged = ceremony.repository.folder / "metadata" / "1.root.json"
         damaged.write_bytes(b"{")
         assert is_problem(client.get("/api/v1/releases"), 503, "unavailable")
+        ceremony.repository.folder.rename(ceremony.repository.folder.with_name("elsewhere"))
+        gone = client.get("/api/v1/releases")
+        assert is_problem(gone, 503, "unavailable"), "not mounted is not empty"
+        assert "SHOAL_REPOSITORY_DIR" in gone.text
     assert fleet_admin.get("/api/v1/releases").json()["served"] is False, "this platform serves none"
     assert is_problem(operator.get("/api/v1/releases"), 403, "forbidden")
 
