@@ -43,3 +43,15 @@ def test_who_only_prepares_frames_does_not_load_onnxruntime() -> None:
     code = "import sys, models.runtime.bundle, models.runtime.preprocess; print('onnxruntime' in sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "False"
+
+
+def test_a_model_that_runs_tells_nobody(tmp_path: Path) -> None:
+    """onnxruntime from 1.29 on sends events to its maker unless it is told not to, and keeps an identity of the machine for it."""
+    code = "from models.runtime import load_bundle, open_session, shipped_bundle as b; open_session(load_bundle(b('fish-detector')))"
+    machine = {
+        "HOME": str(tmp_path),
+        "TMPDIR": str(tmp_path),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }  # without CI, where it is silent
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=machine, check=True)
+    assert not list(tmp_path.rglob("*"))

@@ -40,6 +40,10 @@ SCHEMA = pa.schema(
     ]
 )
 _PREFIX = "predictions"
+_UNFINISHED = f"beam-temp-{_PREFIX}-*"
+"""Folders of shards that are not in place yet, as Beam names them; a run that was killed leaves one."""
+_HERE = "--runner=FnApiRunner"
+"""Beam's own default would first download a program over the network and run it, and leave a folder on the machine for every try."""
 _BATCH = 16
 
 
@@ -70,7 +74,7 @@ def run(manifest: str, bundle: str, output: str, *, shards: int = 1, options: li
         bundle: name of a shipped bundle or path of a folder, there for every worker.
         output: folder for ``predictions-*.parquet``, ``report.html`` and ``report.json``; what an earlier run wrote is replaced.
         shards: Parquet files.
-        options: of Beam, such as ``--runner=FlinkRunner``; none runs here.
+        options: of Beam, such as ``--runner=FlinkRunner``; without a runner it runs in this process.
 
     Raises:
         ConfigurationError: the manifest or the bundle cannot be used; nothing was written.
@@ -78,7 +82,7 @@ def run(manifest: str, bundle: str, output: str, *, shards: int = 1, options: li
     model = load_bundle(find_bundle(bundle)).manifest
     entries = read_manifest(manifest)
     _clear(output)
-    pipeline_options = PipelineOptions(options or [])
+    pipeline_options = PipelineOptions([_HERE, *(options or [])])  # of two runners the last one counts
     pipeline_options.view_as(SetupOptions).save_main_session = False
     with beam.Pipeline(options=pipeline_options) as pipeline:
         flagged = (
@@ -154,5 +158,8 @@ def _clear(output: str) -> None:
     if not FileSystems.exists(output):
         FileSystems.mkdirs(output)
     (match,) = FileSystems.match([posixpath.join(output, f"{_PREFIX}-*.parquet")])
-    if match.metadata_list:
-        FileSystems.delete([found.path for found in match.metadata_list])
+    (left,) = FileSystems.match([posixpath.join(output, _UNFINISHED, "*")])
+    gone = [found.path for found in match.metadata_list]
+    gone += sorted({posixpath.dirname(found.path) for found in left.metadata_list})
+    if gone:
+        FileSystems.delete(gone)

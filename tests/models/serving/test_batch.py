@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from datetime import datetime, timedelta, timezone
@@ -103,7 +104,9 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(pictures: Path, output: Path, *more: str) -> subprocess.CompletedProcess[str]:
+def run(pictures: Path, output: Path, machine: Path, *more: str) -> subprocess.CompletedProcess[str]:
+    """On a machine whose temporary files and home are below one folder."""
+    (machine / "tmp").mkdir(parents=True, exist_ok=True)
     arguments = [
         "--manifest",
         str(pictures / "2026-06-01.csv"),
@@ -115,6 +118,7 @@ def run(pictures: Path, output: Path, *more: str) -> subprocess.CompletedProcess
     return subprocess.run(
         [sys.executable, "-m", "models.serving.batch", *arguments, *more],
         cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(machine / "tmp"), "HOME": str(machine)},
         capture_output=True,
         text=True,
         check=False,
@@ -129,7 +133,10 @@ def written(folder: Path) -> list[Row]:
 
 @pytest.mark.skipif(find_spec("apache_beam") is None, reason="pip install '.[batch]'")
 def test_a_day_on_the_direct_runner(pictures: Path, tmp_path: Path) -> None:
-    done = run(pictures, tmp_path / "out")
+    left_by_a_kill = tmp_path / "out" / "beam-temp-predictions-1f2e" / "a-shard.parquet"
+    left_by_a_kill.parent.mkdir(parents=True)
+    left_by_a_kill.write_bytes(b"half")
+    done = run(pictures, tmp_path / "out", tmp_path / "machine")
     assert done.returncode == 1, done.stderr  # two of seventeen pictures have an error: more than allowed
     assert "FAILED  few error" in done.stdout
     rows = {(each["image"].rsplit("/", 1)[1], each["observed_at"].minute): each for each in written(tmp_path / "out")}
@@ -146,9 +153,12 @@ def test_a_day_on_the_direct_runner(pictures: Path, tmp_path: Path) -> None:
     page = (tmp_path / "out" / "report.html").read_text()
     assert "Look before you use them" in page
     assert "<script" not in page
-    again = run(pictures, tmp_path / "out", "--no-fail-on-invalid", "--shards", "2")
+    again = run(pictures, tmp_path / "out", tmp_path / "machine", "--no-fail-on-invalid", "--shards", "2")
     assert again.returncode == 0, again.stderr
     assert len(written(tmp_path / "out")) == 17  # replaced, not added to
+    assert not list((tmp_path / "machine" / "tmp").iterdir()), "nothing piles up on a server"
+    assert not (tmp_path / "machine" / ".apache_beam").exists(), "where Beam keeps the program that it fetches"
+    assert {path.suffix for path in (tmp_path / "out").iterdir()} == {".parquet", ".html", ".json"}
 
 
 def test_without_beam_the_tests_of_the_pipeline_are_missed() -> None:
