@@ -106,6 +106,14 @@ class DeviceEventRow(Base):
     __table_args__ = (
         UniqueConstraint("device_id", "name", "occurred_at"),
         Index("ix_device_event_recent", "device_id", text("occurred_at DESC")),
+        Index(  # of the conductor of trials, which asks every few seconds for the newest word of every box
+            "ix_device_event_trial",
+            "device_id",
+            text("(detail ->> 'deployment')"),
+            text("occurred_at DESC"),
+            text("id DESC"),
+            postgresql_where=text("name = 'trial.status'"),
+        ),
     )
 
     id: Mapped[BigId]

@@ -37,24 +37,25 @@ AND (%(groups)s::text[] IS NULL OR d.id IN (
 AND (%(tags)s::text[] IS NULL OR %(tags)s::text[] <@ ARRAY(SELECT tag::text FROM device_tag WHERE device_id = d.id))
 ORDER BY s.slug, d.slug
 """
-# The newest word of every box, where it says anything new, and when it first said that its session runs the model.
-_SAID = """
+# The newest word of every box, where it says anything new, and when it first said that its session runs the model. The name of the event
+# is written out: by a parameter PostgreSQL cannot know that the index of trials' events holds all of them.
+_SAID = f"""
 SELECT b.device_id, newest.state, newest.reason, newest.occurred_at AS at, active.at AS active_at
 FROM unit_trial_box AS b
 CROSS JOIN LATERAL (
     SELECT detail ->> 'state' AS state, coalesce(detail ->> 'reason', detail ->> 'waiting_for', '') AS reason, occurred_at
-    FROM device_event WHERE device_id = b.device_id AND name = %(event)s AND detail ->> 'deployment' = %(trial)s
+    FROM device_event WHERE device_id = b.device_id AND name = '{TRIAL_EVENT}' AND detail ->> 'deployment' = %(trial)s
     AND detail ->> 'state' = ANY(%(states)s)
     ORDER BY occurred_at DESC, id DESC LIMIT 1
 ) AS newest
 CROSS JOIN LATERAL (
     SELECT min(occurred_at) AS at FROM device_event
-    WHERE b.active_at IS NULL AND device_id = b.device_id AND name = %(event)s AND detail ->> 'deployment' = %(trial)s
+    WHERE b.active_at IS NULL AND device_id = b.device_id AND name = '{TRIAL_EVENT}' AND detail ->> 'deployment' = %(trial)s
     AND detail ->> 'state' IN ('probation', 'committed')
 ) AS active
 WHERE b.trial_id = %(key)s AND b.ended_at IS NULL AND (b.state, b.reason, b.active_at)
     IS DISTINCT FROM (newest.state, left(newest.reason, 500), coalesce(b.active_at, active.at))
-"""
+"""  # noqa: S608  (made of constants)
 _DESIRE = """
 INSERT INTO device_shadow (device_id, shadow, desired, changed_at) VALUES (%s, %s, %s, %s)
 ON CONFLICT (device_id, shadow) DO UPDATE SET desired = excluded.desired, version = device_shadow.version + 1,
@@ -195,9 +196,7 @@ def end(database: Connection[Any], device_ids: Collection[int], reason: str, now
 def hear(database: Connection[Any], key: UUID) -> list[Said]:
     """What boxes that are not done have said last, where that is not kept yet."""
     with database.cursor(row_factory=class_row(Said)) as cursor:
-        return cursor.execute(
-            _SAID, {"event": TRIAL_EVENT, "trial": str(key), "key": key, "states": _STATES}
-        ).fetchall()
+        return cursor.execute(_SAID, {"trial": str(key), "key": key, "states": _STATES}).fetchall()
 
 
 def note(database: Connection[Any], key: UUID, said: Said, *, over: bool) -> None:

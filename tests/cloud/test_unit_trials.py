@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 from cloud.consumers import Ingest
 from cloud.rollouts.assigner import Assigner
 from cloud.rollouts.controller import Controller
+from cloud.unit_trials import store
 from cloud.unit_trials.conductor import Conductor
 from cloud.unit_trials.rules import Differences, Paired, choose, paired, units_of, why_not, why_stop, why_worse
 from contracts.deployments import TRIAL_EVENT, DesiredTrial, decode_desired_trial
@@ -197,6 +198,32 @@ def test_a_word_of_a_box_that_is_no_state_stops_no_trial(fleet: Fleet) -> None:
     fleet.later()
     assert fleet.execute("SELECT state FROM unit_trial_box") == [("shadow_run",)]
     assert "cannot go on" not in fleet.status(key)[1]
+
+
+def test_what_boxes_said_of_earlier_trials_is_not_read_again_in_every_round(fleet: Fleet) -> None:
+    key = fleet.ask()
+    fleet.later()
+    fleet.say(key, "shadow_run")
+    fleet.say(key, "probation")
+    fleet.execute(
+        "INSERT INTO device_event (device_id, name, occurred_at, received_at, detail)"
+        " SELECT device_id, 'trial.status', %s - make_interval(mins => n), now(),"
+        "  jsonb_build_object('deployment', 'earlier-' || n %% 9, 'state', 'committed')"
+        " FROM unit_trial_box, generate_series(1, 3000) AS n",
+        (fleet.now,),
+    )
+    with psycopg.connect(fleet.url, prepare_threshold=0) as database:
+        database.execute("ANALYZE device_event")
+        database.execute(
+            "SET LOCAL plan_cache_mode = force_generic_plan"
+        )  # as for a statement that is asked again and again
+        (said,) = store.hear(database, key)
+        assert said.state == "probation"
+        read = database.execute(
+            "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'device_event'"
+        ).fetchone()
+    assert read is not None
+    assert read[0] < 10, "of 3002 words of this box two are of this trial"
 
 
 def test_a_trial_follows_what_the_box_says_and_ends_when_its_units_are_back(fleet: Fleet) -> None:
