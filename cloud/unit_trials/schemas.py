@@ -63,6 +63,8 @@ class TrialAdoption(ApiModel):
 
     back_to: str | None = Field(default=None, pattern=r"^\d+\.\d+\.\d+$")
     """Version that devices go back to when the rollout is rolled back."""
+    second_person: bool | None = None
+    """True makes the rollout wait until somebody else approves it, even where that is not the rule. Null: as the trial waited."""
 
 
 class UnitTrialSummary(ApiModel):

@@ -147,6 +147,8 @@ async def adopt(
         sites=sites,
         groups=row["groups"],
         tags=row["tags"],
+        # What two people had to agree to for part of the tanks goes to all of them by one person's word only where that is said.
+        second_person=row["approved_by"] is not None if wanted.second_person is None else wanted.second_person,
     )
     await _enter(writer, trial_id, json.dumps({"adopted": True}))
     return await rollouts.ask(writer, user, rollout, now, two_people=two_people)

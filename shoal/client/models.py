@@ -3815,6 +3815,8 @@ class TrialAdoption(TypedDict, total=False):
     """The release of a trial for all units of the fleet: an ordinary rollout."""
     back_to: str | None
     """Version that devices go back to when the rollout is rolled back."""
+    second_person: bool | None
+    """True makes the rollout wait until somebody else approves it, even where that is not the rule. Null: as the trial waited."""
 
 
 

@@ -108,10 +108,17 @@ def trial_end(
 def trial_adopt(
     trial_id: Id,
     back_to: Annotated[str | None, typer.Option(help="Version that devices go back to when it is rolled back")] = None,
+    second_person: Annotated[
+        bool | None,
+        typer.Option(
+            "--second-person/--no-second-person", help="Wait until somebody else approves. [default: as the trial did]"
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Roll its release out to all tanks of these boxes, by waves and gates; each box ends the trial for it."""
-    show(lambda client: [client.adopt_unit_trial(trial_id, {"back_to": back_to})], _ROLLOUT, as_json)
+    body: dict[str, Any] = {"back_to": back_to, "second_person": second_person}
+    show(lambda client: [client.adopt_unit_trial(trial_id, body)], _ROLLOUT, as_json)  # type: ignore[arg-type]  # options are text
 
 
 def _boxes(client: Client, trial_id: str) -> list[Any]:

@@ -195,6 +195,28 @@ def test_a_trial_is_ended_once_and_adopted_by_an_ordinary_rollout(fleet_admin: h
     assert fleet_admin.post(f"/api/v1/unit-trials/{loch}/end", json={"reason": "again"}).status_code == 409
 
 
+def test_what_two_people_had_to_agree_to_for_some_tanks_they_agree_to_for_all(
+    fleet_admin: httpx.Client, platform_admin: httpx.Client, shoal: Callable[..., str], farm_url: str, loch: str
+) -> None:
+    path = f"/api/v1/unit-trials/{loch}/adoption"
+    assert fleet_admin.post(path, json={}).json()["status"] == "asked", "nobody had to agree to this trial"
+    wished = fleet_admin.post(path, json={"second_person": True}).json()
+    approval = f"/api/v1/rollouts/{wished['id']}/approval"
+    assert (wished["status"], wished["approved_by"]) == ("proposed", None)
+    assert fleet_admin.post(approval, json={}).status_code == 409, "not by who adopted it"
+    agreed = platform_admin.post(approval, json={"reason": "go"}).json()
+    assert (agreed["status"], agreed["approved_by"] is not None) == ("asked", True)
+
+    with psycopg.connect(farm_url, autocommit=True) as database:
+        database.execute("UPDATE unit_trial SET approved_by = 'grace', approved_at = now() WHERE id = %s", (loch,))
+    assert fleet_admin.post(path, json={"back_to": "1.0.0"}).json()["status"] == "proposed", "as the trial did"
+    assert fleet_admin.post(path, json={"second_person": False}).json()["status"] == "asked"
+    (told,) = json.loads(shoal("trial", "adopt", loch, "--json", of="fleet"))
+    assert told["status"] == "proposed"
+    (told,) = json.loads(shoal("trial", "adopt", loch, "--no-second-person", "--json", of="fleet"))
+    assert told["status"] == "asked"
+
+
 @pytest.mark.usefixtures("loch")
 def test_trials_are_for_fleet_admins_and_two_people_can_be_asked_for(
     fleet_admin: httpx.Client, platform_admin: httpx.Client, operator: httpx.Client, rival: httpx.Client

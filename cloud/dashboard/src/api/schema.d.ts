@@ -10735,6 +10735,11 @@ export interface components {
              * @description Version that devices go back to when the rollout is rolled back.
              */
             back_to?: string | null;
+            /**
+             * Second Person
+             * @description True makes the rollout wait until somebody else approves it, even where that is not the rule. Null: as the trial waited.
+             */
+            second_person?: boolean | null;
         };
         /**
          * TrialApproval
