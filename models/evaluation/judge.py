@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
-from contracts.bundles import Task
+from contracts.bundles import ModelManifest, Task
 from contracts.datasets import DatasetImage, DatasetSnapshot
 from contracts.errors import ConfigurationError
 from models.data.frames import Located, fraction_corners, read_picture
 from models.data.pictures import Watch, unwatched
 from models.data.snapshot import in_splits, locate
-from models.data.splits import TRAIN, group_of
+from models.data.splits import TRAIN, group_of, pictures_fingerprint
 from models.evaluation.bootstrap import RESAMPLES, with_intervals
 from models.evaluation.conditions import conditions
 from models.evaluation.document import (
@@ -62,7 +62,7 @@ def judge_bundle(
         snapshot: the data set.
         roots: folders that hold the data set's folders.
         now: the moment that is written down.
-        splits: parts that judge; empty takes all but ``train``.
+        splits: parts that judge; empty takes all but what the model learnt from: ``train``, or the other folds of its own data set.
         every: take every n-th picture, for a quick look; 1 takes all.
         resamples: of the bootstrap.
         seed: of the bootstrap.
@@ -70,15 +70,15 @@ def judge_bundle(
         watch_slices: goes through the slices.
 
     Raises:
-        ConfigurationError: no such part, nothing to judge by, or labels that the model does not have.
+        ConfigurationError: no such part, one that the model learnt from, nothing to judge by, or labels that the model does not have.
     """
     session = open_session(load_bundle(bundle))
     model = _model(session)
     parts = in_splits(snapshot)
-    chosen = tuple(splits) or tuple(name for name in parts if name != TRAIN)
-    for name in chosen:
+    for name in splits:
         if name not in parts:
             raise ConfigurationError("--split", name, f"The data set has {', '.join(parts)}.")
+    chosen = _never_learnt(session.manifest, snapshot, parts, splits)
     images = [image for name in chosen for image in parts[name]][:: max(1, every)]
     if not images:
         raise ConfigurationError("--dataset", snapshot.name, "It has no judging part. Freeze it with a split.")
@@ -147,6 +147,32 @@ def _model(session: Session) -> ModelUnderTest:
         threshold=manifest.threshold,
         unknown_below=None if classification is None else classification.unknown_below,
     )
+
+
+def _never_learnt(
+    manifest: ModelManifest, snapshot: DatasetSnapshot, parts: Collection[str], wanted: Sequence[str]
+) -> tuple[str, ...]:
+    """The parts that judge. A bundle of our own training tells what it learnt from; of another nothing is known but ``train``."""
+    told, others = manifest.training, tuple(name for name in parts if name != TRAIN)
+    held_out = told.get("held_out")
+    if told.get("data_sha256") == snapshot.sha256 and held_out is not None:
+        kept = tuple(name for name in others if name in str(held_out).split(", "))
+        if not kept and TRAIN not in wanted:
+            raise ConfigurationError(
+                "--dataset", snapshot.name, f"{manifest.name} learnt from all of it. Judge by other pictures."
+            )
+        for name in wanted:
+            if name not in kept and name != TRAIN:  # whose name says it
+                raise ConfigurationError(
+                    "--split", name, f"{manifest.name} learnt from it, and would be judged too well. Of this data set it never saw {', '.join(kept)}."
+                )  # fmt: skip
+        return tuple(wanted) or kept
+    if told.get("pictures_sha256") == pictures_fingerprint(snapshot.images):
+        raise ConfigurationError(
+            "--dataset", snapshot.name, f"{manifest.name} learnt from some of these very pictures, split otherwise, and would be judged too "
+            f"well. Judge by dataset.json in the folder of its run (sha256 {str(told.get('data_sha256'))[:12]}...), or by other pictures.",
+        )  # fmt: skip
+    return tuple(wanted) or others
 
 
 def _check_labels(model: ModelUnderTest, images: Sequence[DatasetImage]) -> None:

@@ -20,7 +20,7 @@ from models.training.config import ClassifierTrainingConfig
 from models.training.crops import as_device_sees, read_crops, vary
 from models.training.distributed import Place
 from models.training.loop import in_backbone
-from models.training.open_dataset import open_dataset, parts_for
+from models.training.open_dataset import NOBODY, open_dataset, parts_for
 from models.zoo.catalogue import build_classifier
 from models.zoo.network import ImageClassifier
 
@@ -78,7 +78,8 @@ class ClassifierJob:
 
     def lineage(self) -> dict[str, str | int | float | bool | None]:
         """What the manifest tells of it."""
-        return {"network": self.config.network, "training_images": len(self.train_images)}
+        held_out = ", ".join(self.judges) or NOBODY
+        return {"network": self.config.network, "training_images": len(self.train_images), "held_out": held_out}
 
     def steps(self, place: Place) -> int:
         """Batches of one epoch at this place."""

@@ -23,7 +23,7 @@ from models.training.batches import epoch_batches, make_batch
 from models.training.config import TrainingConfig
 from models.training.distributed import Place
 from models.training.loop import in_backbone
-from models.training.open_dataset import open_dataset, parts_for, sources_of
+from models.training.open_dataset import NOBODY, open_dataset, parts_for, sources_of
 from models.training.prepare import Prepared
 from models.zoo.torchvision_detector import Boxes, TorchvisionDetector
 
@@ -70,7 +70,8 @@ class DetectorJob:
     def lineage(self) -> dict[str, str | int | float | bool | None]:
         """What the manifest tells of it."""
         base = {"base_sha256": self.base_sha256} if self.base_sha256 is not None else {}
-        return {"network": self.config.network, "training_images": len(self.frames), **base}
+        held_out = ", ".join(self.prepared.judges) or NOBODY
+        return {"network": self.config.network, "training_images": len(self.frames), "held_out": held_out, **base}
 
     def steps(self, place: Place) -> int:
         """Batches of one epoch at this place."""

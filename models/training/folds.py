@@ -1,5 +1,6 @@
 """Cross-validation of a classifier: every fold judges once what the others taught, and no group is in two folds.
 
+Every fold's folder is a run like any other: it goes on after a kill, and is exported with its own fold as the judge.
 The frozen stages see the same pictures whatever the fold, so their part of an epoch is computed once for all folds: on a
 processor that saves half the time. Figures are written after every fold; folds that are there are not done again.
 """
@@ -17,18 +18,20 @@ from rich.console import Console
 from rich.progress import track
 from torch import Tensor, nn
 
+from contracts.errors import ConfigurationError
 from models.classifier.figures import auroc, macro_f1
 from models.data.frames import Located
 from models.data.near_duplicates import GuardOptions
-from models.data.snapshot import locate
+from models.data.snapshot import in_splits, locate
+from models.publishing.provenance import noted_start
 from models.training.classifier_job import ClassifierJob, new_classifier, truth_of, view_key
 from models.training.config import ClassifierTrainingConfig
 from models.training.crops import as_device_sees, read_crops, vary
 from models.training.open_dataset import EVERYBODY, fold_names, open_dataset, parts_for
+from models.training.start import RESULTS, origin_of
 from models.training.train import MODEL, run
 from models.zoo.network import Mirrored
 
-RESULTS = "folds.json"
 _CHUNK = 64
 
 
@@ -81,30 +84,40 @@ def cross_validate(
         config: of every run.
         dataset: frozen by folds, or a folder that is dealt.
         out: one folder for each fold below it.
-        only: folds to do; empty does all.
+        only: folds to do; empty does all of them.
         roots: folders that hold the pictures of a frozen data set, when they do not lie beside it.
         guard: how near-duplicates are treated in a folder that is dealt; None stops at them.
         console: where progress goes.
 
     Raises:
-        ConfigurationError: the data cannot be used.
+        ConfigurationError: the data cannot be used, has no folds, or none of a name in ``only``.
     """
-    console = console or Console()
+    console, guard = console or Console(), guard or GuardOptions()
     torch.set_num_threads(config.schedule.threads)
     snapshot, places = open_dataset(
-        dataset, config.name, config.labels, folds=config.folds, roots=roots, judge=EVERYBODY, guard=guard or GuardOptions(),
+        dataset, config.name, config.labels, folds=config.folds, roots=roots, judge=EVERYBODY, guard=guard,
         watch=lambda items: track(items, "looking for near-duplicates", console=console),
     )  # fmt: skip
-    names = [name for name in fold_names(snapshot) if not only or name in only]
+    folds = fold_names(snapshot)
+    if not folds:
+        raise ConfigurationError(
+            "--folds", str(dataset), f"It has no folds but {', '.join(in_splits(snapshot))}. Leave --folds out, or freeze it --by folds."
+        )  # fmt: skip
+    for name in only:
+        if name not in folds:
+            raise ConfigurationError("--fold", name, f"The data set has {', '.join(folds)}.")
+    names = [name for name in folds if not only or name in only]
     views = FrozenViews(locate(snapshot.images, places), config)
     done: dict[str, Any] = {}
     answers: list[np.ndarray] = []
     truths: list[np.ndarray] = []
     for name in names:
         train, judges = parts_for(snapshot, places, name)
-        job = ClassifierJob(config, snapshot, train, {name: judges[name]})
+        job = ClassifierJob(config, snapshot, train, judges)
         job.frozen_views = views
-        run(job, out / name, config_json=config.model_dump_json(), console=console)
+        origin = origin_of(config, dataset, judge=name, roots=roots, guard=guard)
+        with noted_start(out / name):
+            run(job, out / name, config_json=origin.model_dump_json(indent=1), console=console)
         model = load_classifier(config, len(job.labels), out / name / MODEL)
         answer = answers_of(model, judges[name], job)
         truth = truth_of(judges[name], job.labels, config.task).numpy()

@@ -23,6 +23,9 @@ from models.training.from_bundle import detector_from_bundle
 from models.training.prepare import Prepared, prepare
 from models.training.train import CONFIG, MODEL, load_trained, run
 
+RESULTS = "folds.json"
+"""Figures of a cross-validation, in the folder that holds its folds."""
+
 
 class RunOrigin(BaseModel):
     """``config.json`` of a run: enough to find its data again when it is exported."""
@@ -33,6 +36,21 @@ class RunOrigin(BaseModel):
     data: tuple[str, ...] = ()
     guard: GuardOptions = GuardOptions()
     """How near-duplicates were treated where the data was not frozen."""
+
+
+def origin_of(
+    config: TrainingConfig | ClassifierTrainingConfig,
+    dataset: Path,
+    *,
+    judge: str | None = None,
+    roots: Sequence[Path] = (),
+    guard: GuardOptions | None = None,
+) -> RunOrigin:
+    """What a run that begins now is made of; paths are told whole, so that it is exported from any folder."""
+    data = tuple(str(root.resolve()) for root in roots)
+    return RunOrigin(
+        config=config, dataset=str(dataset.resolve()), judge=judge, data=data, guard=guard or GuardOptions()
+    )
 
 
 def start(
@@ -65,13 +83,7 @@ def start(
     config, guard = load_any_config(config_path), guard or GuardOptions()
     if seed is not None:
         config = config.model_copy(update={"seed": seed})
-    origin = RunOrigin(
-        config=config,
-        dataset=str(dataset.resolve()),
-        judge=judge,
-        data=tuple(str(root.resolve()) for root in roots),
-        guard=guard,
-    )
+    origin = origin_of(config, dataset, judge=judge, roots=roots, guard=guard)
     watch: Watch = lambda items: track(items, "looking for near-duplicates", console=console)  # noqa: E731 - for both
     job: DetectorJob | ClassifierJob
     if isinstance(config, ClassifierTrainingConfig):
@@ -159,8 +171,17 @@ def read_origin(run_folder: Path) -> RunOrigin:
     try:
         return RunOrigin.model_validate_json((run_folder / CONFIG).read_bytes())
     except (OSError, ValidationError) as error:
-        raise ConfigurationError(
-            "RUN",
-            str(run_folder),
-            f"There is no {CONFIG} of a run in it. Give the --output folder of shoal models train.",
-        ) from error
+        raise ConfigurationError("RUN", str(run_folder), _what_it_is(run_folder)) from error
+
+
+def _what_it_is(folder: Path) -> str:
+    """Of a folder that is no run, with what to do."""
+    if (folder / RESULTS).is_file():
+        first = min((each.parent.name for each in folder.glob(f"*/{CONFIG}")), default="fold-0")
+        return f"It holds the folds of a cross-validation, each a run of its own. Give one of them, such as {folder / first}."
+    if (folder / MODEL).is_file() and (folder.parent / RESULTS).is_file():
+        return (
+            "It is a fold of an earlier version, which did not write down its data. Give the command of the whole run again: what is "
+            "trained stays, and the fold can be exported."
+        )
+    return f"There is no {CONFIG} of a run in it. Give the --output folder of shoal models train."

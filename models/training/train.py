@@ -22,6 +22,7 @@ from torch import nn
 from contracts.errors import ConfigurationError
 from models.data.near_duplicates import GuardOptions
 from models.data.snapshot import write_snapshot
+from models.data.splits import pictures_fingerprint
 from models.detector.config import DetectorConfig
 from models.detector.model import FishDetector
 from models.publishing.provenance import source
@@ -238,6 +239,7 @@ class _Run:
             "script": "models.training.train",
             "config_sha256": self.job.config_sha256,
             "data_sha256": self.job.snapshot.sha256,
+            "pictures_sha256": pictures_fingerprint(self.job.snapshot.images),
             "seed": self.job.seed,
             "epochs": self.schedule.epochs,
             **({"best_epoch": self.best["epoch"]} if self.schedule.patience is not None else {}),

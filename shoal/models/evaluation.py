@@ -24,7 +24,8 @@ def evaluate(
         Path | None, typer.Option("--json", help="Write figures and every answer, for shoal models gate")
     ] = None,
     split: Annotated[
-        list[str] | None, typer.Option(help="Part that judges; may be repeated. [default: all but train]")
+        list[str] | None,
+        typer.Option(help="Part that judges; may be repeated. [default: all that the model did not learn from]"),
     ] = None,
     every: Annotated[int, typer.Option(min=1, help="Take every n-th picture, for a quick look")] = 1,
     resamples: Annotated[int, typer.Option(min=0, help="Bootstrap resamples for the intervals; 0 for none")] = 500,

@@ -38,7 +38,11 @@ def train(
     ] = None,
     *,
     folds: Annotated[
-        bool, typer.Option("--folds", help="Cross-validate a classifier: every fold judges once; folds.json")
+        bool,
+        typer.Option(
+            "--folds",
+            help="Cross-validate a classifier: every fold judges once; folds.json, and OUTPUT/fold-N is a run that can be exported",
+        ),
     ] = False,
     fold: Annotated[list[str] | None, typer.Option(help="With --folds: only this fold; may be repeated")] = None,
     join_near_duplicates: Annotated[
@@ -59,18 +63,26 @@ def train(
     A killed run goes on where it was, to the same losses, when the same command is given again. On several GPUs, or to try it on
     a processor: torchrun --nproc-per-node 2 -m shoal models train ...
     """
+    from contracts.errors import ConfigurationError
     from models.data.near_duplicates import GuardOptions
     from models.publishing.provenance import noted_start
     from models.training.config import ClassifierTrainingConfig, load_any_config
     from models.training.start import start
 
     guard = GuardOptions(threshold=near_duplicate, join=join_near_duplicates)
+    if fold and not folds:
+        raise ConfigurationError(
+            "--fold", ", ".join(fold), "It chooses among --folds. Add that, or say --judge for a single run."
+        )
+    if judge is not None and folds:
+        raise ConfigurationError(
+            "--judge", judge, "With --folds every fold judges once. Leave it out, or name folds by --fold."
+        )
     if not folds:
         with noted_start(output):
             weights = start(config, dataset, output, seed=seed, judge=judge, roots=data or (), guard=guard)
         typer.echo(f"weights: {weights}")
         return
-    from contracts.errors import ConfigurationError
     from models.training.folds import cross_validate
 
     loaded = load_any_config(config)

@@ -24,8 +24,9 @@ from typer.testing import CliRunner
 from contracts.bundles import DetectionOutput, ImageInput, ModelManifest, ProbationLimits, Task
 from contracts.errors import ConfigurationError
 from models.data.near_duplicates import GuardOptions
-from models.data.snapshot import write_snapshot
+from models.data.snapshot import draft, read_snapshot, write_snapshot
 from models.detector.config import DetectorConfig
+from models.evaluation.judge import judge_bundle
 from models.runtime import Classifier, Detector, check_golden, load_bundle, open_session, shipped_bundle
 from models.runtime.scorer import Scorer
 from models.zoo.names import CLASSIFIERS, ZOO, card_of
@@ -342,6 +343,62 @@ def test_every_fold_judges_once_and_sees_what_a_single_run_sees(crops: Path, tmp
     start(path, crops, tmp_path / "run", judge="fold-1", console=quiet())
     # The frozen part goes through half precision in the one and not in the other.
     assert curve(tmp_path / "folds" / "fold-1") == pytest.approx(curve(tmp_path / "run"), rel=0.01)
+
+
+def test_a_fold_is_a_run_that_is_exported_and_judged_on_what_it_never_saw(crops: Path, tmp_path: Path) -> None:
+    config, out, bundle = (
+        classifier_config(tmp_path / "c.yaml", schedule={"epochs": 1}),
+        tmp_path / "folds",
+        tmp_path / "bundle",
+    )
+    words = [
+        "models",
+        "train",
+        str(config),
+        "--dataset",
+        str(crops),
+        "--output",
+        str(out),
+        "--folds",
+        "--fold",
+        "fold-1",
+    ]
+    with pytest.raises(ConfigurationError, match="has fold-0, fold-1"):
+        CliRunner().invoke(app, [*words, "--fold", "fold-7"], catch_exceptions=False)
+    assert CliRunner().invoke(app, words, catch_exceptions=False).exit_code == 0
+    single = {path.name for path in (out / "fold-1").iterdir()}
+    assert single == {
+        "config.json",
+        "dataset.json",
+        "checkpoint.pt",
+        "curve.jsonl",
+        "model.pt",
+        "lineage.json",
+        "starts.json",
+    }
+    with pytest.raises(ConfigurationError, match=r"Give one of them, such as .*fold-1"):
+        export_run(out, bundle, console=quiet())
+
+    earlier = load_any_config(config).model_dump_json()  # all that a fold told before
+    (out / "fold-1" / "config.json").write_text(earlier)
+    with pytest.raises(ConfigurationError, match="Give the command of the whole run again"):
+        export_run(out / "fold-1", bundle, console=quiet())
+    before = curve(out / "fold-1")
+    assert CliRunner().invoke(app, words, catch_exceptions=False).exit_code == 0
+    assert curve(out / "fold-1") == before, "it went on from its end"
+
+    (manifest,) = export_run(out / "fold-1", bundle, console=quiet())
+    told = json.loads((out / "folds.json").read_text())["fold-1"]
+    assert manifest.metrics["fold-1.accuracy"] == pytest.approx(told["accuracy"], abs=1 / told["images"])
+    assert {name.partition(".")[0] for name in manifest.metrics} == {"fold-1"}
+    snapshot = read_snapshot(out / "fold-1" / "dataset.json")
+    judged = judge_bundle(bundle, snapshot, [crops.parent], now=datetime.now(timezone.utc), resamples=0)
+    assert judged.dataset.splits == ("fold-1",), "the other folds taught it"
+    with pytest.raises(ConfigurationError, match=r"learnt from it.*never saw fold-1"):
+        judge_bundle(bundle, snapshot, [crops.parent], now=datetime.now(timezone.utc), splits=("fold-0",))
+    unsplit = draft("painted", snapshot.labels, [image.model_copy(update={"split": None}) for image in snapshot.images])
+    with pytest.raises(ConfigurationError, match=r"split otherwise.*dataset.json in the folder of its run"):
+        judge_bundle(bundle, unsplit, [crops.parent], now=datetime.now(timezone.utc))
 
 
 def test_a_picture_varies_with_seed_and_epoch_alone() -> None:
