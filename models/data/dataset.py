@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -17,6 +18,9 @@ from models.data.errors import DatasetError
 from models.data.frames import Located
 from models.data.near_duplicates import (
     CAMERAS_GO_ON,
+    ON_CHECK,
+    ON_FREEZE,
+    ON_FREEZE_BY_SITE,
     SHOWN,
     THRESHOLD,
     GuardOptions,
@@ -115,8 +119,10 @@ def freeze_dataset(
         if left_out:
             console.print(f"left out of judging: {left_out} pictures that look like those of another camera that train")
     refuse_shared_groups(split, rule)
+    remedies = ON_FREEZE_BY_SITE if rule.by == "site" else ON_FREEZE
+    remedies = replace(remedies, join="") if guard.join else remedies
     result = refuse_near_duplicates(
-        split, images, looks, rule, threshold=guard.threshold, watch=_shown("comparing", console)
+        split, images, looks, rule, threshold=guard.threshold, remedies=remedies, watch=_shown("comparing", console)
     )
     snapshot = freeze(
         name or parts[0].name,
@@ -151,6 +157,7 @@ def check_dataset(path: Path, *, roots: Sequence[Path], console: Console) -> Dat
             looks,
             rule,
             threshold=float(snapshot.guard.get("threshold", THRESHOLD)),
+            remedies=ON_CHECK,
             watch=_shown("comparing", console),
         )
     return snapshot

@@ -57,6 +57,44 @@ class GuardOptions:
     and looks like what trains is left out."""
 
 
+@dataclass(frozen=True)
+class Remedies:
+    """What the command that found near-duplicates can be told, in its own words; empty where it cannot."""
+
+    join: str = ""
+    """Keeps those of one site together."""
+    sites: str = ""
+    """Puts both sites on one side."""
+    other: str = ""
+    threshold: str = ""
+    """Says how alike copies are."""
+
+    def told(self, *, same_site: bool, other_site: bool) -> str:
+        """One sentence with those that help: joining is within a site, and moving sites is for pairs of two."""
+        ways = [self.join] * same_site + [self.sites] * other_site + [self.other, "remove one of each pair"]
+        if self.threshold:
+            ways.append(f"where they are no copies, say how alike copies are ({self.threshold}, 1 is the same)")
+        *first, last = [way for way in ways if way]
+        words = f"{', '.join(first)}, or {last}" if first else last
+        return f"{words[:1].upper()}{words[1:]}."
+
+
+JOIN = "keep those of a site together (--join-near-duplicates)"
+ON_FREEZE = Remedies(JOIN, "put both sites on one side (--by site --hold-out SITE)", threshold="--near-duplicate")
+ON_FREEZE_BY_SITE = Remedies(
+    JOIN, "hold out both sites or neither (--hold-out)", "cut off bars that all show (dataset import --crop)",
+    threshold="--near-duplicate",
+)  # fmt: skip
+ON_FOLDER = Remedies(
+    JOIN, "split by site (shoal models dataset freeze --by site) and train on that", threshold="--near-duplicate"
+)
+ON_SOURCES = Remedies(
+    sites="hold out both sites or neither (held_out_sites of the source)",
+    other="cut off bars that all show (crop of the source)", threshold="--near-duplicate",
+)  # fmt: skip
+ON_CHECK = Remedies(other="freeze it again (shoal models dataset freeze), which tells what helps")
+
+
 class Pair(NamedTuple):
     """Two places in the list of pictures, and how alike they are (cosine, at most 1)."""
 
@@ -227,6 +265,7 @@ def refuse_near_duplicates(
     rule: SplitRule,
     *,
     threshold: float = THRESHOLD,
+    remedies: Remedies = ON_FREEZE,
     watch: Watch = unwatched,
 ) -> dict[str, str | int | float]:
     """Stop when pictures of parts that claim to be independent are near-duplicates; return what was compared.
@@ -235,7 +274,7 @@ def refuse_near_duplicates(
     camera may look alike (it hangs where it hung), those of two cameras may not.
 
     Raises:
-        DatasetError: listing the pairs, the most alike first.
+        DatasetError: listing the pairs, the most alike first, and the ``remedies`` that help.
     """
     part_of = {image.path: part for part, members in split.items() for image in members}
     known = {part: number for number, part in enumerate(sorted({*part_of.values()} - {SAME_VIDEO, BETWEEN}))}
@@ -246,13 +285,16 @@ def refuse_near_duplicates(
     codes_N = np.array([known[part_of[image.path]] for image in mine])
     apart_N = _cameras(mine) if rule.by in CAMERAS_GO_ON else None
     found: dict[tuple[int, int], float] = {}
-    count = 0
+    count = between = 0
     for pair in find_pairs(looks, codes_N, apart_N=apart_N, threshold=threshold, watch=watch):
+        if threshold >= 1 and mine[pair.first].sha256 != mine[pair.second].sha256:
+            continue  # who says 1 means the same file; cells that are equal but for rounding may be of two
         key = (min(pair.first, pair.second), max(pair.first, pair.second))
         if key in found:
             found[key] = max(found[key], pair.similarity)
             continue
         count += 1
+        between += mine[pair.first].site != mine[pair.second].site
         if len(found) < MOST_PAIRS:
             found[key] = pair.similarity
     if count:
@@ -262,9 +304,8 @@ def refuse_near_duplicates(
             "They are in parts that claim to be independent:\n"
             + "\n".join(_told(mine, part_of, key, found[key]) for key in sorted(found, key=lambda k: -found[k])[:SHOWN])
             + (f"\n  ... and {count - SHOWN} more" if count > SHOWN else "")
-            + "\nA model would be judged on what it was trained on. Keep them in one group (--join-near-duplicates), hold out"
-            " whole sites, or remove one of each pair; where they are no copies, say how alike copies are (--near-duplicate, 1 is"
-            " the same).",
+            + "\nA model would be judged on what it was trained on. "
+            + remedies.told(same_site=count > between, other_site=between > 0),
         )
     return {
         "method": "lab16", "threshold": threshold, "pairs": 0, "pictures": len(mine),

@@ -7,6 +7,7 @@ guard has looked for near-duplicates. A plain folder is dealt into folds by grou
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from contracts.bundles import DataSource
@@ -15,7 +16,14 @@ from contracts.errors import ConfigurationError
 from models.data.class_folders import import_class_folders
 from models.data.errors import DatasetError
 from models.data.frames import Located
-from models.data.near_duplicates import GuardOptions, Looks, describe, join_near_duplicates, refuse_near_duplicates
+from models.data.near_duplicates import (
+    ON_FOLDER,
+    GuardOptions,
+    Looks,
+    describe,
+    join_near_duplicates,
+    refuse_near_duplicates,
+)
 from models.data.pictures import Watch, unwatched
 from models.data.snapshot import freeze, in_splits, locate, read_snapshot
 from models.data.splits import TRAIN, UNKNOWN, Split, SplitRule, deal_groups, fingerprint, refuse_leaks
@@ -93,8 +101,11 @@ def open_dataset(
     told: dict[str, str | int | float] = {"joined": guard.join}
     if judge != NOBODY:
         looks = looks or describe(locate(images, places), watch=watch)
+        remedies = replace(ON_FOLDER, join="") if guard.join else ON_FOLDER
         parts = split if judge == EVERYBODY else _one_against_all(split, judge or min(split))
-        told |= refuse_near_duplicates(parts, images, looks, SplitRule(by="folds"), threshold=guard.threshold)
+        told |= refuse_near_duplicates(
+            parts, images, looks, SplitRule(by="folds"), threshold=guard.threshold, remedies=remedies
+        )
     return freeze(name, labels, split, guard=told), places
 
 

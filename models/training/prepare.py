@@ -14,7 +14,7 @@ from contracts.datasets import DatasetSnapshot
 from contracts.errors import ConfigurationError
 from models.data.errors import DatasetError
 from models.data.frames import Located
-from models.data.near_duplicates import GuardOptions, describe, refuse_near_duplicates
+from models.data.near_duplicates import ON_SOURCES, GuardOptions, describe, refuse_near_duplicates
 from models.data.pictures import Watch, unwatched
 from models.data.snapshot import freeze
 from models.data.splits import TRAIN, SplitRule, crowd_weights, fingerprint, refuse_leaks, split_by_site
@@ -81,7 +81,12 @@ def prepare(
         if guard is not None and sum(map(bool, parts.values())) > 1:
             located = [Located(root, image) for image in images]
             told = refuse_near_duplicates(
-                parts, images, describe(located, watch=watch), SplitRule(by="site"), threshold=guard.threshold
+                parts,
+                images,
+                describe(located, watch=watch),
+                SplitRule(by="site"),
+                threshold=guard.threshold,
+                remedies=ON_SOURCES,
             )
             compared += int(told["pictures"])
         for name, members in parts.items():

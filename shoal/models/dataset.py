@@ -181,6 +181,9 @@ def fetch_(
             "or steady, joins its group), or stops it"
         ),
     ] = True,
+    near_duplicate: Annotated[
+        float, typer.Option(min=0.8, max=1.0, help="How alike near-duplicates are, 1 is the same")
+    ] = 0.94,
 ) -> None:
     """Bring accepted labels, frozen on the platform, here as a data set: train and evaluate read what it writes.
 
@@ -221,7 +224,7 @@ def fetch_(
         folder=folder,
         roots=[folder],
         console=console,
-        guard=GuardOptions(join=join_near_duplicates),
+        guard=GuardOptions(threshold=near_duplicate, join=join_near_duplicates),
     )
     if frozen is not None:
         write_snapshot(snapshot, frozen)

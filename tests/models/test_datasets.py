@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from cloud.labels.formats import Frame, to_coco
@@ -26,7 +28,13 @@ from models.data.coco import import_coco
 from models.data.errors import DatasetError
 from models.data.frames import read_picture
 from models.data.near_duplicates import (
+    ON_CHECK,
+    ON_FOLDER,
+    ON_FREEZE,
+    ON_FREEZE_BY_SITE,
+    ON_SOURCES,
     Looks,
+    Remedies,
     describe_frame,
     find_pairs,
     join_near_duplicates,
@@ -542,6 +550,45 @@ def test_a_part_that_shows_only_what_trains_is_told() -> None:
     images, looks = taken([Shot(0, 0, 1, 1), Shot(0, 1, 1, 1)])
     with pytest.raises(DatasetError, match="Every picture of it looks like one of another camera that trains"):
         leave_out_of_judging({TRAIN: images[:1], JUDGE: images[1:]}, images, looks)
+
+
+def options(*words: str) -> set[str]:
+    command: Any = get_command(app)
+    for word in words:
+        command = command.commands[word]
+    return {name for each in command.params for name in (*each.opts, *each.secondary_opts)}
+
+
+@pytest.mark.parametrize(
+    ("remedies", "commands"),
+    [
+        (ON_FREEZE, [("dataset", "freeze"), ("dataset", "fetch")]),
+        (ON_FREEZE_BY_SITE, [("dataset", "freeze"), ("dataset", "fetch")]),
+        (ON_FOLDER, [("train",)]),
+        (ON_SOURCES, [("train",)]),
+        (ON_CHECK, [("dataset", "check")]),
+    ],
+)
+def test_what_the_guard_advises_can_be_told_to_the_command_that_advises_it(
+    remedies: Remedies, commands: list[tuple[str, ...]]
+) -> None:
+    advice = remedies.told(same_site=True, other_site=True)
+    for other in re.findall(r"dataset \w+ [^)]*", advice):  # of another command, which is named
+        _, name, *rest = other.split()
+        assert {word for word in rest if word.startswith("--")} <= options("models", "dataset", name)
+        advice = advice.replace(other, "")
+    for command in commands:
+        assert set(re.findall(r"--[a-z-]+", advice)) <= options("models", *command)
+
+
+@pytest.mark.parametrize(("other", "joins"), [("site-0", True), ("site-1", False)])
+def test_joining_is_advised_for_one_site_and_moving_sites_for_two(other: str, *, joins: bool) -> None:
+    (one, two), looks = taken([Shot(0, 0, 1, 1), Shot(0, 1, 1, 1)])
+    two = two.model_copy(update={"site": other})
+    with pytest.raises(DatasetError) as caught:
+        refuse_near_duplicates({TRAIN: [one], JUDGE: [two]}, [one, two], looks, SplitRule())
+    assert ("--join-near-duplicates" in str(caught.value)) is joins
+    assert ("--hold-out" in str(caught.value)) is not joins
 
 
 def test_joined_groups_are_named_by_their_oldest_picture_in_any_order() -> None:

@@ -269,8 +269,13 @@ def test_days_of_one_camera_may_look_alike_and_two_sites_may_not(
     storage = frozen(tmp_path / "storage", days=4, views=views)
     told = shoal("fetch", "pens", "--from", storage.pointer, "-o", tmp_path / "pens") if fine else ""
     if not fine:
-        with pytest.raises(DatasetError, match="near-duplicate pairs"):
+        with pytest.raises(DatasetError, match="near-duplicate pairs") as caught:
             shoal("fetch", "pens", "--from", storage.pointer, "-o", tmp_path / "pens")
+        advice = str(caught.value).splitlines()[-1]
+        assert "--join-near-duplicates" not in advice, "it joins already"
+        assert "--near-duplicate" in advice
+        again = shoal("fetch", "pens", "--from", storage.pointer, "-o", tmp_path / "pens", "--near-duplicate", "1")
+        assert "by steady" in again
     assert ("by steady" in told) is fine
 
 

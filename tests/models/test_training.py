@@ -29,6 +29,7 @@ if os.environ.get("CI", "").lower() not in {"1", "true"}:
     pytest.importorskip("torch", reason="needs the train extra")
 import torch
 
+from models.data.near_duplicates import GuardOptions
 from models.detector.config import DetectorConfig
 from models.detector.loss import detection_loss
 from models.detector.model import STRIDE, DeployedDetector, FishDetector, refined, survivors
@@ -264,6 +265,14 @@ def test_sources_whose_held_out_site_is_a_copy_are_not_trained_on(root: Path, tm
     assert "train: farm/images/site0_f000001.jpg" in str(caught.value)
     assert "unseen_site: farm/images/site2_f000002.jpg" in str(caught.value)
     assert not (tmp_path / "run").exists()
+    advice = str(caught.value).splitlines()[-1]
+    assert "--join-near-duplicates" not in advice, "sources join nothing"
+    assert "held_out_sites" in advice
+    assert "--near-duplicate" in advice
+    (source,) = tiny_config().sources
+    both = source.model_copy(update={"held_out_sites": ("site-0", "site-2")})
+    prepare(tiny_config().model_copy(update={"sources": (both,)}), [root], guard=GuardOptions())
+    prepare(tiny_config(), [root], guard=GuardOptions(threshold=1.0))
 
 
 def test_a_loss_that_is_no_number_stops_before_the_weights_change(root: Path) -> None:
