@@ -39,6 +39,8 @@ TRIAL_EVENT = "trial.status"
 """Event with the same fields about a trial in some units; its own name, so that nobody takes it for the model of the whole box."""
 TRIAL_SLOT: Literal["b"] = "b"
 """``slot`` of an assignment that is for some units: a box has its own model in the slot ``a`` and at most one other beside it."""
+MOST_TRIAL_UNITS = 64
+"""Units of one box that an assignment names; agents refuse a longer one."""
 FLOOR_FIELD = "x-shoal-floor"
 """Field of a model's signed role: the lowest release of the model that a device may run."""
 ASSIGNER_ROLE = "assigner"
@@ -172,7 +174,7 @@ class Assignment(WireModel):
     deployment: str
     slot: Literal["a", "b"] | None = None
     """``b`` for a trial in some units of a box, beside the model of the box; None for that one."""
-    units: tuple[Slug, ...] = Field(default=(), max_length=64)
+    units: tuple[Slug, ...] = Field(default=(), max_length=MOST_TRIAL_UNITS)
     """The units of such a trial; empty: all of them. An agent that cannot do that refuses it (``Inventory.unit_trials``)."""
     ends_at: UtcDatetime | None = None
     """When such a trial ends by itself, also on a box that hears nothing any more; required for one."""

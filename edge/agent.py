@@ -109,6 +109,8 @@ log = structlog.get_logger()
 
 CLOCK_FILE = "clock.json"
 """Name of the clock's memory in ``data_dir``."""
+NAMED_UNITS = 5
+"""Of a trial, in the words of its events; their details name all."""
 TOLD_PREFIX = "told:"
 """State keys of the losses that an event has told."""
 ENGINES_FOLDER = "engines"
@@ -1125,7 +1127,8 @@ class Agent:
         from edge.deployments.fleet import event_detail, headline, went_wrong
 
         severity = Severity.MINOR if went_wrong(status) else None
-        words = f"{', '.join(status.units)}: {headline(status)}"
+        named, more = ", ".join(status.units[:NAMED_UNITS]), len(status.units) - NAMED_UNITS
+        words = f"{named}{f' and {more} more' if more > 0 else ''}: {headline(status)}"
         self.emit(TRIAL_EVENT, words, severity=severity, **event_detail(status))
 
     def _deployment_changed(self, status: DeploymentStatus) -> None:

@@ -23,7 +23,7 @@ from cloud.rollouts.assigner import ReleaseDesk
 from cloud.rollouts.plan import Artifact
 from cloud.rollouts.rules import why_not as why_not_it
 from cloud.unit_trials import store
-from cloud.unit_trials.rules import SEED, choose, differences, units_of, why_not, why_stop, why_worse
+from cloud.unit_trials.rules import SEED, choose, differences, units_of, why_not, why_stop, why_too_many, why_worse
 from contracts.deployments import TRIAL_SHADOW, ArtifactKind, DeploymentState
 from models.releases.errors import ReleaseError
 
@@ -135,6 +135,10 @@ class Conductor:
             if reason is None and not units:
                 reason = "every unit of it is named, none would be left to compare with"
             if reason is None:
+                if too_many := why_too_many(
+                    units, of=len(units_of(box.inventory)), box=box.name, named=asked.share is None
+                ):  # the box has grown since it was asked
+                    raise CannotBeginError(too_many)
                 chosen.append((box, units))
             else:
                 out.setdefault(reason, []).append(box.name)

@@ -34,7 +34,7 @@ async def list_unit_trials(user: FleetAdmin, reader: Reader, page: Paging) -> Un
     return await service.list_trials(reader, user, page)
 
 
-@router.post("", status_code=201, summary="Try a release in some units", responses=problems(401, 403, 404))
+@router.post("", status_code=201, summary="Try a release in some units", responses=problems(400, 401, 403, 404))
 async def ask_unit_trial(request: Request, new: NewUnitTrial, user: FleetAdmin, writer: Writer) -> UnitTrialSummary:
     """Part of the tanks of each box get the release, beside the model of the box, until a moment that is signed with it. It begins within
     seconds, or is refused with the reason. Where two people are the rule it waits for the second one.

@@ -27,6 +27,17 @@ LEFT JOIN LATERAL (
 WHERE b.trial_id = :trial AND (CAST(:site AS text) IS NULL OR (s.slug, d.slug) > (CAST(:site AS text), CAST(:device AS text)))
 ORDER BY s.slug, d.slug LIMIT :rows
 """)
+# Boxes with so many cameras that more of their units might be asked for than one assignment can name.
+_LARGE = text("""
+SELECT s.slug AS site, d.slug AS device, d.inventory FROM device AS d JOIN site AS s ON s.id = d.site_id
+WHERE s.organization_id = :organization_id AND (CAST(:sites AS int4[]) IS NULL OR s.id = ANY(CAST(:sites AS int4[])))
+AND CASE WHEN jsonb_typeof(d.inventory -> 'cameras') = 'array' THEN jsonb_array_length(d.inventory -> 'cameras') ELSE 0 END > :most
+AND (CAST(:groups AS text[]) IS NULL OR d.id IN (
+    SELECT m.device_id FROM device_group_member AS m JOIN device_group AS g ON g.id = m.group_id
+    WHERE g.organization_id = :organization_id AND g.name = ANY(CAST(:groups AS text[]))))
+AND (CAST(:tags AS text[]) IS NULL OR CAST(:tags AS text[]) <@ ARRAY(SELECT tag::text FROM device_tag WHERE device_id = d.id))
+ORDER BY s.slug, d.slug
+""")
 # Whole hours, each with one mean of the units with the release and one of the others of the same box: an hour that lacks either
 # tells nothing, so day and night, feeding and a dirty lens weigh on both alike.
 _PART = """
@@ -85,6 +96,13 @@ class UnitTrialRepository(ReachRepository):
     async def add(self, values: dict[str, Any]) -> None:
         """Ask for a trial."""
         await self._connection.execute(insert(UnitTrial).values(organization_id=self._scope.organization_id, **values))
+
+    async def large_boxes(
+        self, *, site_ids: list[int] | None, groups: list[str] | None, tags: list[str] | None, most: int
+    ) -> list[Row]:
+        """Boxes that a trial is for and that have more cameras than ``most``, with their inventories."""
+        wanted = {"sites": site_ids, "groups": groups, "tags": tags, "most": most}
+        return await self._all(_LARGE, {**wanted, "organization_id": self._scope.organization_id})
 
     async def change(self, trial_id: UUID, statuses: tuple[str, ...], **values: Any) -> bool:
         """Change a trial that is still in one of these; whether it was."""

@@ -15,6 +15,8 @@ from operator import mul
 from random import Random
 from typing import Any
 
+from contracts.deployments import MOST_TRIAL_UNITS
+
 RESAMPLES = 2000
 SEED = 1
 """Of the resampling: the same question has the same answer."""
@@ -80,6 +82,30 @@ def why_not(inventory: Mapping[str, Any] | None) -> str | None:
     if len(units_of(inventory)) < 2:  # noqa: PLR2004
         return "it has no two units with a camera"
     return None
+
+
+def why_too_many(units: Sequence[str], *, of: int, box: str, named: bool) -> str | None:
+    """Why these units of one box are more than one assignment can name, with the remedy; None when they are not.
+
+    Args:
+        units: chosen for the trial.
+        of: how many units with a camera the box has.
+        box: ``site/device``.
+        named: whether they were named, not drawn as a share.
+    """
+    if len(units) <= MOST_TRIAL_UNITS:
+        return None
+    share = math.floor(100 * MOST_TRIAL_UNITS / of) / 100
+    remedy = (
+        f"name at most {MOST_TRIAL_UNITS} of them"
+        if named
+        else f"ask for a share of at most {share:g}, or name its units"
+    )
+    which = f"units: {len(units)} of the {of} units" if named else f"share: {len(units)} of the {of} units"
+    return (
+        f"{which} of {box} would take part, and at most {MOST_TRIAL_UNITS} of one box can; {remedy}, or leave the box out by sites,"
+        " groups or tags"
+    )
 
 
 @dataclass(frozen=True)

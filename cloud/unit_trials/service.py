@@ -13,14 +13,14 @@ from anyio import to_thread
 
 from cloud.auth.dependencies import Principal
 from cloud.db.audit import EVENT
-from cloud.errors import ConflictError, InvalidCursorError, NotFoundError
+from cloud.errors import BadRequestError, ConflictError, InvalidCursorError, NotFoundError
 from cloud.kit.ids import decode_cursor, decode_moment_cursor, encode_cursor
 from cloud.kit.pagination import PageQuery, cut
 from cloud.kit.repository import ReadConnection, Row, WriteConnection
 from cloud.rollouts import service as rollouts
 from cloud.rollouts.schemas import NewRollout, RolloutView
 from cloud.unit_trials.repository import UnitTrialRepository
-from cloud.unit_trials.rules import SEED, Paired, differences
+from cloud.unit_trials.rules import SEED, Paired, choose, differences, units_of, why_not, why_too_many
 from cloud.unit_trials.schemas import (
     NewUnitTrial,
     TrialAdoption,
@@ -34,6 +34,7 @@ from cloud.unit_trials.schemas import (
     UnitTrialPage,
     UnitTrialSummary,
 )
+from contracts.deployments import MOST_TRIAL_UNITS
 
 HEARTBEATS = timedelta(days=7)
 """A heartbeat older than this is not read: nobody knows what such a box runs now."""
@@ -49,6 +50,7 @@ async def ask(
 
     Raises:
         NotFoundError: a site or group is not theirs.
+        BadRequestError: more units of one box than it can be told.
     """
     repository = UnitTrialRepository(writer, user.scope)
     named = sorted({one.split("/", 1)[0] for one in new.units or ()})
@@ -58,6 +60,7 @@ async def ask(
         raise NotFoundError(
             f"units: {slug} is none of the sites {', '.join(sites or ())}; name it there, or leave sites out"
         )
+    await _fits(repository, new, site_ids)
     trial_id = uuid4()
     await repository.add(
         {
@@ -217,6 +220,20 @@ async def compare(reader: ReadConnection, user: Principal, trial_id: UUID, now: 
             _difference("count_error", found.count_error, 0.0, ("better", "worse")),
         ],
     )
+
+
+async def _fits(repository: UnitTrialRepository, new: NewUnitTrial, site_ids: list[int] | None) -> None:
+    """A trial that some box could never be told is refused before anybody waits for it."""
+    rows = await repository.large_boxes(site_ids=site_ids, groups=new.groups, tags=new.tags, most=MOST_TRIAL_UNITS)
+    share = None if new.units is not None else new.share or HALF
+    named = set(new.units or ())
+    for row in rows:
+        box, units = f"{row['site']}/{row['device']}", units_of(row["inventory"])
+        here = {unit for unit in units if f"{row['site']}/{unit}" in named}
+        chosen = choose(units, share=share, named=here, box=box, seed=new.seed)
+        why = why_too_many(chosen, of=len(units), box=box, named=share is None)
+        if why is not None and why_not(row["inventory"]) is None:  # one that cannot take part is left out
+            raise BadRequestError(why)
 
 
 async def _found(repository: UnitTrialRepository, trial_id: UUID) -> Row:

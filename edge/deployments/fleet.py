@@ -348,11 +348,12 @@ def findings(settings: DeploymentSettings, *, data_dir: Path, site: str, device:
 def event_detail(status: DeploymentStatus) -> dict[str, Any]:
     """A status as the flat detail of an event."""
     document = status.model_dump(mode="json", exclude={"v", "site", "device", "shadow", "units"}, exclude_none=True)
-    if status.units:
-        document["units"] = " ".join(status.units)
     if status.shadow is not None:
         document |= {f"shadow_{name}": value for name, value in status.shadow.model_dump(exclude_none=True).items()}
-    return {name: value[:400] if isinstance(value, str) else value for name, value in document.items()}
+    detail = {name: value[:400] if isinstance(value, str) else value for name, value in document.items()}
+    if status.units:  # whole: the store finds by it which tanks a trial began or ended in; at most 64 names
+        detail["units"] = " ".join(status.units)
+    return detail
 
 
 def headline(status: DeploymentStatus) -> str:

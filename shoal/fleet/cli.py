@@ -330,9 +330,14 @@ def assign_command(
     """Sign an assignment by hand and print it, as `state.desired` of the shadow `models`, or of `trial` when units are named."""
     from uuid import uuid4
 
-    from contracts.deployments import DesiredModels, DesiredTrial
+    from contracts.deployments import MOST_TRIAL_UNITS, DesiredModels, DesiredTrial
     from models.releases.assignments import assign
 
+    if unit is not None and len(unit) > MOST_TRIAL_UNITS:
+        raise typer.BadParameter(
+            f"{len(unit)} units of {device}, and one assignment names at most {MOST_TRIAL_UNITS}; leave some out",
+            param_hint="--unit",
+        )
     site, _, box = device.partition("/")
     found, digest = _open(repository).release(name, version)
     signed = assign(

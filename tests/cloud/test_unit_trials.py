@@ -317,6 +317,27 @@ def test_what_cannot_be_tried_is_refused_with_the_reason(fleet: Fleet) -> None:
     assert "none would be left to compare with" in fleet.status(all_of_them)[1]
 
 
+def test_a_box_with_more_tanks_than_can_be_told_refuses_the_trial_by_name(fleet: Fleet) -> None:
+    cameras = tuple(CameraInventory(name=f"cam-{n}", unit=f"hall-{n}", kind="rtsp") for n in range(140))
+    hall = fleet.boxes["hall"] = Box9(fleet.boxes["box-1"].ingest, "fjord", "hall")
+    hall.born(Inventory(agent_version="0.1.0", machine="x86_64", cameras=cameras, unit_trials=True))
+    key, named = fleet.ask(), fleet.ask(units=[f"fjord/hall-{n}" for n in range(65)])
+    assert fleet.later() == []
+    assert fleet.status(key) == (
+        "refused",
+        "share: 70 of the 140 units of fjord/hall would take part, and at most 64 of one box can; ask for a share of at most 0.45,"
+        " or name its units, or leave the box out by sites, groups or tags",
+    )
+    assert fleet.status(named)[0] == "refused"
+    assert "units: 65 of the 140 units of fjord/hall" in fleet.status(named)[1]
+    assert "name at most 64 of them" in fleet.status(named)[1]
+    most = fleet.ask(units=[f"fjord/hall-{n}" for n in range(64)])
+    ((device, desired),) = fleet.later()
+    assert (device, fleet.status(most)[0]) == ("hall", "running")
+    assert desired.assignment is not None
+    assert len(desired.assignment.unverified().units) == 64
+
+
 def test_a_box_that_is_away_for_ever_does_not_keep_a_trial_open(fleet: Fleet) -> None:
     key = fleet.ask(days=2)
     fleet.later()

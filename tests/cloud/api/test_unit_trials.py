@@ -254,6 +254,30 @@ def test_what_cannot_be_asked_is_refused_by_name(fleet_admin: httpx.Client) -> N
         assert words in answer.text
 
 
+def test_more_tanks_of_a_box_than_it_can_be_told_are_refused_when_they_are_asked_for(
+    fleet_admin: httpx.Client, farm_url: str, loch: str
+) -> None:
+    del loch
+    cameras = [{"name": f"cam-{n}", "unit": f"hall-{n}", "kind": "rtsp"} for n in range(140)]
+    with psycopg.connect(farm_url, autocommit=True) as database:
+        database.execute(
+            "INSERT INTO device (site_id, slug, name, inventory) SELECT id, 'hall', '', %s FROM site WHERE slug = 'loch'",
+            (Jsonb({"agent_version": "0.1.0", "cameras": cameras, "unit_trials": True}),),
+        )
+    half = fleet_admin.post("/api/v1/unit-trials", json=NEW)
+    assert half.status_code == 400
+    for words in ("70 of the 140 units of loch/hall", "at most 64", "a share of at most 0.45"):
+        assert words in half.json()["detail"]
+    names = [f"loch/hall-{n}" for n in range(65)]
+    named = fleet_admin.post("/api/v1/unit-trials", json=NEW | {"units": names})
+    assert named.status_code == 400
+    assert "units: 65 of the 140 units of loch/hall" in named.json()["detail"]
+    for fits in ({"share": 0.45}, {"units": names[:64]}, {"tags": ["small"]}):
+        asked = fleet_admin.post("/api/v1/unit-trials", json=NEW | fits)
+        assert asked.status_code == 201, asked.text
+        fleet_admin.post(f"/api/v1/unit-trials/{asked.json()['id']}/end", json={"reason": "not now"})
+
+
 def test_a_trial_is_asked_for_watched_compared_and_ended_from_a_terminal(
     shoal: Callable[..., str], farm_url: str, loch: str
 ) -> None:

@@ -91,6 +91,17 @@ def test_a_status_is_flat_enough_for_an_event_and_reads_in_a_line() -> None:
     assert all(isinstance(value, (str, int, float, bool)) for value in detail.values())
 
 
+def test_an_event_of_a_trial_names_all_of_its_units() -> None:
+    units = tuple(f"raceway-hall-north-{n}" for n in range(64))
+    status = DeploymentStatus(
+        site="farm", device="edge-1", deployment="d-1", state=DeploymentState.PROBATION, units=units, reason="x" * 500,
+        observed_at=datetime(2026, 11, 21, tzinfo=timezone.utc),
+    )  # fmt: skip
+    detail = event_detail(status)
+    assert detail["units"].split() == list(units), "charts of tanks are marked by it"
+    assert len(detail["reason"]) == 400
+
+
 def test_this_machine_says_what_releases_ask_for() -> None:
     machine = this_machine()
     assert machine.memory_mb > 100
