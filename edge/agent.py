@@ -375,12 +375,13 @@ class Agent:
         self._watch_worker: Worker | None = None
         self._ends_because = ""
 
-    def _new_worker(self, model: ModelSettings) -> WorkerClient:
+    def _new_worker(self, model: ModelSettings, *, goes_first: bool = False) -> WorkerClient:
         return WorkerClient(
             model,
             clock=self.clock,
             cache=self.settings.data_dir / ENGINES_FOLDER,
             log_level=self.settings.log_level,
+            goes_first=goes_first,
             on_report=self._engine_changed,
             on_lost=self._worker_lost,
         )
@@ -398,7 +399,7 @@ class Agent:
         cameras = frozenset(i for i, one in enumerate(self._captures) if one.settings.unit in units)
         if not cameras:
             return None
-        worker = self._new_worker(self._model.model_copy(update={"bundle": bundle}))
+        worker = self._new_worker(self._model.model_copy(update={"bundle": bundle}), goes_first=True)
         self._trial_took_over(worker)
         return worker, cameras
 
@@ -439,6 +440,9 @@ class Agent:
         def new_worker(bundle: str) -> WorkerClient:
             return self._new_worker(model.model_copy(update={"bundle": bundle}))
 
+        def new_trial_worker(bundle: str) -> WorkerClient:
+            return self._new_worker(model.model_copy(update={"bundle": bundle}), goes_first=True)
+
         trial = VisionTrial(self._vision, clock=self.clock, new_worker=new_worker, take_over=self._take_over)
         place = SecondPlace()
         self._updater = new_updater(
@@ -456,7 +460,9 @@ class Agent:
             place=place,
             trial_slots=trial_slots,
         )
-        units = UnitVisionTrial(self._vision, clock=self.clock, new_worker=new_worker, take_over=self._trial_took_over)
+        units = UnitVisionTrial(
+            self._vision, clock=self.clock, new_worker=new_trial_worker, take_over=self._trial_took_over
+        )
         self._unit_trial = new_trial_updater(
             deployments,
             data_dir=settings.data_dir,

@@ -14,7 +14,11 @@ OXYGEN_ALARMS = ("do.", "oxygen.")
 """Beginnings of the names of alarms about oxygen: whatever their severity, the model stays as it is."""
 FEEDER = "feeder"
 SPARE_MB = 100
-"""Memory that the box keeps beside two models, for frames and the outbox."""
+"""Memory that the box keeps beside two models, for frames and the outbox, at least."""
+SPARE_SHARE = 0.02
+"""Of the machine's memory, likewise: with less the kernel swaps, and drops files that are read again at once."""
+SHORT_S = 10.0
+"""How long less may be free before a trial ends for it; half of it lacking ends it at once."""
 
 
 @dataclass(frozen=True)
@@ -204,10 +208,29 @@ def why_no_room(requires: Requirements, *, box_mb: int, total_mb: int, free_mb: 
     asked = requires.memory_mb or 0
     if asked + box_mb > total_mb:
         return f"two models at once need about {asked + box_mb} MB of memory, this box has {total_mb}"
-    needed = box_mb + SPARE_MB
+    needed = box_mb + 2 * spare_mb(total_mb)  # one that has just begun is not near its end
     if needed > free_mb:
         return f"a second model needs about {needed} MB of memory, {free_mb} MB are free"
     return None
+
+
+def spare_mb(total_mb: int) -> int:
+    """Memory that a box keeps beside two models."""
+    return max(SPARE_MB, round(SPARE_SHARE * total_mb))
+
+
+def why_short(*, total_mb: int, free_mb: int, for_s: float) -> str | None:
+    """Why the second model must leave this box; None while there is memory for both.
+
+    Args:
+        total_mb: of the machine.
+        free_mb: what can be given to a process now.
+        for_s: how long it has been less than what the box keeps.
+    """
+    spare = spare_mb(total_mb)
+    if free_mb >= spare or (for_s < SHORT_S and free_mb >= spare / 2):
+        return None
+    return f"with two models {free_mb} MB of memory are free, less than the {spare} MB that the box keeps; its own model goes on alone"
 
 
 @dataclass(frozen=True)

@@ -14,14 +14,22 @@ from typing import TYPE_CHECKING, ClassVar
 import psutil
 import structlog
 
-from contracts.deployments import Assignment, Cause, DeploymentState, DeploymentStatus, DesiredModels, DesiredTrial
+from contracts.deployments import (
+    Assignment,
+    Cause,
+    DeploymentState,
+    DeploymentStatus,
+    DesiredModels,
+    DesiredTrial,
+    Requirements,
+)
 from contracts.errors import InvalidMessageError
 from edge.clock import Clock
 from edge.deployments import state
 from edge.deployments.downloader import Downloader
 from edge.deployments.errors import RefusedError
 from edge.deployments.restart_updater import RECORD, recall
-from edge.deployments.rules import Conditions, why_no_room, why_no_trial
+from edge.deployments.rules import Conditions, spare_mb, why_no_room, why_no_trial, why_short
 from edge.deployments.second_place import SecondPlace, Taker
 from edge.deployments.settings import DeploymentSettings
 from edge.deployments.slots import Installed, Slots
@@ -79,6 +87,7 @@ class UnitTrialUpdater(Updater):
         self._units = units
         self._box_is_busy = box_is_busy
         self._memory_mb = memory_mb or _memory_mb
+        self._short_since_s: float | None = None
         folder.mkdir(parents=True, exist_ok=True)
         super().__init__(
             settings,
@@ -118,6 +127,10 @@ class UnitTrialUpdater(Updater):
         if deployment is None or not self._needs_place(deployment):
             self._look_around()
             return
+        if not deployment.rolling_back and (why := self._why_short(deployment)):
+            log.error("deployments.trial_short_of_memory", deployment=deployment.id, reason=why)
+            self._give_up(why, Cause.INCOMPATIBLE)  # whatever the fish do: a box that swaps or is killed watches none
+            return
         if not deployment.rolling_back and (why := self._why_end(deployment)) and self._end(deployment, why):
             return
         if deployment.state is _S.COMMITTED and not deployment.rolling_back:
@@ -155,9 +168,7 @@ class UnitTrialUpdater(Updater):
             resolved.assignment, seen=units.seen(), running_sha256=units.box_sha256(), now=self._verifier.now()
         )
         if why is None:
-            total_mb, free_mb = self._memory_mb()
-            box_mb = units.box_memory_bytes() // 1_000_000
-            why = why_no_room(resolved.release.requires, box_mb=box_mb, total_mb=total_mb, free_mb=free_mb)
+            why = self._why_no_room(units, resolved.release.requires)
         if why is not None:
             raise RefusedError(why, Cause.INCOMPATIBLE)
         self._keep(state.advance(deployment, _S.DOWNLOADING))
@@ -168,8 +179,12 @@ class UnitTrialUpdater(Updater):
         return self._place.take(self.TAKER)
 
     def _try_out(self, trial: Trial, deployment: Deployment, bundle: str, *, every_s: float) -> Candidate:
-        del trial, deployment
-        return self._the_units().try_out_in(self._assignment().units, bundle, every_s=every_s, comparison=self._run)
+        del trial
+        units = self._the_units()
+        # Hours after it was admitted, or another start of the agent: what was free then may be taken.
+        if deployment.release is not None and (why := self._why_no_room(units, deployment.release.requires)):
+            raise RefusedError(why, Cause.INCOMPATIBLE)
+        return units.try_out_in(self._assignment().units, bundle, every_s=every_s, comparison=self._run)
 
     def _why_not_now(self, deployment: Deployment) -> str | None:
         return self._wishes.why_not_now(
@@ -223,6 +238,26 @@ class UnitTrialUpdater(Updater):
 
     def _mend(self) -> None:
         """Nothing: ``_guard`` does it."""
+
+    def _why_short(self, deployment: Deployment) -> str | None:
+        """Why its model must leave the memory, wherever it stands; None while there is enough for both, or only one."""
+        both = self._candidate is not None or (self._units is not None and self._units.beside())
+        total_mb, free_mb = self._memory_mb() if both else (0, 0)
+        if (
+            not both
+            or not (deployment.state in BESIDE or deployment.state is _S.COMMITTED)
+            or free_mb >= spare_mb(total_mb)
+        ):
+            self._short_since_s = None
+            return None
+        now_s = self._clock.monotonic()
+        since_s = self._short_since_s = now_s if self._short_since_s is None else self._short_since_s
+        return why_short(total_mb=total_mb, free_mb=free_mb, for_s=now_s - since_s)
+
+    def _why_no_room(self, units: UnitTrial, requires: Requirements) -> str | None:
+        total_mb, free_mb = self._memory_mb()
+        box_mb = units.box_memory_bytes() // 1_000_000
+        return why_no_room(requires, box_mb=box_mb, total_mb=total_mb, free_mb=free_mb)
 
     # -- the end -------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,9 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
@@ -50,6 +52,8 @@ def _serve(channel: Channel, memory: int) -> int:
     if not isinstance(load, Load):
         return 1
     configure_logging(load.log_level)
+    if load.goes_first:
+        _go_first()
     try:
         engine = load_engine(load.settings, cache=load.cache)
     except (ShoalError, ImportError, OSError, MemoryError) as error:
@@ -65,6 +69,12 @@ def _serve(channel: Channel, memory: int) -> int:
             ring = FrameRing(memory, slots=message.slots, height=message.height, width=message.width)
         elif isinstance(message, Infer) and ring is not None:
             channel.send(_infer(engine, health, ring, message))
+
+
+def _go_first() -> None:
+    """When memory runs out the kernel ends this process, not the one of the box's own model; nobody needs a right to ask for that."""
+    with suppress(OSError):  # not Linux
+        Path("/proc/self/oom_score_adj").write_text("1000")
 
 
 def _health(load: Load, engine: Engine) -> tuple[HealthEngine | None, str]:

@@ -41,6 +41,8 @@ class Load:
     cache: Path | None
     """Folder for engines that are built on this device."""
     log_level: str
+    goes_first: bool = False
+    """Whether the kernel should end this process before any other when memory runs out."""
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,7 @@ class WorkerClient:
         settings: which model.
         cache: folder for engines that are built on this device; None keeps none.
         log_level: of the worker.
+        goes_first: whether the kernel should end its process before any other when memory runs out.
         on_report: told what runs when it is ready; None, with the reason, when it cannot be used.
         on_lost: told the reason whenever a worker had to be replaced.
     """
@@ -92,6 +93,7 @@ class WorkerClient:
         clock: Clock,
         cache: Path | None = None,
         log_level: str = "info",
+        goes_first: bool = False,
         on_report: Callable[[EngineReport | None, str], None],
         on_lost: Callable[[str], None],
     ) -> None:
@@ -102,7 +104,7 @@ class WorkerClient:
         results."""
         self._settings = settings
         self._clock = clock
-        self._load = Load(settings, cache, log_level)
+        self._load = Load(settings, cache, log_level, goes_first)
         self._on_report = on_report
         self._on_lost = on_lost
         self._life = WorkerLife()

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+import psutil
 import pytest
 
 from tests.cloud.test_rollout_chain import PASSPHRASE, Chain
@@ -46,6 +47,13 @@ class TwoTanks(Chain):
             (key, version),
         )
         return key
+
+    def likely_to_be_ended(self) -> list[int]:
+        """What the kernel is told of the box's two processes that run models."""
+        assert self.box.process is not None
+        children = psutil.Process(self.box.process.pid).children(recursive=True)
+        workers = [child.pid for child in children if "edge.inference.worker" in child.cmdline()]
+        return sorted(int(Path(f"/proc/{pid}/oom_score_adj").read_text()) for pid in workers)
 
     def seen_by(self) -> dict[str, list[str]]:
         """By unit the models of the newest observations in the store."""
@@ -91,6 +99,8 @@ def test_a_model_is_tried_in_one_tank_of_two_kept_over_a_crash_and_given_back_on
     chain.box.start()
     eventually(lambda: chain.elsewhere() == {"tank-2": new}, timeout_s=120)
     eventually(lambda: chain.models().get("running_sha256") == old)
+    own = Path("/proc/self/oom_score_adj").read_text()
+    assert chain.likely_to_be_ended() == [int(own), 1000], "when memory runs out the kernel ends the trial's process"
 
     chain.execute("UPDATE unit_trial SET status = 'ending', reason = 'enough pictures' WHERE id = %s", (key,))
     ended = "SELECT status, reason FROM unit_trial"

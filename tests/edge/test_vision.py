@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import sys
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import groupby
@@ -244,10 +245,11 @@ class TwoTanks:
         for capture in self.captures:
             self._supervisor.start(capture.settings.name, capture.run)
 
-    def worker(self, bundle: Path) -> WorkerClient:
+    def worker(self, bundle: Path, *, goes_first: bool = False) -> WorkerClient:
         return WorkerClient(
             ModelSettings(bundle=str(bundle)),
             clock=CLOCK,
+            goes_first=goes_first,
             on_report=lambda report, _reason: self.reports.append(report),
             on_lost=lambda _reason: None,
         )
@@ -280,7 +282,7 @@ def test_another_model_looks_at_one_tank_beside_the_other_and_no_frame_is_lost_w
 ) -> None:
     tanks = TwoTanks(frames)
     eventually(lambda: tanks.models() == {"tank-1": "old", "tank-2": "old"}, timeout_s=40)
-    worker = tanks.worker(tiny_detector(frames / "new", name="new"))
+    worker = tanks.worker(tiny_detector(frames / "new", name="new"), goes_first=True)
     compared = ShadowRun()
     candidate = Candidate(worker, clock=CLOCK, comparison=compared, cameras=tanks.pipeline.cameras_of(["tank-2"]))
     tanks.pipeline.try_out(candidate)
@@ -301,6 +303,11 @@ def test_another_model_looks_at_one_tank_beside_the_other_and_no_frame_is_lost_w
     lost = tanks.lost()
     assert tanks.pipeline.main.worker is not None
     assert tanks.pipeline.main.worker.losses == 0
+    if sys.platform == "linux":  # and when memory runs out it is this one, in every life of its, that the kernel ends
+        likely = [
+            int(Path(f"/proc/{pid}/oom_score_adj").read_text()) for pid in (worker.pid, tanks.pipeline.main.worker.pid)
+        ]
+        assert likely == [1000, int(Path("/proc/self/oom_score_adj").read_text())]
 
     tanks.pipeline.rejoin()
     eventually(lambda: tanks.pipeline.trial is None, timeout_s=40)

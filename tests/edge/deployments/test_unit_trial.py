@@ -363,11 +363,68 @@ def test_a_trial_that_cannot_be_is_refused_with_the_reason(box: TrialBox, change
 
 
 def test_a_box_without_memory_for_two_models_refuses(box: TrialBox) -> None:
-    box.memory_mb = (8000, 350)
+    box.memory_mb = (8000, 550)
     box.try_in("tank-1")
     box.work_trial(_S.REFUSED)
-    assert box.why() == "a second model needs about 400 MB of memory, 350 MB are free"
+    assert box.why() == "a second model needs about 620 MB of memory, 550 MB are free"
     assert box.trial_told[-1].cause is Cause.INCOMPATIBLE
+
+
+@pytest.mark.parametrize("reached", [_S.PROBATION, _S.COMMITTED])
+@pytest.mark.parametrize(("free_mb", "looks"), [(150, 3), (70, 1)])
+def test_a_trial_gives_its_memory_back_before_the_box_runs_out_of_it(
+    box: TrialBox, reached: DeploymentState, free_mb: int, looks: int
+) -> None:
+    box.ceremony.release(box.ceremony.bundle("2.0.0"))
+    box.try_in("tank-1")
+    box.work_trial(reached)
+    box.conditions = Conditions(feeding=("tank-1",), alarms=(("do.low", "critical", "tank-1"),))
+    box.memory_mb = (8000, free_mb)
+    for _ in range(looks - 1):
+        box.turn()
+        assert box.units.beside(), "a moment of it ends nothing"
+    box.work_trial(_S.ROLLED_BACK, turns=4)
+    assert f"with two models {free_mb} MB of memory are free, less than the 160 MB that the box keeps" in box.why()
+    assert (box.units.models_in_memory, box.units.by_unit()) == (1, dict.fromkeys(UNITS, OLD))
+    assert box.pipeline.swaps == [], "the box's own model was left alone"
+    box.start()
+    assert not box.units.beside()
+    box.conditions, box.memory_mb = Conditions(), (8000, 4000)
+    box.ceremony.clock.advance(1)
+    box.try_in("tank-2", version="2.0.0")  # its place is free again
+    box.work_trial(_S.COMMITTED)
+
+
+def test_a_moment_without_memory_ends_no_trial(box: TrialBox) -> None:
+    box.try_in("tank-1")
+    box.work_trial(_S.COMMITTED)
+    for free_mb in (150, 150, 160, 150, 150, 4000):
+        box.memory_mb = (8000, free_mb)
+        box.turn()
+    assert box.trial_state is _S.COMMITTED
+    assert box.units.beside()
+
+
+def test_a_candidate_that_the_box_has_no_memory_for_any_more_is_refused_and_leaves(box: TrialBox) -> None:
+    signed = box.ceremony.assign(units=("tank-2",), runs_for=timedelta(days=7))
+    box.trial.desire(DesiredTrial(assignment=signed, activate=False))
+    box.work_trial(_S.SHADOW_RUN)
+    box.turn()
+    assert box.units.tried is not None
+    box.memory_mb = (8000, 70)
+    box.work_trial(_S.REFUSED, turns=2)
+    assert "70 MB of memory are free" in box.why()
+    assert box.trial_told[-1].cause is Cause.INCOMPATIBLE
+    assert box.units.models_in_memory == 1
+
+
+def test_memory_that_was_there_when_a_trial_was_admitted_is_looked_for_again_before_it_loads(box: TrialBox) -> None:
+    box.try_in("tank-1")
+    box.work_trial(_S.SELF_TEST)
+    assert box.units.tried is None
+    box.memory_mb = (8000, 550)
+    box.work_trial(_S.REFUSED, turns=2)
+    assert box.why() == "a second model needs about 620 MB of memory, 550 MB are free"
 
 
 def test_the_boxes_own_model_goes_first_and_the_trial_ends_for_it(box: TrialBox) -> None:
