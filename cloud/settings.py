@@ -122,6 +122,9 @@ class TrainingRecipe(BaseModel):
     labels: str | None = Field(default=None, pattern=r"^[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9-]*$")
     """``ORGANIZATION/NAME`` of a label set: what is accepted is frozen as its next version when a run is asked for, and the run fetches
     that version from the storage, splits it and trains on it."""
+    shared: bool = False
+    """With ``labels``: the organization lets others run what is learnt from its labels, with the golden frames among them. False: its boxes
+    alone take what comes of it, and nobody else sees the runs."""
     split: tuple[str, ...] = ("--by", "steady")
     """With ``labels``: options of ``shoal models dataset fetch`` that say who judges."""
     prepare: tuple[str, ...] = ()
@@ -133,12 +136,19 @@ class TrainingRecipe(BaseModel):
     seed: int = Field(default=1, ge=0)
     """Of the first run; later ones count on."""
 
+    @property
+    def organization(self) -> str | None:
+        """Whose labels it learns from; None: from a data set that is the platform's."""
+        return None if self.labels is None else self.labels.partition("/")[0]
+
     @model_validator(mode="after")
     def _learns_from_one_thing(self) -> TrainingRecipe:
         if (self.dataset is None) == (self.labels is None):
             raise ValueError("a recipe says dataset or labels, and one of them alone")
         if self.labels is not None and self.prepare:
             raise ValueError("a recipe with labels needs no prepare: the label set is fetched by itself")
+        if self.labels is None and self.shared:
+            raise ValueError("shared is about the labels of an organization: leave it out, or say labels")
         return self
 
 

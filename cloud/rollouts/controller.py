@@ -221,6 +221,13 @@ class Controller(OwnThread):
         kind = ArtifactKind(asked.kind)
         release = self._desk.release(kind, asked.model, asked.version)
         previous = None if asked.back_to is None else self._desk.release(kind, asked.model, asked.back_to)
+        for each in (release, previous):
+            if (
+                each is not None
+                and each.approved
+                and (reason := store.not_theirs(database, each, asked.organization_id))
+            ):
+                raise IncompatibleError(reason)
         if release.approved:
             members = self._compatible(database, asked, members, release, previous, now)
         return Rollout.start(

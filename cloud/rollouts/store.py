@@ -185,6 +185,23 @@ def open_rollouts(database: Connection[Any]) -> list[Asked]:
         return cursor.fetchall()
 
 
+def not_theirs(database: Connection[Any], release: Artifact, organization_id: int) -> str | None:
+    """Why an organization may not have a release: it learnt here from labels that another one does not share, and holds frames of them."""
+    rows = database.execute(
+        "SELECT DISTINCT (\"order\" -> 'labels' ->> 'organization_id')::int FROM training_run WHERE sha256 = %s"
+        " AND \"order\" -> 'labels' ->> 'organization_id' IS NOT NULL"
+        " AND \"order\" -> 'labels' ->> 'shared' IS DISTINCT FROM 'true'",
+        (release.sha256,),
+    )
+    owners = {int(row[0]) for row in rows}
+    if not owners or organization_id in owners:
+        return None
+    return (
+        f"{release.name} {release.version} learnt from the labels of another organization, which does not share them. Train one on your own"
+        " labels, or ask whoever runs the platform (shared in SHOAL_TRAINING_RECIPES)"
+    )
+
+
 def members(database: Connection[Any], asked: Asked, now: datetime) -> list[Member]:
     """Devices that a rollout is for; a model needs cameras, and its devices are told apart by their water."""
     with database.cursor(row_factory=class_row(Member)) as cursor:

@@ -45,9 +45,10 @@ async def list_training_runs(
     model: Annotated[Slug | None, Query(description="Only of this model.")] = None,
     state: Annotated[list[Outcome] | None, Query(max_length=10, description="Only in these states.")] = None,
 ) -> TrainingRunPage:
-    """Newest first. ``proposed`` is a candidate that passed the gate; only people's signatures make it a release."""
-    del user
-    return await service.list_runs(reader, page, model=model, states=state or ())
+    """Newest first. ``proposed`` is a candidate that passed the gate; only people's signatures make it a release. What learns from
+    the labels of one organization is shown to that one, unless its recipe shares it.
+    """
+    return await service.list_runs(reader, user, page, model=model, states=state or ())
 
 
 @router.post("/runs", summary="Ask for a training run", status_code=202, responses=problems(401, 403, 404, 409))
@@ -76,8 +77,7 @@ async def cancel_training_run(
 @router.get("/rules", summary="When models are trained again", responses=problems(401, 403))
 async def list_retrain_rules(user: FleetAdmin, reader: Reader, training: HowToTrain) -> RetrainRules:
     """Of every model with a recipe, and what the last look said. Looked at every quarter of an hour."""
-    del user
-    return await service.list_rules(reader, training)
+    return await service.list_rules(reader, user, training)
 
 
 @router.put("/rules/{model}", summary="Set when a model is trained again", responses=problems(401, 403, 404))

@@ -1,4 +1,4 @@
-"""Trainings in the list of all tasks (``cloud.tasks.repository.OtherTasks``). They belong to the platform, not to a site."""
+"""Trainings in the list of all tasks (``cloud.tasks.repository.OtherTasks``). They belong to no site."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ class ListedTrainings:
         self._training = training
 
     def select(self, scope: Scope) -> Select[Any]:
-        """All of them: models are the platform's."""
-        del scope
-        return listed_runs()
+        """Those on the platform's data, on shared labels, and on labels of the organization itself."""
+        return listed_runs(scope.organization_id)
 
     def unfinished(self) -> None:
         """Not counted here: a run that waits for a Celery worker is a task of the table already."""
 
     async def cancel(self, connection: WriteConnection, scope: Scope, task_id: UUID, *, by: str, now: datetime) -> None:
         """It counts as cancelled at once, and its process ends within seconds."""
-        del scope
+        if await TrainingRepository(connection).seen(task_id, scope.organization_id) is None:
+            return
         ended = await TrainingRepository(connection).change(
             task_id, state=Outcome.CANCELLED.value, finished_at=now, error=f"Cancelled by {by}"
         )

@@ -1,4 +1,4 @@
-"""SQL of training. Models are the platform's, and so are their runs: no organization is named here; endpoints say who may."""
+"""SQL of training. Models are the platform's, and so are their runs; what learnt from the labels of one organization is told to that one alone."""
 
 from __future__ import annotations
 
@@ -7,19 +7,30 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, String, case, cast, func, literal, null, select, text, tuple_, update
+from sqlalchemy import ColumnElement, Select, String, case, cast, func, literal, null, or_, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from cloud.drift.tables import DriftAlert
+from cloud.farms.tables import Organization, Site
 from cloud.kit.repository import Repository, Row
 from cloud.training.tables import RetrainRuleRow, TrainingRun
 
 # A frame of unknown model teaches every model.
-_NEW_LABELS = text("""
+_OWN = "(CAST(:organization AS text) IS NULL OR organization_id = (SELECT id FROM organization WHERE slug = :organization))"
+_NEW_LABELS = text(f"""
 SELECT count(*) AS n FROM sample
-WHERE status = 'accepted' AND reviewed_at > :since AND (model_name = :model OR model_name IS NULL)
-""")
-_WRONG_MARKS = text("SELECT count(*) AS n FROM label_mark WHERE model_name = :model AND marked_at > :since")
+WHERE status = 'accepted' AND reviewed_at > :since AND (model_name = :model OR model_name IS NULL) AND {_OWN}
+""")  # noqa: S608  (our own words)
+_WRONG_MARKS = text(
+    f"SELECT count(*) AS n FROM label_mark WHERE model_name = :model AND marked_at > :since AND {_OWN}"  # noqa: S608
+)
+_LABELS_OF = TrainingRun.order["labels"]["organization_id"].astext
+
+
+def _seen_by(organization_id: int) -> ColumnElement[bool]:
+    """Runs that this organization may know of: on the platform's data, on labels that are shared, and on its own."""
+    shared = TrainingRun.order["labels"]["shared"].astext == "true"
+    return or_(_LABELS_OF.is_(None), shared, str(organization_id) == _LABELS_OF)
 
 
 class TrainingRepository(Repository):
@@ -34,11 +45,23 @@ class TrainingRepository(Repository):
         """One run."""
         return await self._one(select(*TrainingRun.__table__.columns).where(TrainingRun.id == run_id))
 
+    async def seen(self, run_id: UUID, organization_id: int) -> Row | None:
+        """One run, where the organization may know of it."""
+        return await self._one(select(TrainingRun.id).where(TrainingRun.id == run_id, _seen_by(organization_id)))
+
     async def runs(
-        self, *, model: str | None, states: Collection[str], before: tuple[datetime, UUID] | None, rows: int
+        self,
+        *,
+        model: str | None,
+        states: Collection[str],
+        before: tuple[datetime, UUID] | None,
+        rows: int,
+        seen_by: int | None = None,
     ) -> list[Row]:
-        """Newest runs, those before (asked_at, id)."""
+        """Newest runs, those before (asked_at, id); of an organization those that it may know of, None for all."""
         statement = select(*TrainingRun.__table__.columns).order_by(TrainingRun.asked_at.desc(), TrainingRun.id.desc())
+        if seen_by is not None:
+            statement = statement.where(_seen_by(seen_by))
         if model is not None:
             statement = statement.where(TrainingRun.model == model)
         if states:
@@ -77,8 +100,8 @@ class TrainingRepository(Repository):
         )
         return 0 if row is None else int(row["n"])
 
-    async def facts(self, model: str, now: datetime, day_ago: datetime) -> Row:
-        """What the rules ask of a model."""
+    async def facts(self, model: str, now: datetime, day_ago: datetime, *, organization: str | None = None) -> Row:
+        """What the rules ask of a model; where it learns from the labels of one organization, labels, marks and drift of that one alone."""
         asked = await self._all(
             select(TrainingRun.trigger, func.max(TrainingRun.asked_at).label("at"))
             .where(TrainingRun.model == model)
@@ -91,16 +114,23 @@ class TrainingRepository(Repository):
                 func.max(TrainingRun.asked_at).label("last"),
             ).where(TrainingRun.model == model)
         )
-        drift = await self._one(
-            select(func.count(DriftAlert.unit_id.distinct()).label("n")).where(
-                DriftAlert.ended_at.is_(None),
-                DriftAlert.model_name == model,
-                DriftAlert.family.in_(("prediction", "performance")),
-            )
+        drifted = select(func.count(DriftAlert.unit_id.distinct()).label("n")).where(
+            DriftAlert.ended_at.is_(None),
+            DriftAlert.model_name == model,
+            DriftAlert.family.in_(("prediction", "performance")),
         )
+        if organization is not None:
+            drifted = drifted.where(
+                DriftAlert.site_id.in_(select(Site.id).join(Organization).where(Organization.slug == organization))
+            )
+        drift = await self._one(drifted)
         assert counted is not None  # noqa: S101  (an aggregate always answers with one row)
         assert drift is not None  # noqa: S101
-        since = {"model": model, "since": counted["last"] or datetime.min.replace(tzinfo=now.tzinfo)}
+        since = {
+            "model": model,
+            "since": counted["last"] or datetime.min.replace(tzinfo=now.tzinfo),
+            "organization": organization,
+        }
         labels, marks = await self._one(_NEW_LABELS, since), await self._one(_WRONG_MARKS, since)
         return {
             "fired_at": {row["trigger"]: row["at"] for row in asked},
@@ -134,30 +164,34 @@ _MEANT = {"waiting": "queued", "proposed": "succeeded", "inconclusive": "succeed
 """States of the list of tasks, where the name is another."""
 
 
-def listed_runs() -> Select[Any]:
-    """Every run as a task (``cloud.tasks.repository.OtherTasks``)."""
+def listed_runs(organization_id: int) -> Select[Any]:
+    """Every run that an organization may know of, as a task (``cloud.tasks.repository.OtherTasks``)."""
     row = TrainingRun
     made = func.jsonb_build_object(
         "decision", row.state, "version", row.version, "sha256", row.sha256,
         "status_url", literal(_URL).concat(cast(row.id, String)), type_=JSONB,
     )  # fmt: skip
-    listed = select(
-        row.id,
-        literal("training").label("kind"),
-        literal("ml").label("queue"),
-        func.jsonb_build_object("model", row.model, "trigger", row.trigger, "reason", row.reason, type_=JSONB).label(
-            "params"
-        ),
-        case(_MEANT, value=row.state, else_=row.state).label("state"),
-        row.progress,
-        row.message,
-        case((row.state.in_(("proposed", "inconclusive", "refused")), made), else_=null()).label("result"),
-        row.error,
-        row.starts.label("attempts"),
-        row.asked_at.label("created_at"),
-        row.asked_by.label("created_by"),
-        row.started_at,
-        row.finished_at,
-        (row.state == "cancelled").label("cancel_requested"),
-    ).subquery()
+    listed = (
+        select(
+            row.id,
+            literal("training").label("kind"),
+            literal("ml").label("queue"),
+            func.jsonb_build_object(
+                "model", row.model, "trigger", row.trigger, "reason", row.reason, type_=JSONB
+            ).label("params"),
+            case(_MEANT, value=row.state, else_=row.state).label("state"),
+            row.progress,
+            row.message,
+            case((row.state.in_(("proposed", "inconclusive", "refused")), made), else_=null()).label("result"),
+            row.error,
+            row.starts.label("attempts"),
+            row.asked_at.label("created_at"),
+            row.asked_by.label("created_by"),
+            row.started_at,
+            row.finished_at,
+            (row.state == "cancelled").label("cancel_requested"),
+        )
+        .where(_seen_by(organization_id))
+        .subquery()
+    )
     return select(*listed.c)

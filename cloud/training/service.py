@@ -11,10 +11,12 @@ import structlog
 from anyio import to_thread
 
 from cloud.auth.dependencies import Principal
+from cloud.auth.rules import Role
 from cloud.errors import ConflictError, InvalidCursorError, NotFoundError
 from cloud.kit.ids import decode_moment_cursor, encode_cursor
 from cloud.kit.pagination import PageQuery, cut
 from cloud.kit.repository import ReadConnection, Row, WriteConnection
+from cloud.settings import TrainingRecipe
 from cloud.training.repository import TrainingRepository
 from cloud.training.rules import Decision, Outcome, Trigger
 from cloud.training.schemas import (
@@ -92,9 +94,9 @@ async def get_run(reader: ReadConnection, run_id: UUID) -> TrainingRunDetail:
 
 
 async def list_runs(
-    reader: ReadConnection, page: PageQuery, *, model: str | None, states: Collection[Outcome]
+    reader: ReadConnection, user: Principal, page: PageQuery, *, model: str | None, states: Collection[Outcome]
 ) -> TrainingRunPage:
-    """Runs, newest first.
+    """Runs, newest first; of labels of another organization only to who runs the platform.
 
     Raises:
         InvalidCursorError: the cursor is not of this list.
@@ -108,15 +110,19 @@ async def list_runs(
             raise InvalidCursorError("The cursor is not one that this list returned; start again without it") from None
     repository = TrainingRepository(reader)
     wanted = [state.value for state in states]
-    rows = await repository.runs(model=model, states=wanted, before=before, rows=page.rows)
+    seen_by = None if _sees_all(user) else user.organization_id
+    rows = await repository.runs(model=model, states=wanted, before=before, rows=page.rows, seen_by=seen_by)
     shown, cursor = cut(rows, page.limit, lambda row: encode_cursor(row["asked_at"].isoformat(), str(row["id"])))
     return TrainingRunPage(items=[TrainingRunOut(**_shown(row)) for row in shown], next_cursor=cursor)
 
 
-async def list_rules(reader: ReadConnection, training: Training) -> RetrainRules:
-    """Rules of the models that can be trained, or once could."""
+async def list_rules(reader: ReadConnection, user: Principal, training: Training) -> RetrainRules:
+    """Rules of the models that can be trained, or once could; what is said of another organization's labels is not for everybody."""
     known = await TrainingRepository(reader).rules()
-    models = sorted({*known, *training.settings.training_recipes})
+    recipes = training.settings.training_recipes
+    models = sorted({*known, *recipes})
+    if not _sees_all(user):
+        models = [model for model in models if model in recipes and _may_know(recipes[model], user)]
     return RetrainRules(items=[_rule(model, known.get(model), training) for model in models])
 
 
@@ -134,6 +140,14 @@ async def set_rule(
     await repository.set_rule(model, body.model_dump(mode="json"), user.email, now)
     log.info("retrain_rule_changed", model=model, user=user.id)
     return _rule(model, (await repository.rules())[model], training)
+
+
+def _sees_all(user: Principal) -> bool:
+    return user.role.reaches(Role.PLATFORM_ADMIN)
+
+
+def _may_know(recipe: TrainingRecipe, user: Principal) -> bool:
+    return recipe.organization in {None, user.organization} or recipe.shared
 
 
 def _rule(model: str, row: Row | None, training: Training) -> RetrainRuleOut:

@@ -97,7 +97,8 @@ async def look(training: Training, database: Database, now: datetime) -> dict[st
             repository = TrainingRepository(writer)
             known = (await repository.rules()).get(model)
             rule = RetrainRuleBody.model_validate({} if known is None else known["body"]).rule()
-            decision = decide(rule, _facts(await repository.facts(model, now, now - DAY)), now)
+            known_of = await repository.facts(model, now, now - DAY, organization=recipe.organization)
+            decision = decide(rule, _facts(known_of), now)
             if decision.trigger is not None:
                 try:
                     row = await order_of(writer, training, model, recipe, decision, asked_by="schedule", now=now)
@@ -142,9 +143,8 @@ async def order_of(
         "seed": recipe.seed + await TrainingRepository(writer).count(model),
     }
     if recipe.labels is not None:
-        order["labels"] = await freeze_for(
-            writer, recipe.labels, recipe.split, model=model, storage=training.storage, now=now
-        )
+        frozen = await freeze_for(writer, recipe.labels, recipe.split, model=model, storage=training.storage, now=now)
+        order["labels"] = {**frozen, "shared": recipe.shared}
     return {
         "id": uuid4(),
         "model": model,

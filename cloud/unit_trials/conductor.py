@@ -119,6 +119,8 @@ class Conductor:
         release = self._desk.release(ArtifactKind.MODEL, asked.model, asked.version)
         if not release.approved:
             raise CannotBeginError(f"the repository has not published {asked.model} {asked.version}")
+        if reason := shadows.not_theirs(database, release, asked.organization_id):
+            raise CannotBeginError(reason)
         needs = self._desk.needs(release)
         ends_at = now + timedelta(days=asked.days)
         named = {tuple(one.split("/", 1)) for one in asked.units or ()}

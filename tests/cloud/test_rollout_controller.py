@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -252,6 +252,39 @@ def test_what_two_people_have_not_signed_is_refused_with_the_remedy(fleet: Fleet
     status, reason = fleet.status(key)
     assert status == "refused"
     assert "not signed by enough people" in reason
+
+
+def test_what_learnt_from_the_labels_of_another_farm_goes_to_no_box_of_this_one(fleet: Fleet) -> None:
+    """Its golden frames are pictures of that farm; whoever runs the platform says whether they are shared."""
+    release, _ = fleet.ceremony.repository.release("tiny", "1.1.0")
+    fleet.execute("INSERT INTO organization (slug, name) VALUES ('delta', 'Delta')")
+    learnt_here(fleet.execute, release.sha256, "delta")
+    key = fleet.ask()
+    assert fleet.later() == []
+    status, reason = fleet.status(key)
+    assert (status, "learnt from the labels of another organization" in reason) == ("refused", True)
+    assert "delta" not in reason
+    fleet.execute("""UPDATE training_run SET "order" = jsonb_set("order", '{labels,shared}', 'true')""")
+    fleet.ask()
+    assert len(fleet.later()) == 1
+
+
+def test_what_learnt_from_the_farms_own_labels_goes_to_its_boxes(fleet: Fleet) -> None:
+    release, _ = fleet.ceremony.repository.release("tiny", "1.1.0")
+    learnt_here(fleet.execute, release.sha256, "fjord")
+    fleet.ask()
+    assert len(fleet.later()) == 1
+
+
+def learnt_here(execute: Callable[..., Any], sha256: str, organization: str) -> None:
+    """A run of this platform made the model from labels of an organization."""
+    execute(
+        'INSERT INTO training_run (id, model, trigger, reason, asked_at, asked_by, "order", state, starts, sha256, lineage, metrics,'
+        " production_metrics, gate) SELECT gen_random_uuid(), 'tiny', 'asked', 'a test', now(), 'ada', jsonb_build_object('labels',"
+        " jsonb_build_object('organization_id', id, 'shared', false)), 'proposed', 1, %s, '{}', '{}', '{}', '{}' FROM organization"
+        " WHERE slug = %s",
+        (sha256, organization),
+    )
 
 
 def test_a_second_rollout_leaves_the_boxes_of_the_first_alone(fleet: Fleet) -> None:

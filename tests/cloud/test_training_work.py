@@ -155,6 +155,8 @@ def test_accepted_labels_and_drift_ask_too(database_url: str, tmp_path: Path) ->
         )
 
     async def tell(database: Database) -> None:
+        said = await look(training_in(tmp_path, labels="delta/pens"), database, NOW)
+        assert said == {MODEL: "nothing asks for it"}, "labels and drift of one farm train no model of another"
         said = await look(training, database, NOW)
         assert said == {MODEL: "drift: answers drift at 1 units, and 20 labels are new"}
 
@@ -288,6 +290,8 @@ def test_a_recipe_of_labels_freezes_them_and_the_run_fetches_them_from_the_stora
 
     async def tell(database: Database) -> None:
         marked_wrong(database_url, 20, NOW)
+        said = await look(training_in(tmp_path, labels="delta/pens"), database, NOW)
+        assert said == {MODEL: "nothing asks for it"}
         said = await look(training, database, NOW)
         assert "but: No accepted frame fits" in said[MODEL]  # told, and nothing is asked for
         accept(range(8))

@@ -24,6 +24,7 @@ from contracts.devices import CameraInventory, DeviceEvent, EventBatch, Inventor
 from contracts.downlink import DesiredState, Downlink
 from contracts.topics import Kind
 from tests.cloud.api.farm import Box9
+from tests.cloud.test_rollout_controller import learnt_here
 from tests.edge.deployments.ceremony import Ceremony
 
 UNITS = ["tank-1", "tank-2", "tank-3", "tank-4"]
@@ -175,6 +176,15 @@ def test_half_of_the_tanks_are_told_what_is_signed_for_them_and_an_old_agent_is_
     assert reason == "1 units of 1 boxes; left out: fjord/box-2: its agent cannot run a model in some units only"
     assert fleet.later() == [], "told once"
     assert len(fleet.later(minutes=6)) == 1, "and again while it does not answer"
+
+
+def test_what_learnt_from_the_labels_of_another_farm_is_tried_in_no_tank_of_this_one(fleet: Fleet) -> None:
+    fleet.execute("INSERT INTO organization (slug, name) VALUES ('delta', 'Delta')")
+    learnt_here(fleet.execute, fleet.ceremony.repository.release("tiny", "1.1.0")[0].sha256, "delta")
+    key = fleet.ask()
+    assert fleet.later() == []
+    status, reason = fleet.status(key)
+    assert (status, "learnt from the labels of another organization" in reason) == ("refused", True), reason
 
 
 def test_a_trial_that_somebody_is_just_ending_does_not_begin(fleet: Fleet) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from uuid import uuid4
 
 import httpx
 import psycopg
@@ -101,6 +102,42 @@ def test_rules_are_shown_as_shipped_until_somebody_sets_them(
     assert shown() == answer.json()
     for wrong in ({"new_labels": 0}, {"cooldown_hours": {"drift": 0}}, {"gold": 1}):
         assert is_problem(platform_admin.put(path, json=wrong), 422, "invalid_request")
+
+
+def test_what_learns_from_the_labels_of_one_farm_is_told_to_no_other(
+    platform_admin: httpx.Client, fleet_admin: httpx.Client, api: Api, token_of: Callable[[str], str], farm_url: str,
+) -> None:  # fmt: skip
+    before: Training = api.app.state.training
+    run_id = uuid4()
+    with psycopg.connect(farm_url, autocommit=True) as database, api.client(token_of("rival-fleet")) as rival:
+
+        def seen_by(client: httpx.Client) -> tuple[bool, bool, bool]:
+            runs = client.get(f"/api/v1/training/runs?model={MODEL}").json()["items"]
+            rules = {each["model"] for each in client.get("/api/v1/training/rules").json()["items"]}
+            return len(runs) == 1, client.get(f"/api/v1/tasks/{run_id}").status_code == 200, MODEL in rules
+
+        def teach(*, shared: bool) -> None:
+            recipe = TrainingRecipe.model_validate({"config": "/c", "labels": "shoal/pens", "shared": shared})
+            settings = TrainingSettings(training_recipes={MODEL: recipe})
+            api.app.state.training = Training(settings, before.storage, before.program, before.launcher)
+            database.execute("DELETE FROM training_run WHERE id = %s", (run_id,))
+            database.execute(
+                'INSERT INTO training_run (id, model, trigger, reason, asked_at, asked_by, "order", state, starts, finished_at, lineage,'
+                " metrics, production_metrics, gate) SELECT %s, %s, 'asked', 'a test', now(), 'ada', jsonb_build_object('labels',"
+                " jsonb_build_object('organization_id', id, 'shared', %s::bool)), 'proposed', 1, now(), '{}', '{}', '{}', '{}'"
+                " FROM organization WHERE slug = 'shoal'",
+                (run_id, MODEL, shared),
+            )
+
+        try:
+            teach(shared=False)
+            assert seen_by(fleet_admin) == seen_by(platform_admin) == (True, True, True)
+            assert seen_by(rival) == (False, False, False)
+            teach(shared=True)
+            assert seen_by(rival) == (True, True, True)
+        finally:
+            api.app.state.training = before
+            database.execute("DELETE FROM training_run WHERE id = %s", (run_id,))
 
 
 def test_a_model_without_a_recipe_cannot_be_trained(platform_admin: httpx.Client) -> None:

@@ -1643,7 +1643,8 @@ export interface paths {
         };
         /**
          * Training runs
-         * @description Newest first. ``proposed`` is a candidate that passed the gate; only people's signatures make it a release.
+         * @description Newest first. ``proposed`` is a candidate that passed the gate; only people's signatures make it a release. What learns from
+         *     the labels of one organization is shown to that one, unless its recipe shares it.
          */
         get: operations["listTrainingRuns"];
         put?: never;
