@@ -75,7 +75,10 @@ def import_dataset(
     elif kind == "yolo":
         given = given or read_names(source)
         if not given and source.is_dir():  # a folder that is not there is told by the importer
-            raise DatasetError("--label", "none", "YOLO files number the classes: name them in their order.")
+            raise DatasetError(
+                "--label", "none", "YOLO files number the classes, and there is no data.yaml or classes.txt: name them in their order "
+                "(--label fish, or one for each).",
+            )  # fmt: skip
         images = import_yolo(source, given, licence=licence, provenance=provenance, site=site, crop=crop, watch=watch)
     else:
         raise DatasetError("format", kind, f"Use {', '.join(FORMATS)}.")

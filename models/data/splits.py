@@ -79,7 +79,13 @@ def split_by_site(
     sites = {image.site for image in images}
     for site in held_out:
         if site not in sites:
-            raise DatasetError("data.held_out_sites", site, f"The data has the sites {', '.join(sorted(sites))}.")
+            known = ", ".join(sorted(sites))
+            how = (
+                ""
+                if len(sites) > 1
+                else " Tell them by the column site of an index.csv, or import each with --site; or split by group."
+            )
+            raise DatasetError("data.held_out_sites", site, f"The data has the sites {known}.{how}")
     split: Split = {TRAIN: [], SAME_VIDEO: [], BETWEEN: [], UNSEEN_SITE: []}
     groups: dict[str, list[DatasetImage]] = defaultdict(list)
     for image in images:

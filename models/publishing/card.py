@@ -16,6 +16,17 @@ _MEANING = {
 }
 
 
+_DEEPFISH = (
+    "- The training videos are tropical coastal habitats filmed by day; sea cages, ponds, night and infrared were "
+    "not judged on real frames.\n"
+)
+
+
+def _chosen_on(splits: Mapping[str, DetectionScores]) -> str:
+    others = [f"`{name}`" for name in splits if name != "unseen_site"]
+    return " and ".join(others) or "frames that it was trained on"
+
+
 def model_card(manifest: ModelManifest, figures: Mapping[str, DetectionScores], *, command: str, machine: str) -> str:
     """Write the card.
 
@@ -36,7 +47,7 @@ def model_card(manifest: ModelManifest, figures: Mapping[str, DetectionScores], 
         f"duplicates already suppressed{_embedding(manifest)}; {manifest.bytes / 1e6:.1f} MB, sha256 `{manifest.sha256}`.",
         "## What it scores",
         f"Judged by `models.evaluation` through `models.runtime` on this very file. F1 and count error at the bundle's "
-        f"threshold {manifest.threshold:.2f}, which was chosen on the first and last row, never on unseen sites.",
+        f"threshold {manifest.threshold:.2f}, which was chosen on {_chosen_on(splits)}, never on unseen sites.",
         _table(splits, _MEANING),
     ]
     if sites:
@@ -55,9 +66,8 @@ def model_card(manifest: ModelManifest, figures: Mapping[str, DetectionScores], 
         "- Counts are of visible fish in one frame, not of a stock. Dense schools are undercounted: overlapping boxes "
         "are suppressed and at most 100 kept.\n"
         "- Fish smaller than about 6 pixels in the 384-pixel input are missed.\n"
-        "- The training videos are tropical coastal habitats filmed by day; sea cages, ponds, night and infrared were "
-        "not judged on real frames.\n"
-        "- It must not steer anything that keeps fish alive.",
+        + (_DEEPFISH if any("DeepFish" in f"{s.name} {s.attribution}" for s in manifest.data) else "")
+        + "- It must not steer anything that keeps fish alive.",
         "## How it was made",
         f"`{command}`\n\n"
         + "\n".join(f"- {key}: {value}" for key, value in manifest.training.items())

@@ -21,6 +21,7 @@ from rich.console import Console
 from contracts.bundles import DataSource, DetectionOutput, ModelManifest, Task
 from contracts.errors import ConfigurationError
 from models.data.frames import Located, read_picture
+from models.data.splits import UNSEEN_SITE
 from models.detector.model import OUTPUTS, DeployedDetector
 from models.evaluation.detection import DetectionScores, score
 from models.evaluation.evaluate import LOWEST_CONFIDENCE, evaluate, run_detector, table
@@ -122,7 +123,8 @@ def publish_prepared(
     manifest = manifest.model_copy(update={"embedding": measure_embedding(draft, taught, name=OUTPUTS[-1])})
     write_manifest(draft, manifest)
 
-    known = [located for name, frames in judged.items() if name != "unseen_site" for located in frames]
+    # Never on sites that judge as unseen; where nothing else judges, on what trained.
+    known = [located for name, frames in judged.items() if name != UNSEEN_SITE for located in frames] or list(taught)
     threshold = _best_threshold(draft, known)
     figures = evaluate(draft, judged, threshold=threshold)
     console.print(table(figures))

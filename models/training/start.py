@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
+import torch
 from pydantic import BaseModel, Field, ValidationError
 from rich.console import Console
 from rich.progress import track
@@ -14,6 +15,7 @@ from rich.progress import track
 from contracts.errors import ConfigurationError
 from models.data.near_duplicates import GuardOptions
 from models.data.pictures import Watch, unwatched
+from models.detector.model import FishDetector
 from models.runtime.bundle import find_bundle, load_bundle
 from models.runtime.errors import BundleError
 from models.training.classifier_job import ClassifierJob, open_classifier_job
@@ -21,7 +23,7 @@ from models.training.config import ClassifierTrainingConfig, TrainingConfig, loa
 from models.training.detector_job import DetectorJob, prepare_dataset
 from models.training.from_bundle import detector_from_bundle
 from models.training.prepare import Prepared, prepare
-from models.training.train import CONFIG, MODEL, load_trained, run
+from models.training.train import CONFIG, MODEL, run
 
 RESULTS = "folds.json"
 """Figures of a cross-validation, in the folder that holds its folds."""
@@ -129,7 +131,8 @@ def open_detector_job(config: TrainingConfig, prepared: Prepared) -> DetectorJob
     found = find_base(config.base)
     if found.is_file():
         try:
-            model = load_trained(config.model, found)
+            model = FishDetector(config.model, pretrained=False)
+            model.start_from(torch.load(found, map_location="cpu", weights_only=True))
         except RuntimeError as error:
             differing = "; ".join(line.strip() for line in str(error).splitlines()[1:3])
             raise ConfigurationError(

@@ -24,7 +24,7 @@ from models.data.near_duplicates import GuardOptions
 from models.data.snapshot import write_snapshot
 from models.data.splits import pictures_fingerprint
 from models.detector.config import DetectorConfig
-from models.detector.model import FishDetector
+from models.detector.model import BOX_PYRAMID, FishDetector
 from models.publishing.provenance import source
 from models.training.checkpoint import load_checkpoint, save_checkpoint
 from models.training.config import ScheduleConfig, TrainingConfig
@@ -254,9 +254,18 @@ class _Run:
 
 
 def load_trained(config: DetectorConfig, weights: Path) -> FishDetector:
-    """Return the trained network, ready for inference."""
-    model = FishDetector(config, pretrained=False)
-    model.start_from(torch.load(weights, map_location="cpu", weights_only=True))
+    """Return the trained network, ready for inference.
+
+    A run that went on from a bundle has the width of its head and its pyramid for boxes, whatever its own configuration says of them.
+
+    Raises:
+        RuntimeError: the weights are of another network.
+    """
+    state = torch.load(weights, map_location="cpu", weights_only=True)
+    pyramid = config.box_pyramid or any(name.startswith(f"{BOX_PYRAMID}.") for name in state)
+    width = state["heat.weight"].shape[1] if "heat.weight" in state else config.head_channels
+    model = FishDetector(config.model_copy(update={"box_pyramid": pyramid, "head_channels": width}), pretrained=False)
+    model.start_from(state)
     return model.eval()
 
 

@@ -19,6 +19,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 from rich.console import Console
+from typer.testing import CliRunner
 
 from contracts.errors import ConfigurationError
 from models.runtime import Detector, check_golden, load_bundle, open_session
@@ -35,6 +36,7 @@ from models.detector.loss import detection_loss
 from models.detector.model import STRIDE, DeployedDetector, FishDetector, refined, survivors
 from models.detector.targets import make_targets
 from models.export.parity import ParityError, check_detector_parity
+from models.publishing.export_run import export_run
 from models.publishing.publish import publish
 from models.training.batches import epoch_batches, make_batch
 from models.training.checkpoint import CHECKPOINT
@@ -43,6 +45,7 @@ from models.training.prepare import prepare
 from models.training.start import open_detector_job, start
 from models.training.train import CONFIG, CURVE, LINEAGE, MODEL, load_trained, run, train
 from shoal import __version__
+from shoal.cli import app
 
 pytestmark = [pytest.mark.train, pytest.mark.timeout(300)]
 
@@ -152,6 +155,28 @@ def test_a_run_goes_on_from_another_at_a_finer_input(root: Path, tmp_path: Path)
     other = finer.model_copy(update={"model": finer.model.model_copy(update={"head_channels": 24})})
     with pytest.raises(ConfigurationError, match="set model as its"):
         open_detector_job(other, prepare(other, [root]))
+
+
+def test_a_farm_of_two_sites_goes_on_from_the_shipped_detector_and_exports_it(root: Path, tmp_path: Path) -> None:
+    """As docs/models.md begins: a whole site judges, and the configuration says nothing of the pyramid that the bundle has."""
+    schedule = {"epochs": 1, "images_per_epoch": 2, "batch_size": 2, "warmup_steps": 1, "threads": 1}
+    config = tmp_path / "detector.yaml"
+    config.write_text(json.dumps({
+        "task": "detection", "name": "our-detector", "version": "1.0.0", "labels": ["fish"], "base": "fish-detector",
+        "model": {"width": 128, "height": 80, "frozen_blocks": 11}, "schedule": schedule,
+    }))  # fmt: skip
+    words = [("dataset", "import", "yolo", root / "farm", "-o", tmp_path / "tank.json", "--label", "fish"),
+             ("dataset", "freeze", tmp_path / "tank.json", "--by", "site", "--hold-out", "site-2", "-o", tmp_path / "sets", "--data", root)]  # fmt: skip
+    for each in words:
+        assert CliRunner().invoke(app, ["models", *map(str, each)], catch_exceptions=False).exit_code == 0
+    (frozen,) = (tmp_path / "sets").iterdir()
+    start(config, frozen, tmp_path / "run", roots=[root], console=quiet())
+    (manifest,) = export_run(tmp_path / "run", tmp_path / "our-detector", command="the test", console=quiet())
+    assert {name.partition(".")[0] for name in manifest.metrics if "." in name} == {"unseen_site"}
+    assert manifest.training["held_out"] == "unseen_site"
+    card = (tmp_path / "our-detector" / "README.md").read_text()
+    assert "chosen on frames that it was trained on, never on unseen sites" in card
+    assert "tropical" not in card, "that is other people's data"
 
 
 def test_boxes_learn_in_a_pyramid_of_their_own_and_what_finds_fish_stays_bit_for_bit(
