@@ -13,7 +13,18 @@ import { useReleases } from '../releases/queries';
 import { runnable, wayBack } from '../releases/rules';
 import { PlanFields } from './PlanFields';
 import { useAsk } from './queries';
-import { DEFAULT_PLAN, isSlug, isVersion, planFaults, planOf, slugsOf, type PlanDraft } from './rules';
+import { AudienceFields, ReleaseNameField, VersionField } from './ReleaseFields';
+import {
+  audienceOf,
+  DEFAULT_PLAN,
+  EVERYBODY,
+  isAudience,
+  isSlug,
+  isVersion,
+  planFaults,
+  planOf,
+  type PlanDraft,
+} from './rules';
 
 const KINDS: readonly ArtifactKind[] = ['model', 'config', 'agent'];
 /** The only name of releases of the agent (`contracts.deployments.AGENT_NAME`). */
@@ -35,8 +46,7 @@ export function AskDialog({ release, onClose, onAsked }: Props): JSX.Element {
   const [version, setVersion] = useState(release?.version ?? '');
   const [backTo, setBackTo] = useState((release && wayBack(release, published)) ?? '');
   const [chosen, setChosen] = useState<readonly string[]>([]);
-  const [groups, setGroups] = useState('');
-  const [tags, setTags] = useState('');
+  const [audience, setAudience] = useState(EVERYBODY);
   const [second, setSecond] = useState(false);
   const [leaveOut, setLeaveOut] = useState(false);
   const [own, setOwn] = useState(false);
@@ -44,13 +54,13 @@ export function AskDialog({ release, onClose, onAsked }: Props): JSX.Element {
   const ask = useAsk();
   const model = kind === 'agent' ? AGENT : called;
   const ofKind = published.filter((one) => one.kind === kind);
-  const ofName = ofKind.filter((one) => one.model === model);
+  const versions = ofKind.filter((one) => one.model === model).map((one) => one.version);
   const good =
     name.trim() !== '' &&
     isSlug(model) &&
     isVersion(version) &&
     (backTo === '' || isVersion(backTo)) &&
-    [...slugsOf(groups), ...slugsOf(tags)].every(isSlug) &&
+    isAudience(audience) &&
     (!own || planFaults(draft).length === 0);
   const submit = (): void => {
     const wanted = {
@@ -60,8 +70,7 @@ export function AskDialog({ release, onClose, onAsked }: Props): JSX.Element {
       version,
       back_to: backTo === '' ? null : backTo,
       sites: chosen.length === 0 ? null : [...chosen],
-      groups: groups.trim() === '' ? null : slugsOf(groups),
-      tags: tags.trim() === '' ? null : slugsOf(tags),
+      ...audienceOf(audience),
       second_person: second,
       leave_out_incompatible: leaveOut,
       ...(own && { plan: planOf(draft) }),
@@ -96,55 +105,30 @@ export function AskDialog({ release, onClose, onAsked }: Props): JSX.Element {
         onChange={setKind}
       />
       {kind !== 'agent' && (
-        <TextField
+        <ReleaseNameField
           label={kind === 'config' ? t('rollouts.config') : t('rollouts.model')}
-          required
           value={called}
-          error={called !== '' && !isSlug(called)}
-          onChange={(event) => setCalled(event.target.value.trim())}
-          slotProps={{ htmlInput: { list: 'released-names' } }}
+          proposed={ofKind.map((one) => one.model)}
+          onChange={setCalled}
         />
       )}
-      <TextField
+      <VersionField
         label={t('rollouts.version')}
         required
         value={version}
-        error={version !== '' && !isVersion(version)}
+        proposed={versions}
         helperText={t('rollouts.version_form')}
-        onChange={(event) => setVersion(event.target.value.trim())}
-        slotProps={{ htmlInput: { list: 'released-versions' } }}
+        onChange={setVersion}
       />
-      <TextField
+      <VersionField
         label={t('rollouts.back_to')}
         value={backTo}
-        error={backTo !== '' && !isVersion(backTo)}
+        proposed={versions}
         helperText={kind === 'agent' ? t('rollouts.agent_back_text') : t('rollouts.back_to_text')}
-        onChange={(event) => setBackTo(event.target.value.trim())}
-        slotProps={{ htmlInput: { list: 'released-versions' } }}
+        onChange={setBackTo}
       />
-      <datalist id="released-names">
-        {[...new Set(ofKind.map((one) => one.model))].map((one) => (
-          <option key={one} value={one} />
-        ))}
-      </datalist>
-      <datalist id="released-versions">
-        {ofName.map((one) => (
-          <option key={one.version} value={one.version} />
-        ))}
-      </datalist>
       <SiteChoice chosen={chosen} onChange={setChosen} />
-      <TextField
-        label={t('rollouts.groups')}
-        value={groups}
-        helperText={t('rollouts.groups_text')}
-        onChange={(event) => setGroups(event.target.value)}
-      />
-      <TextField
-        label={t('rollouts.tags')}
-        value={tags}
-        helperText={t('rollouts.tags_text')}
-        onChange={(event) => setTags(event.target.value)}
-      />
+      <AudienceFields audience={audience} onChange={setAudience} />
       <FormControlLabel
         control={<Switch checked={leaveOut} onChange={(_event, on) => setLeaveOut(on)} />}
         label={t('rollouts.leave_out')}

@@ -13,8 +13,7 @@ import { Pages } from '../../kit/Pages';
 import { Table } from '../../kit/Table';
 import { Tabs } from '../../kit/Tabs';
 import { farmDateTime } from '../../kit/time';
-import { reaches } from '../auth/rules';
-import { useSession } from '../auth/useSession';
+import { useMay } from '../auth/useMay';
 import { FarmFrame } from '../farms/FarmFrame';
 import { ReleasesPart } from '../releases/ReleasesPart';
 import { TrialsPart } from '../trials/TrialsPart';
@@ -54,7 +53,7 @@ interface Props {
 function Rollouts({ site, units, timezone, skewMs }: Props): JSX.Element {
   const [asking, setAsking] = useState<Release | 'any' | null>(null);
   const navigate = useNavigate();
-  const mayAsk = reaches(useSession()?.user.role ?? 'viewer', 'fleet_admin');
+  const mayAsk = useMay('fleet_admin');
   return (
     <Box sx={{ display: 'grid', gap: 1, gridTemplateColumns: 'minmax(0, 1fr)' }}>
       <PageTitle title={t('rollouts.title')} text={t('rollouts.text')}>

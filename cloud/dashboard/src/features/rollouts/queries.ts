@@ -5,7 +5,6 @@ import {
   useQuery,
   useQueryClient,
   type InfiniteData,
-  type QueryClient,
   type UseInfiniteQueryResult,
   type UseMutationResult,
   type UseQueryResult,
@@ -29,6 +28,7 @@ import type {
   SamplePair,
 } from '../../api/types';
 import { paged } from '../../kit/paged';
+import { taken } from '../../kit/taken';
 import type { Wish } from './rules';
 
 const POLL_MS = 5_000;
@@ -58,11 +58,7 @@ export function useDecisions(id: string): UseInfiniteQueryResult<InfiniteData<De
 }
 
 export function useAsk(): UseMutationResult<RolloutView, Error, NewRollout> {
-  const client = useQueryClient();
-  return useMutation({
-    mutationFn: askRollout,
-    ...taken(client),
-  });
+  return useMutation({ mutationFn: askRollout, ...taken(useQueryClient(), 'rollouts') });
 }
 
 export interface Ordering {
@@ -76,20 +72,8 @@ export function useOrder(): UseMutationResult<RolloutView, Error, Ordering> {
   return useMutation({
     mutationFn: ({ id, kind, reason }) =>
       kind === 'approve' ? approveRollout(id, reason) : orderRollout(id, kind, reason),
-    ...taken(client),
+    ...taken(client, 'rollouts'),
   });
-}
-
-/** Who sent it need not wait until every list has been asked again. */
-function taken(client: QueryClient) {
-  return {
-    onSuccess: (rollout: RolloutView): void => {
-      client.setQueryData(['rollouts', 'one', rollout.id], rollout);
-    },
-    onSettled: (): void => {
-      void client.invalidateQueries({ queryKey: ['rollouts'] });
-    },
-  };
 }
 
 /** Boxes send them when their link is idle, so they are asked for seldom. */

@@ -140,6 +140,25 @@ export function slugsOf(text: string): string[] {
   return text.split(/[\s,;]+/).filter((each) => each !== '');
 }
 
+/** Groups and tags as people type them; a rollout or a trial goes to boxes that have one of each. */
+export interface Audience {
+  readonly groups: string;
+  readonly tags: string;
+}
+
+export const EVERYBODY: Audience = { groups: '', tags: '' };
+
+/** Whether the server takes these names. */
+export function isAudience({ groups, tags }: Audience): boolean {
+  return [...slugsOf(groups), ...slugsOf(tags)].every(isSlug);
+}
+
+/** As it is asked for; null does not choose. */
+export function audienceOf({ groups, tags }: Audience): Record<keyof Audience, string[] | null> {
+  const named = (text: string): string[] | null => (text.trim() === '' ? null : slugsOf(text));
+  return { groups: named(groups), tags: named(tags) };
+}
+
 function number(text: string): number {
   return text.trim() === '' ? NaN : Number(text.trim().replace(',', '.'));
 }

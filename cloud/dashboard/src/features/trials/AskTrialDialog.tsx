@@ -12,7 +12,8 @@ import { SelectField } from '../../kit/SelectField';
 import { SiteChoice } from '../farms/SiteChoice';
 import { useReleases } from '../releases/queries';
 import { runnable } from '../releases/rules';
-import { isSlug, isVersion, slugsOf } from '../rollouts/rules';
+import { AudienceFields, ReleaseNameField, VersionField } from '../rollouts/ReleaseFields';
+import { audienceOf, EVERYBODY, isAudience, isSlug, isVersion } from '../rollouts/rules';
 import { useAskTrial } from './queries';
 import { daysOf, shareOf } from './rules';
 
@@ -38,8 +39,7 @@ export function AskTrialDialog({ site, units, onClose, onAsked }: Props): JSX.El
   const [percent, setPercent] = useState('50');
   const [tanks, setTanks] = useState<readonly string[]>([]);
   const [sites, setSites] = useState<readonly string[]>([]);
-  const [groups, setGroups] = useState('');
-  const [tags, setTags] = useState('');
+  const [audience, setAudience] = useState(EVERYBODY);
   const [second, setSecond] = useState(false);
   const ask = useAskTrial();
   const lasts = daysOf(days);
@@ -50,7 +50,7 @@ export function AskTrialDialog({ site, units, onClose, onAsked }: Props): JSX.El
     isVersion(version) &&
     lasts !== null &&
     (named ? tanks.length > 0 : share !== null) &&
-    [...slugsOf(groups), ...slugsOf(tags)].every(isSlug);
+    isAudience(audience);
   const submit = (): void => {
     if (lasts === null) return;
     const wanted = {
@@ -61,8 +61,7 @@ export function AskTrialDialog({ site, units, onClose, onAsked }: Props): JSX.El
       share: named ? null : share,
       units: named ? tanks.map((slug) => `${site}/${slug}`) : null,
       sites: named ? [site] : sites.length === 0 ? null : [...sites],
-      groups: groups.trim() === '' ? null : slugsOf(groups),
-      tags: tags.trim() === '' ? null : slugsOf(tags),
+      ...audienceOf(audience),
       second_person: second,
     };
     ask.mutate(wanted, { onSuccess: onAsked });
@@ -80,36 +79,21 @@ export function AskTrialDialog({ site, units, onClose, onAsked }: Props): JSX.El
       <Typography variant="body2" color="textSecondary">
         {t('trials.ask_text')}
       </Typography>
-      <TextField
+      <ReleaseNameField
         label={t('rollouts.model')}
-        required
         autoFocus
         value={model}
-        error={model !== '' && !isSlug(model)}
-        onChange={(event) => setModel(event.target.value.trim())}
-        slotProps={{ htmlInput: { list: 'trial-models' } }}
+        proposed={published.map((one) => one.model)}
+        onChange={setModel}
       />
-      <TextField
+      <VersionField
         label={t('rollouts.version')}
         required
         value={version}
-        error={version !== '' && !isVersion(version)}
+        proposed={published.filter((one) => one.model === model).map((one) => one.version)}
         helperText={t('rollouts.version_form')}
-        onChange={(event) => setVersion(event.target.value.trim())}
-        slotProps={{ htmlInput: { list: 'trial-versions' } }}
+        onChange={setVersion}
       />
-      <datalist id="trial-models">
-        {[...new Set(published.map((one) => one.model))].map((one) => (
-          <option key={one} value={one} />
-        ))}
-      </datalist>
-      <datalist id="trial-versions">
-        {published
-          .filter((one) => one.model === model)
-          .map((one) => (
-            <option key={one.version} value={one.version} />
-          ))}
-      </datalist>
       <TextField
         label={t('rollouts.name')}
         value={name}
@@ -162,18 +146,7 @@ export function AskTrialDialog({ site, units, onClose, onAsked }: Props): JSX.El
           <SiteChoice chosen={sites} onChange={setSites} />
         </>
       )}
-      <TextField
-        label={t('rollouts.groups')}
-        value={groups}
-        helperText={t('rollouts.groups_text')}
-        onChange={(event) => setGroups(event.target.value)}
-      />
-      <TextField
-        label={t('rollouts.tags')}
-        value={tags}
-        helperText={t('rollouts.tags_text')}
-        onChange={(event) => setTags(event.target.value)}
-      />
+      <AudienceFields audience={audience} onChange={setAudience} />
       <FormControlLabel
         control={<Switch checked={second} onChange={(_event, on) => setSecond(on)} />}
         label={t('rollouts.second_person')}

@@ -7,6 +7,7 @@ import { t } from '../../i18n';
 import { FormDialog } from '../../kit/FormDialog';
 import { useReleases } from '../releases/queries';
 import { runnable, wayBack } from '../releases/rules';
+import { VersionField } from '../rollouts/ReleaseFields';
 import { isVersion } from '../rollouts/rules';
 import { useAdoptTrial, useApproveTrial, useEndTrial } from './queries';
 import { LEAST_REASON, type Deed } from './rules';
@@ -75,21 +76,15 @@ function Adopting({ trial, onClose, onAdopted }: Omit<Props, 'deed' | 'onDone'>)
     >
       <Named trial={trial} />
       <Typography>{t('trials.adopt_text')}</Typography>
-      <TextField
+      <VersionField
         label={t('rollouts.back_to')}
         value={backTo}
-        error={backTo !== '' && !isVersion(backTo)}
-        helperText={t('rollouts.back_to_text')}
-        onChange={(event) => setTyped(event.target.value.trim())}
-        slotProps={{ htmlInput: { list: 'versions-before' } }}
-      />
-      <datalist id="versions-before">
-        {published
+        proposed={published
           .filter((one) => one.model === trial.model && one.version !== trial.version)
-          .map((one) => (
-            <option key={one.version} value={one.version} />
-          ))}
-      </datalist>
+          .map((one) => one.version)}
+        helperText={t('rollouts.back_to_text')}
+        onChange={setTyped}
+      />
     </FormDialog>
   );
 }

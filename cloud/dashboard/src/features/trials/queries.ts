@@ -5,7 +5,6 @@ import {
   useQuery,
   useQueryClient,
   type InfiniteData,
-  type QueryClient,
   type UseInfiniteQueryResult,
   type UseMutationResult,
   type UseQueryResult,
@@ -22,6 +21,7 @@ import {
 } from '../../api/endpoints';
 import type { NewTrial, RolloutView, Trial, TrialBoxPage, TrialComparison, TrialPage } from '../../api/types';
 import { paged } from '../../kit/paged';
+import { taken } from '../../kit/taken';
 
 const POLL_MS = 5_000;
 
@@ -53,7 +53,7 @@ export function useComparison(id: string): UseQueryResult<TrialComparison> {
 }
 
 export function useAskTrial(): UseMutationResult<Trial, Error, NewTrial> {
-  return useMutation({ mutationFn: askTrial, ...taken(useQueryClient()) });
+  return useMutation({ mutationFn: askTrial, ...taken(useQueryClient(), 'trials') });
 }
 
 export interface Word {
@@ -64,12 +64,15 @@ export interface Word {
 export function useApproveTrial(): UseMutationResult<Trial, Error, Word> {
   return useMutation({
     mutationFn: ({ id, reason }) => approveTrial(id, reason),
-    ...taken(useQueryClient()),
+    ...taken(useQueryClient(), 'trials'),
   });
 }
 
 export function useEndTrial(): UseMutationResult<Trial, Error, Word> {
-  return useMutation({ mutationFn: ({ id, reason }) => endTrial(id, reason), ...taken(useQueryClient()) });
+  return useMutation({
+    mutationFn: ({ id, reason }) => endTrial(id, reason),
+    ...taken(useQueryClient(), 'trials'),
+  });
 }
 
 export function useAdoptTrial(): UseMutationResult<
@@ -82,16 +85,4 @@ export function useAdoptTrial(): UseMutationResult<
     mutationFn: ({ id, backTo }) => adoptTrial(id, backTo),
     onSettled: () => void client.invalidateQueries({ queryKey: ['rollouts'] }),
   });
-}
-
-/** Who sent it need not wait until every list has been asked again. */
-function taken(client: QueryClient) {
-  return {
-    onSuccess: (trial: Trial): void => {
-      client.setQueryData(['trials', 'one', trial.id], trial);
-    },
-    onSettled: (): void => {
-      void client.invalidateQueries({ queryKey: ['trials'] });
-    },
-  };
 }

@@ -1,1 +1,0 @@
-export{t as mount}from"./main-7c0Z3mg1.js";
