@@ -6,7 +6,7 @@ import hashlib
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import NAMESPACE_URL, uuid5
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from cloud.devices.schemas import CameraNow, Device, DeviceGroup, DeviceHealth
 from cloud.registry.schemas import (
@@ -28,6 +28,9 @@ BUNDLE = Path(__file__).resolve().parents[2] / "models" / "bundles" / "fish-dete
 SITE = "nordfjord"
 BOXES = 12
 """Of the mock's fleet."""
+AWAY = 7
+"""The box whose link broke two hours ago; all that it said of itself is older."""
+LINK_BROKE = timedelta(hours=2, minutes=10)
 
 
 def sha256(name: str) -> str:
@@ -157,9 +160,9 @@ def devices(now: datetime) -> list[Device]:
             slug=f"edge-{number}",
             name=f"edge-{number}",
             site=SITE,
-            state="offline" if number == 7 else "online",
-            state_at=now - timedelta(hours=7),
-            last_seen_at=now - timedelta(hours=2 if number == 7 else 0),
+            state="offline" if number == AWAY else "online",
+            state_at=now - (LINK_BROKE if number == AWAY else timedelta(hours=7)),
+            last_seen_at=now - (LINK_BROKE if number == AWAY else timedelta(0)),
             agent_version="0.1.0",
             tags=["turbid"] if number % 3 == 0 else [],
             groups=["pilot"] if number < 3 else [],
@@ -180,8 +183,8 @@ def health(now: datetime) -> list[DeviceHealth]:
     found = []
     for device in devices(now):
         number = device.id
-        bad, away, new = number == 4, number == 7, number == 12
-        told = now - (timedelta(hours=2) if away else timedelta(seconds=12))
+        bad, new = number == 4, number == 12
+        told = now - (LINK_BROKE if number == AWAY else timedelta(seconds=12))
         cameras = [
             CameraNow(
                 name=f"cam-{side}", state="running", fps=0.0 if bad and side == "b" else 5.0, last_frame_age_s=0.3
@@ -195,22 +198,24 @@ def health(now: datetime) -> list[DeviceHealth]:
                 state=device.state,
                 observed_at=None if new else told,
                 degraded=["the outbox has thinned readings"] if bad else [],
-                certificate_expires_at=now + timedelta(days=9 if number == 2 else 200),
-                uptime_s=86_400.0 * number,
-                outbox_rows=7_200 if away else 3,
-                outbox_bytes=1_400_000 if away else 900,
-                outbox_oldest_age_s=2.0,
-                disk_free_bytes=400_000_000 if bad else 41_000_000_000,
-                rss_bytes=310_000_000,
-                cpu_percent=34.0,
+                certificate_expires_at=None if new else now + timedelta(days=9 if number == 2 else 200),
+                uptime_s=None if new else 86_400.0 * number,
+                outbox_rows=None if new else 3,
+                outbox_bytes=None if new else 900,
+                outbox_oldest_age_s=None if new else 2.0,
+                disk_free_bytes=None if new else 400_000_000 if bad else 41_000_000_000,
+                rss_bytes=None if new else 310_000_000,
+                cpu_percent=None if new else 34.0,
                 model=None if new else "fish-detector 1.1.0",
-                provider="TensorrtExecutionProvider",
+                provider=None if new else "TensorrtExecutionProvider",
                 last_seen_at=device.last_seen_at,
                 agent_version=device.agent_version,
                 clock_trusted=None if new else number != 9,
-                temperatures_c={"CPU-therm": 88.5 if bad else 51.5, "GPU-therm": 49.0},
+                temperatures_c={} if new else {"CPU-therm": 88.5 if bad else 51.5, "GPU-therm": 49.0},
                 cameras=[] if new else cameras,
-                channel_age_s={
+                channel_age_s={}
+                if new
+                else {
                     "tank-1.do": 1.2,
                     "tank-1.temperature": 1.2,
                     "tank-2.ph": 1_900.0 if number == 5 else 1.4,
@@ -229,6 +234,8 @@ def standings(now: datetime) -> list[DeviceStanding]:
         runs = "1.2.0"
         if number == 3:
             state, reason, runs = "rolled_back", "3 errors in a row on probation", "1.1.0"
+        told = LINK_BROKE if number == AWAY else timedelta(seconds=12)
+        said_at = now - told - timedelta(minutes=number)
         if number == 8:
             state, waiting, runs = "activating", "feeding at tank-2", "1.1.0"
         wanted = DesiredView(
@@ -241,8 +248,8 @@ def standings(now: datetime) -> list[DeviceStanding]:
             sent=number != 11,
         )
         said = ReportedView(
-            at=now - timedelta(minutes=number),
-            stored_at=now - timedelta(minutes=number),
+            at=said_at,
+            stored_at=said_at,
             deployment=f"d-{number}",
             state=state,
             sha256=wanted.sha256,
@@ -254,9 +261,7 @@ def standings(now: datetime) -> list[DeviceStanding]:
             kind=ArtifactKind.MODEL,
             desired=wanted,
             reported=said,
-            running=RunningView(
-                sha256=sha256(f"fish-detector {runs}"), name=f"fish-detector {runs}", at=now - timedelta(seconds=12)
-            ),
+            running=RunningView(sha256=sha256(f"fish-detector {runs}"), name=f"fish-detector {runs}", at=now - told),
             verified_sha256=wanted.sha256,
             committed_sha256=sha256(f"fish-detector {runs}"),
             agrees=runs == version,
@@ -281,6 +286,17 @@ def standings(now: datetime) -> list[DeviceStanding]:
     return found
 
 
+RUNNING = "More fish in the dark"
+
+
+def _trial_id(name: str) -> UUID:
+    return uuid5(NAMESPACE_URL, name)
+
+
+TRIAL = _trial_id(RUNNING)
+"""The trial that has begun and not ended."""
+
+
 def trials(now: datetime) -> list[UnitTrialSummary]:
     """One waits for a second person, one has run for nine days, one went back in two boxes."""
     admin, other = "fleet_admin@nordfjord.example", "second_admin@nordfjord.example"
@@ -296,7 +312,7 @@ def trials(now: datetime) -> list[UnitTrialSummary]:
         } | also
         began = None if given["status"] == "proposed" else now - timedelta(days=age_d)
         return UnitTrialSummary(
-            id=uuid5(NAMESPACE_URL, name),
+            id=_trial_id(name),
             name=name,
             model="fish-detector",
             sha256=None if began is None else sha256(f"fish-detector {given['version']}"),
@@ -313,7 +329,7 @@ def trials(now: datetime) -> list[UnitTrialSummary]:
 
     return [
         trial("Eyes for the spring", 0.1, status="proposed", created_by=other, approved_by=None),
-        trial("More fish in the dark", 9, reason="it runs in 8 of 8 boxes"),
+        trial(RUNNING, 9, reason="it runs in 8 of 8 boxes"),
         trial(
             "Finer input",
             40,
@@ -326,11 +342,11 @@ def trials(now: datetime) -> list[UnitTrialSummary]:
 
 
 def trial_boxes(now: datetime) -> list[TrialBox]:
-    """Eight boxes of two tanks: one is away, one went back by itself and has not said so of its tank."""
+    """Eight boxes of two tanks: one is away since two hours, one went back by itself and has not said so of its tank."""
     new, own = "fish-detector 1.2.0", "fish-detector 1.0.0"
     found = []
     for number in range(1, 9):
-        away, back = number == 7, number == 3
+        back = number == 3
         runs = {"tank-1": own, "tank-2": own if back else new}
         found.append(
             TrialBox(
@@ -340,17 +356,17 @@ def trial_boxes(now: datetime) -> list[TrialBox]:
                 reason="",
                 active_at=now - timedelta(days=9),
                 ended_at=None,
-                heard_at=None if away else now - timedelta(seconds=20),
+                heard_at=now - (LINK_BROKE if number == AWAY else timedelta(seconds=20)),
                 units=[
                     TrialUnit(
                         unit=unit,
                         in_trial=unit == "tank-2",
-                        running_sha256=None if away else sha256(model),
-                        running="" if away else model,
+                        running_sha256=sha256(model),
+                        running=model,
                     )
                     for unit, model in runs.items()
                 ],
-                agrees=None if away else not back,
+                agrees=not back,
             )
         )
     return found

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.dashboard.conftest import go, sign_in
+from tests.dashboard.mock_fleet import TRIAL
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page, Route
@@ -45,6 +46,7 @@ PAGES = (
     "rollouts",
     "rollouts?part=trials",
     "rollouts?part=releases",
+    f"rollouts/trials/{TRIAL}",
     "reports?report=traceability",
     "dead-letters",
     "settings?part=on-call",

@@ -20,6 +20,11 @@ export function useNow<T extends string | number | boolean | null>(question: (no
   return useSyncExternalStore(useContext(InSight) ? subscribe : asleep, () => question(present));
 }
 
+/** Wall clock of the server in ms, in steps of ten seconds: often enough where ages of minutes are judged in a long table. */
+export function useServerNowMs(skewMs: number): number {
+  return useNow((now) => Math.floor((now.wallMs + skewMs) / 10_000) * 10_000);
+}
+
 function asleep(): () => void {
   return asleep;
 }

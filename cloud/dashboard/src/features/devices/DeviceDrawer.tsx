@@ -7,7 +7,7 @@ import Typography from '@mui/material/Typography';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState, type JSX, type ReactNode } from 'react';
 import { listDevices, setDeviceTags } from '../../api/endpoints';
-import type { Device, DeviceHealth, Standing } from '../../api/types';
+import type { Device, DeviceHealth, DeviceStanding, Standing } from '../../api/types';
 import { numberText, t, word } from '../../i18n';
 import { AskForm } from '../../kit/AskForm';
 import { Facts, type Fact } from '../../kit/Facts';
@@ -15,9 +15,8 @@ import { CloseIcon } from '../../kit/icons';
 import { sizeText } from '../../kit/size';
 import { Table } from '../../kit/Table';
 import { farmDateTime, shortAgeText } from '../../kit/time';
-import { reaches } from '../auth/rules';
-import { useSession } from '../auth/useSession';
-import { namesOf, risksOf, streamsOf, verdictOf } from './fleet';
+import { useMay } from '../auth/useMay';
+import { namesOf, risksOf, secondsSince, streamsOf, verdictOf, type Verdict } from './fleet';
 import { Risks, VerdictMark } from './marks';
 import { certificateText, clockText, toldText } from './texts';
 
@@ -25,13 +24,14 @@ interface Props {
   /** `site/device`. */
   name: string;
   health: DeviceHealth | undefined;
-  standings?: readonly Standing[] | undefined;
+  /** What runs on it, where that is known. */
+  device?: DeviceStanding | undefined;
   timezone: string;
   nowMs: number;
   onClose: () => void;
 }
 
-export function DeviceDrawer({ name, health, standings = [], timezone, nowMs, onClose }: Props): JSX.Element {
+export function DeviceDrawer({ name, health, device, timezone, nowMs, onClose }: Props): JSX.Element {
   return (
     <Drawer
       anchor="right"
@@ -58,8 +58,13 @@ export function DeviceDrawer({ name, health, standings = [], timezone, nowMs, on
           </IconButton>
         </Box>
         {health !== undefined && <Health box={health} timezone={timezone} nowMs={nowMs} />}
-        {standings.map((standing) => (
-          <Hashes key={standing.kind} standing={standing} timezone={timezone} />
+        {device?.items.map((standing) => (
+          <Hashes
+            key={standing.kind}
+            standing={standing}
+            verdict={verdictOf(standing, device.last_seen_at, nowMs)}
+            timezone={timezone}
+          />
         ))}
         {health !== undefined && <Measures box={health} nowMs={nowMs} />}
         <Tags name={name} />
@@ -83,7 +88,7 @@ function Health({ box, timezone, nowMs }: HealthProps): JSX.Element {
       t('devices.heard'),
       box.last_seen_at === null ? '–' : farmDateTime(Date.parse(box.last_seen_at), timezone),
     ],
-    [t('fleet.told'), toldText(box, nowMs)],
+    [t('fleet.told'), toldText(box.observed_at, nowMs)],
     [t('devices.version'), box.agent_version ?? '–'],
     [t('fleet.model'), box.model ?? '–'],
     [t('fleet.certificate'), certificateText(box, nowMs)],
@@ -103,7 +108,13 @@ function Health({ box, timezone, nowMs }: HealthProps): JSX.Element {
   );
 }
 
-function Hashes({ standing, timezone }: { standing: Standing; timezone: string }): JSX.Element {
+interface HashesProps {
+  standing: Standing;
+  verdict: Verdict;
+  timezone: string;
+}
+
+function Hashes({ standing, verdict, timezone }: HashesProps): JSX.Element {
   const { desired, reported, running } = standing;
   const at = (moment: string): string => farmDateTime(Date.parse(moment), timezone);
   const lines: [string, string, string | null | undefined][] = [
@@ -119,7 +130,7 @@ function Hashes({ standing, timezone }: { standing: Standing; timezone: string }
   ];
   return (
     <Section title={t(`releases.kind.${standing.kind}`)}>
-      <VerdictMark verdict={verdictOf(standing)} />
+      <VerdictMark verdict={verdict} />
       {reported !== null && reported.reason !== '' && (
         <Typography variant="body2">{reported.reason}</Typography>
       )}
@@ -148,7 +159,7 @@ function Hashes({ standing, timezone }: { standing: Standing; timezone: string }
 function Measures({ box, nowMs }: { box: DeviceHealth; nowMs: number }): JSX.Element {
   if (box.observed_at === null)
     return <Typography color="textSecondary">{t('fleet.nothing_told')}</Typography>;
-  const since = Math.max(0, (nowMs - Date.parse(box.observed_at)) / 1000);
+  const since = secondsSince(box.observed_at, nowMs);
   const zones = Object.entries(box.temperatures_c);
   const streams = streamsOf(box);
   return (
@@ -195,8 +206,11 @@ function Measures({ box, nowMs }: { box: DeviceHealth; nowMs: number }): JSX.Ele
 /** Words that people put on a box; rollouts choose by them. */
 function Tags({ name }: { name: string }): JSX.Element | null {
   const [site = '', device = ''] = name.split('/');
-  const mayChange = reaches(useSession()?.user.role ?? 'viewer', 'fleet_admin');
-  const query = useQuery({ queryKey: ['devices', site], queryFn: ({ signal }) => listDevices(site, signal) });
+  const mayChange = useMay('fleet_admin');
+  const query = useQuery({
+    queryKey: ['devices', 'of', site],
+    queryFn: ({ signal }) => listDevices(site, signal),
+  });
   const found = query.data?.find((one) => one.slug === device);
   if (found === undefined) return null;
   const { groups = [], tags = [] } = found;

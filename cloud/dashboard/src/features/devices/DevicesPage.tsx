@@ -16,8 +16,7 @@ import { PageTitle } from '../../kit/PageTitle';
 import { Table } from '../../kit/Table';
 import { Tabs } from '../../kit/Tabs';
 import { ageText, farmDateTime } from '../../kit/time';
-import { reaches } from '../auth/rules';
-import { useSession } from '../auth/useSession';
+import { useMay } from '../auth/useMay';
 import { FarmFrame, type FarmView } from '../farms/FarmFrame';
 import { isStale, readingAge } from '../telemetry/staleness';
 import { quantityText } from '../telemetry/units';
@@ -38,7 +37,7 @@ export default function DevicesPage(): JSX.Element {
 function Devices(view: FarmView & { site: string }): JSX.Element {
   const { site, skewMs } = view;
   const { timezone } = view.snapshot.latest.site;
-  const isFleetAdmin = reaches(useSession()?.user.role ?? 'viewer', 'fleet_admin');
+  const isFleetAdmin = useMay('fleet_admin');
   const fleet = { site, skewMs, timezone };
   return (
     <Box sx={{ display: 'grid', gap: 1, gridTemplateColumns: 'minmax(0, 1fr)' }}>
@@ -64,7 +63,7 @@ function Devices(view: FarmView & { site: string }): JSX.Element {
 
 function Boxes({ site, snapshot, skewMs }: FarmView & { site: string }): JSX.Element {
   const query = useQuery({
-    queryKey: ['devices', site],
+    queryKey: ['devices', 'of', site],
     queryFn: ({ signal }) => listDevices(site, signal),
     refetchInterval: 10_000,
   });
@@ -104,7 +103,7 @@ function DeviceCard({ device, skewMs, timezone }: DeviceProps): JSX.Element {
       ? t('age.never')
       : t('age.ago', { age: ageText((now.wallMs + skewMs - Date.parse(device.last_seen_at)) / 1000) }),
   );
-  const mayOrder = reaches(useSession()?.user.role ?? 'viewer', 'fleet_admin');
+  const mayOrder = useMay('fleet_admin');
   const [open, setOpen] = useState(false);
   const online = device.state === 'online';
   const facts: [string, string][] = [

@@ -1,39 +1,23 @@
 /** How every box is, by what it last said of itself; the worst first. */
 import Box from '@mui/material/Box';
-import Button from '@mui/material/Button';
-import Typography from '@mui/material/Typography';
-import { useState, type JSX } from 'react';
-import { MOST_BOXES } from '../../api/endpoints';
+import type { JSX } from 'react';
 import type { DeviceHealth } from '../../api/types';
 import { counted, numberText, t } from '../../i18n';
-import { Answer } from '../../kit/Answer';
-import { Card } from '../../kit/Card';
-import { useNow } from '../../kit/clock';
 import { csvText } from '../../kit/csv';
-import { keepText } from '../../kit/file';
 import { CheckIcon, UnlinkIcon } from '../../kit/icons';
 import { sizeText } from '../../kit/size';
-import { Table } from '../../kit/Table';
-import { shortAgeText } from '../../kit/time';
-import { BoxFilter, EVERY_BOX, hasText } from './BoxFilter';
+import { hasText } from './BoxFilter';
+import { BoxButton, BoxTable, useBoxView, type FleetProps } from './BoxTable';
 import { DeviceDrawer } from './DeviceDrawer';
 import { byRisk, hottestOf, nameOf, streamsOf, type BoxHealth } from './fleet';
 import { useHealth } from './fleetQueries';
 import { Risks } from './marks';
-import { certificateText, clockText, toldText } from './texts';
+import { certificateText, clockText, quietestText, toldText } from './texts';
 
-interface Props {
-  site: string;
-  timezone: string;
-  skewMs: number;
-}
-
-export function HealthPart({ site, timezone, skewMs }: Props): JSX.Element {
-  const [choice, setChoice] = useState(EVERY_BOX);
-  const [shown, setShown] = useState<string | null>(null);
-  // Once in ten seconds is often enough to judge ages by.
-  const nowMs = useNow((now) => Math.floor((now.wallMs + skewMs) / 10_000) * 10_000);
-  const query = useHealth(choice.all ? null : site);
+export function HealthPart({ site, timezone, skewMs }: FleetProps): JSX.Element {
+  const view = useBoxView({ site, skewMs });
+  const { choice, shown, show, nowMs } = view;
+  const query = useHealth(view.where);
   const rows = byRisk(query.data ?? [], nowMs).filter(
     ({ box, risks }) =>
       (!choice.bad || risks.length > 0) &&
@@ -41,92 +25,55 @@ export function HealthPart({ site, timezone, skewMs }: Props): JSX.Element {
   );
   return (
     <>
-      <Typography variant="body2" color="textSecondary" sx={{ mb: 1.5 }}>
-        {t('fleet.health_text')}
-      </Typography>
-      <BoxFilter
-        choice={choice}
-        onChange={setChoice}
+      <BoxTable
+        view={view}
+        label={t('fleet.health')}
+        text={t('fleet.health_text')}
         badText={t('fleet.only_wrong')}
-        csvDisabled={rows.length === 0}
-        onCsv={() => keepText('health.csv', healthCsv(rows))}
-      />
-      <Answer
+        wellText={t('fleet.all_well')}
         query={query}
-        empty={{
-          when: (all) => all.length === 0,
-          title: t('link.no_device'),
-          text: t('link.no_device_text'),
-        }}
-      >
-        {(all) => (
-          <Card>
-            <Table
-              label={t('fleet.health')}
-              rows={rows}
-              rowKey={({ box }) => nameOf(box)}
-              empty={choice.search === '' ? t('fleet.all_well') : t('fleet.nothing_found')}
-              columns={[
-                {
-                  head: t('fleet.box'),
-                  cell: ({ box }) => <BoxButton box={box} onOpen={() => setShown(nameOf(box))} />,
-                },
-                { head: t('fleet.wrong'), cell: ({ risks }) => <Risks risks={risks} /> },
-                { head: t('fleet.told'), cell: ({ box }) => toldText(box, nowMs) },
-                { head: t('fleet.certificate'), cell: ({ box }) => certificateText(box, nowMs) },
-                {
-                  head: t('fleet.disk'),
-                  cell: ({ box }) => (box.disk_free_bytes === null ? '–' : sizeText(box.disk_free_bytes)),
-                  align: 'right',
-                },
-                { head: t('fleet.clock'), cell: ({ box }) => clockText(box) },
-                { head: t('fleet.heat'), cell: ({ box }) => heatText(box), align: 'right' },
-                { head: t('fleet.cameras'), cell: ({ box }) => camerasText(box) },
-                { head: t('fleet.oldest_stream'), cell: ({ box }) => oldestText(box) },
-                {
-                  head: t('fleet.outbox'),
-                  cell: ({ box }) =>
-                    box.outbox_rows === null ? '–' : counted('fleet.messages', box.outbox_rows),
-                },
-              ]}
-            />
-            {all.length >= MOST_BOXES && (
-              <Typography color="textSecondary">{t('fleet.cut', { n: MOST_BOXES })}</Typography>
-            )}
-          </Card>
-        )}
-      </Answer>
+        rows={rows}
+        rowKey={({ box }) => nameOf(box)}
+        columns={[
+          { head: t('fleet.box'), cell: ({ box }) => <LinkedBox box={box} onOpen={show} /> },
+          { head: t('fleet.wrong'), cell: ({ risks }) => <Risks risks={risks} /> },
+          { head: t('fleet.told'), cell: ({ box }) => toldText(box.observed_at, nowMs) },
+          { head: t('fleet.certificate'), cell: ({ box }) => certificateText(box, nowMs) },
+          {
+            head: t('fleet.disk'),
+            cell: ({ box }) => (box.disk_free_bytes === null ? '–' : sizeText(box.disk_free_bytes)),
+            align: 'right',
+          },
+          { head: t('fleet.clock'), cell: ({ box }) => clockText(box) },
+          { head: t('fleet.heat'), cell: ({ box }) => heatText(box), align: 'right' },
+          { head: t('fleet.cameras'), cell: ({ box }) => camerasText(box) },
+          { head: t('fleet.oldest_stream'), cell: ({ box }) => quietestText(box, nowMs) },
+          {
+            head: t('fleet.outbox'),
+            cell: ({ box }) => (box.outbox_rows === null ? '–' : counted('fleet.messages', box.outbox_rows)),
+          },
+        ]}
+        csv={{ name: 'health.csv', text: () => healthCsv(rows) }}
+      />
       {shown !== null && (
         <DeviceDrawer
           name={shown}
           health={query.data?.find((box) => nameOf(box) === shown)}
           timezone={timezone}
           nowMs={nowMs}
-          onClose={() => setShown(null)}
+          onClose={() => show(null)}
         />
       )}
     </>
   );
 }
 
-function BoxButton({ box, onOpen }: { box: DeviceHealth; onOpen: () => void }): JSX.Element {
+/** The name of a box over whether it is connected. */
+function LinkedBox({ box, onOpen }: { box: DeviceHealth; onOpen: (name: string) => void }): JSX.Element {
   const online = box.state === 'online';
   return (
     <Box sx={{ minWidth: '8rem' }}>
-      <Button
-        variant="text"
-        onClick={onOpen}
-        sx={{
-          px: 0.5,
-          ml: -0.5,
-          justifyContent: 'flex-start',
-          textAlign: 'left',
-          overflowWrap: 'anywhere',
-          whiteSpace: { sm: 'nowrap' },
-        }}
-      >
-        {nameOf(box)}
-      </Button>
+      <BoxButton name={nameOf(box)} onOpen={onOpen} />
       <Box
         sx={{
           display: 'flex',
@@ -159,11 +106,6 @@ function camerasText({ cameras }: DeviceHealth): JSX.Element | string {
       ))}
     </>
   );
-}
-
-function oldestText(box: DeviceHealth): string {
-  const [oldest] = streamsOf(box);
-  return oldest === undefined ? '–' : `${oldest[0]}: ${shortAgeText(oldest[1])}`;
 }
 
 function healthCsv(rows: readonly BoxHealth[]): string {

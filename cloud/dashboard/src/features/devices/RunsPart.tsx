@@ -1,38 +1,24 @@
 /** Wanted, told, verified and running of every box side by side; what differs first. */
 import Box from '@mui/material/Box';
-import Button from '@mui/material/Button';
 import Typography from '@mui/material/Typography';
-import { useState, type JSX } from 'react';
-import { MOST_BOXES } from '../../api/endpoints';
+import type { JSX } from 'react';
 import type { Standing } from '../../api/types';
 import { t, word } from '../../i18n';
-import { Answer } from '../../kit/Answer';
-import { Card } from '../../kit/Card';
-import { useNow } from '../../kit/clock';
 import { csvText } from '../../kit/csv';
-import { keepText } from '../../kit/file';
-import { Table } from '../../kit/Table';
 import { shortAgeText } from '../../kit/time';
-import { BoxFilter, EVERY_BOX, hasText } from './BoxFilter';
+import { hasText } from './BoxFilter';
+import { BoxButton, BoxTable, useBoxView, type FleetProps } from './BoxTable';
 import { DeviceDrawer } from './DeviceDrawer';
 import { byVerdict, nameOf, secondsSince, shortHash, type Running } from './fleet';
 import { useHealth, useStandings } from './fleetQueries';
 import { VerdictMark } from './marks';
 
-interface Props {
-  site: string;
-  timezone: string;
-  skewMs: number;
-}
-
-export function RunsPart({ site, timezone, skewMs }: Props): JSX.Element {
-  const [choice, setChoice] = useState(EVERY_BOX);
-  const [shown, setShown] = useState<string | null>(null);
-  const nowMs = useNow((now) => Math.floor((now.wallMs + skewMs) / 10_000) * 10_000);
-  const where = choice.all ? null : site;
+export function RunsPart({ site, timezone, skewMs }: FleetProps): JSX.Element {
+  const view = useBoxView({ site, skewMs });
+  const { choice, where, shown, show, nowMs } = view;
   const query = useStandings(where);
   const health = useHealth(where).data;
-  const rows = byVerdict(query.data ?? []).filter(
+  const rows = byVerdict(query.data ?? [], nowMs).filter(
     ({ device, standing, verdict }) =>
       (!choice.bad || verdict === 'differs') &&
       hasText(
@@ -47,82 +33,40 @@ export function RunsPart({ site, timezone, skewMs }: Props): JSX.Element {
   );
   return (
     <>
-      <Typography variant="body2" color="textSecondary" sx={{ mb: 1.5 }}>
-        {t('fleet.runs_text')}
-      </Typography>
-      <BoxFilter
-        choice={choice}
-        onChange={setChoice}
+      <BoxTable
+        view={view}
+        label={t('fleet.runs')}
+        text={t('fleet.runs_text')}
         badText={t('fleet.only_differing')}
-        csvDisabled={rows.length === 0}
-        onCsv={() => keepText('what-runs.csv', runsCsv(rows))}
-      />
-      <Answer
+        wellText={t('fleet.none_differs')}
         query={query}
-        empty={{
-          when: (all) => all.length === 0,
-          title: t('link.no_device'),
-          text: t('link.no_device_text'),
-        }}
-      >
-        {(all) => (
-          <Card>
-            <Table
-              label={t('fleet.runs')}
-              rows={rows}
-              rowKey={({ device, standing }) => `${nameOf(device)} ${standing.kind}`}
-              empty={choice.search === '' ? t('fleet.all_agree') : t('fleet.nothing_found')}
-              columns={[
-                {
-                  head: t('fleet.box'),
-                  cell: ({ device }) => (
-                    <Button
-                      variant="text"
-                      onClick={() => setShown(nameOf(device))}
-                      sx={{
-                        px: 0.5,
-                        ml: -0.5,
-                        justifyContent: 'flex-start',
-                        textAlign: 'left',
-                        overflowWrap: 'anywhere',
-                        whiteSpace: { sm: 'nowrap' },
-                      }}
-                    >
-                      {nameOf(device)}
-                    </Button>
-                  ),
-                },
-                { head: t('fleet.kind'), cell: ({ standing }) => t(`releases.kind.${standing.kind}`) },
-                { head: t('fleet.verdict'), cell: ({ verdict }) => <VerdictMark verdict={verdict} /> },
-                { head: t('fleet.desired'), cell: ({ standing }) => <Desired standing={standing} /> },
-                {
-                  head: t('fleet.reported'),
-                  cell: ({ standing }) => <Reported standing={standing} nowMs={nowMs} />,
-                },
-                {
-                  head: t('fleet.verified'),
-                  cell: ({ standing }) => <code>{shortHash(standing.verified_sha256)}</code>,
-                },
-                {
-                  head: t('fleet.running'),
-                  cell: ({ standing }) => <Runs standing={standing} nowMs={nowMs} />,
-                },
-              ]}
-            />
-            {all.length >= MOST_BOXES && (
-              <Typography color="textSecondary">{t('fleet.cut', { n: MOST_BOXES })}</Typography>
-            )}
-          </Card>
-        )}
-      </Answer>
+        rows={rows}
+        rowKey={({ device, standing }) => `${nameOf(device)} ${standing.kind}`}
+        columns={[
+          { head: t('fleet.box'), cell: ({ device }) => <BoxButton name={nameOf(device)} onOpen={show} /> },
+          { head: t('fleet.kind'), cell: ({ standing }) => t(`releases.kind.${standing.kind}`) },
+          { head: t('fleet.verdict'), cell: ({ verdict }) => <VerdictMark verdict={verdict} /> },
+          { head: t('fleet.desired'), cell: ({ standing }) => <Desired standing={standing} /> },
+          {
+            head: t('fleet.reported'),
+            cell: ({ standing }) => <Reported standing={standing} nowMs={nowMs} />,
+          },
+          {
+            head: t('fleet.verified'),
+            cell: ({ standing }) => <code>{shortHash(standing.verified_sha256)}</code>,
+          },
+          { head: t('fleet.running'), cell: ({ standing }) => <Runs standing={standing} nowMs={nowMs} /> },
+        ]}
+        csv={{ name: 'what-runs.csv', text: () => runsCsv(rows) }}
+      />
       {shown !== null && (
         <DeviceDrawer
           name={shown}
           health={health?.find((box) => nameOf(box) === shown)}
-          standings={query.data?.find((device) => nameOf(device) === shown)?.items}
+          device={query.data?.find((device) => nameOf(device) === shown)}
           timezone={timezone}
           nowMs={nowMs}
-          onClose={() => setShown(null)}
+          onClose={() => show(null)}
         />
       )}
     </>

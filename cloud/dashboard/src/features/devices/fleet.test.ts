@@ -91,21 +91,26 @@ describe('what runs', () => {
     const box = (device: string, ...items: Standing[]): DeviceStanding => ({
       site: 'fjord',
       device,
-      last_seen_at: null,
+      last_seen_at: ago(20),
       items,
     });
-    const rows = byVerdict([
-      box('a', standing(true), standing(null, false)),
-      box('b', standing(null)),
-      box('c', standing(false)),
-    ]);
+    const rows = byVerdict(
+      [box('a', standing(true), standing(null, false)), box('b', standing(null)), box('c', standing(false))],
+      now,
+    );
     expect(rows.map((row) => [row.device.device, row.verdict])).toEqual([
       ['c', 'differs'],
       ['b', 'not_known'],
       ['a', 'agrees'],
       ['a', 'not_wanted'],
     ]);
-    expect(verdictOf(standing(null, false))).toBe('not_wanted');
+    expect(verdictOf(standing(null, false), ago(20), now)).toBe('not_wanted');
+  });
+
+  it('is not known any more on a box that nobody hears, unless it differed', () => {
+    expect(verdictOf(standing(true), ago(900), now)).toBe('not_known');
+    expect(verdictOf(standing(true), null, now)).toBe('not_known');
+    expect(verdictOf(standing(false), ago(900), now)).toBe('differs');
   });
 
   it('goes to boxes that people name in their own way', () => {

@@ -25,15 +25,19 @@ export function secondsSince(moment: string, nowMs: number): number {
   return Math.max(0, (nowMs - Date.parse(moment)) / 1000);
 }
 
+/** Whether a box was last heard so long ago that what it told says nothing about now. */
+export function isSilent(heardAt: string | null, nowMs: number): boolean {
+  return heardAt === null || secondsSince(heardAt, nowMs) > SILENT_AFTER_S;
+}
+
 /** What is wrong with a box, in words: what it says itself, and what its numbers say. */
 export function risksOf(box: DeviceHealth, nowMs: number): Risk[] {
   const found: Risk[] = [];
   const add = (words: string, weight: 1 | 2): void => void found.push({ words, weight });
   if (box.state === 'offline') add(t('box_risk.offline'), 2);
   if (box.observed_at === null) add(t('box_risk.never'), 1);
-  else {
-    const silent = secondsSince(box.observed_at, nowMs);
-    if (silent > SILENT_AFTER_S) add(t('box_risk.silent', { age: shortAgeText(silent) }), 2);
+  else if (isSilent(box.observed_at, nowMs)) {
+    add(t('box_risk.silent', { age: shortAgeText(secondsSince(box.observed_at, nowMs)) }), 2);
   }
   for (const words of box.degraded) add(words, 2);
   if (box.certificate_expires_at !== null) {
@@ -57,7 +61,7 @@ export function risksOf(box: DeviceHealth, nowMs: number): Risk[] {
   return found;
 }
 
-/** Streams of a box, those that were silent for longest first. */
+/** Streams of a box and their ages in seconds when it told of them, those that were silent for longest first. */
 export function streamsOf(box: Pick<DeviceHealth, 'channel_age_s'>): [string, number][] {
   return Object.entries(box.channel_age_s).sort(([, one], [, other]) => other - one);
 }
@@ -93,16 +97,27 @@ export interface Running {
   readonly verdict: Verdict;
 }
 
-export function verdictOf({ agrees, desired }: Pick<Standing, 'agrees' | 'desired'>): Verdict {
+/** What differed still does as far as anybody knows; what agreed is not known once its box is silent. */
+export function verdictOf(
+  { agrees, desired }: Pick<Standing, 'agrees' | 'desired'>,
+  heardAt: string | null,
+  nowMs: number,
+): Verdict {
   if (desired === null) return 'not_wanted';
-  if (agrees === null) return 'not_known';
-  return agrees ? 'agrees' : 'differs';
+  if (agrees === false) return 'differs';
+  return agrees === null || isSilent(heardAt, nowMs) ? 'not_known' : 'agrees';
 }
 
 /** One row for each kind on each box, what differs first; ties by name. */
-export function byVerdict(devices: readonly DeviceStanding[]): Running[] {
+export function byVerdict(devices: readonly DeviceStanding[], nowMs: number): Running[] {
   return devices
-    .flatMap((device) => device.items.map((standing) => ({ device, standing, verdict: verdictOf(standing) })))
+    .flatMap((device) =>
+      device.items.map((standing) => ({
+        device,
+        standing,
+        verdict: verdictOf(standing, device.last_seen_at, nowMs),
+      })),
+    )
     .sort(
       (one, other) =>
         ORDER.indexOf(one.verdict) - ORDER.indexOf(other.verdict) ||

@@ -5,34 +5,39 @@ import type { JSX } from 'react';
 import type { Trial, TrialBox } from '../../api/types';
 import { counted, t, word } from '../../i18n';
 import { Card } from '../../kit/Card';
+import { useServerNowMs } from '../../kit/clock';
 import { Pages } from '../../kit/Pages';
 import { Table } from '../../kit/Table';
-import { farmDateTime } from '../../kit/time';
 import { VerdictMark } from '../devices/marks';
+import { toldText } from '../devices/texts';
 import { useTrialBoxes } from './queries';
 import { agreementOf, AGREEMENTS, byAgreement, shouldHaveIt } from './rules';
 
 interface Props {
   trial: Trial;
-  timezone: string;
+  skewMs: number;
 }
 
-export function BoxesCard({ trial, timezone }: Props): JSX.Element {
+export function BoxesCard({ trial, skewMs }: Props): JSX.Element {
+  const nowMs = useServerNowMs(skewMs);
   return (
     <Card title={t('rollouts.reported')}>
       <Pages query={useTrialBoxes(trial.id)} empty={{ title: t('trials.no_boxes') }}>
         {(rows, older) => (
           <>
             <Typography data-testid="agreement" sx={{ fontWeight: 600, mb: 1 }}>
-              {agreementText(rows)}
+              {agreementText(rows, nowMs)}
             </Typography>
             <Table
               label={t('rollouts.reported')}
-              rows={byAgreement(rows)}
+              rows={byAgreement(rows, nowMs)}
               rowKey={(box) => `${box.site}/${box.device}`}
               columns={[
                 { head: t('fleet.box'), cell: (box) => <b>{`${box.site}/${box.device}`}</b> },
-                { head: t('fleet.verdict'), cell: (box) => <VerdictMark verdict={agreementOf(box)} /> },
+                {
+                  head: t('fleet.verdict'),
+                  cell: (box) => <VerdictMark verdict={agreementOf(box, nowMs)} />,
+                },
                 { head: t('trials.tanks_of'), cell: (box) => <Tanks box={box} trial={trial} /> },
                 {
                   head: t('fleet.reported'),
@@ -47,11 +52,7 @@ export function BoxesCard({ trial, timezone }: Props): JSX.Element {
                     </Box>
                   ),
                 },
-                {
-                  head: t('fleet.told'),
-                  cell: (box) =>
-                    box.heard_at === null ? t('age.never') : farmDateTime(Date.parse(box.heard_at), timezone),
-                },
+                { head: t('fleet.told'), cell: (box) => toldText(box.heard_at, nowMs) },
               ]}
             />
             {older}
@@ -63,9 +64,9 @@ export function BoxesCard({ trial, timezone }: Props): JSX.Element {
 }
 
 /** How many differ, are not known and agree; what there is none of is not named. */
-function agreementText(boxes: readonly TrialBox[]): string {
+function agreementText(boxes: readonly TrialBox[], nowMs: number): string {
   return AGREEMENTS.flatMap((agreement) => {
-    const n = boxes.filter((box) => agreementOf(box) === agreement).length;
+    const n = boxes.filter((box) => agreementOf(box, nowMs) === agreement).length;
     return n === 0 ? [] : [counted(`trials.${agreement}`, n)];
   }).join(' ');
 }

@@ -28,8 +28,14 @@ export default function TrialPage(): JSX.Element {
   const { site = '', trial = '' } = useParams();
   return (
     <FarmFrame site={site} rail={false}>
-      {({ snapshot }) => (
-        <TrialDetail key={trial} site={site} id={trial} timezone={snapshot.latest.site.timezone} />
+      {({ snapshot, skewMs }) => (
+        <TrialDetail
+          key={trial}
+          site={site}
+          id={trial}
+          timezone={snapshot.latest.site.timezone}
+          skewMs={skewMs}
+        />
       )}
     </FarmFrame>
   );
@@ -39,17 +45,14 @@ interface Props {
   site: string;
   id: string;
   timezone: string;
+  skewMs: number;
 }
 
-function TrialDetail({ site, id, timezone }: Props): JSX.Element {
-  return (
-    <Answer query={useTrial(id)}>
-      {(trial) => <Detail site={site} trial={trial} timezone={timezone} />}
-    </Answer>
-  );
+function TrialDetail({ id, ...props }: Props): JSX.Element {
+  return <Answer query={useTrial(id)}>{(trial) => <Detail trial={trial} {...props} />}</Answer>;
 }
 
-function Detail({ site, trial, timezone }: { site: string; trial: Trial; timezone: string }): JSX.Element {
+function Detail({ site, trial, timezone, skewMs }: Omit<Props, 'id'> & { trial: Trial }): JSX.Element {
   const [deed, setDeed] = useState<Deed | null>(null);
   const [sent, setSent] = useState(false);
   const navigate = useNavigate();
@@ -108,7 +111,7 @@ function Detail({ site, trial, timezone }: { site: string; trial: Trial; timezon
       {begun ? (
         <>
           <ComparisonCard id={trial.id} />
-          <BoxesCard trial={trial} timezone={timezone} />
+          <BoxesCard trial={trial} skewMs={skewMs} />
         </>
       ) : (
         <Typography color="textSecondary">{t('trials.not_begun')}</Typography>

@@ -1,5 +1,6 @@
 /** What may be done about a trial, whether its boxes run what they should, and what may be said of a difference. Pure. */
 import type { Trial, TrialBox, TrialDifference, TrialUnit } from '../../api/types';
+import { isSilent } from '../devices/fleet';
 
 export type Deed = 'approve' | 'end' | 'adopt';
 
@@ -22,14 +23,18 @@ export type Agreement = 'differs' | 'not_known' | 'agrees';
 /** The most urgent first. */
 export const AGREEMENTS: readonly Agreement[] = ['differs', 'not_known', 'agrees'];
 
-export function agreementOf({ agrees }: Pick<TrialBox, 'agrees'>): Agreement {
-  if (agrees === null) return 'not_known';
-  return agrees ? 'agrees' : 'differs';
+/** As `devices/fleet.ts` judges: what agreed is not known once its box is silent. */
+export function agreementOf(
+  { agrees, heard_at: heardAt }: Pick<TrialBox, 'agrees' | 'heard_at'>,
+  nowMs: number,
+): Agreement {
+  if (agrees === false) return 'differs';
+  return agrees === null || isSilent(heardAt, nowMs) ? 'not_known' : 'agrees';
 }
 
 /** Boxes that differ first; otherwise as they came. */
-export function byAgreement(boxes: readonly TrialBox[]): TrialBox[] {
-  const rank = (box: TrialBox): number => AGREEMENTS.indexOf(agreementOf(box));
+export function byAgreement(boxes: readonly TrialBox[], nowMs: number): TrialBox[] {
+  const rank = (box: TrialBox): number => AGREEMENTS.indexOf(agreementOf(box, nowMs));
   return [...boxes].sort((one, other) => rank(one) - rank(other));
 }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { TrialBox } from '../../api/types';
-import { byAgreement, daysOf, deedsOf, enough, shareOf, shouldHaveIt, toldOf } from './rules';
+import { agreementOf, byAgreement, daysOf, deedsOf, enough, shareOf, shouldHaveIt, toldOf } from './rules';
 
 const ada = 'ada@nordfjord.example';
 const began = '2026-11-01T00:00:00Z';
@@ -23,12 +23,16 @@ describe('a trial in some tanks', () => {
       reason: '',
       active_at: null,
       ended_at: null,
-      heard_at: null,
+      heard_at: '2026-11-09T11:59:40Z',
       units: [],
       agrees,
     });
     const boxes = [box('a', true), box('b', null), box('c', false), box('d', true)];
-    expect(byAgreement(boxes).map((each) => each.device)).toEqual(['c', 'b', 'a', 'd']);
+    const now = Date.parse('2026-11-09T12:00:00Z');
+    expect(byAgreement(boxes, now).map((each) => each.device)).toEqual(['c', 'b', 'a', 'd']);
+    expect(agreementOf(box('a', true), now)).toBe('agrees');
+    expect(agreementOf(box('a', true), now + 900_000)).toBe('not_known');
+    expect(agreementOf(box('c', false), now + 900_000)).toBe('differs');
   });
 
   it('gives a tank back with its box', () => {

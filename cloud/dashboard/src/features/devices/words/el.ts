@@ -15,7 +15,7 @@ export const devicesEl: Readonly<Record<keyof typeof devicesEn, string>> = {
   'fleet.search': 'Βρείτε συσκευή',
   'fleet.nothing_found': 'Καμία συσκευή δεν ταιριάζει.',
   'fleet.all_well': 'Τίποτα λάθος σε καμία συσκευή.',
-  'fleet.all_agree': 'Κάθε συσκευή τρέχει ό,τι ζητήθηκε.',
+  'fleet.none_differs': 'Καμία συσκευή δεν δηλώνει ότι τρέχει κάτι άλλο.',
   'fleet.cut': 'Μόνο οι πρώτες {n} συσκευές: διαλέξτε μία μονάδα.',
   'fleet.box': 'Συσκευή',
   'fleet.link': 'Σύνδεση',

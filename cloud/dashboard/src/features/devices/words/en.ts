@@ -13,7 +13,7 @@ export const devicesEn = {
   'fleet.search': 'Find a box',
   'fleet.nothing_found': 'No box fits what you look for.',
   'fleet.all_well': 'Nothing is wrong on any box.',
-  'fleet.all_agree': 'Every box runs what was wanted.',
+  'fleet.none_differs': 'No box says that it runs anything else.',
   'fleet.cut': 'Only the first {n} boxes: choose one farm.',
   'fleet.box': 'Box',
   'fleet.link': 'Link',

@@ -15,7 +15,7 @@ export const devicesEs: Readonly<Record<keyof typeof devicesEn, string>> = {
   'fleet.search': 'Buscar un equipo',
   'fleet.nothing_found': 'Ningún equipo coincide.',
   'fleet.all_well': 'Nada va mal en ningún equipo.',
-  'fleet.all_agree': 'Cada equipo ejecuta lo que se quiso.',
+  'fleet.none_differs': 'Ningún equipo comunica que ejecuta otra cosa.',
   'fleet.cut': 'Solo los primeros {n} equipos: elija una granja.',
   'fleet.box': 'Equipo',
   'fleet.link': 'Enlace',

@@ -15,7 +15,7 @@ export const devicesNb: Readonly<Record<keyof typeof devicesEn, string>> = {
   'fleet.search': 'Finn en boks',
   'fleet.nothing_found': 'Ingen boks passer.',
   'fleet.all_well': 'Ingenting er galt på noen boks.',
-  'fleet.all_agree': 'Hver boks kjører det som ble ønsket.',
+  'fleet.none_differs': 'Ingen boks melder at den kjører noe annet.',
   'fleet.cut': 'Bare de første {n} boksene: velg ett anlegg.',
   'fleet.box': 'Boks',
   'fleet.link': 'Forbindelse',

@@ -15,7 +15,7 @@ export const devicesTr: Readonly<Record<keyof typeof devicesEn, string>> = {
   'fleet.search': 'Kutu ara',
   'fleet.nothing_found': 'Aramanıza uyan kutu yok.',
   'fleet.all_well': 'Hiçbir kutuda sorun yok.',
-  'fleet.all_agree': 'Her kutu isteneni çalıştırıyor.',
+  'fleet.none_differs': 'Hiçbir kutu başka bir şey çalıştırdığını bildirmiyor.',
   'fleet.cut': 'Yalnızca ilk {n} kutu: bir çiftlik seçin.',
   'fleet.box': 'Kutu',
   'fleet.link': 'Bağlantı',

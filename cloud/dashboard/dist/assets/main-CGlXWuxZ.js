@@ -1,0 +1,1 @@
+export{t as mount}from"./main-8EWglA3c.js";
