@@ -353,3 +353,42 @@ def test_nothing_is_cut_off_and_every_target_fits_a_finger(page: Page, stack: St
         .filter(([, box]) => box.height < 43.5 || box.width < 43.5)
         .map(([name, box]) => `${name}: ${box.width} x ${box.height}`)""")
     assert small == []
+
+
+BROKEN = """() => [...document.querySelectorAll('nav a, button')]
+    .filter(e => e.checkVisibility({ visibilityProperty: true }))
+    .flatMap(e => {
+        const wrong = [], box = e.getBoundingClientRect(), nodes = document.createTreeWalker(e, NodeFilter.SHOW_TEXT);
+        if (box.width < 43.5 || box.height < 43.5) wrong.push(`${box.width} x ${box.height}`);
+        if (box.left < 0 || box.right > innerWidth || e.scrollWidth > e.clientWidth) wrong.push('too wide');
+        for (let node = nodes.nextNode(); node !== null; node = nodes.nextNode()) {
+            for (const word of node.data.matchAll(/\\S+/g)) {
+                const range = document.createRange();
+                range.setStart(node, word.index);
+                range.setEnd(node, word.index + word[0].length);
+                if (new Set([...range.getClientRects()].map(line => line.top)).size > 1) wrong.push('breaks');
+            }
+        }
+        return wrong.map(how => `${e.innerText}: ${how}`);
+    })"""
+"""What is wrong with buttons and the ways to other pages: a word on two lines, out of its place, or too small for a finger."""
+
+
+def test_no_button_breaks_a_word_on_the_smallest_phone_in_any_language(page: Page, stack: Stack) -> None:
+    if stack.fleet_admin is None:
+        pytest.skip("this stack has nobody who sees every page")
+    page.set_viewport_size({"width": 320, "height": 640})
+    sign_in(page, stack.fleet_admin)
+    wrong = {}
+    for language in ("en", "nb", "es", "el", "tr"):
+        page.evaluate("to => localStorage.setItem('shoal.language', to)", language)
+        page.reload()
+        page.get_by_test_id("unit-tile").first.wait_for()
+        assert page.evaluate("() => document.documentElement.lang") == language
+        bar = page.locator("nav:visible")
+        assert bar.get_by_role("link").count() == 4
+        wrong[language] = page.evaluate(BROKEN)
+        bar.get_by_role("button").click()
+        page.get_by_role("dialog").get_by_role("link").last.wait_for()
+        wrong[language] += page.evaluate(BROKEN)
+    assert not any(wrong.values()), wrong

@@ -153,7 +153,7 @@ function AlarmDrawer({ open, skewMs, wide }: AlarmDrawerProps): JSX.Element {
         variant="outlined"
         startIcon={<BellIcon />}
         onClick={() => setShown(true)}
-        sx={{ width: '100%', borderColor: 'divider', justifyContent: 'flex-start', gap: 1 }}
+        sx={{ width: '100%', borderColor: 'divider', flexWrap: 'wrap', justifyContent: 'flex-start', gap: 1 }}
       >
         <AlarmCounts alarms={open.alarms} />
         {!wide && (

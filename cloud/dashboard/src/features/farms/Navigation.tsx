@@ -92,12 +92,7 @@ export function BottomNavigation({ site }: { site: string }): JSX.Element {
         onClose={() => setMore(false)}
         slotProps={{ paper: { sx: { borderRadius: '1rem 1rem 0 0', p: 1.5 }, 'aria-label': t('nav.more') } }}
       >
-        <Box
-          component="nav"
-          aria-label={t('nav.more')}
-          onClick={() => setMore(false)}
-          sx={{ display: 'grid', gridTemplateColumns: 'repeat(3, 1fr)', gap: 1 }}
-        >
+        <Box component="nav" aria-label={t('nav.more')} onClick={() => setMore(false)} sx={drawerSx}>
           {places.slice(IN_BAR).map((place) => (
             <Way key={place.path} site={site} place={place} />
           ))}
@@ -160,21 +155,28 @@ const sideSx = {
   borderColor: 'divider',
 };
 
+/** Three in a row on most phones, two on the smallest, where three would break the longest words. */
+const drawerSx = {
+  display: 'grid',
+  gridTemplateColumns: 'repeat(auto-fill, minmax(6.5rem, 1fr))',
+  gap: 0.5,
+  '& > a': { px: 0.25 },
+};
+
 const barSx = {
   position: 'fixed',
   zIndex: 'appBar',
   left: 0,
   right: 0,
   bottom: 0,
-  display: 'grid',
-  gridTemplateColumns: 'repeat(5, minmax(0, 1fr))',
+  display: 'flex',
   px: 0.5,
   pt: 0.5,
   pb: 'calc(0.25rem + env(safe-area-inset-bottom))',
   borderTop: '1px solid',
   borderColor: 'divider',
   bgcolor: 'background.paper',
-  // The longest word of five languages in a fifth of a small phone.
-  '& > a, & > button': { px: 0, fontSize: 'clamp(0.625rem, 2.8vw, 0.75rem)' },
-  '& .active': { boxShadow: 'inset 0 0.1875rem 0 currentColor' },
+  // Each is as wide as its word and shares what is left: a fifth of a small phone breaks the long words of some languages.
+  '& > a, & > button': { flex: '1 1 auto', px: 0.25, fontSize: 'clamp(0.6875rem, 3.2vw, 0.75rem)' },
+  '& > a.active': { boxShadow: 'inset 0 0.1875rem 0 currentColor' },
 };
