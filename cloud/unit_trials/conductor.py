@@ -23,6 +23,7 @@ from cloud.rollouts.assigner import ReleaseDesk
 from cloud.rollouts.plan import Artifact
 from cloud.rollouts.rules import why_not as why_not_it
 from cloud.unit_trials import store
+from cloud.unit_trials.plan import TrialPlan
 from cloud.unit_trials.rules import SEED, choose, differences, units_of, why_not, why_stop, why_too_many, why_worse
 from contracts.deployments import TRIAL_SHADOW, ArtifactKind, DeploymentState
 from models.releases.errors import ReleaseError
@@ -109,11 +110,12 @@ class Conductor:
 
     def _why_stop(self, database: Connection[Any], asked: store.Asked, now: datetime) -> str | None:
         """Boxes that went back by themselves, at once; and every hour what the trial shows."""
-        why = why_stop(store.part(database, asked.id))
+        plan = TrialPlan.model_validate(asked.plan)
+        why = why_stop(store.part(database, asked.id), plan)
         if why is not None or now - self._compared_at.get(asked.id, now - COMPARE_EVERY) < COMPARE_EVERY:
             return why
         self._compared_at[asked.id] = now
-        return why_worse(differences(*store.compared(database, asked, now), seed=SEED))
+        return why_worse(differences(*store.compared(database, asked, now), seed=SEED), plan)
 
     def _begin(self, database: Connection[Any], asked: store.Asked, now: datetime) -> None:
         release = self._desk.release(ArtifactKind.MODEL, asked.model, asked.version)

@@ -23,6 +23,7 @@ from cloud.unit_trials.schemas import (
     TrialEnd,
     UnitTrialPage,
     UnitTrialSummary,
+    UnitTrialView,
 )
 
 router = APIRouter(prefix="/unit-trials", tags=["fleet"])
@@ -43,9 +44,9 @@ async def ask_unit_trial(request: Request, new: NewUnitTrial, user: FleetAdmin, 
 
 
 @router.get("/{trial_id}", summary="A trial in some units", responses=problems(401, 403, 404))
-async def get_unit_trial(trial_id: UUID, user: FleetAdmin, reader: Reader) -> UnitTrialSummary:
-    """How it stands, and why."""
-    return await service.get(reader, user, trial_id)
+async def get_unit_trial(trial_id: UUID, user: FleetAdmin, reader: Reader) -> UnitTrialView:
+    """How it stands, why, and what would end it."""
+    return await service.show(reader, user, trial_id)
 
 
 @router.post("/{trial_id}/approval", summary="Approve a trial", responses=problems(401, 403, 404, 409))

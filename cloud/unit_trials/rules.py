@@ -13,27 +13,23 @@ from dataclasses import dataclass
 from itertools import product
 from operator import mul
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
+from cloud.unit_trials.plan import LEAST_BOXES, TrialGate, TrialMetric, TrialPlan
 from contracts.deployments import MOST_TRIAL_UNITS
 
 RESAMPLES = 2000
 SEED = 1
 """Of the resampling: the same question has the same answer."""
-LEAST_BOXES = 3
-"""Without which an interval would be an accident."""
-LEAST_FAILED = 2
-"""Boxes that went back by themselves before the others are told to: one alone may have a bad disk."""
-MOST_FAILED = 0.1
-"""Of all boxes; as many make it the release's fault."""
-LEAST_COUNT, MOST_COUNT = 0.6, 1.7
-"""Fish for each of the other model's between which a release may differ unseen, as in a box's shadow run."""
-MOST_ERROR = 0.1
-"""Share by which counts may be off more than those of the other model on labelled pictures."""
 EXACT = 12
 """Boxes up to which every way to flip the signs is gone through."""
 FLIPS = 5000
 """Drawn ways for more."""
+_WORDS = {
+    TrialMetric.COUNT: "it counts {:.2f} fish for each of the boxes' own models",
+    TrialMetric.CONFIDENCE: "its confidence differs by {:+.2f} from that of the boxes' own models",
+    TrialMetric.COUNT_ERROR: "its counts are off by {:.0%} more than those of the boxes' own models, on pictures that people labelled",
+}
 
 
 def units_of(inventory: Mapping[str, Any] | None) -> tuple[str, ...]:
@@ -63,14 +59,15 @@ def choose(
     return tuple(sorted(drawn[: max(1, min(len(units) - 1, round(share * len(units))))]))
 
 
-def why_stop(states: Mapping[str, int]) -> str | None:
+def why_stop(states: Mapping[str, int], plan: TrialPlan) -> str | None:
     """Why a trial should end in all boxes; None while nothing speaks against it.
 
     Args:
         states: how many boxes are in each.
+        plan: of the trial.
     """
     boxes, failed = sum(states.values()), states.get("rolled_back", 0)
-    if failed >= max(LEAST_FAILED, math.ceil(MOST_FAILED * boxes)):
+    if failed > plan.max_failed and failed / boxes >= plan.max_failed_share:
         return f"{failed} of {boxes} boxes went back by themselves"
     return None
 
@@ -167,6 +164,14 @@ class Differences:
     confidence: Paired
     count_error: Paired
 
+    def of(self, metric: TrialMetric) -> Paired:
+        """The one that a gate is on."""
+        return {
+            TrialMetric.COUNT: self.count,
+            TrialMetric.CONFIDENCE: self.confidence,
+            TrialMetric.COUNT_ERROR: self.count_error,
+        }[metric]
+
 
 def differences(hours: Sequence[Mapping[str, Any]], labelled: Sequence[Mapping[str, Any]], *, seed: int) -> Differences:
     """One number of each box for each measure, together.
@@ -190,15 +195,26 @@ def differences(hours: Sequence[Mapping[str, Any]], labelled: Sequence[Mapping[s
     )
 
 
-def why_worse(found: Differences) -> str | None:
-    """Why a trial should end in all boxes by what it shows; None while nothing speaks against it. Careful: an interval is enough."""
-    count, error = found.count, found.count_error
-    if count.high is not None and count.high < LEAST_COUNT:
-        return f"it counts {count.mean:.2f} fish for each of the boxes' own models, less than {LEAST_COUNT}"
-    if count.low is not None and count.low > MOST_COUNT:
-        return f"it counts {count.mean:.2f} fish for each of the boxes' own models, more than {MOST_COUNT}"
-    if error.low is not None and error.low > MOST_ERROR:
-        return f"its counts are off by {error.mean:.0%} more than those of the boxes' own models, on pictures that people labelled"
+def judge(gate: TrialGate, found: Paired) -> Literal["passed", "failed", "inconclusive"]:
+    """What a gate says to a difference. Careful: it fails only where the whole interval lies beyond a limit."""
+    low, high = found.low, found.high
+    if found.boxes < gate.min_devices or low is None or high is None:
+        return "inconclusive"
+    least = -math.inf if gate.at_least is None else gate.at_least
+    most = math.inf if gate.at_most is None else gate.at_most
+    if high < least or low > most:
+        return "failed"
+    return "passed" if low >= least and high <= most else "inconclusive"
+
+
+def why_worse(found: Differences, plan: TrialPlan) -> str | None:
+    """Why a trial should end in all boxes by what it shows; None while nothing speaks against it."""
+    for gate in plan.gates:
+        difference = found.of(gate.metric)
+        if judge(gate, difference) == "failed" and difference.mean is not None:
+            under = gate.at_least is not None and difference.mean < gate.at_least
+            limit = f"less than {gate.at_least:g}" if under else f"more than {gate.at_most:g}"
+            return f"{_WORDS[gate.metric].format(difference.mean)}, {limit}"
     return None
 
 

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from cloud.kit.pagination import Page
 from cloud.kit.schemas import ApiModel
+from cloud.unit_trials.plan import TrialMetric, TrialPlan
 from contracts.base import Slug, UtcDatetime
 
 Place = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}/[a-z0-9][a-z0-9_-]{0,62}$")]
@@ -37,6 +38,8 @@ class NewUnitTrial(ApiModel):
     """True makes it wait until somebody else approves it, even where that is not the rule."""
     seed: int = Field(default=1, ge=0, le=2**31 - 1)
     """Chooses the units; the same seed chooses the same."""
+    plan: TrialPlan = TrialPlan()
+    """When it ends in all boxes without a person."""
 
     @model_validator(mode="after")
     def _names_or_shares(self) -> NewUnitTrial:
@@ -92,6 +95,13 @@ class UnitTrialSummary(ApiModel):
     ended_at: UtcDatetime | None
 
 
+class UnitTrialView(UnitTrialSummary):
+    """One trial."""
+
+    plan: TrialPlan
+    """When it ends in all boxes without a person."""
+
+
 class UnitTrialPage(Page[UnitTrialSummary]):
     """Some trials, newest first."""
 
@@ -145,6 +155,23 @@ class TrialDifference(ApiModel):
     """Told when the interval leaves no difference out and ``p`` is below 0.05, for which it takes six boxes that agree."""
 
 
+class TrialGateStanding(ApiModel):
+    """A gate of a trial as it stands."""
+
+    metric: TrialMetric
+    at_most: float | None
+    at_least: float | None
+    min_devices: int
+    verdict: Literal["passed", "failed", "inconclusive"]
+    """``failed``: the whole interval lies beyond a limit, which ends the trial. ``inconclusive``: too few boxes, or a limit lies within it."""
+    devices: int
+    """Boxes that have given a number."""
+    mean: float | None
+    low: float | None
+    """95 % interval."""
+    high: float | None
+
+
 class TrialComparison(ApiModel):
     """What the release makes of the same water, box by box."""
 
@@ -157,3 +184,5 @@ class TrialComparison(ApiModel):
     labelled: int
     """Pictures of the trial whose label people have accepted."""
     differences: list[TrialDifference]
+    gates: list[TrialGateStanding] = Field(default_factory=list)
+    """Of the trial's plan."""

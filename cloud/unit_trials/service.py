@@ -19,8 +19,9 @@ from cloud.kit.pagination import PageQuery, cut
 from cloud.kit.repository import ReadConnection, Row, WriteConnection
 from cloud.rollouts import service as rollouts
 from cloud.rollouts.schemas import NewRollout, RolloutView
+from cloud.unit_trials.plan import TrialGate, TrialPlan
 from cloud.unit_trials.repository import UnitTrialRepository
-from cloud.unit_trials.rules import SEED, Paired, choose, differences, units_of, why_not, why_too_many
+from cloud.unit_trials.rules import SEED, Paired, choose, differences, judge, units_of, why_not, why_too_many
 from cloud.unit_trials.schemas import (
     NewUnitTrial,
     TrialAdoption,
@@ -30,9 +31,11 @@ from cloud.unit_trials.schemas import (
     TrialComparison,
     TrialDifference,
     TrialEnd,
+    TrialGateStanding,
     TrialUnit,
     UnitTrialPage,
     UnitTrialSummary,
+    UnitTrialView,
 )
 from contracts.deployments import MOST_TRIAL_UNITS
 
@@ -67,6 +70,7 @@ async def ask(
             "id": trial_id,
             **new.model_dump(include={"name", "model", "version", "units", "groups", "tags", "days", "seed"}),
             "share": None if new.units is not None else new.share or HALF,
+            "plan": new.plan.model_dump(mode="json"),
             "site_ids": site_ids,
             "status": "proposed" if two_people or new.second_person else "asked",
             "created_at": now,
@@ -166,6 +170,16 @@ async def get(reader: ReadConnection | WriteConnection, user: Principal, trial_i
     return _summary(await _found(UnitTrialRepository(reader, user.scope), trial_id))
 
 
+async def show(reader: ReadConnection, user: Principal, trial_id: UUID) -> UnitTrialView:
+    """One trial with its plan.
+
+    Raises:
+        NotFoundError: there is none of theirs.
+    """
+    row = await _found(UnitTrialRepository(reader, user.scope), trial_id)
+    return UnitTrialView(**_summary(row).model_dump(), plan=TrialPlan.model_validate(row["plan"]))
+
+
 async def list_trials(reader: ReadConnection, user: Principal, page: PageQuery) -> UnitTrialPage:
     """Newest first."""
     before = None
@@ -219,6 +233,7 @@ async def compare(reader: ReadConnection, user: Principal, trial_id: UUID, now: 
             _difference("confidence", found.confidence, 0.0, ("lower", "higher")),
             _difference("count_error", found.count_error, 0.0, ("better", "worse")),
         ],
+        gates=[_standing(gate, found.of(gate.metric)) for gate in TrialPlan.model_validate(trial["plan"]).gates],
     )
 
 
@@ -245,6 +260,17 @@ async def _found(repository: UnitTrialRepository, trial_id: UUID) -> Row:
 
 async def _enter(writer: WriteConnection, trial_id: UUID, detail: str) -> None:
     await writer.execute(EVENT, {"subject": "unit_trial", "key": f'{{"id": "{trial_id}"}}', "detail": detail})
+
+
+def _standing(gate: TrialGate, found: Paired) -> TrialGateStanding:
+    return TrialGateStanding(
+        **gate.model_dump(),
+        verdict=judge(gate, found),
+        devices=found.boxes,
+        mean=found.mean,
+        low=found.low,
+        high=found.high,
+    )
 
 
 def _summary(row: Row) -> UnitTrialSummary:

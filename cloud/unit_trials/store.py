@@ -18,7 +18,8 @@ from contracts.deployments import TRIAL_EVENT, TRIAL_SHADOW, DeploymentState
 
 # Until the round is over nobody ends what it begins, and nothing begins that somebody is just ending: that waits for the next round.
 _ASKED = """
-SELECT id, organization_id, model, version, sha256, share, units, site_ids, groups, tags, days, seed, status, reason, began_at, ends_at
+SELECT id, organization_id, model, version, sha256, share, units, site_ids, groups, tags, days, seed, plan, status, reason, began_at,
+       ends_at
 FROM unit_trial WHERE status IN ('asked', 'running', 'ending') ORDER BY created_at, id FOR UPDATE SKIP LOCKED
 """
 # A box that takes part in a rollout of a model has that to compare with; one that takes part in another trial has no place left.
@@ -92,6 +93,7 @@ class Asked:
     tags: list[str] | None
     days: float
     seed: int
+    plan: dict[str, Any]
     status: str
     reason: str
     began_at: datetime | None

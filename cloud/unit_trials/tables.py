@@ -38,6 +38,8 @@ class UnitTrial(Base):
     tags: Mapped[list[str] | None] = mapped_column(JSONB(none_as_null=True))
     days: Mapped[float]
     seed: Mapped[int]
+    plan: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
+    """``cloud.unit_trials.plan.TrialPlan``."""
     status: Mapped[str]
     reason: Mapped[str] = mapped_column(server_default="")
     """Why it stands as it does, in words."""

@@ -2424,6 +2424,8 @@ class NewUnitTrial(_NewUnitTrialAlways, total=False):
     """True makes it wait until somebody else approves it, even where that is not the rule."""
     seed: int
     """Chooses the units; the same seed chooses the same."""
+    plan: TrialPlan
+    """When it ends in all boxes without a person."""
 
 
 
@@ -3898,8 +3900,7 @@ class TrialByUnit(TypedDict):
 
 
 
-class TrialComparison(TypedDict):
-    """What the release makes of the same water, box by box."""
+class _TrialComparisonAlways(TypedDict):
     trial_id: str
     version: str
     boxes: int
@@ -3909,6 +3910,12 @@ class TrialComparison(TypedDict):
     labelled: int
     """Pictures of the trial whose label people have accepted."""
     differences: list[TrialDifference]
+
+
+class TrialComparison(_TrialComparisonAlways, total=False):
+    """What the release makes of the same water, box by box."""
+    gates: list[TrialGateStanding]
+    """Of the trial's plan."""
 
 
 
@@ -3933,6 +3940,47 @@ class TrialEnd(TypedDict):
     """Why a trial should end."""
     reason: str
     """Boxes keep it in their records."""
+
+
+
+class _TrialGateAlways(TypedDict):
+    metric: TrialMetric
+
+
+class TrialGate(_TrialGateAlways, total=False):
+    """One condition: a trial whose whole 95 % interval lies beyond a limit ends in all boxes."""
+    at_most: float | None
+    at_least: float | None
+    min_devices: int
+
+
+
+class TrialGateStanding(TypedDict):
+    """A gate of a trial as it stands."""
+    metric: TrialMetric
+    at_most: float | None
+    at_least: float | None
+    min_devices: int
+    verdict: Literal['passed', 'failed', 'inconclusive']
+    """``failed``: the whole interval lies beyond a limit, which ends the trial. ``inconclusive``: too few boxes, or a limit lies within it."""
+    devices: int
+    """Boxes that have given a number."""
+    mean: float | None
+    low: float | None
+    """95 % interval."""
+    high: float | None
+
+
+TrialMetric: TypeAlias = "Literal['count', 'confidence', 'count_error']"
+"""What units with the release are compared by with the other units of the same boxes."""
+
+
+
+class TrialPlan(TypedDict, total=False):
+    """When a trial ends in all boxes without a person."""
+    max_failed: int
+    max_failed_share: float
+    gates: list[TrialGate]
 
 
 
@@ -4057,6 +4105,33 @@ class UnitTrialSummary(TypedDict):
     """When boxes end it by themselves."""
     ended_by: str | None
     ended_at: str | None
+
+
+
+class UnitTrialView(TypedDict):
+    """One trial."""
+    id: str
+    name: str
+    model: str
+    version: str
+    sha256: str | None
+    share: float | None
+    units: list[str] | None
+    days: float
+    status: Literal['proposed', 'asked', 'refused', 'running', 'ending', 'ended']
+    reason: str
+    """Why it stands as it does."""
+    created_at: str
+    created_by: str
+    approved_at: str | None
+    approved_by: str | None
+    began_at: str | None
+    ends_at: str | None
+    """When boxes end it by themselves."""
+    ended_by: str | None
+    ended_at: str | None
+    plan: TrialPlan
+    """When it ends in all boxes without a person."""
 
 
 

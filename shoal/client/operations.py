@@ -464,9 +464,9 @@ class Operations:
         answer: models.Unit = self._request("GET", f"/api/v1/units/{_part(unit_id)}", query={}, headers={}, body=None, form=False, as_json=True)
         return answer
 
-    def get_unit_trial(self, trial_id: str) -> models.UnitTrialSummary:
+    def get_unit_trial(self, trial_id: str) -> models.UnitTrialView:
         """A trial in some units."""
-        answer: models.UnitTrialSummary = self._request("GET", f"/api/v1/unit-trials/{_part(trial_id)}", query={}, headers={}, body=None, form=False, as_json=True)
+        answer: models.UnitTrialView = self._request("GET", f"/api/v1/unit-trials/{_part(trial_id)}", query={}, headers={}, body=None, form=False, as_json=True)
         return answer
 
     def get_upload_offset(self, upload_id: str, *, tus_resumable: str | None = None) -> None:
@@ -1393,9 +1393,9 @@ class AsyncOperations:
         answer: models.Unit = await self._request("GET", f"/api/v1/units/{_part(unit_id)}", query={}, headers={}, body=None, form=False, as_json=True)
         return answer
 
-    async def get_unit_trial(self, trial_id: str) -> models.UnitTrialSummary:
+    async def get_unit_trial(self, trial_id: str) -> models.UnitTrialView:
         """A trial in some units."""
-        answer: models.UnitTrialSummary = await self._request("GET", f"/api/v1/unit-trials/{_part(trial_id)}", query={}, headers={}, body=None, form=False, as_json=True)
+        answer: models.UnitTrialView = await self._request("GET", f"/api/v1/unit-trials/{_part(trial_id)}", query={}, headers={}, body=None, form=False, as_json=True)
         return answer
 
     async def get_upload_offset(self, upload_id: str, *, tus_resumable: str | None = None) -> None:

@@ -60,7 +60,7 @@ def rollout_create(
         "second_person": second_person,
     }
     if plan is not None:
-        body["plan"] = _plan(plan)
+        body["plan"] = plan_in(plan, example='{"lease_s": 3600}')
     show(lambda client: [client.ask_rollout(body)], _COLUMNS, as_json)  # type: ignore[arg-type]  # options are text
 
 
@@ -308,11 +308,16 @@ def _whole(client: Client, rollout_id: str, *, devices: bool) -> dict[str, Any]:
     return found
 
 
-def _plan(path: Path) -> dict[str, Any]:
+def plan_in(path: Path, *, example: str) -> dict[str, Any]:
+    """The plan in a file; the platform examines what it holds.
+
+    Raises:
+        ConfigurationError: it cannot be read, or is no JSON object.
+    """
     try:
         plan = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ConfigurationError("plan", str(path), f"{error}. Give a JSON file with a rollout's plan.") from error
+        raise ConfigurationError("plan", str(path), f"{error}. Give a JSON file with the plan.") from error
     if not isinstance(plan, dict):
-        raise ConfigurationError("plan", str(path), 'A plan is a JSON object, such as {"lease_s": 3600}.')
+        raise ConfigurationError("plan", str(path), f"A plan is a JSON object, such as {example}.")
     return plan

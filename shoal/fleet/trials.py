@@ -5,11 +5,13 @@ Sign in with ``shoal admin login URL``; programs set SHOAL_API_URL and SHOAL_API
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from shoal.admin.table import AsJson, every_page, show
+from shoal.fleet.rollouts import plan_in
 
 if TYPE_CHECKING:
     from shoal.client import Client
@@ -40,6 +42,10 @@ def trial_create(
     tag: Annotated[list[str] | None, typer.Option(help="Only boxes with this tag; all of those given")] = None,
     second_person: Annotated[bool, typer.Option("--second-person", help="Wait until somebody else approves")] = False,
     seed: Annotated[int, typer.Option(help="Chooses the tanks; the same chooses the same", min=0)] = 1,
+    plan: Annotated[
+        Path | None,
+        typer.Option(help="JSON file with what ends it in all boxes: failures and gates. [default: the careful one]"),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask for a trial. It begins within seconds, or is refused with the reason."""
@@ -56,6 +62,8 @@ def trial_create(
         "second_person": second_person,
         "seed": seed,
     }
+    if plan is not None:
+        body["plan"] = plan_in(plan, example='{"max_failed": 0, "gates": [{"metric": "count", "at_least": 0.9}]}')
     show(lambda client: [client.ask_unit_trial(body)], _COLUMNS, as_json)  # type: ignore[arg-type]  # options are text
 
 
@@ -67,11 +75,14 @@ def trial_list(limit: Annotated[int, typer.Option(min=1, max=5000)] = 20, as_jso
 
 @trial.command("show")
 def trial_show(trial_id: Id, as_json: AsJson = False) -> None:
-    """One trial, and of each of its tanks what should look at it and what does."""
+    """One trial: what would end it in all boxes and how that stands, and of each of its tanks what should look at it and what does."""
     if as_json:
         show(lambda client: [_whole(client, trial_id)], (), as_json=True)
         return
     show(lambda client: [client.get_unit_trial(trial_id)], _COLUMNS, as_json=False)
+    show(lambda client: [client.get_unit_trial(trial_id)["plan"]], ("max_failed", "max_failed_share"), as_json=False)
+    gates = ("metric", "at_least", "at_most", "min_devices", "verdict", "devices", "mean", "low", "high")
+    show(lambda client: client.compare_unit_trial(trial_id).get("gates", []), gates, as_json=False)
     columns = ("box", "unit", "in_trial", "state", "running", "heard_at", "agrees", "reason")
     show(lambda client: _by_unit(client, trial_id), columns, as_json=False)
 
@@ -134,4 +145,5 @@ def _by_unit(client: Client, trial_id: str) -> list[dict[str, Any]]:
 
 
 def _whole(client: Client, trial_id: str) -> dict[str, Any]:
-    return {**client.get_unit_trial(trial_id), "boxes": _boxes(client, trial_id)}
+    gates = client.compare_unit_trial(trial_id).get("gates", [])
+    return {**client.get_unit_trial(trial_id), "gates": gates, "boxes": _boxes(client, trial_id)}

@@ -12,13 +12,15 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 from psycopg.types.json import Jsonb
+from pydantic import ValidationError
 
 from cloud.consumers import Ingest
 from cloud.rollouts.assigner import Assigner
 from cloud.rollouts.controller import Controller
 from cloud.unit_trials import store
 from cloud.unit_trials.conductor import Conductor
-from cloud.unit_trials.rules import Differences, Paired, choose, paired, units_of, why_not, why_stop, why_worse
+from cloud.unit_trials.plan import TrialGate, TrialMetric, TrialPlan
+from cloud.unit_trials.rules import Differences, Paired, choose, judge, paired, units_of, why_not, why_stop, why_worse
 from contracts.deployments import TRIAL_EVENT, DesiredTrial, decode_desired_trial
 from contracts.devices import CameraInventory, DeviceEvent, EventBatch, Inventory
 from contracts.downlink import DesiredState, Downlink
@@ -53,22 +55,47 @@ def test_a_box_that_did_not_say_that_it_can_is_left_alone() -> None:
 
 
 def test_a_trial_ends_everywhere_when_boxes_go_back_by_themselves() -> None:
-    assert why_stop({"committed": 3, "rolled_back": 1}) is None
-    assert why_stop({"committed": 3, "rolled_back": 2}) == "2 of 5 boxes went back by themselves"
-    assert why_stop({"committed": 38, "rolled_back": 2}) is None
-    assert why_stop({"committed": 36, "rolled_back": 4}) is not None
-    assert why_stop({"withdrawn": 9, "refused": 9}) is None, "neither is a model that worked badly"
+    plan = TrialPlan()
+    assert why_stop({"committed": 3, "rolled_back": 1}, plan) is None
+    assert why_stop({"committed": 3, "rolled_back": 2}, plan) == "2 of 5 boxes went back by themselves"
+    assert why_stop({"committed": 38, "rolled_back": 2}, plan) is None
+    assert why_stop({"committed": 36, "rolled_back": 4}, plan) is not None
+    assert why_stop({"withdrawn": 9, "refused": 9}, plan) is None, "neither is a model that worked badly"
+    assert why_stop({}, TrialPlan(max_failed=0)) is None
+    assert why_stop({"committed": 38, "rolled_back": 1}, TrialPlan(max_failed=0, max_failed_share=0)) is not None
+    assert why_stop({"committed": 6, "rolled_back": 4}, TrialPlan(max_failed=4)) is None
+    assert why_stop({"committed": 6, "rolled_back": 4}, TrialPlan(max_failed_share=0.5)) is None
 
 
 def test_what_a_trial_shows_ends_it_only_when_it_is_far_and_sure() -> None:
-    fine = paired([], seed=1)
+    fine, plan = paired([], seed=1), TrialPlan()
     few = Paired(3, 0.5, 0.45, 0.55, 0.25)
-    assert why_worse(Differences(Paired(3, 1.2, 1.1, 1.3, 0.25), fine, Paired(3, 0.05, 0.02, 0.09, 0.25))) is None
-    assert why_worse(Differences(Paired(3, 0.5, 0.3, 0.7, 0.25), fine, fine)) is None, "not sure"
-    assert "less than 0.6" in (why_worse(Differences(few, fine, fine)) or "")
-    assert "more than 1.7" in (why_worse(Differences(Paired(3, 2.0, 1.8, 2.2, 0.25), fine, fine)) or "")
-    assert "off by 30% more" in (why_worse(Differences(fine, fine, Paired(3, 0.3, 0.2, 0.4, 0.25))) or "")
-    assert why_worse(Differences(fine, fine, fine)) is None
+    assert why_worse(Differences(Paired(3, 1.2, 1.1, 1.3, 0.25), fine, Paired(3, 0.05, 0.02, 0.09, 0.25)), plan) is None
+    assert why_worse(Differences(Paired(3, 0.5, 0.3, 0.7, 0.25), fine, fine), plan) is None, "not sure"
+    assert "less than 0.6" in (why_worse(Differences(few, fine, fine), plan) or "")
+    assert "more than 1.7" in (why_worse(Differences(Paired(3, 2.0, 1.8, 2.2, 0.25), fine, fine), plan) or "")
+    assert "off by 30% more" in (why_worse(Differences(fine, fine, Paired(3, 0.3, 0.2, 0.4, 0.25)), plan) or "")
+    assert why_worse(Differences(fine, fine, fine), plan) is None
+    assert why_worse(Differences(few, Paired(9, -0.9, -0.95, -0.8, 0.01), fine), TrialPlan(gates=())) is None
+
+
+def test_a_gate_of_a_trial_fails_only_where_the_whole_interval_lies_beyond_its_limit() -> None:
+    gate = TrialGate(metric=TrialMetric.CONFIDENCE, at_least=-0.1, min_devices=5)
+    assert judge(gate, Paired(5, -0.2, -0.25, -0.15, 0.06)) == "failed"
+    assert judge(gate, Paired(4, -0.2, -0.25, -0.15, 0.12)) == "inconclusive", "four boxes, and it asks for five"
+    assert judge(gate, Paired(5, -0.12, -0.2, -0.05, 0.06)) == "inconclusive", "the limit lies within"
+    assert judge(gate, Paired(5, 0.0, -0.02, 0.02, 0.9)) == "passed"
+    shown = Differences(paired([], seed=1), Paired(5, -0.2, -0.25, -0.15, 0.06), paired([], seed=1))
+    assert why_worse(shown, TrialPlan(gates=(gate,))) == (
+        "its confidence differs by -0.20 from that of the boxes' own models, less than -0.1"
+    )
+    for wrong, words in (
+        ({}, "give at_most, at_least or both"),
+        ({"at_least": 2.0, "at_most": 1.0}, "at_least 2.0 is above at_most 1.0"),
+        ({"at_least": 0.5, "min_devices": 2}, "greater than or equal to 3"),
+    ):
+        with pytest.raises(ValidationError, match=words):
+            TrialGate.model_validate({"metric": "count", **wrong})
 
 
 def test_boxes_that_agree_show_a_difference_and_two_of_them_show_none() -> None:
@@ -111,13 +138,13 @@ class Fleet:
         desired = decode_desired_trial(message.body.document.state.desired)
         self.told.append((message.device, message.body.shadow, desired))
 
-    def ask(self, *, version: str = "1.1.0", units: list[str] | None = None, days: float = 7) -> UUID:
+    def ask(self, *, version: str = "1.1.0", units: list[str] | None = None, days: float = 7, **plan: Any) -> UUID:
         key = uuid4()
         self.execute(
             "INSERT INTO unit_trial (id, organization_id, name, model, version, share, units, days, seed, status, created_at,"
-            " created_by) SELECT %s, organization_id, 'try it', 'tiny', %s, %s, %s, %s, 1, 'asked', %s, 'ada'"
+            " created_by, plan) SELECT %s, organization_id, 'try it', 'tiny', %s, %s, %s, %s, 1, 'asked', %s, 'ada', %s"
             " FROM site WHERE slug = 'fjord'",
-            (key, version, None if units else 0.5, Jsonb(units) if units else None, days, self.now),
+            (key, version, None if units else 0.5, Jsonb(units) if units else None, days, self.now, Jsonb(plan)),
         )
         return key
 
@@ -304,6 +331,15 @@ def test_a_release_that_counts_half_of_the_fish_of_the_other_tanks_ends_without_
     status, reason = fleet.status(key)
     assert status == "ending"
     assert reason == "it counts 0.50 fish for each of the boxes' own models, less than 0.6"
+
+
+def test_a_trial_keeps_to_the_limits_that_it_was_asked_with(fleet: Fleet) -> None:
+    more_boxes(fleet)
+    key = fleet.ask(max_failed=0, gates=[])
+    assert len(fleet.later()) == 3
+    fleet.say(key, "rolled_back", reason="it failed on 9 frames")
+    assert {device for device, desired in fleet.later() if desired.end} == {"box-2", "box-3"}
+    assert fleet.status(key) == ("ending", "1 of 3 boxes went back by themselves"), "where two are the rule"
 
 
 def test_boxes_that_go_back_by_themselves_end_the_trial_in_the_others(fleet: Fleet) -> None:

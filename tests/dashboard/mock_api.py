@@ -1032,7 +1032,7 @@ def create_app(farm: MockFarm, *, dist: Path = DIST, live: LiveStream | None = N
     @app.get("/api/v1/unit-trials/{trial_id}")
     def trial(trial_id: str, authorization: Annotated[str | None, Header()] = None) -> Json:
         admin_of(authorization)
-        return farm.trial(trial_id).model_dump(mode="json")
+        return mock_fleet.trial_view(farm.trial(trial_id)).model_dump(mode="json")
 
     @app.get("/api/v1/unit-trials/{trial_id}/boxes")
     def trial_boxes(trial_id: str, authorization: Annotated[str | None, Header()] = None) -> Json:

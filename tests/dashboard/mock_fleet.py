@@ -20,7 +20,15 @@ from cloud.registry.schemas import (
     StagedView,
 )
 from cloud.rollouts.schemas import DesiredView, DeviceStanding, ReportedView, RunningView, StandingView
-from cloud.unit_trials.schemas import TrialBox, TrialComparison, TrialDifference, TrialUnit, UnitTrialSummary
+from cloud.unit_trials.plan import TrialPlan
+from cloud.unit_trials.schemas import (
+    TrialBox,
+    TrialComparison,
+    TrialDifference,
+    TrialUnit,
+    UnitTrialSummary,
+    UnitTrialView,
+)
 from contracts.bundles import ModelManifest
 from contracts.deployments import ArtifactKind, Requirements
 
@@ -370,6 +378,11 @@ def trial_boxes(now: datetime) -> list[TrialBox]:
             )
         )
     return found
+
+
+def trial_view(trial: UnitTrialSummary) -> UnitTrialView:
+    """One trial, with the careful plan."""
+    return UnitTrialView(**trial.model_dump(), plan=TrialPlan())
 
 
 def trial_comparison(trial: UnitTrialSummary) -> TrialComparison:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -12,6 +13,8 @@ import httpx
 import psycopg
 import pytest
 from psycopg.types.json import Jsonb
+
+from cloud.unit_trials.plan import TrialPlan
 
 NEW: dict[str, Any] = {"name": "more fish in the dark", "model": "fish-detector", "version": "1.1.0", "sites": ["loch"]}
 NOW = datetime.now(timezone.utc).replace(minute=0, second=0, microsecond=0)
@@ -132,6 +135,9 @@ def test_tanks_with_the_release_are_compared_with_the_other_tanks_of_the_same_bo
     assert confidence["verdict"] == "not_told"
     assert error["mean"] == pytest.approx(0.1 - 0.4)
     assert (error["verdict"], error["boxes"]) == ("better", BOXES)
+    standing = [(one["metric"], one["at_least"], one["at_most"], one["verdict"]) for one in found["gates"]]
+    assert standing == [("count", 0.6, 1.7, "passed"), ("count_error", None, 0.1, "passed")]
+    assert (found["gates"][0]["devices"], found["gates"][0]["mean"]) == (BOXES, count["mean"])
 
 
 def test_of_every_tank_it_is_shown_what_should_look_at_it_and_what_does(fleet_admin: httpx.Client, loch: str) -> None:
@@ -239,6 +245,28 @@ def test_trials_are_for_fleet_admins_and_two_people_can_be_asked_for(
 
 
 @pytest.mark.usefixtures("loch")
+def test_what_ends_a_trial_is_asked_with_it_and_shown(fleet_admin: httpx.Client) -> None:
+    plan = {"max_failed": 0, "gates": [{"metric": "confidence", "at_least": -0.1, "min_devices": 5}]}
+    careful, own = (fleet_admin.post("/api/v1/unit-trials", json=NEW | more).json() for more in ({}, {"plan": plan}))
+    shown = [fleet_admin.get(f"/api/v1/unit-trials/{one['id']}").json() for one in (careful, own)]
+    assert shown[0] == careful | {"plan": TrialPlan().model_dump(mode="json")}
+    assert shown[1]["plan"] == {
+        "max_failed": 0,
+        "max_failed_share": 0.1,
+        "gates": [{"metric": "confidence", "at_least": -0.1, "at_most": None, "min_devices": 5}],
+    }
+    (gate,) = fleet_admin.get(f"/api/v1/unit-trials/{own['id']}/comparison").json()["gates"]
+    assert (gate["metric"], gate["verdict"], gate["devices"]) == ("confidence", "inconclusive", 0)
+    for gates, words in (
+        ([{"metric": "count"}], "give at_most, at_least or both"),
+        ([{"metric": "weight", "at_least": 1}], "count_error"),
+    ):
+        answer = fleet_admin.post("/api/v1/unit-trials", json=NEW | {"plan": {"gates": gates}})
+        assert answer.status_code == 422
+        assert words in answer.text
+
+
+@pytest.mark.usefixtures("loch")
 def test_what_cannot_be_asked_is_refused_by_name(fleet_admin: httpx.Client) -> None:
     both = fleet_admin.post("/api/v1/unit-trials", json=NEW | {"share": 0.5, "units": ["loch/l1-with"]})
     assert both.status_code == 422
@@ -279,21 +307,30 @@ def test_more_tanks_of_a_box_than_it_can_be_told_are_refused_when_they_are_asked
 
 
 def test_a_trial_is_asked_for_watched_compared_and_ended_from_a_terminal(
-    shoal: Callable[..., str], farm_url: str, loch: str
+    shoal: Callable[..., str], farm_url: str, loch: str, tmp_path: Path
 ) -> None:
     shown = shoal("trial", "show", loch, of="fleet")
+    for words in ("max failed share", "count_error", "1.7", "passed"):
+        assert words in shown
     assert "l1-with" in shown
     assert "committed" in shown
     (whole,) = json.loads(shoal("trial", "show", loch, "--json", of="fleet"))
     assert [box["agrees"] for box in whole["boxes"]] == [False] + [True] * (BOXES - 1)
+    assert whole["plan"]["max_failed"] == 1
+    assert [gate["verdict"] for gate in whole["gates"]] == ["passed", "passed"]
     compared = shoal("trial", "compare", loch, of="fleet")
+    plan = tmp_path / "plan.json"
+    plan.write_text('{"gates": []}')
     assert "higher" in compared
     assert "better" in compared
     (asked,) = json.loads(
         shoal(
-            "trial", "create", "fish-detector", "1.1.0", "--unit", "loch/l1-with", "--days", "3", "--json", of="fleet"
+            *("trial", "create", "fish-detector", "1.1.0", "--unit", "loch/l1-with", "--days", "3"),
+            *("--plan", str(plan), "--json"),
+            of="fleet",
         )
     )
+    assert json.loads(shoal("trial", "show", asked["id"], "--json", of="fleet"))[0]["plan"]["gates"] == []
     assert (asked["status"], asked["units"], asked["share"]) == ("asked", ["loch/l1-with"], None)
     with psycopg.connect(farm_url) as database:
         sites = "SELECT slug FROM site, unit_trial AS t WHERE t.id = %s AND t.site_ids @> to_jsonb(site.id)"

@@ -2780,7 +2780,7 @@ export interface paths {
         };
         /**
          * A trial in some units
-         * @description How it stands, and why.
+         * @description How it stands, why, and what would end it.
          */
         get: operations["getUnitTrial"];
         put?: never;
@@ -8009,6 +8009,27 @@ export interface components {
              * @default 1
              */
             seed: number;
+            /**
+             * @description When it ends in all boxes without a person.
+             * @default {
+             *       "max_failed": 1,
+             *       "max_failed_share": 0.1,
+             *       "gates": [
+             *         {
+             *           "at_least": 0.6,
+             *           "at_most": 1.7,
+             *           "metric": "count",
+             *           "min_devices": 3
+             *         },
+             *         {
+             *           "at_most": 0.1,
+             *           "metric": "count_error",
+             *           "min_devices": 3
+             *         }
+             *       ]
+             *     }
+             */
+            plan: components["schemas"]["TrialPlan"];
         };
         /**
          * NextFrame
@@ -10931,6 +10952,11 @@ export interface components {
             labelled: number;
             /** Differences */
             differences: components["schemas"]["TrialDifference"][];
+            /**
+             * Gates
+             * @description Of the trial's plan.
+             */
+            gates?: components["schemas"]["TrialGateStanding"][];
         };
         /**
          * TrialDifference
@@ -10977,6 +11003,98 @@ export interface components {
              * @description Boxes keep it in their records.
              */
             reason: string;
+        };
+        /**
+         * TrialGate
+         * @description One condition: a trial whose whole 95 % interval lies beyond a limit ends in all boxes.
+         */
+        TrialGate: {
+            metric: components["schemas"]["TrialMetric"];
+            /** At Most */
+            at_most?: number | null;
+            /** At Least */
+            at_least?: number | null;
+            /**
+             * Min Devices
+             * @default 3
+             */
+            min_devices: number;
+        } & {
+            [key: string]: unknown;
+        };
+        /**
+         * TrialGateStanding
+         * @description A gate of a trial as it stands.
+         */
+        TrialGateStanding: {
+            metric: components["schemas"]["TrialMetric"];
+            /** At Most */
+            at_most: number | null;
+            /** At Least */
+            at_least: number | null;
+            /** Min Devices */
+            min_devices: number;
+            /**
+             * Verdict
+             * @description ``failed``: the whole interval lies beyond a limit, which ends the trial. ``inconclusive``: too few boxes, or a limit lies within it.
+             * @enum {string}
+             */
+            verdict: "passed" | "failed" | "inconclusive";
+            /**
+             * Devices
+             * @description Boxes that have given a number.
+             */
+            devices: number;
+            /** Mean */
+            mean: number | null;
+            /**
+             * Low
+             * @description 95 % interval.
+             */
+            low: number | null;
+            /** High */
+            high: number | null;
+        };
+        /**
+         * TrialMetric
+         * @description What units with the release are compared by with the other units of the same boxes.
+         * @enum {string}
+         */
+        TrialMetric: "count" | "confidence" | "count_error";
+        /**
+         * TrialPlan
+         * @description When a trial ends in all boxes without a person.
+         */
+        TrialPlan: {
+            /**
+             * Max Failed
+             * @default 1
+             */
+            max_failed: number;
+            /**
+             * Max Failed Share
+             * @default 0.1
+             */
+            max_failed_share: number;
+            /**
+             * Gates
+             * @default [
+             *       {
+             *         "metric": "count",
+             *         "at_most": 1.7,
+             *         "at_least": 0.6,
+             *         "min_devices": 3
+             *       },
+             *       {
+             *         "metric": "count_error",
+             *         "at_most": 0.1,
+             *         "min_devices": 3
+             *       }
+             *     ]
+             */
+            gates: components["schemas"]["TrialGate"][];
+        } & {
+            [key: string]: unknown;
         };
         /**
          * TrialUnit
@@ -11196,6 +11314,65 @@ export interface components {
             ended_by: string | null;
             /** Ended At */
             ended_at: string | null;
+        };
+        /**
+         * UnitTrialView
+         * @description One trial.
+         */
+        UnitTrialView: {
+            /**
+             * Id
+             * Format: uuid
+             */
+            id: string;
+            /** Name */
+            name: string;
+            /** Model */
+            model: string;
+            /** Version */
+            version: string;
+            /** Sha256 */
+            sha256: string | null;
+            /** Share */
+            share: number | null;
+            /** Units */
+            units: string[] | null;
+            /** Days */
+            days: number;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "proposed" | "asked" | "refused" | "running" | "ending" | "ended";
+            /**
+             * Reason
+             * @description Why it stands as it does.
+             */
+            reason: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Created By */
+            created_by: string;
+            /** Approved At */
+            approved_at: string | null;
+            /** Approved By */
+            approved_by: string | null;
+            /** Began At */
+            began_at: string | null;
+            /**
+             * Ends At
+             * @description When boxes end it by themselves.
+             */
+            ends_at: string | null;
+            /** Ended By */
+            ended_by: string | null;
+            /** Ended At */
+            ended_at: string | null;
+            /** @description When it ends in all boxes without a person. */
+            plan: components["schemas"]["TrialPlan"];
         };
         /**
          * User
@@ -20613,7 +20790,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["UnitTrialSummary"];
+                    "application/json": components["schemas"]["UnitTrialView"];
                 };
             };
             /** @description Unauthorized */
