@@ -40,6 +40,7 @@ from fastapi import WebSocket, WebSocketDisconnect
 from tests.benchmarks.harness import Pair, machine, result
 from tests.browser import ARGUMENTS, CHROMIUM
 from tests.dashboard.mock_api import PASSWORD, MockFarm, MockServer, Unit, demo_units
+from tests.dashboard.mock_live import PROTOCOL, snapshot
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, CDPSession, Page
@@ -78,7 +79,7 @@ class Wall:
 
     async def serve(self, line: WebSocket) -> None:
         """A page has come; until it goes."""
-        await line.accept(subprotocol="shoal.live.v1")
+        await line.accept(subprotocol=PROTOCOL)
         with contextlib.suppress(WebSocketDisconnect):
             while True:
                 if (await line.receive_json())["type"] == "subscribe":
@@ -88,19 +89,8 @@ class Wall:
             self._line = None
 
     def _snapshot(self) -> str:
-        latest = self._farm.latest(_SITE)
-        channels = [
-            {**reading, "unit_id": each["unit"]["id"]} for each in latest["units"] for reading in each["readings"]
-        ]
-        return self._message(
-            type="snapshot",
-            interval_s=1.0,
-            sites=[{"site": _SITE, "units": [each["unit"] for each in latest["units"]]}],
-            channels=channels,
-            observations=[],
-            alarms=[],
-            devices=latest["devices"],
-        )
+        self._seq += 1
+        return json.dumps(snapshot(self._farm.latest(_SITE), [], seq=self._seq))
 
     def tell(self) -> None:
         """One second of the farm: everything has changed, or nothing. Nobody hears it before a page has come."""

@@ -32,6 +32,7 @@ from cloud.rollouts.plan import Plan
 from cloud.unit_trials.schemas import UnitTrialSummary
 from contracts.quality import QUALITY_TESTS
 from tests.dashboard import mock_fleet
+from tests.dashboard.mock_live import MockLive
 
 Json = dict[str, Any]
 LiveStream = Callable[[WebSocket], Awaitable[None]]
@@ -1185,7 +1186,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--sites", type=int, default=2)
     arguments = parser.parse_args()
-    uvicorn.run(create_app(MockFarm(sites=arguments.sites)), host="127.0.0.1", port=arguments.port, log_level="warning")
+    farm = MockFarm(sites=arguments.sites)
+    uvicorn.run(create_app(farm, live=MockLive(farm).serve), host="127.0.0.1", port=arguments.port, log_level="warning")
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from playwright.sync_api import sync_playwright
 from tests.browser import ARGUMENTS, CHROMIUM
 from tests.dashboard import mock_api, real_farm
 from tests.dashboard.conftest import go, sign_in
+from tests.dashboard.mock_live import MockLive
 from tests.dashboard.real_farm import SITE, RealFarm
 from tests.dashboard.stack import Account
 from tests.dashboard.test_journeys import upload_frame
@@ -131,7 +132,8 @@ def _people(farm: RealFarm) -> None:
 
 
 def _of_mock(browser: Browser, wanted: Sequence[Picture], out: Path) -> None:
-    server = mock_api.MockServer()
+    farm = mock_api.MockFarm()
+    server = mock_api.MockServer(farm, live=MockLive(farm).serve)
     server.start()
     try:
         admin = Account("fleet_admin@nordfjord.example", mock_api.PASSWORD)
@@ -184,6 +186,8 @@ def _take(page: Page, theme: str, target: Path, anchor: str = "") -> None:
         heading.evaluate("e => scrollTo(0, e.getBoundingClientRect().top + scrollY - 120)")
     page.mouse.move(0, 0)
     page.wait_for_timeout(2_000)  # pictures and charts are drawn
+    for banner in ("connection-banner", "asking-banner"):  # a busy machine may be slow to tell
+        page.get_by_test_id(banner).wait_for(state="detached")
     page.screenshot(path=target)
     _in_few_colours(Image.open(target).convert("RGB")).save(target, optimize=True)
     sys.stdout.write(f"{target.name} {target.stat().st_size // 1024} KB\n")

@@ -7,6 +7,7 @@ from datetime import timedelta
 from cloud.alarms.schemas import Alarm
 from cloud.drift.schemas import DriftAlertOut, DriftHours, DriftSeriesOut
 from cloud.farms.schemas import Unit
+from cloud.live.schemas import Snapshot
 from cloud.model_health.schemas import SiteModelHealth
 from cloud.observations.schemas import ObservationOut
 from cloud.overview.schemas import SiteLatest
@@ -15,6 +16,7 @@ from cloud.samples.schemas import SamplePair
 from cloud.tasks.schemas import TaskOut
 from cloud.telemetry.schemas import Series
 from tests.dashboard.mock_api import MockFarm
+from tests.dashboard.mock_live import snapshot
 
 
 def test_latest_has_the_shape_of_the_api() -> None:
@@ -30,6 +32,14 @@ def test_alarms_have_the_shape_of_the_api() -> None:
     done = Alarm.model_validate(farm.acknowledge(str(alarms[0].id), farm.users["operator@nordfjord.example"]))
     assert done.acknowledged
     assert done.active
+
+
+def test_live_stream_has_the_shape_of_the_api() -> None:
+    farm = MockFarm()
+    told = Snapshot.model_validate(snapshot(farm.latest("nordfjord"), farm.open_alarms(), seq=1))
+    assert len(told.channels) == 4 * 5
+    assert {each.unit_id for each in told.observations} == {1, 2, 3, 4}
+    assert len(told.alarms) == len(farm.open_alarms()) > 0
 
 
 def test_series_units_and_observations_have_the_shape_of_the_api() -> None:
