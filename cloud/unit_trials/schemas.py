@@ -38,8 +38,8 @@ class NewUnitTrial(ApiModel):
     """True makes it wait until somebody else approves it, even where that is not the rule."""
     seed: int = Field(default=1, ge=0, le=2**31 - 1)
     """Chooses the units; the same seed chooses the same."""
-    plan: TrialPlan = TrialPlan()
-    """When it ends in all boxes without a person."""
+    plan: TrialPlan | None = None
+    """When it ends in all boxes without a person. Null: two failures and a tenth, and the careful gates."""
 
     @model_validator(mode="after")
     def _names_or_shares(self) -> NewUnitTrial:

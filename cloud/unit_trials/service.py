@@ -70,7 +70,7 @@ async def ask(
             "id": trial_id,
             **new.model_dump(include={"name", "model", "version", "units", "groups", "tags", "days", "seed"}),
             "share": None if new.units is not None else new.share or HALF,
-            "plan": new.plan.model_dump(mode="json"),
+            "plan": (new.plan or TrialPlan()).model_dump(mode="json"),
             "site_ids": site_ids,
             "status": "proposed" if two_people or new.second_person else "asked",
             "created_at": now,

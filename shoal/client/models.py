@@ -2424,8 +2424,8 @@ class NewUnitTrial(_NewUnitTrialAlways, total=False):
     """True makes it wait until somebody else approves it, even where that is not the rule."""
     seed: int
     """Chooses the units; the same seed chooses the same."""
-    plan: TrialPlan
-    """When it ends in all boxes without a person."""
+    plan: TrialPlan | None
+    """When it ends in all boxes without a person. Null: two failures and a tenth, and the careful gates."""
 
 
 

@@ -8009,27 +8009,8 @@ export interface components {
              * @default 1
              */
             seed: number;
-            /**
-             * @description When it ends in all boxes without a person.
-             * @default {
-             *       "max_failed": 1,
-             *       "max_failed_share": 0.1,
-             *       "gates": [
-             *         {
-             *           "at_least": 0.6,
-             *           "at_most": 1.7,
-             *           "metric": "count",
-             *           "min_devices": 3
-             *         },
-             *         {
-             *           "at_most": 0.1,
-             *           "metric": "count_error",
-             *           "min_devices": 3
-             *         }
-             *       ]
-             *     }
-             */
-            plan: components["schemas"]["TrialPlan"];
+            /** @description When it ends in all boxes without a person. Null: two failures and a tenth, and the careful gates. */
+            plan?: components["schemas"]["TrialPlan"] | null;
         };
         /**
          * NextFrame
