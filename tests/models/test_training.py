@@ -40,6 +40,7 @@ from models.publishing.export_run import export_run
 from models.publishing.publish import publish
 from models.training.batches import epoch_batches, make_batch
 from models.training.checkpoint import CHECKPOINT
+from models.training.from_bundle import credits_of
 from models.training.loop import AverageModel, NonFiniteLossError, learning_rate, make_optimizer, train_one_epoch
 from models.training.prepare import prepare
 from models.training.start import open_detector_job, start
@@ -177,6 +178,10 @@ def test_a_farm_of_two_sites_goes_on_from_the_shipped_detector_and_exports_it(ro
     card = (tmp_path / "our-detector" / "README.md").read_text()
     assert "chosen on frames that it was trained on, never on unseen sites" in card
     assert "tropical" not in card, "that is other people's data"
+    (owed,) = [each for each in manifest.attribution if each.startswith("Went on from weights that learnt from ")]
+    assert "DeepFish" in owed, "the licence of the shipped detector's frames asks for credit in what was made of it"
+    assert owed in (tmp_path / "our-detector" / "NOTICE").read_text()
+    assert credits_of(manifest).count("DeepFish") == owed.count("DeepFish"), "and the next one owes it too"
 
 
 def test_boxes_learn_in_a_pyramid_of_their_own_and_what_finds_fish_stays_bit_for_bit(
