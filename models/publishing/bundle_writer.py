@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 
 from contracts.bundles import DataSource, ModelManifest, Task
-from contracts.errors import ShoalError
+from contracts.errors import ConfigurationError, ShoalError
 from models.runtime import Classifier, Detector, check_golden, load_bundle, open_session
 from models.runtime.bundle import MANIFEST_NAME
 from models.runtime.golden import GoldenExpectation, read_frame
@@ -77,6 +77,20 @@ def write_notice(folder: Path, manifest: ModelManifest, sources: Sequence[DataSo
     lines += ["", "Golden frames (scaled and compressed again):"]
     lines += [f"- {line}" for line in golden]
     (folder / "NOTICE").write_text("\n".join(lines) + "\n")
+
+
+def check_output(bundle: Path) -> None:
+    """A bundle replaces a bundle, an empty folder or nothing: whatever else is in a folder is somebody's.
+
+    Raises:
+        ConfigurationError: it would take other files away.
+    """
+    if (bundle.is_dir() and any(bundle.iterdir()) and not (bundle / MANIFEST_NAME).is_file()) or bundle.is_file():
+        raise ConfigurationError(
+            "--output",
+            str(bundle),
+            "It holds other things than a bundle, and a bundle replaces all of it. Give a new folder.",
+        )
 
 
 def put_in_place(draft: Path, bundle: Path) -> None:

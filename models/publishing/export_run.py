@@ -15,7 +15,7 @@ from contracts.errors import ConfigurationError
 from models.data.frames import Located, read_picture
 from models.evaluation.evaluate import evaluate
 from models.export.quantise import QuantisationLossError, gate, sensitive_nodes, to_fp16, to_int8
-from models.publishing.bundle_writer import identity, put_in_place, write_golden_result, write_manifest
+from models.publishing.bundle_writer import check_output, identity, put_in_place, write_golden_result, write_manifest
 from models.publishing.embedding import measure_embedding, sample_frames
 from models.publishing.publish import publish_prepared
 from models.publishing.publish_classifier import gate_figure, publish_classifier
@@ -62,6 +62,8 @@ def export_run(
         QuantisationLossError: a smaller one loses too much; the float bundle stays.
     """
     console = console or Console()
+    for folder in (output, *(output.with_name(f"{output.name}-{kind}") for kind in ("int8", "fp16"))):
+        check_output(folder)
     origin = read_origin(run)
     dataset = Path(origin.dataset)
     roots = [Path(root) for root in origin.data]

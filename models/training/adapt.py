@@ -16,6 +16,7 @@ from contracts.bundles import ModelManifest
 from contracts.errors import ConfigurationError
 from models.data.errors import DatasetError
 from models.data.splits import site_weights
+from models.publishing.bundle_writer import check_output
 from models.publishing.provenance import noted_start
 from models.publishing.publish import publish_prepared
 from models.runtime.bundle import Bundle, find_bundle, load_bundle
@@ -65,6 +66,7 @@ def adapt(
     Raises:
         ConfigurationError: another kind of bundle, or frames that cannot be used.
     """
+    check_output(output)
     base = load_bundle(find_bundle(bundle, field="--bundle"))
     prepared = _prepare(site, frames, base.manifest.labels, roots)
     config = calibration_config(base, site, steps=steps, seed=seed)

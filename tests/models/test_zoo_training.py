@@ -401,6 +401,18 @@ def test_a_fold_is_a_run_that_is_exported_and_judged_on_what_it_never_saw(crops:
         judge_bundle(bundle, unsplit, [crops.parent], now=datetime.now(timezone.utc))
 
 
+def test_a_bundle_takes_no_other_files_away(tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "koi.jpg").write_bytes(b"a picture")
+    for command in (
+        lambda: export_run(tmp_path / "run", tmp_path / "photos", console=quiet()),
+        lambda: adapt("pen-4", "fish-detector", tmp_path / "frames", tmp_path / "photos", console=quiet()),
+    ):
+        with pytest.raises(ConfigurationError, match="It holds other things than a bundle"):
+            command()
+    assert (tmp_path / "photos" / "koi.jpg").is_file()
+
+
 def test_a_picture_varies_with_seed_and_epoch_alone() -> None:
     crop = np.ascontiguousarray(painted("red", 1)[..., ::-1])
     first, again, other = (vary(crop, 32, np.random.default_rng([1, epoch, 7])) for epoch in (0, 0, 1))
