@@ -36,6 +36,8 @@ FROZEN_BLOCKS = 6
 """Of eleven: what sees edges, colours and scales stays."""
 LEARNING_RATE = 1e-3
 BACKBONE_RATE = 0.1
+START_SHARE = 0.5
+"""Of the bundle in the weights: half way no habitat was judged worse than before, all the way one was (docs/models.md)."""
 
 
 def adapt(
@@ -94,6 +96,7 @@ def calibration_config(base: Bundle, site: str, *, steps: int, seed: int) -> Tra
             backbone_rate=BACKBONE_RATE,
             warmup_steps=EPOCH_STEPS,
             average_decay=0.97,
+            start_share=START_SHARE,
             threads=1,
         ),
     )

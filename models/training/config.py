@@ -63,6 +63,8 @@ class ScheduleConfig(_Section):
     warmup_steps: int = Field(default=60, ge=0)
     average_decay: float = Field(default=0.997, ge=0, lt=1)
     """Decay of the exponential average of the weights, which is what is exported."""
+    start_share: float = Field(default=0.0, ge=0, lt=1)
+    """Share of every weight that stays as the run found it; half keeps what few pictures would unteach (WiSE-FT, Wortsman et al. 2022)."""
     threads: int = Field(default=2, ge=1)
     """Processor threads for torch."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,7 +38,7 @@ CROP = (0, 79, 360, 281)
 def judge_calibration(
     root: Path, bundle: str, sites: Sequence[str], *, frames: int = 20, steps: int = 150, seed: int = 1
 ) -> dict[str, Any]:
-    """Figures by site and of all together: mAP50 before and after.
+    """Figures by site and of all together: mAP50, and mean absolute error of a frame's count, before and after.
 
     Args:
         root: holds ``fish_detection``.
@@ -55,6 +55,7 @@ def judge_calibration(
     found: dict[str, Any] = {}
     before: list[FrameResult] = []
     after: list[FrameResult] = []
+    count_errors: dict[str, list[int]] = {"before": [], "after": []}
     for site in sites:
         early, late = _by_time([image for image in images if image.site == site])
         teach = [early[i] for i in np.unique(np.linspace(0, len(early) - 1, frames).astype(int))]
@@ -73,15 +74,29 @@ def judge_calibration(
             )
             judged = [Located(root, image) for image in late[::EVERY]]
             was, is_now = _results(find_bundle(bundle), judged), _results(adapted, judged)
+            errors = {"before": _count_errors(find_bundle(bundle), was), "after": _count_errors(adapted, is_now)}
         before += was
         after += is_now
-        found[site] = {
-            "taught": len(teach),
-            "judged": len(judged),
-            "before": round(score(was, 0.3).map50, 3),
-            "after": round(score(is_now, 0.3).map50, 3),
-        }
-    return found | {"all": {"before": round(score(before, 0.3).map50, 3), "after": round(score(after, 0.3).map50, 3)}}
+        count_errors = {moment: [*count_errors[moment], *each] for moment, each in errors.items()}
+        found[site] = {"taught": len(teach), "judged": len(judged), **_figures(was, is_now, errors)}
+    return found | {"all": _figures(before, after, count_errors)}
+
+
+def _figures(
+    before: Sequence[FrameResult], after: Sequence[FrameResult], errors: Mapping[str, Sequence[int]]
+) -> dict[str, Any]:
+    return {
+        "before": round(score(before, 0.3).map50, 3),
+        "after": round(score(after, 0.3).map50, 3),
+        "count_mae_before": round(float(np.mean(errors["before"])), 3),
+        "count_mae_after": round(float(np.mean(errors["after"])), 3),
+    }
+
+
+def _count_errors(bundle: Path, results: Sequence[FrameResult]) -> list[int]:
+    """Of every frame, by the bundle's own threshold."""
+    threshold = load_bundle(bundle).manifest.threshold
+    return [abs(int((result.scores >= threshold).sum()) - len(result.truth)) for result in results]
 
 
 def _by_time(images: Sequence[DatasetImage]) -> tuple[list[DatasetImage], list[DatasetImage]]:

@@ -40,6 +40,14 @@ class AverageModel:
                 self.state[name].copy_(value)
 
 
+@torch.no_grad()
+def between(learnt: Mapping[str, Tensor], start: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
+    """The weights on the line from what was learnt to where it started; counters are as they were learnt."""
+    return {
+        name: value.lerp(start[name], share) if value.is_floating_point() else value for name, value in learnt.items()
+    }
+
+
 class Scaler(Protocol):
     """What of torch's ``GradScaler`` is used: it keeps small float16 gradients from becoming 0."""
 

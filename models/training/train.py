@@ -41,7 +41,7 @@ from models.training.distributed import (
     to_device,
 )
 from models.training.job import Job
-from models.training.loop import AverageModel, learning_rate, make_optimizer, train_one_epoch
+from models.training.loop import AverageModel, between, learning_rate, make_optimizer, train_one_epoch
 from models.training.memory import keep_freed_memory
 from models.training.prepare import prepare
 
@@ -122,6 +122,8 @@ class _Run:
         self.model = job.model.to(device)
         self.optimizer = make_optimizer(self.model, self.schedule, job.is_backbone)
         self.average = AverageModel(self.model, self.schedule.average_decay)
+        start = self.model.state_dict() if self.schedule.start_share else {}
+        self.start = {name: value.detach().cpu().clone() for name, value in start.items()}
         self.scaler = torch.amp.GradScaler(device.type) if self.schedule.precision == "float16" else None  # type: ignore[attr-defined,unused-ignore]
         self.best: dict[str, Any] = {"loss": math.inf, "epoch": 0, "weights": None}
         self.started, self.cpu_started = time.monotonic(), time.process_time()
@@ -234,7 +236,10 @@ class _Run:
         weights = self.best["weights"] if self.schedule.patience is not None else self.average.state
         if not self.place.is_first:
             return self.out / MODEL
-        torch.save({name: value.cpu() for name, value in (weights or self.average.state).items()}, self.out / MODEL)
+        weights = {name: value.cpu() for name, value in (weights or self.average.state).items()}
+        if self.start:
+            weights = between(weights, self.start, self.schedule.start_share)
+        torch.save(weights, self.out / MODEL)
         lineage = {
             "script": "models.training.train",
             "config_sha256": self.job.config_sha256,

@@ -238,20 +238,27 @@ def told(path: Path, config: Path, **changes: str) -> Path:
     return path
 
 
+class KilledError(Exception):
+    """Power cut."""
+
+
+class DyingConsole(Console):
+    """Kills a run after the checkpoint of its first epoch."""
+
+    def __init__(self, run: Path) -> None:
+        super().__init__(file=io.StringIO())
+        self.run = run
+
+    def print(self, *_: Any, **__: Any) -> None:
+        if (self.run / CHECKPOINT).exists():
+            raise KilledError
+
+
 def test_a_killed_run_goes_on_to_the_same_losses(root: Path, tmp_path: Path) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     train(tiny_config(epochs=3), [root], whole, console=quiet())
-
-    class KilledError(Exception):
-        pass
-
-    class DyingConsole(Console):
-        def print(self, *_: Any, **__: Any) -> None:
-            if (broken / CHECKPOINT).exists():
-                raise KilledError
-
     with pytest.raises(KilledError):
-        train(tiny_config(epochs=3), [root], broken, console=DyingConsole(file=io.StringIO()))
+        train(tiny_config(epochs=3), [root], broken, console=DyingConsole(broken))
     with (broken / CURVE).open(
         "a"
     ) as file:  # killed before the checkpoint of an epoch whose line is written; half of another
@@ -261,6 +268,20 @@ def test_a_killed_run_goes_on_to_the_same_losses(root: Path, tmp_path: Path) -> 
     assert [line["total"] for line in curve(broken)] == pytest.approx(
         [line["total"] for line in curve(whole)], rel=1e-4
     )
+
+
+def test_a_run_that_keeps_half_of_its_start_ends_half_way_after_a_kill_too(root: Path, tmp_path: Path) -> None:
+    whole = tiny_config(epochs=2)
+    half = whole.model_copy(update={"schedule": whole.schedule.model_copy(update={"start_share": 0.5})})
+    first = open_detector_job(whole, prepare(whole, [root]))
+    started = {name: value.clone() for name, value in first.model.state_dict().items()}
+    learnt = torch.load(run(first, tmp_path / "whole", console=quiet()), weights_only=True)
+    with pytest.raises(KilledError):
+        train(half, [root], tmp_path / "half", console=DyingConsole(tmp_path / "half"))
+    kept = torch.load(train(half, [root], tmp_path / "half", console=quiet()), weights_only=True)
+    assert not torch.equal(learnt["heat.weight"], started["heat.weight"])
+    for name in ("heat.weight", "tower.0.3.weight", "backbone.blocks.10._project_conv.weight"):
+        torch.testing.assert_close(kept[name], (started[name] + learnt[name]) / 2, rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left as they are")
