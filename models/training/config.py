@@ -152,7 +152,7 @@ class ClassifierTrainingConfig(_Section):
     folds: int = Field(default=5, ge=2, le=50)
     """Parts that a data set without a split is dealt into by group; the first judges, or each in turn with ``--folds``."""
     schedule: ScheduleConfig = ScheduleConfig(
-        epochs=7,
+        epochs=14,
         batch_size=32,
         learning_rate=4e-3,
         backbone_rate=0.25,
