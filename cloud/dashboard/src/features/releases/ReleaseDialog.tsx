@@ -6,7 +6,7 @@ import DialogActions from '@mui/material/DialogActions';
 import DialogContent from '@mui/material/DialogContent';
 import DialogTitle from '@mui/material/DialogTitle';
 import Typography from '@mui/material/Typography';
-import type { JSX, ReactNode } from 'react';
+import { lazy, Suspense, type JSX, type ReactNode } from 'react';
 import type { ReleaseDetail } from '../../api/types';
 import { numberText, plain, t } from '../../i18n';
 import { Answer } from '../../kit/Answer';
@@ -16,6 +16,8 @@ import { farmDateTime } from '../../kit/time';
 import { useRelease } from './queries';
 import { SignatureMarks } from './SignatureMarks';
 import { sizeText } from '../../kit/size';
+
+const CardText = lazy(() => import('./CardText'));
 
 interface Props {
   model: string;
@@ -75,7 +77,11 @@ function Detail({ release, timezone }: { release: ReleaseDetail; timezone: strin
           />
         </Section>
       )}
-      {release.settings !== null && <Text title={t('releases.settings')} text={release.settings} open />}
+      {release.settings !== null && (
+        <Folded title={t('releases.settings')} open>
+          <Plain text={release.settings} />
+        </Folded>
+      )}
       {Object.keys(packages).length > 0 && (
         <Section title={t('releases.packages')}>
           <Table
@@ -89,7 +95,13 @@ function Detail({ release, timezone }: { release: ReleaseDetail; timezone: strin
           />
         </Section>
       )}
-      {release.card !== null && <Text title={t('releases.card')} text={release.card} />}
+      {release.card !== null && (
+        <Folded title={t('releases.card')}>
+          <Suspense fallback={<Plain text={release.card} />}>
+            <CardText text={release.card} />
+          </Suspense>
+        </Folded>
+      )}
     </>
   );
 }
@@ -158,18 +170,30 @@ function Section({ title, children }: { title: string; children: ReactNode }): J
   );
 }
 
-function Text({ title, text, open = false }: { title: string; text: string; open?: boolean }): JSX.Element {
+interface FoldedProps {
+  title: string;
+  open?: boolean;
+  children: ReactNode;
+}
+
+function Folded({ title, open = false, children }: FoldedProps): JSX.Element {
   return (
     <details open={open}>
       <Box component="summary" sx={{ cursor: 'pointer', fontWeight: 650, minHeight: '1.75rem' }}>
         {title}
       </Box>
-      <Box
-        component="pre"
-        sx={{ m: 0, whiteSpace: 'pre-wrap', overflowWrap: 'anywhere', fontSize: '0.8125rem' }}
-      >
-        {text}
-      </Box>
+      {children}
     </details>
+  );
+}
+
+function Plain({ text }: { text: string }): JSX.Element {
+  return (
+    <Box
+      component="pre"
+      sx={{ m: 0, whiteSpace: 'pre-wrap', overflowWrap: 'anywhere', fontSize: '0.8125rem' }}
+    >
+      {text}
+    </Box>
   );
 }

@@ -1,1 +1,0 @@
-export{t as mount}from"./main-BGDFnOWA.js";

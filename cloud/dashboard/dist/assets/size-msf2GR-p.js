@@ -1,1 +1,0 @@
-import{mt as e}from"./first-BVknBCnB.js";var t=[`B`,`kB`,`MB`,`GB`,`TB`];function n(n){let r=Math.min(t.length-1,Math.max(0,Math.floor(Math.log10(Math.max(1,n))/3))),i=n/1e3**r;return`${e(i,r===0||i>=100?0:1)} ${t[r]??`B`}`}export{n as t};
