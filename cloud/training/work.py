@@ -97,8 +97,8 @@ async def look(training: Training, database: Database, now: datetime) -> dict[st
             repository = TrainingRepository(writer)
             known = (await repository.rules()).get(model)
             rule = RetrainRuleBody.model_validate({} if known is None else known["body"]).rule()
-            known_of = await repository.facts(model, now, now - DAY, organization=recipe.organization)
-            decision = decide(rule, _facts(known_of), now)
+            seen = await repository.facts(model, now, now - DAY, organization=recipe.organization)
+            decision = decide(rule, _facts(seen), now)
             if decision.trigger is not None:
                 try:
                     row = await order_of(writer, training, model, recipe, decision, asked_by="schedule", now=now)
