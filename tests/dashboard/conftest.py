@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.dashboard.real_farm import PASSWORD, RealFarm
 from tests.dashboard.stack import Account, MockStack, RunningStack, Stack
@@ -14,6 +15,8 @@ from tests.servers.presence import ROOT, MissingServerError, missing
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
+
+expect.set_options(timeout=20_000)
 
 AXE = ROOT / "cloud" / "dashboard" / "node_modules" / "axe-core" / "axe.min.js"
 
@@ -82,8 +85,16 @@ def farm() -> Iterator[RealFarm]:
     running.end()
 
 
+@pytest.fixture
+def desk(tab_at_desk: Page, request: pytest.FixtureRequest) -> Page:
+    """The same tab for every test of the module; a second try begins without what the first left open."""
+    if getattr(request.node, "execution_count", 1) > 1:
+        tab_at_desk.reload()
+    return tab_at_desk
+
+
 @pytest.fixture(scope="module")
-def desk(browser: Browser, farm: RealFarm) -> Iterator[Page]:
+def tab_at_desk(browser: Browser, farm: RealFarm) -> Iterator[Page]:
     """One tab of somebody who may everything on the farm, signed in; its scripts may not fail."""
     # Without transitions, so that colours are judged as they stay.
     context = browser.new_context(viewport={"width": 1440, "height": 900}, base_url=farm.url, reduced_motion="reduce")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.dashboard.conftest import sign_in
 from tests.servers.presence import ROOT
@@ -78,11 +79,11 @@ def test_a_person_signs_in_sees_the_farm_takes_on_an_alarm_and_opens_a_unit(
     link = unit.get_by_role("link")
     link.click()
     page.wait_for_function("() => location.pathname.startsWith('/units/')")
-    assert "Loading" in link.inner_text()
-    assert page.get_by_test_id("unit-tile").count() == 0
+    expect(link).to_contain_text("Loading", use_inner_text=True)
+    expect(page.get_by_test_id("unit-tile")).to_have_count(0)
     let_go()
     page.locator("[data-testid=chart] canvas").first.wait_for()
-    assert page.get_by_test_id("glance").count() == 0
+    expect(page.get_by_test_id("glance")).to_have_count(0)
 
 
 def test_the_first_picture_says_what_the_wall_says_and_grows_old(
@@ -96,7 +97,7 @@ def test_the_first_picture_says_what_the_wall_says_and_grows_old(
     assert len(seen) > 2
     page.clock.run_for(70_000)
     assert {each.split()[1] for each in facts(page, "glance-tile", "glance-do")} <= {"critical", "major", "silent"}
-    assert page.get_by_test_id("glance-do").first.get_attribute("data-stale") == "true"
+    expect(page.get_by_test_id("glance-do").first).to_have_attribute("data-stale", "true")
     page.get_by_role("alert").filter(has_text="Values below are the last ones heard").wait_for()
     let_go()
     page.clock.resume()

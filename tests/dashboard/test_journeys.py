@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from playwright.sync_api import expect
 
 from contracts.devices import DeviceEvent, EventBatch
 from contracts.samples import Sample, SampleReason
@@ -62,7 +63,7 @@ PAGES = (
 )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def page(desk: Page) -> Page:
     """The desk of somebody who may everything on the farm."""
     return desk
@@ -96,7 +97,7 @@ def test_a_live_value_appears_with_its_unit_and_moves_by_itself(page: Page) -> N
         " !== before",
         arg=before,
     )
-    assert page.get_by_test_id("asking-banner").count() == 0
+    expect(page.get_by_test_id("asking-banner")).to_have_count(0)
 
 
 def test_oxygen_falls_and_the_alarm_is_seen_taken_on_and_ends(page: Page, farm: RealFarm) -> None:
@@ -105,8 +106,8 @@ def test_oxygen_falls_and_the_alarm_is_seen_taken_on_and_ends(page: Page, farm: 
     farm.oxygen["tank-3"] = 4.3
     card = page.get_by_test_id("alarm-card")
     card.wait_for()
-    assert "Tank 3" in card.inner_text()
-    assert "Active · not acknowledged" in card.inner_text()
+    expect(card).to_contain_text("Tank 3", use_inner_text=True)
+    expect(card).to_contain_text("Active · not acknowledged", use_inner_text=True)
     card.get_by_role("button", name="Details").click()
     card.get_by_text("In ").filter(has_text="it calls").or_(card.get_by_text("Nobody answered")).wait_for()
     card.get_by_text("If nobody answers").wait_for()
@@ -157,7 +158,7 @@ def test_a_cut_line_goes_on_where_it_broke_off_and_no_alarm_is_missed(browser: B
     assert asked[1]["resume"] == last["resume"]
     assert [each["type"] for each in said[1][:1]] == ["delta"]
     assert said[1][0]["seq"] == last["seq"] + 1  # type: ignore[operator]
-    assert tab.get_by_test_id("asking-banner").count() == 0
+    expect(tab.get_by_test_id("asking-banner")).to_have_count(0)
     farm.oxygen["tank-3"] = 8.9
     tab.get_by_text("Cleared").first.wait_for()
     context.close()
@@ -172,11 +173,11 @@ def test_an_alarm_is_shelved_with_a_reason_and_taken_off_again(page: Page, farm:
     card = page.get_by_test_id("alarm-card")
     card.get_by_role("button", name="Shelve…").click()
     dialog = page.get_by_role("dialog")
-    assert dialog.get_by_role("button", name="Shelve", exact=True).is_disabled()
+    expect(dialog.get_by_role("button", name="Shelve", exact=True)).to_be_disabled()
     dialog.get_by_label("Why").fill("The probe is being cleaned")
     dialog.get_by_role("button", name="Shelve", exact=True).click()
     card.get_by_test_id("shelved").wait_for()
-    assert "The probe is being cleaned" in card.get_by_test_id("shelved").inner_text()
+    expect(card.get_by_test_id("shelved")).to_contain_text("The probe is being cleaned", use_inner_text=True)
     card.get_by_role("button", name="Take off the shelf").click()
     card.get_by_test_id("shelved").wait_for(state="detached")
     farm.oxygen["tank-2"] = 8.9
@@ -192,7 +193,7 @@ def test_an_alarm_is_made_somebodys_work_and_still_calls(page: Page, farm: RealF
     page.get_by_role("option", name=re.compile("operator@fjord.example")).click()
     dialog.get_by_role("button", name="Save").click()
     card.get_by_text("Work of Operator").wait_for()
-    assert "not acknowledged" in card.inner_text()
+    expect(card).to_contain_text("not acknowledged", use_inner_text=True)
     card.get_by_role("button", name="Details").click()
     card.get_by_text("Assigned: operator@fjord.example").wait_for()
     farm.oxygen["tank-2"] = 8.9
@@ -285,7 +286,7 @@ def test_dead_fish_are_written_down_without_a_network_and_arrive_once(page: Page
     page.context.set_offline(True)
     form.get_by_role("button", name="Save").click()
     page.get_by_test_id("waiting-record").wait_for()
-    assert "Kept on this device" in page.get_by_test_id("waiting-record").inner_text()
+    expect(page.get_by_test_id("waiting-record")).to_contain_text("Kept on this device", use_inner_text=True)
     page.context.set_offline(False)
     page.get_by_test_id("waiting-record").wait_for(state="detached")
     page.get_by_role("cell", name=re.compile("found at the outlet")).wait_for()
@@ -299,7 +300,7 @@ def test_fish_are_moved_by_form_and_the_wall_tells_what_each_tank_holds(page: Pa
     go(page, f"/sites/{SITE}/records?write=transfer&unit=tank-2")
     form = page.get_by_role("form", name="Transfer")
     form.get_by_label("To unit").click()
-    assert page.get_by_role("option", name="Tank 2").count() == 0
+    expect(page.get_by_role("option", name="Tank 2")).to_have_count(0)
     page.get_by_role("option", name="Tank 3").click()
     form.get_by_role("textbox", name="Fish").fill("2500")
     form.get_by_role("button", name="Save").click()
@@ -308,7 +309,9 @@ def test_fish_are_moved_by_form_and_the_wall_tells_what_each_tank_holds(page: Pa
     today = page.locator("[data-unit=tank-3]").get_by_test_id("today")
     today.get_by_text("2,500").wait_for()
     fed = page.locator("[data-unit=tank-1]").get_by_test_id("today")
-    assert re.search(r"45\s*kg|0\s*kg", fed.inner_text()), "what was fed since midnight of the farm"
+    expect(fed, "what was fed since midnight of the farm").to_contain_text(
+        re.compile(r"45\s*kg|0\s*kg"), use_inner_text=True
+    )
 
 
 def test_a_picture_is_shown_to_the_detector_and_its_boxes_are_drawn(page: Page) -> None:
@@ -319,7 +322,7 @@ def test_a_picture_is_shown_to_the_detector_and_its_boxes_are_drawn(page: Page) 
     )
     told = page.get_by_test_id("prediction")
     told.get_by_text("found").wait_for()
-    assert re.search(r"sha256 [0-9a-f]{8}", told.inner_text())
+    expect(told).to_contain_text(re.compile(r"sha256 [0-9a-f]{8}"), use_inner_text=True)
     page.get_by_role("cell", name=re.compile(r"fish-detector|detector")).first.wait_for()
     page.get_by_role("button", name="Which species is it?").click()
     page.get_by_role("alert").or_(told.get_by_text("How sure it is")).wait_for()
@@ -347,8 +350,8 @@ def test_a_file_with_faults_is_told_by_row_and_nothing_of_it_is_taken(page: Page
     chosen.set_input_files({"name": "dead.csv", "mimeType": "text/csv", "buffer": (head + good + bad).encode()})
     faults = page.get_by_test_id("import-faults")
     faults.get_by_role("cell", name="3", exact=True).first.wait_for()
-    assert "many" in faults.inner_text()
-    assert page.get_by_role("button", name="Take them in").count() == 0
+    expect(faults).to_contain_text("many", use_inner_text=True)
+    expect(page.get_by_role("button", name="Take them in")).to_have_count(0)
     chosen.set_input_files({"name": "dead.csv", "mimeType": "text/csv", "buffer": (head + good).encode()})
     page.get_by_role("button", name="Take them in").click()
     page.get_by_text("1 records taken in").wait_for()
@@ -387,7 +390,7 @@ def test_an_operator_labels_a_frame_a_manager_accepts_it_and_it_is_frozen(browse
     work = tab.get_by_test_id("label-work")
     work.wait_for()
     boxes = tab.get_by_test_id("label-box")
-    assert boxes.count() == 3  # what the model proposes
+    expect(boxes).to_have_count(3)  # what the model proposes
     tab.wait_for_function("() => document.querySelector('[data-testid=label-image]').naturalWidth > 0")
     area = tab.get_by_test_id("box-plane").bounding_box()
     assert area is not None
@@ -400,7 +403,7 @@ def test_an_operator_labels_a_frame_a_manager_accepts_it_and_it_is_frozen(browse
         tab.mouse.up()
 
     tab.keyboard.press("0")
-    assert boxes.count() == 0
+    expect(boxes).to_have_count(0)
     drag((0.1, 0.1), (0.3, 0.3))
     drag((0.3, 0.3), (0.4, 0.5))  # the chosen box has handles: its corner is drawn out
     width, height = (
@@ -410,10 +413,10 @@ def test_an_operator_labels_a_frame_a_manager_accepts_it_and_it_is_frozen(browse
     assert height / area["height"] == pytest.approx(0.4, abs=0.02)
     tab.keyboard.press("b")
     tab.keyboard.press("ArrowRight")
-    assert boxes.count() == 2
+    expect(boxes).to_have_count(2)
     tab.keyboard.press("Delete")
     tab.keyboard.press("u")
-    assert boxes.count() == 2
+    expect(boxes).to_have_count(2)
     tab.keyboard.press("?")
     tab.get_by_role("dialog", name="Keys").get_by_role("button", name="Close").click()
     tab.keyboard.press("Enter")
@@ -427,7 +430,7 @@ def test_an_operator_labels_a_frame_a_manager_accepts_it_and_it_is_frozen(browse
     tab.get_by_role("link", name="Labels").click()
     tab.get_by_role("tab", name="Review").click()
     tab.get_by_test_id("label-review").wait_for()
-    assert tab.get_by_test_id("label-box").count() == 2
+    expect(tab.get_by_test_id("label-box")).to_have_count(2)
     tab.get_by_role("button", name="Accept").click()
     tab.get_by_text("Nothing waits for review").wait_for()
     tab.get_by_role("tab", name="Data sets").click()
@@ -463,15 +466,15 @@ def test_counts_are_cast_back_over_a_change_of_models_and_kept_as_a_file(page: P
     go(page, f"/units/{unit_id(farm, 'tank-3')}")
     counts = page.get_by_role("region", name="Fish in sight")
     counts.get_by_text("The cameras counted no fish in this time").wait_for()
-    assert counts.get_by_role("button", name="CSV").count() == 0
+    expect(counts.get_by_role("button", name="CSV")).to_have_count(0)
     farm.change_models("tank-3", fish=8.0, ratio=1.25)
     span = page.get_by_role("group", name="Time span")
     span.get_by_role("button", name="1 d").click()
     counts.locator("[data-cast-back=known]").wait_for()
     counts.get_by_text("Cast back", exact=True).wait_for()
     change = counts.get_by_test_id("count-change")
-    assert "fish-detector 1.1.0" in change.inner_text()
-    assert "+25 %" in change.inner_text()
+    expect(change).to_contain_text("fish-detector 1.1.0", use_inner_text=True)
+    expect(change).to_contain_text("+25 %", use_inner_text=True)
     with page.expect_download() as kept:
         counts.get_by_role("button", name="CSV").click()
     head, *rows = kept.value.path().read_text().splitlines()
@@ -500,7 +503,7 @@ def test_messages_of_a_farm_that_was_entered_too_late_are_put_back_and_a_torn_on
     late = page.get_by_role("checkbox", name="Choose the message from shoal/1/skerry/box-7/events")
     page.get_by_text("skerry/box-7 is not registered here").first.wait_for()
     several = page.get_by_role("group", name="Choose several")
-    assert several.get_by_role("button", name="Put back").is_disabled()
+    expect(several.get_by_role("button", name="Put back")).to_be_disabled()
     late.first.check()
     late.last.check()
     several.get_by_text("2 chosen").wait_for()
@@ -524,7 +527,7 @@ def test_messages_of_a_farm_that_was_entered_too_late_are_put_back_and_a_torn_on
     torn = letters.filter(has_text=f"shoal/1/{SITE}/box-1/readings").first
     torn.get_by_role("button", name="Discard").click()
     dialog.wait_for()
-    assert dialog.get_by_role("button", name="Discard").is_disabled()
+    expect(dialog.get_by_role("button", name="Discard")).to_be_disabled()
     dialog.get_by_label("Why").fill("the cable was loose")
     dialog.get_by_role("button", name="Discard").click()
     page.get_by_text("1 discarded").wait_for()
@@ -560,13 +563,13 @@ def test_labels_of_another_tool_are_checked_and_wait_for_review(page: Page, farm
     go(page, f"/sites/{SITE}/labels?part=import")
     choose(file | {"annotations": [box | {"image_id": 7}]})
     page.get_by_test_id("labels-faults").get_by_role("cell", name="annotations.0.image_id").wait_for()
-    assert page.get_by_role("button", name="Take them in").count() == 0
+    expect(page.get_by_role("button", name="Take them in")).to_have_count(0)
     choose(file)
     page.get_by_role("button", name="Take them in").click()
     page.get_by_test_id("taken").wait_for()
     go(page, f"/sites/{SITE}/labels?part=review")
     page.get_by_test_id("label-review").wait_for()
-    assert page.get_by_test_id("label-box").count() == 1
+    expect(page.get_by_test_id("label-box")).to_have_count(1)
 
 
 def test_the_language_changes_everything_at_once(page: Page) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 
 from models.releases.proposal import propose
 from tests.dashboard.conftest import go, serious_barriers, sign_in
@@ -25,10 +26,10 @@ def test_figures_have_their_target_and_source_or_say_why_they_cannot_be_told(des
     figures = desk.get_by_test_id("kpi")
     figures.first.wait_for()
     told = figures.filter(has_not_text="Cannot be told")
-    assert "From " in told.first.inner_text()
+    expect(told.first).to_contain_text("From ", use_inner_text=True)
     untold = figures.filter(has_text="Cannot be told").first.inner_text()
     assert len(untold.split("Cannot be told")[1].strip()) > 20, "and why"
-    assert desk.locator("[data-verdict=met], [data-verdict=missed]").count() > 0
+    expect(desk.locator("[data-verdict=met], [data-verdict=missed]")).not_to_have_count(0)
     desk.get_by_label("Unit").click()
     with desk.expect_request(re.compile(r"/kpis\?.*unit=tank-2")):
         desk.get_by_role("option", name="Tank 2").click()
@@ -39,7 +40,7 @@ def test_a_report_is_looked_at_and_kept_as_pdf_and_csv(desk: Page) -> None:
     go(desk, f"/sites/{SITE}/reports")
     desk.get_by_label("Report").click()
     desk.get_by_role("option", name="Traceability of a batch").click()
-    assert desk.get_by_role("button", name="Preview").is_disabled(), "of which batch?"
+    expect(desk.get_by_role("button", name="Preview"), "of which batch?").to_be_disabled()
     desk.get_by_label("Batch").click()
     desk.get_by_role("option", name="S-26").click()
     desk.get_by_role("button", name="Preview").click()
@@ -84,7 +85,7 @@ def test_a_role_is_changed_a_password_reset_and_the_log_tells_both(
     desk.reload()
     log = desk.get_by_role("region", name="Who changed what").last
     log.get_by_role("row").filter(has_text="changeUser").first.wait_for()
-    assert "viewer" in log.inner_text()
+    expect(log).to_contain_text("viewer", use_inner_text=True)
 
 
 def test_a_box_is_asked_for_diagnostics_and_a_louder_log(desk: Page) -> None:
@@ -95,7 +96,7 @@ def test_a_box_is_asked_for_diagnostics_and_a_louder_log(desk: Page) -> None:
     part.get_by_role("row").filter(has_text="Diagnostics").filter(has_text="Ordered").wait_for()
     part.get_by_role("button", name="Set for a while").click()
     part.get_by_role("row").filter(has_text="Log debug for 30 min").wait_for()
-    assert "fleet_admin@fjord.example" in part.inner_text()
+    expect(part).to_contain_text("fleet_admin@fjord.example", use_inner_text=True)
 
 
 def test_a_hot_box_is_found_its_hashes_compared_and_its_tags_and_group_changed(desk: Page, farm: RealFarm) -> None:
@@ -104,7 +105,7 @@ def test_a_hot_box_is_found_its_hashes_compared_and_its_tags_and_group_changed(d
     row = desk.get_by_role("region", name="Health").get_by_role("row").filter(has_text=f"{SITE}/box-1")
     row.get_by_text("camera top is lost").wait_for()
     for words in ("Hot: 97 °C", "Clock is not right", "97 °C", "Not right"):
-        assert words in row.inner_text(), words
+        expect(row, words).to_contain_text(words, use_inner_text=True)
     with desk.expect_download() as kept:
         desk.get_by_role("button", name="CSV").click()
     assert b"camera top is lost" in kept.value.path().read_bytes()
@@ -113,11 +114,11 @@ def test_a_hot_box_is_found_its_hashes_compared_and_its_tags_and_group_changed(d
     desk.get_by_role("tab", name="What runs").click()
     runs = desk.get_by_role("region", name="What runs").get_by_role("row").filter(has_text=f"{SITE}/box-1")
     runs.filter(has_text="Model").get_by_text(MODEL.sha256[:12]).wait_for()
-    assert "Nothing wanted" in runs.filter(has_text="Model").inner_text()
+    expect(runs.filter(has_text="Model")).to_contain_text("Nothing wanted", use_inner_text=True)
     runs.first.get_by_role("button", name=f"{SITE}/box-1").click()
     drawer = desk.get_by_test_id("device-drawer")
     drawer.get_by_text(MODEL.sha256).wait_for()
-    assert "CPU-therm" in drawer.inner_text()
+    expect(drawer).to_contain_text("CPU-therm", use_inner_text=True)
     drawer.get_by_label("Tags").fill("turbid, spare")
     drawer.get_by_role("button", name="Save").click()
     drawer.get_by_text("Saved").or_(drawer.get_by_label("Tags")).first.wait_for()
@@ -169,8 +170,8 @@ def test_a_picture_is_shown_to_the_classifier_with_a_map_of_what_it_looked_at(de
     told.get_by_text("How sure it is of each species").wait_for()
     told.get_by_role("button", name="Show what it looked at").click()
     told.get_by_test_id("explained").wait_for()
-    assert "Covering the top left" in told.get_by_test_id("explained").inner_text()
-    assert told.locator("[data-testid=attention-map] rect").count() > 20
+    expect(told.get_by_test_id("explained")).to_contain_text("Covering the top left", use_inner_text=True)
+    expect(told.locator("[data-testid=attention-map] rect").nth(20)).to_be_attached()
     told.get_by_role("button", name="Hide the map").click()
     told.get_by_test_id("attention-map").wait_for(state="detached")
 
@@ -182,29 +183,29 @@ def test_a_release_is_seen_to_gather_signatures_and_is_then_rolled_out(desk: Pag
     go(desk, f"/sites/{SITE}/rollouts?part=releases")
     staged = desk.get_by_test_id("staged")
     staged.get_by_text("cy has signed").wait_for()
-    assert "1 of 2" in staged.inner_text()
-    assert "1 more signature is needed" in staged.inner_text()
-    assert "shoal fleet release sign --key keys/ada.pub.json" in staged.inner_text()
-    assert staged.locator("input").count() == 0, "a browser takes no key"
+    expect(staged).to_contain_text("1 of 2", use_inner_text=True)
+    expect(staged).to_contain_text("1 more signature is needed", use_inner_text=True)
+    expect(staged).to_contain_text("shoal fleet release sign --key keys/ada.pub.json", use_inner_text=True)
+    expect(staged.locator("input"), "a browser takes no key").to_have_count(0)
     releases = desk.get_by_role("region", name="fish-detector").get_by_role("row")
-    assert "Proposed" in releases.filter(has_text="1.1.0").inner_text()
-    assert releases.filter(has_text="1.1.0").get_by_role("button", name="Roll out").count() == 0
+    expect(releases.filter(has_text="1.1.0")).to_contain_text("Proposed", use_inner_text=True)
+    expect(releases.filter(has_text="1.1.0").get_by_role("button", name="Roll out")).to_have_count(0)
     published = releases.filter(has_text="1.0.0")
-    assert "2 of 2" in published.inner_text()
+    expect(published).to_contain_text("2 of 2", use_inner_text=True)
     published.get_by_text("ada has signed").wait_for()
     published.get_by_text("cy has not signed").wait_for()
     ceremony.sign_and_publish(ceremony.ada)
     releases.filter(has_text="1.1.0").filter(has_text="Published").wait_for()
     staged.wait_for(state="detached")
-    assert desk.get_by_test_id("role-end").count() >= 6, "root, targets, the model, snapshot, channels"
+    expect(desk.get_by_test_id("role-end").nth(5), "root, targets, the model, snapshot, channels").to_be_attached()
     releases.filter(has_text="1.1.0").get_by_role("button", name="Details").click()
     shown = desk.get_by_test_id("release")
     shown.get_by_text("fish", exact=True).wait_for()
     desk.get_by_role("button", name="Close").click()
     releases.filter(has_text="1.1.0").get_by_role("button", name="Roll out").click()
     form = desk.get_by_role("dialog")
-    assert form.get_by_label("Version", exact=False).first.input_value() == "1.1.0"
-    assert form.get_by_label("Back to version").input_value() == "1.0.0"
+    expect(form.get_by_label("Version", exact=False).first).to_have_value("1.1.0")
+    expect(form.get_by_label("Back to version")).to_have_value("1.0.0")
     form.get_by_role("button", name="Ask for it").click()
     desk.get_by_role("heading", name="fish-detector 1.1.0").wait_for()
     desk.get_by_text("Asked", exact=True).first.wait_for()
@@ -218,11 +219,11 @@ def test_a_release_is_tried_in_one_tank_compared_ended_and_rolled_out(desk: Page
     form.get_by_label(re.compile("^Version")).fill("1.1.0")
     form.get_by_label("Days").fill("0")
     send = form.get_by_role("button", name="Ask for it")
-    assert send.is_disabled(), "for no time at all?"
+    expect(send, "for no time at all?").to_be_disabled()
     form.get_by_label("Days").fill("7")
     form.get_by_label("Which tanks").click()
     desk.get_by_role("option", name="Named tanks of this farm").click()
-    assert send.is_disabled(), "in which tanks?"
+    expect(send, "in which tanks?").to_be_disabled()
     form.get_by_role("combobox", name=re.compile("^Tanks")).click()
     desk.get_by_role("option", name="Tank 2").click()
     desk.keyboard.press("Escape")
@@ -231,8 +232,8 @@ def test_a_release_is_tried_in_one_tank_compared_ended_and_rolled_out(desk: Page
     desk.get_by_role("heading", name=f"{MODEL.name} 1.1.0").wait_for()
     desk.get_by_text("another fleet admin must approve it").wait_for()
     desk.get_by_text("no tank has the release").wait_for()
-    assert desk.get_by_role("button", name="Approve", exact=True).count() == 0, "whoever asked is no second person"
-    assert desk.get_by_role("button", name="Roll it out").count() == 0, "nothing was tried"
+    expect(desk.get_by_role("button", name="Approve", exact=True), "whoever asked is no second person").to_have_count(0)
+    expect(desk.get_by_role("button", name="Roll it out"), "nothing was tried").to_have_count(0)
     with farm.client("fleet_admin") as client:
         asked = client.get("/api/v1/unit-trials").json()["items"][0]
     assert (asked["units"], asked["days"], asked["share"]) == ([f"{SITE}/tank-2"], 7, None)
@@ -241,13 +242,13 @@ def test_a_release_is_tried_in_one_tank_compared_ended_and_rolled_out(desk: Page
     desk.locator("[data-status=running]").wait_for()
     desk.get_by_text("1 box runs what it should.").wait_for()
     tanks = desk.get_by_test_id("trial-unit")
-    assert f"should have {MODEL.name} 1.1.0" in tanks.filter(has_text="tank-2").inner_text()
-    assert f"has {MODEL.name} {MODEL.version}" in tanks.filter(has_text="tank-1").inner_text()
+    expect(tanks.filter(has_text="tank-2")).to_contain_text(f"should have {MODEL.name} 1.1.0", use_inner_text=True)
+    expect(tanks.filter(has_text="tank-1")).to_contain_text(f"has {MODEL.name} {MODEL.version}", use_inner_text=True)
     desk.get_by_text("1 box · 24 hours compared · 0 labelled pictures").wait_for()
     desk.get_by_text("Too few boxes to tell anything: 3 for an interval").wait_for()
     counted = desk.get_by_role("row").filter(has_text="Fish counted")
     for words in ("1.30", "no interval", "Too few boxes"):
-        assert words in counted.inner_text(), words
+        expect(counted, words).to_contain_text(words, use_inner_text=True)
     for _ in range(2):
         assert serious_barriers(desk) == []
         desk.get_by_role("button", name=re.compile("Use the (light|dark) theme")).click()
@@ -257,11 +258,11 @@ def test_a_release_is_tried_in_one_tank_compared_ended_and_rolled_out(desk: Page
     desk.get_by_role("button", name="End it").click()
     desk.get_by_text("as soon as their fish are left in peace").wait_for()
     ending = form.get_by_role("button", name="End it")
-    assert ending.is_disabled(), "why?"
+    expect(ending, "why?").to_be_disabled()
     form.get_by_label("Why").fill("enough pictures")
     ending.click()
     desk.locator("[data-status=ending]").wait_for()
-    assert desk.get_by_test_id("trial-reason").inner_text() == "enough pictures"
+    expect(desk.get_by_test_id("trial-reason")).to_have_text("enough pictures", use_inner_text=True)
     desk.get_by_role("button", name="Roll it out to all tanks").click()
     form.get_by_label("Back to version").fill("1.0.0")
     form.get_by_role("button", name="Roll it out to all tanks").click()

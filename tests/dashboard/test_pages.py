@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.dashboard.conftest import go, sign_in
 
@@ -33,7 +34,7 @@ def test_wrong_password_is_told_and_signs_nobody_in(page: Page, stack: Stack) ->
     page.get_by_label("Password").fill("not the password")
     page.get_by_role("button", name="Sign in").click()
     page.get_by_text("Email or password is wrong").wait_for()
-    assert page.get_by_test_id("unit-tile").count() == 0
+    expect(page.get_by_test_id("unit-tile")).to_have_count(0)
 
 
 def test_live_oxygen_appears_with_unit_age_and_quality_and_keeps_moving(page: Page, stack: Stack) -> None:
@@ -49,7 +50,7 @@ def test_live_oxygen_appears_with_unit_age_and_quality_and_keeps_moving(page: Pa
         "([before]) => [...document.querySelectorAll('[data-testid=value]')].map(e => e.innerText).join() !== before",
         ",".join(before),
     )
-    assert page.get_by_test_id("link-state").get_attribute("data-state") == "live"
+    expect(page.get_by_test_id("link-state")).to_have_attribute("data-state", "live")
     if stack.can_stop:  # the mock has no live stream, so the page asks, and says so
         page.get_by_test_id("asking-banner").wait_for()
 
@@ -64,11 +65,11 @@ def test_last_image_has_its_boxes_and_its_model(page: Page, stack: Stack) -> Non
     )
     assert tile.get_by_test_id("fish-count").inner_text() != ""
     boxes = tile.get_by_test_id("detection-boxes")
-    assert boxes.locator("rect").count() > 0
+    expect(boxes.locator("rect")).not_to_have_count(0)
     tile.get_by_role("button", name="Hide the boxes").click()
-    assert boxes.count() == 0
+    expect(boxes).to_have_count(0)
     tile.locator("button[aria-expanded]").click()
-    assert re.search(r"sha256 [0-9a-f]{8}", tile.get_by_test_id("model-hash").inner_text())
+    expect(tile.get_by_test_id("model-hash")).to_contain_text(re.compile(r"sha256 [0-9a-f]{8}"), use_inner_text=True)
 
 
 def test_operator_acknowledges_an_alarm_and_the_rail_says_who(page: Page, stack: Stack) -> None:
@@ -83,7 +84,7 @@ def test_operator_acknowledges_an_alarm_and_the_rail_says_who(page: Page, stack:
         same.get_by_text(f"acknowledged by {stack.operator.email}").wait_for()
     else:  # cleared and acknowledged: nothing is left to do, so it leaves the rail
         same.wait_for(state="detached")
-    assert same.get_by_role("button", name="Acknowledge").count() == 0
+    expect(same.get_by_role("button", name="Acknowledge")).to_have_count(0)
 
 
 def test_viewer_sees_alarms_without_a_button(page: Page, stack: Stack) -> None:
@@ -91,7 +92,7 @@ def test_viewer_sees_alarms_without_a_button(page: Page, stack: Stack) -> None:
         pytest.skip("this stack has no viewer")
     sign_in(page, stack.viewer)
     page.get_by_test_id("alarm-card").first.wait_for()
-    assert page.get_by_role("button", name="Acknowledge").count() == 0
+    expect(page.get_by_role("button", name="Acknowledge")).to_have_count(0)
 
 
 def test_values_turn_stale_when_the_server_goes_and_live_again_when_it_returns(page: Page, stack: Stack) -> None:
@@ -103,11 +104,11 @@ def test_values_turn_stale_when_the_server_goes_and_live_again_when_it_returns(p
     page.clock.run_for(4_000)
     banner = page.get_by_test_id("connection-banner")
     banner.wait_for()
-    assert "No connection since" in banner.inner_text()
+    expect(banner).to_contain_text("No connection since", use_inner_text=True)
     page.clock.run_for(70_000)
     expect_soon(page, "() => document.querySelector('[data-testid=reading-do]').dataset.stale === 'true'")
-    assert "Stale" in oxygen(page).inner_text()
-    assert page.get_by_test_id("link-state").get_attribute("data-state") == "no_connection"
+    expect(oxygen(page)).to_contain_text("Stale", use_inner_text=True)
+    expect(page.get_by_test_id("link-state")).to_have_attribute("data-state", "no_connection")
     stack.start_server()
     page.clock.run_for(4_000)
     page.clock.resume()
@@ -126,7 +127,7 @@ def test_a_tile_out_of_sight_is_brought_up_to_date_for_paper(page: Page, stack: 
     stack.stop_server()
     page.clock.run_for(70_000)
     expect_soon(page, "() => document.querySelector('[data-testid=reading-do]').dataset.stale === 'true'")
-    assert below.get_attribute("data-stale") == "false", "it keeps its last look while nobody sees it"
+    expect(below, "it keeps its last look while nobody sees it").to_have_attribute("data-stale", "false")
     page.evaluate("() => addEventListener('beforeprint', () => { window.paper = document.body.innerHTML; })")
     page.pdf()
     assert 'data-stale="false"' not in page.evaluate("() => window.paper")
@@ -154,9 +155,9 @@ def test_fleet_admin_watches_a_wave_pauses_and_rolls_back_with_a_reason(page: Pa
     page.get_by_role("link", name="Rollouts").click()
     page.get_by_role("link", name="Detector for dull water").click()
     page.locator("[data-testid=wave][aria-current=step]").get_by_text("early").wait_for()
-    assert "1 failed" in page.locator("[aria-current=step]").inner_text()
+    expect(page.locator("[aria-current=step]")).to_contain_text("1 failed", use_inner_text=True)
     slow = page.get_by_role("row").filter(has_text="Latency, new to old")
-    assert re.search(r"≤\s1.5\s+1.72 \(1.55 . 1.89\)\s+5\s+Failed", slow.inner_text())
+    expect(slow).to_contain_text(re.compile(r"≤\s1.5\s+1.72 \(1.55 . 1.89\)\s+5\s+Failed"), use_inner_text=True)
     status = page.get_by_test_id("rollout-status")
     for order, state in (("Pause", "paused"), ("Roll back", "rolling_back")):
         page.get_by_role("button", name=order, exact=True).click()
@@ -165,11 +166,11 @@ def test_fleet_admin_watches_a_wave_pauses_and_rolls_back_with_a_reason(page: Pa
         dialog.get_by_label("Why").fill("latency is too high")
         if order == "Roll back":
             dialog.get_by_text("goes back to 1.0.0").wait_for()
-            assert send.is_disabled()
+            expect(send).to_be_disabled()
             dialog.get_by_label("I have read what it does").check()
         send.click()
         page.locator(f"[data-status={state}]").wait_for()
-    assert status.inner_text() == "Rolling back"
+    expect(status).to_have_text("Rolling back", use_inner_text=True)
     page.get_by_role("tab", name="Decision log").click()
     page.get_by_text("rolled back: latency is too high (ordered by fleet_admin@nordfjord.example)").last.wait_for()
     page.get_by_role("tab", name="Devices").click()
@@ -187,7 +188,7 @@ def test_fleet_admin_asks_for_a_rollout(page: Page, stack: Stack) -> None:
     dialog.get_by_label("Name").fill("Autumn")
     dialog.get_by_label("Model").fill("fish-detector")
     dialog.get_by_role("combobox", name="Version", exact=True).fill("1.2")
-    assert send.is_disabled()
+    expect(send).to_be_disabled()
     dialog.get_by_role("combobox", name="Version", exact=True).fill("1.2.0")
     dialog.get_by_label("Farms").click()
     page.get_by_role("option", name="Thessaly").click()
@@ -218,7 +219,7 @@ def test_a_second_person_approves_a_rollout_and_its_author_cannot(page: Page, st
     dialog.get_by_label("A second person must approve it").check()
     dialog.get_by_role("button", name="Ask for it").click()
     page.get_by_text("another fleet admin must approve it").wait_for()
-    assert page.get_by_role("button", name="Approve", exact=True).count() == 0
+    expect(page.get_by_role("button", name="Approve", exact=True)).to_have_count(0)
     page.get_by_role("button", name="Stop it").wait_for()
 
 
@@ -237,7 +238,7 @@ def test_a_second_person_approves_a_trial_on_a_phone_and_reads_what_another_one_
     page.get_by_role("link", name="More fish in the dark").click()
     page.get_by_text("1 box runs something else. Of 1 box it is not known. 6 boxes run what they should.").wait_for()
     boxes = page.get_by_role("region", name="Boxes").last.get_by_role("row")
-    assert "edge-3" in boxes.nth(1).inner_text(), "what differs comes first"
+    expect(boxes.nth(1), "what differs comes first").to_contain_text("edge-3", use_inner_text=True)
     page.get_by_text("8 boxes · 1,612 hours compared · 14 labelled pictures").wait_for()
     told = page.get_by_test_id("trial-verdict").all_inner_texts()
     assert told == ["Counts more", "No clear difference", "Too few boxes"]
@@ -245,7 +246,7 @@ def test_a_second_person_approves_a_trial_on_a_phone_and_reads_what_another_one_
     page.get_by_role("link", name="All trials").click()
     page.get_by_role("link", name="Finer input").click()
     page.get_by_text("No box has had it for a whole hour yet").wait_for()
-    assert page.get_by_role("button", name="End it").count() == 0
+    expect(page.get_by_role("button", name="End it")).to_have_count(0)
 
 
 def test_drift_is_shown_with_pictures_and_taken_as_the_new_normal(page: Page, stack: Stack) -> None:
@@ -263,7 +264,7 @@ def test_drift_is_shown_with_pictures_and_taken_as_the_new_normal(page: Page, st
     page.get_by_role("tab", name="Versions at units").click()
     page.get_by_role("row").filter(has_text="Drifts").get_by_role("link", name="Tank 2").click()
     page.get_by_test_id("drift-line").first.wait_for()
-    assert page.get_by_role("row").filter(has_text="Clarity").filter(has_text="Drifts").count() == 1
+    expect(page.get_by_role("row").filter(has_text="Clarity").filter(has_text="Drifts")).to_have_count(1)
 
 
 def test_a_task_is_followed_and_ended(page: Page, stack: Stack) -> None:
@@ -273,7 +274,7 @@ def test_a_task_is_followed_and_ended(page: Page, stack: Stack) -> None:
     page.get_by_role("link", name="Tasks").click()
     running = page.locator("[data-testid=task][data-state=running]")
     running.wait_for()
-    assert page.get_by_role("progressbar", name="Progress: Export").get_attribute("aria-valuenow") == "42"
+    expect(page.get_by_role("progressbar", name="Progress: Export")).to_have_attribute("aria-valuenow", "42")
     running.get_by_role("button", name="End it").click()
     page.get_by_role("dialog").get_by_role("button", name="End it").click()
     running.wait_for(state="detached")
@@ -290,9 +291,9 @@ def test_a_fleet_admin_sees_both_answers_side_by_side(page: Page, stack: Stack) 
     page.get_by_role("tab", name="Side by side").click()
     first = page.get_by_test_id("sample-pair").first
     first.get_by_text("Candidate: fish-detector 1.1.0").wait_for()
-    assert first.get_by_test_id("detection-boxes").count() == 2
-    assert "90 % without a partner" in first.inner_text()
-    assert "alone with it: 1" in first.inner_text()
+    expect(first.get_by_test_id("detection-boxes")).to_have_count(2)
+    expect(first).to_contain_text("90 % without a partner", use_inner_text=True)
+    expect(first).to_contain_text("alone with it: 1", use_inner_text=True)
 
 
 def test_two_quantities_share_a_chart_that_keys_move(page: Page, stack: Stack) -> None:
@@ -300,8 +301,8 @@ def test_two_quantities_share_a_chart_that_keys_move(page: Page, stack: Stack) -
     page.get_by_test_id("unit-tile").first.get_by_role("link").first.click()
     pair = page.get_by_test_id("pair-chart")
     pair.locator("canvas").wait_for()
-    assert page.get_by_test_id("pair-line").count() == 2
-    assert "mg/L" in page.get_by_test_id("pair-line").first.inner_text()
+    expect(page.get_by_test_id("pair-line")).to_have_count(2)
+    expect(page.get_by_test_id("pair-line").first).to_contain_text("mg/L", use_inner_text=True)
     with page.expect_request(re.compile(r"/series\?.*max_points=(?!480)")):
         pair.press("+")
     page.get_by_role("button", name="Whole time").wait_for()
@@ -322,12 +323,12 @@ def test_model_dot_says_what_the_server_found(page: Page, stack: Stack) -> None:
 
 def test_rollouts_are_closed_to_an_operator(page: Page, stack: Stack) -> None:
     sign_in(page, stack.operator)
-    assert page.get_by_role("link", name="Rollouts").count() == 0
+    expect(page.get_by_role("link", name="Rollouts")).to_have_count(0)
     page.evaluate(
         "() => { history.pushState({}, '', '/sites/nordfjord/rollouts'); dispatchEvent(new PopStateEvent('popstate')); }"
     )
     page.get_by_text("Not open to you").wait_for()
-    assert page.get_by_role("button", name="Roll out a release").count() == 0
+    expect(page.get_by_role("button", name="Roll out a release")).to_have_count(0)
 
 
 def test_page_returns_after_login_and_a_dead_token_leads_back_to_it(page: Page, stack: Stack) -> None:
@@ -386,7 +387,7 @@ def test_no_button_breaks_a_word_on_the_smallest_phone_in_any_language(page: Pag
         page.get_by_test_id("unit-tile").first.wait_for()
         assert page.evaluate("() => document.documentElement.lang") == language
         bar = page.locator("nav:visible")
-        assert bar.get_by_role("link").count() == 4
+        expect(bar.get_by_role("link")).to_have_count(4)
         wrong[language] = page.evaluate(BROKEN)
         bar.get_by_role("button").click()
         page.get_by_role("dialog").get_by_role("link").last.wait_for()

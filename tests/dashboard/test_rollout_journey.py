@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from playwright.sync_api import expect
 
 from cloud.auth.accounts import create_user
 from cloud.db import migrate
@@ -131,7 +132,7 @@ def test_a_release_is_asked_for_approved_watched_through_its_wave_and_rolled_bac
     ada, bo = desk(ADA), desk(BO)
     shipped = json.loads((chain.shipped / "manifest.json").read_text())["version"]
     ask(ada, "Better eyes", "2.1.0", back_to=shipped)
-    assert ada.get_by_role("button", name="Approve", exact=True).count() == 0
+    expect(ada.get_by_role("button", name="Approve", exact=True)).to_have_count(0)
     approve(bo, "Better eyes")
     for page in (ada, bo):
         canary = page.locator("[data-testid=wave][aria-current=step]").filter(has_text="canary")
@@ -168,5 +169,5 @@ def test_a_release_that_fails_its_gate_goes_back_before_it_counts_a_fish(
     failed.wait_for()
     ada.locator("[data-status=rolled_back]").wait_for()
     ada.get_by_test_id("wave").filter(has_text="canary").get_by_text("stopped").wait_for()
-    assert ada.get_by_role("button", name="Roll back", exact=True).count() == 0
+    expect(ada.get_by_role("button", name="Roll back", exact=True)).to_have_count(0)
     assert running(chain) == chain.shipped_sha256

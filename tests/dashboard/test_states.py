@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.dashboard.conftest import go, sign_in
 from tests.dashboard.mock_fleet import TRIAL
@@ -128,4 +129,4 @@ def test_what_was_there_stays_with_its_age_when_it_cannot_be_renewed(page: Page,
     page.get_by_test_id("task").first.wait_for()
     BadLine(page, stack.url).answer(0)
     page.get_by_text("It could not be renewed").wait_for()
-    assert page.get_by_test_id("task").count() > 0
+    expect(page.get_by_test_id("task")).not_to_have_count(0)
