@@ -86,6 +86,11 @@ class SliceFigures(_Part):
     groups: int
     figures: dict[str, Figure]
 
+    @property
+    def groups_in_words(self) -> str:
+        """For people: ``1 group``, ``12 groups``."""
+        return "1 group" if self.groups == 1 else f"{self.groups} groups"
+
 
 class Evaluation(_Part):
     """The whole file."""

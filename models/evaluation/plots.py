@@ -38,7 +38,7 @@ def plots(evaluation: Evaluation) -> dict[str, str]:
 
 
 def _by_slice(evaluation: Evaluation, metric: str) -> str:
-    rows = [(name, told.figures[metric], told.groups) for name, told in evaluation.slices.items()][:MOST_ROWS]
+    rows = [(name, told.figures[metric], told.groups_in_words) for name, told in evaluation.slices.items()][:MOST_ROWS]
     rows = [row for row in rows if row[1].value is not None]
     canvas, axes = _canvas(7.6, 0.9 + 0.26 * len(rows))
     for place, (_, figure, _) in enumerate(rows):
@@ -47,7 +47,7 @@ def _by_slice(evaluation: Evaluation, metric: str) -> str:
             axes.plot([figure.low, figure.high], [place, place], color=colour, linewidth=2, alpha=0.6)
         hollow = figure.low is None
         axes.plot(figure.value, place, "o", color=colour, markersize=6, markerfacecolor="none" if hollow else colour)
-    axes.set_yticks(range(len(rows)), [f"{name}  ({groups} groups)" for name, _, groups in rows])
+    axes.set_yticks(range(len(rows)), [f"{name}  ({groups})" for name, _, groups in rows])
     axes.invert_yaxis()
     axes.set_xlabel(f"{metric}, with 95 % interval; a hollow mark has too few groups for one")
     axes.grid(axis="x", alpha=0.3)

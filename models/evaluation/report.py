@@ -64,7 +64,7 @@ def report(evaluation: Evaluation, snapshot: DatasetSnapshot, roots: Sequence[Pa
     parts = [
         f"<h1>{escape(title)}</h1>",
         f'<p class="from">Model <code>{model.sha256[:12]}</code>, data set <code>{dataset.sha256[:12]}</code> '
-        f"({escape(', '.join(dataset.splits))}): {whole.images} pictures in {whole.groups} groups. Judged through the runtime on the "
+        f"({escape(', '.join(dataset.splits))}): {whole.images} pictures in {whole.groups_in_words}. Judged through the runtime on the "
         f"exported bundle, {evaluation.created_at:%Y-%m-%d %H:%M} UTC.<br>Intervals: 95 %, whole groups drawn {evaluation.resamples} "
         f"times, seed {evaluation.seed}.</p>",
         '<div class="cards">' + "".join(_card(name, figure) for name, figure in whole.figures.items()) + "</div>",

@@ -165,7 +165,7 @@ def _comparisons(rule: GateRule, m: Measured) -> Iterable[Reason]:
             yield _reason(rule, m.slice, Verdict.INCONCLUSIVE, text)
             continue
         gain = _as_gain(m.difference, higher_is_better=m.higher_is_better)
-        told = f"{m.metric} on {m.slice} changes for the better by {_words(gain)}, needed is {words}"
+        told = f"{m.metric} on {m.slice} is {_change(gain)}, needed is {words}"
         if gain.value is None or gain.low is None or gain.high is None:
             looks_good = gain.value is None or gain.value >= bound
             text = f"{told}; {_groups(m.groups)} too few to tell"
@@ -180,14 +180,22 @@ def _comparisons(rule: GateRule, m: Measured) -> Iterable[Reason]:
             yield _reason(rule, m.slice, Verdict.INCONCLUSIVE, text, looks_good=gain.value >= bound)
 
 
+def _change(gain: Figure) -> str:
+    if gain.value is None:
+        return "changed by an unknown amount"
+    if gain.value >= 0:
+        return f"better by {_words(gain)}"
+    return f"worse by {_words(_turned(gain))}"
+
+
 def _as_gain(difference: Figure, *, higher_is_better: bool) -> Figure:
-    if higher_is_better or difference.value is None:
-        return difference
-    low, high = difference.low, difference.high
-    # 0.0 - x and not -x: nothing changed is no "-0.000".
-    return Figure(
-        value=0.0 - difference.value, low=None if high is None else 0.0 - high, high=None if low is None else 0.0 - low
-    )
+    return difference if higher_is_better else _turned(difference)
+
+
+def _turned(figure: Figure) -> Figure:
+    """The same seen from the other side; 0.0 - x and not -x: nothing changed is no "-0.000"."""
+    value, low, high = (None if each is None else 0.0 - each for each in (figure.value, figure.low, figure.high))
+    return Figure(value=value, low=high, high=low)
 
 
 def _needed(groups: int, *, spread: float, distance: float) -> str:

@@ -148,7 +148,7 @@ def test_the_gate_promotes_what_is_no_worse_and_refuses_what_is(judged: Path, tm
         "gate", "--candidate", judged / "production.json", "--production", judged / "candidate.json", "--rules", rules
     )
     assert result.exit_code == 1
-    assert "failed       count_mae on all changes for the better by -0.500" in result.output
+    assert "failed       count_mae on all is worse by 0.500" in result.output
 
 
 def test_the_shipped_rules_are_chosen_by_the_task(judged: Path) -> None:

@@ -39,6 +39,9 @@ def test_a_comparison_is_judged_on_the_interval_of_the_difference() -> None:
         return told(0.5, change=Figure(value=value, low=low, high=high))
 
     assert verdict(gain(0.0, -0.01, 0.01), worse_by_at_most=0.02)[0] is Decision.PROMOTE
+    decision, text = verdict(gain(-0.1, -0.16, 0.01), worse_by_at_most=0.02)
+    assert decision is Decision.INCONCLUSIVE
+    assert "is worse by 0.100 (-0.010 to 0.160), needed is worse by at most 0.02: it may be either" in text
     assert verdict(gain(-0.1, -0.15, -0.05), worse_by_at_most=0.02)[0] is Decision.REFUSE
     decision, text = verdict(gain(0.02, -0.06, 0.1), worse_by_at_most=0.02)
     assert decision is Decision.INCONCLUSIVE
@@ -51,7 +54,7 @@ def test_less_error_is_a_change_for_the_better() -> None:
     fewer = told(0.5, metric="count_mae", change=Figure(value=-0.2, low=-0.3, high=-0.1))
     decision, text = verdict(fewer, better_by_at_least=0.05)
     assert decision is Decision.PROMOTE
-    assert "changes for the better by 0.200 (0.100 to 0.300)" in text
+    assert "is better by 0.200 (0.100 to 0.300)" in text
     assert (
         verdict(fewer._replace(difference=Figure(value=0.2, low=0.1, high=0.3)), worse_by_at_most=0.05)[0]
         is Decision.REFUSE
