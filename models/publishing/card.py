@@ -65,7 +65,7 @@ def model_card(manifest: ModelManifest, figures: Mapping[str, DetectionScores], 
         "Label about 20 frames per camera and train again before relying on counts.\n"
         "- Counts are of visible fish in one frame, not of a stock. Dense schools are undercounted: overlapping boxes "
         "are suppressed and at most 100 kept.\n"
-        "- Fish smaller than about 6 pixels in the 384-pixel input are missed.\n"
+        f"- Fish smaller than about 6 pixels in the {manifest.input.width}-pixel input are missed.\n"
         + (_DEEPFISH if any("DeepFish" in f"{s.name} {s.attribution}" for s in manifest.data) else "")
         + "- It must not steer anything that keeps fish alive.",
         "## How it was made",
