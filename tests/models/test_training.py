@@ -441,7 +441,7 @@ def test_the_shipped_configuration_reads_and_a_wrong_key_is_named(tmp_path: Path
     path = ROOT / "models" / "detector" / "configs" / "fish_detector.yaml"
     config = load_config(path)
     assert config.name == "fish-detector"
-    for other in ("fish_detector_start.yaml", "fish_detector_crowds.yaml"):
+    for other in ("fish_detector_start.yaml", "fish_detector_crowds.yaml", "fish_detector_known_water.yaml"):
         assert [(each.folder, each.held_out_sites) for each in load_config(path.with_name(other)).sources] == [
             (each.folder, each.held_out_sites) for each in config.sources
         ]
